@@ -1,0 +1,42 @@
+/** `digest`: what an image's name stands for at the moment. */
+
+import type { Command } from "commander";
+import { formatReference, loadSettings, parseReference, resolveDigest } from "../../mod.ts";
+import {
+  architectureOption,
+  type CommandContext,
+  examples,
+  newCommand,
+  URI_HELP,
+} from "./common.ts";
+
+export function digestCommand(context: CommandContext): Command {
+  return newCommand("digest", "Print the digest of a container image's manifest.")
+    .argument("<URI>", "the image")
+    .addOption(architectureOption())
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", URI_HELP)
+    .addHelpText(
+      "after",
+      examples(context.console.programName, ["digest docker://nvcr.io#nvidia/pytorch:25.06-py3"]),
+    )
+    .action((uri, options) => runDigest(uri, options, context));
+}
+
+interface Options {
+  readonly arch?: string;
+  readonly json?: boolean;
+}
+
+async function runDigest(uri: string, options: Options, context: CommandContext): Promise<void> {
+  const digest = await resolveDigest(uri, {
+    architecture: options.arch,
+    settings: await loadSettings(),
+    onProgress: (event) => context.progress.handle(event),
+    signal: context.signal,
+  });
+  context.progress.finish();
+  // The canonical URI: what was typed may hold a user.
+  const canonical = formatReference(parseReference(uri));
+  context.console.result(options.json ? JSON.stringify({ uri: canonical, digest }) : digest);
+}

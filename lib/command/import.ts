@@ -1,0 +1,64 @@
+/** `import`: an image from where it is to an enroot image file. */
+
+import type { Command } from "commander";
+import { importImage, loadSettings } from "../../mod.ts";
+import {
+  architectureOption,
+  type CommandContext,
+  examples,
+  newCommand,
+  outputOption,
+  URI_HELP,
+} from "./common.ts";
+import { formatBytes, formatSeconds } from "./units.ts";
+
+export function importCommand(context: CommandContext): Command {
+  return newCommand("import", "Import a container image into an enroot image file.")
+    .argument("<URI>", "the image")
+    .addOption(architectureOption())
+    .addOption(outputOption())
+    .option("-f, --force", "overwrite an existing image file")
+    .option("--verify", "read the finished image back and compare it with what was sent")
+    .option("--json", "print what was made as JSON")
+    .addHelpText("after", URI_HELP)
+    .addHelpText(
+      "after",
+      examples(context.console.programName, [
+        "import --output pytorch.sqsh docker://nvcr.io#nvidia/pytorch:25.06-py3",
+        "import -a arm64 docker://alpine:3.20",
+        "import oci:layout/directory:tag",
+      ]),
+    )
+    .action((uri, options) => runImport(uri, options, context));
+}
+
+interface Options {
+  readonly arch?: string;
+  readonly output?: string;
+  readonly force?: boolean;
+  readonly verify?: boolean;
+  readonly json?: boolean;
+}
+
+async function runImport(uri: string, options: Options, context: CommandContext): Promise<void> {
+  const settings = await loadSettings();
+  const result = await importImage(uri, {
+    output: options.output,
+    architecture: options.arch,
+    force: options.force === true || settings.forceOverride,
+    verify: options.verify === true,
+    settings,
+    onProgress: (event) => context.progress.handle(event),
+    signal: context.signal,
+  });
+  context.progress.finish();
+  const { output, bytes, seconds } = result;
+  context.console.log(
+    "info",
+    `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(seconds)}`,
+  );
+  if (options.json) {
+    const { digest, uri } = result;
+    context.console.result(JSON.stringify({ output, digest, uri, bytes, seconds }));
+  }
+}

@@ -1,0 +1,208 @@
+/** Gathers what the environment and `enroot.conf` say, and which of them said it. */
+
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { DenrootError, messageOf } from "../errors.ts";
+import { accountHome } from "../system/environment.ts";
+import { runCommand } from "../system/run_command.ts";
+import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
+
+export interface Value {
+  readonly value: string;
+  /** `environment`, or the path of the file. */
+  readonly origin: string;
+  readonly note?: string;
+}
+
+export interface LoadedValues {
+  readonly sysconfPath: Value;
+  /** What is set and not empty. */
+  readonly values: ReadonlyMap<string, Value>;
+  /** Why a line of a file had no effect, by the setting's name. */
+  readonly ignored: ReadonlyMap<string, string>;
+}
+
+/** Newer name to older name. */
+const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
+  ["ENROOT_GZIP_PROGRAM", "ENROOT_GZIP_PROG"],
+  ["ENROOT_SQUASH_OPTIONS", "ENROOT_SQUASH_OPTS"],
+]);
+
+/** Where packages and `make install` put enroot's files; the first that is there counts. */
+const SYSCONF_PATHS = ["/etc/enroot", "/usr/local/etc/enroot"] as const;
+
+const FILE_LIMIT_BYTES = 1 << 20;
+const FILES_LIMIT = 1000;
+const SHELL_TIMEOUT_MS = 60_000;
+const SHELL_OUTPUT_LIMIT_BYTES = 64 * 1024;
+
+/**
+ * The environment comes first, then `enroot.conf`, then `enroot.conf.d/*.conf` by name. As in
+ * enroot, the first that gives a setting a value that is not empty decides.
+ */
+export async function loadValues(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<LoadedValues> {
+  const values = new Map<string, Value>();
+  const ignored = new Map<string, string>();
+  for (const [name, value] of Object.entries(env)) {
+    if (value) values.set(name, { value, origin: "environment" });
+  }
+  if (!values.has("HOME")) {
+    const home = accountHome();
+    if (home !== undefined) values.set("HOME", { value: home, origin: "default" });
+  }
+  adoptOlderNames(values);
+
+  const sysconfPath = values.get("ENROOT_SYSCONF_PATH") ?? await defaultSysconfPath();
+  for (const path of await configurationFiles(sysconfPath.value)) {
+    await loadFile(path, values, ignored);
+    adoptOlderNames(values);
+  }
+  return { sysconfPath, values, ignored };
+}
+
+async function defaultSysconfPath(): Promise<Value> {
+  for (const path of SYSCONF_PATHS) {
+    if (await isDirectory(path)) return { value: path, origin: "default" };
+  }
+  return { value: SYSCONF_PATHS[0], origin: "default" };
+}
+
+function adoptOlderNames(values: Map<string, Value>): void {
+  for (const [name, older] of OLDER_NAMES) {
+    const value = values.get(older);
+    if (value === undefined || values.has(name)) continue;
+    values.set(name, { ...value, note: `set by its older name ${older}` });
+  }
+}
+
+async function configurationFiles(sysconfPath: string): Promise<string[]> {
+  const main = join(sysconfPath, "enroot.conf");
+  const directory = `${main}.d`;
+  if (!await isDirectory(directory)) return [main];
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    throw unreadable(directory, error);
+  }
+  const dropIns = names.filter((name) => name.endsWith(".conf") && !name.startsWith(".")).sort();
+  if (dropIns.length > FILES_LIMIT) {
+    throw new DenrootError("settings", `${directory} holds more than ${FILES_LIMIT} files`);
+  }
+  return [main, ...dropIns.map((name) => join(directory, name))];
+}
+
+async function loadFile(
+  path: string,
+  values: Map<string, Value>,
+  ignored: Map<string, string>,
+): Promise<void> {
+  const text = await readConfiguration(path);
+  let lineNumber = 0;
+  for (const line of text?.split("\n") ?? []) {
+    lineNumber++;
+    const assignment = parseLine(line);
+    if (assignment === undefined || values.has(assignment.name)) continue;
+    const { name, raw } = assignment;
+    try {
+      const value = await expandValue(raw, {
+        lookUp: (variable) => values.get(variable)?.value,
+        shell: (text) => evaluateByShell(text, values),
+      });
+      if (value !== "") values.set(name, { value, origin: path });
+    } catch (error) {
+      if (error instanceof UnsetVariable) {
+        ignored.set(name, `${path} is ignored: it uses ${error.variable}, which is not set`);
+        continue;
+      }
+      if (!(error instanceof ExpansionError)) throw error;
+      throw new DenrootError(
+        "settings",
+        `${name} in ${path}, line ${lineNumber}, cannot be read: ${error.message}`,
+        { cause: error, hint: "Values follow the shell's rules; correct or remove the line" },
+      );
+    }
+  }
+}
+
+/** `NAME VALUE` or `NAME=VALUE`; undefined for other lines and for names that are none of ours. */
+function parseLine(line: string): { name: string; raw: string } | undefined {
+  const match = /^[ \t]*([^ \t=]+)[ \t]*=?[ \t]*(.*?)[ \t\r]*$/.exec(line);
+  if (match === null) return undefined;
+  const name = match[1]!;
+  const known = /^(?:DEN|EN)ROOT_[A-Z_]+$/.test(name) ||
+    /^(?:MELLANOX|NVIDIA)_[A-Za-z0-9_]*$/.test(name) ||
+    /^SSL_CERT_(?:DIR|FILE)$/.test(name) ||
+    /^(?:all|no|http|https)_proxy$/.test(name);
+  return known ? { name, raw: match[2]! } : undefined;
+}
+
+/** bash where there is one, because enroot's files are written for it. */
+async function evaluateByShell(
+  text: string,
+  values: ReadonlyMap<string, Value>,
+): Promise<string> {
+  const env: Record<string, string> = {};
+  for (const [name, { value }] of values) env[name] = value;
+  // These name files that a shell would run first.
+  delete env.BASH_ENV;
+  delete env.ENV;
+  const script = 'set -u; eval "set -- $1" || exit; printf %s "$*"';
+  const run = (shell: string) =>
+    runCommand(shell, ["-c", script, shell, text], {
+      env,
+      timeoutMs: SHELL_TIMEOUT_MS,
+      maxOutputBytes: SHELL_OUTPUT_LIMIT_BYTES,
+    });
+  let result;
+  try {
+    result = await run("bash").catch((error) => {
+      if (error instanceof DenrootError && error.code === "not_found") return run("sh");
+      throw error;
+    });
+  } catch (error) {
+    throw new ExpansionError(`the shell could not be run: ${messageOf(error)}`);
+  }
+  if (result.exitCode === 0) return result.stdout.toString("utf8");
+  const complaint = result.stderr.toString("utf8").trim();
+  const unset = /(\w+): (?:unbound variable|parameter not set)/.exec(complaint)?.[1];
+  if (unset !== undefined) throw new UnsetVariable(unset);
+  throw new ExpansionError(`the shell failed: ${complaint.slice(0, 500) || "no message"}`);
+}
+
+async function readConfiguration(path: string): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > FILE_LIMIT_BYTES) throw new Error(`it has ${size} bytes, more than 1 MiB`);
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw unreadable(path, error);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as { code?: string }).code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
+
+function unreadable(path: string, error: unknown): DenrootError {
+  return new DenrootError(
+    "settings",
+    `The settings in ${path} cannot be read: ${messageOf(error)}`,
+    {
+      cause: error,
+      hint: "Make it readable, or name another directory by ENROOT_SYSCONF_PATH",
+    },
+  );
+}

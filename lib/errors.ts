@@ -1,0 +1,68 @@
+/** The one error class that reaches users, with its closed set of codes. */
+
+export type ErrorCode =
+  | "usage" // the command line is wrong
+  | "reference" // an image reference that breaks a rule
+  | "settings" // a setting or configuration file that cannot be used
+  | "credentials" // credentials that cannot be read, run or are refused
+  | "not_found" // no such image, tag, blob, file
+  | "unsupported" // an image or media type that denroot does not take
+  | "platform" // no image for the platform
+  | "manifest" // a manifest, index or config that breaks the specification
+  | "network" // a connection that failed, beyond the retries
+  | "registry" // a registry that answered with an error
+  | "range_unsupported" // a server that ignores ranges
+  | "rate_limit" // a registry that has had enough of us
+  | "digest" // bytes that are not what their digest says
+  | "layer" // a layer that cannot be decompressed or read as a tar
+  | "limit" // a limit was reached
+  | "exists" // the output is there already
+  | "space" // a disk is too small
+  | "file" // a file or directory that cannot be read or written
+  | "squashfs" // mksquashfs is missing, failed or complained
+  | "aborted"; // the caller's signal
+
+export interface DenrootErrorOptions {
+  readonly cause?: unknown;
+  /** What to do about it: one sentence. */
+  readonly hint?: string;
+}
+
+/** What went wrong, to which thing. Messages are sentences without a full stop and without secrets. */
+export class DenrootError extends Error {
+  override readonly name = "DenrootError";
+  readonly code: ErrorCode;
+  readonly hint?: string;
+
+  constructor(code: ErrorCode, message: string, options: DenrootErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Any thrown value's message, for use inside another message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** An error in a form that passes between threads. */
+export interface PlainError {
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+  readonly hint?: string;
+  readonly stack?: string;
+}
+
+export function toPlainError(error: unknown): PlainError {
+  const stack = error instanceof Error ? error.stack : undefined;
+  return error instanceof DenrootError
+    ? { code: error.code, message: error.message, hint: error.hint, stack }
+    : { code: undefined, message: messageOf(error), stack };
+}
+
+export function fromPlainError({ code, message, hint, stack }: PlainError): Error {
+  const error = code === undefined ? new Error(message) : new DenrootError(code, message, { hint });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}

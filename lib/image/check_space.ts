@@ -1,0 +1,74 @@
+/** Looks for room before a long transfer ends in a full disk. */
+
+import fs from "node:fs";
+import path from "node:path";
+import { DenrootError } from "../errors.ts";
+import type { BlobCache } from "../layer/blob_cache.ts";
+import type { Descriptor, ResolvedImage, Source } from "../types.ts";
+
+/** A layer's share of the image is hardly smaller than this part of its stored bytes. */
+const LEAST_RATIO = 0.5;
+const LEAST_RATIO_PLAIN = 0.1;
+
+interface Need {
+  readonly directory: string;
+  readonly what: string;
+  readonly bytes: number;
+  readonly hint: string;
+}
+
+/** Throws code `space` when what is to come cannot fit. */
+export function checkSpace(
+  { manifest }: ResolvedImage,
+  cache: BlobCache,
+  source: Source,
+  output: string,
+): void {
+  const missing = manifest.layers.filter((layer) =>
+    source.localPath?.(layer) === undefined && cache.find(layer) === undefined
+  );
+  const needs: Need[] = [{
+    directory: cache.root,
+    what: "the cache",
+    bytes: missing.reduce((sum, { size }) => sum + size, 0),
+    hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
+  }, {
+    directory: path.dirname(output),
+    what: "the output",
+    bytes: Math.floor(manifest.layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
+    hint: "Free some space there, or name an output elsewhere with --output",
+  }];
+  const taken = new Map<number, number>();
+  for (const need of needs) check(need, taken);
+}
+
+function leastPacked({ mediaType, size }: Descriptor): number {
+  return size * (/gzip|zstd/.test(mediaType) ? LEAST_RATIO : LEAST_RATIO_PLAIN);
+}
+
+/** `taken` has what earlier needs take from each file system. */
+function check({ directory, what, bytes, hint }: Need, taken: Map<number, number>): void {
+  const { free, device } = spaceOf(directory);
+  const before = taken.get(device) ?? 0;
+  taken.set(device, before + bytes);
+  const missing = before + bytes - free;
+  if (bytes === 0 || missing <= 0) return;
+  throw new DenrootError(
+    "space",
+    `There is too little room in ${directory} for ${what}: ${megabytes(missing)} are missing`,
+    { hint },
+  );
+}
+
+function spaceOf(directory: string): { free: number; device: number } {
+  try {
+    const { bavail, bsize } = fs.statfsSync(directory);
+    return { free: bavail * bsize, device: fs.statSync(directory).dev };
+  } catch (cause) {
+    throw new DenrootError("file", `The directory ${directory} cannot be used`, { cause });
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1_000_000)} MB`;
+}

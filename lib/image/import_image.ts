@@ -1,0 +1,180 @@
+/** The sentence that denroot is about. */
+
+import fs from "node:fs";
+import path from "node:path";
+import { loadSettings, type Settings } from "../config/settings.ts";
+import { DenrootError } from "../errors.ts";
+import { BlobCache } from "../layer/blob_cache.ts";
+import { LayerFetcher } from "../layer/layer_fetcher.ts";
+import { parseReference } from "../reference/parse_reference.ts";
+import { defaultOutputName } from "../reference/format_reference.ts";
+import { ownFiles } from "../rootfs/own_files.ts";
+import { findMksquashfs, type Mksquashfs } from "../squashfs/find_mksquashfs.ts";
+import { outputExists } from "../squashfs/packer.ts";
+import { openSource } from "../transport/open_source.ts";
+import type { Digest, OnProgress, ResolvedImage, Source } from "../types.ts";
+import { checkSpace } from "./check_space.ts";
+import { fetchConfig } from "./fetch_config.ts";
+import { LayerFailure, packLayers } from "./pack_layers.ts";
+import { requestedPlatform, warnOfMismatch } from "./platform.ts";
+import { reportLayers } from "./report_layers.ts";
+
+export interface ImportOptions {
+  /** A path; without it a name made from the reference, in the current directory. */
+  readonly output?: string;
+  /** As `uname -m` or as images name it; this machine's by default. */
+  readonly architecture?: string;
+  /** Replace an existing output. */
+  readonly force?: boolean;
+  /** Read the finished image back and compare it with what was packed. */
+  readonly verify?: boolean;
+  readonly settings?: Settings;
+  readonly onProgress?: OnProgress;
+  readonly signal?: AbortSignal;
+}
+
+export interface ImportResult {
+  /** The image's absolute path. */
+  readonly output: string;
+  /** Of the platform's manifest. */
+  readonly digest: Digest;
+  /** The canonical reference, as `/.enroot/source` has it. */
+  readonly uri: string;
+  /** Size of the image. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** How often damaged bytes are fetched anew before the image is given up. */
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Imports the image that `uri` names as an enroot image. The output appears whole, or not at all.
+ *
+ * Throws {@link DenrootError}; code `aborted` or the signal's reason when `signal` aborts.
+ */
+export async function importImage(
+  uri: string,
+  options: ImportOptions = {},
+): Promise<ImportResult> {
+  const started = performance.now();
+  const signal = options.signal ?? new AbortController().signal;
+  const onProgress = options.onProgress ?? (() => {});
+  const reference = parseReference(uri);
+  const settings = options.settings ?? await loadSettings();
+  const output = path.resolve(options.output ?? defaultOutputName(reference));
+  const force = options.force ?? settings.forceOverride;
+  if (!force && fs.existsSync(output)) throw outputExists(output);
+  const mksquashfs = await findMksquashfs(settings.mksquashfs, settings.environment.PATH ?? "");
+  const platform = requestedPlatform(options.architecture);
+
+  await using source = await openSource(reference, { settings, onProgress, signal });
+  const image = await source.resolve(platform, signal);
+  const cache = new BlobCache(settings.cachePath);
+  cache.open();
+  checkSpace(image, cache, source, output);
+  onProgress({ type: "resolved", digest: image.digest, layers: image.manifest.layers });
+
+  const context: ImportContext = { settings, source, image, cache, mksquashfs, signal, onProgress };
+  const bytes = await withFreshBlobs(
+    context,
+    () => fetchAndPack(context, { output, force, platform }),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  return { output, digest: image.digest, uri: source.uri, bytes, seconds };
+}
+
+interface ImportContext {
+  readonly settings: Settings;
+  readonly source: Source;
+  readonly image: ResolvedImage;
+  readonly cache: BlobCache;
+  readonly mksquashfs: Mksquashfs;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+async function fetchAndPack(
+  context: ImportContext,
+  { output, force, platform }: {
+    output: string;
+    force: boolean;
+    platform: ReturnType<typeof requestedPlatform>;
+  },
+): Promise<number> {
+  const { settings, source, image, cache, mksquashfs, signal, onProgress } = context;
+  const { config: configDescriptor, layers } = image.manifest;
+  const report = reportLayers(layers, onProgress);
+  // The topmost layer is packed first.
+  const wanted = [configDescriptor, ...layers.toReversed()];
+  const fetcher = new LayerFetcher(wanted, {
+    source,
+    cache,
+    connections: settings.maxConnections,
+    signal,
+    onReceived: report.received,
+    onFound: report.found,
+  });
+  try {
+    const config = await fetchConfig(configDescriptor, layers.length, fetcher);
+    warnOfMismatch(platform, config, onProgress);
+    const time = settings.sourceDateEpoch ?? secondsOf(config.created);
+    return await packLayers({
+      target: output,
+      layers,
+      config,
+      ownFiles: ownFiles(config, source.uri),
+      fetcher,
+      squash: {
+        mksquashfs,
+        squashOptions: settings.squashOptions,
+        processors: settings.maxProcessors,
+        time,
+        force,
+      },
+      allTime: settings.sourceDateEpoch,
+      maxBytes: settings.maxImageBytes,
+      signal,
+      onProgress,
+    });
+  } finally {
+    await fetcher.close();
+  }
+}
+
+/** Damaged bytes are thrown away and fetched anew; what an image has wrong itself is not. */
+async function withFreshBlobs(
+  { cache, onProgress }: ImportContext,
+  attempt: () => Promise<number>,
+): Promise<number> {
+  for (let count = 1;; count++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const cause = error instanceof LayerFailure ? error.cause : error;
+      const again = damagedCopy(error, cache);
+      if (!again || count === MAX_ATTEMPTS) throw cause;
+      onProgress({
+        type: "log",
+        level: "warn",
+        message: `${(cause as Error).message}; fetching it again`,
+      });
+    }
+  }
+}
+
+/** Whether another transfer can help: the cache's copy, or the transfer itself, was at fault. */
+function damagedCopy(error: unknown, cache: BlobCache): boolean {
+  if (error instanceof LayerFailure) {
+    if (error.readable.origin !== "cache") return false;
+    cache.remove(error.readable.descriptor.digest);
+    return true;
+  }
+  return error instanceof DenrootError && error.code === "digest";
+}
+
+/** 0 when the image does not say when it was made. */
+function secondsOf(created: string | undefined): number {
+  const milliseconds = created === undefined ? NaN : Date.parse(created);
+  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
+}

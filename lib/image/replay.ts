@@ -1,0 +1,32 @@
+/** Emits chosen entries of a layer under chosen names. */
+
+import type { Selection } from "../merge/stream_merge.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import type { TarVisitor } from "../tar/tar_parser.ts";
+import type { Emission } from "./emission.ts";
+
+/** The first name of each selection gets the content, the others become links to it. */
+export function replayVisitor(
+  selection: Selection,
+  emission: Emission,
+): TarVisitor & { end(): void } {
+  let links: readonly string[] = [];
+  let first = "";
+  const emitLinks = () => {
+    for (const path of links) emission.link(path, first);
+    links = [];
+  };
+  return {
+    entry(entry: TarEntry): boolean {
+      emitLinks();
+      const names = selection.get(entry.ordinal);
+      if (names === undefined || names[0] === "") return false;
+      first = names[0]!;
+      links = names.slice(1);
+      emission.entry(entry, first, entry.linkPath);
+      return entry.size > 0;
+    },
+    content: (bytes) => emission.content(bytes),
+    end: emitLinks,
+  };
+}

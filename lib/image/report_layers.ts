@@ -1,0 +1,18 @@
+/** Turns what happens to blobs into events about layers. */
+
+import type { Descriptor, OnProgress } from "../types.ts";
+
+/** A digest may be several layers; all of them are told of. */
+export function reportLayers(layers: readonly Descriptor[], onProgress: OnProgress) {
+  const tell = (descriptor: Descriptor, received: number, cached: boolean) => {
+    layers.forEach(({ digest, size }, index) => {
+      if (digest === descriptor.digest) {
+        onProgress({ type: "layer", index, size, received, cached });
+      }
+    });
+  };
+  return {
+    received: (descriptor: Descriptor, received: number) => tell(descriptor, received, false),
+    found: (descriptor: Descriptor) => tell(descriptor, descriptor.size, true),
+  };
+}

@@ -1,0 +1,63 @@
+/** A layer's stored bytes into its tar stream, by what the bytes are, not by what they are called. */
+
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { DenrootError, messageOf } from "../errors.ts";
+import { decompressZstd } from "./decompress_zstd.ts";
+import { through } from "./through.ts";
+
+const OUTPUT_CHUNK = 1024 * 1024;
+
+const FOREIGN: readonly [name: string, magic: readonly number[]][] = [
+  ["bzip2", [0x42, 0x5a, 0x68]],
+  ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+  ["lz4", [0x04, 0x22, 0x4d, 0x18]],
+];
+
+/**
+ * Yields the tar stream. Throws code `layer` on damaged or truncated input, `unsupported` on a
+ * compression that image layers do not have.
+ */
+export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const input = stored[Symbol.asyncIterator]();
+  const first = await input.next();
+  if (first.done) return;
+  const all = prepend(first.value, input);
+  if (startsWith(first.value, [0x1f, 0x8b])) yield* gunzip(all);
+  else if (isZstd(first.value)) yield* decompressZstd(all);
+  else {
+    const foreign = FOREIGN.find(([, magic]) => startsWith(first.value, magic));
+    if (foreign !== undefined) {
+      throw new DenrootError("unsupported", `The layer is compressed with ${foreign[0]}`);
+    }
+    yield* all;
+  }
+}
+
+async function* gunzip(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* through(Readable.from(stored), createGunzip({ chunkSize: OUTPUT_CHUNK }));
+  } catch (cause) {
+    if (cause instanceof DenrootError) throw cause;
+    throw new DenrootError("layer", `The gzip data is damaged: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A frame, or one of those that decoders pass over (RFC 8878, 3.1). */
+function isZstd(bytes: Uint8Array): boolean {
+  return startsWith(bytes, [0x28, 0xb5, 0x2f, 0xfd]) ||
+    (bytes.length >= 4 && (bytes[0]! & 0xf0) === 0x50 && bytes[1] === 0x2a && bytes[2] === 0x4d &&
+      bytes[3] === 0x18);
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((byte, at) => bytes[at] === byte);
+}
+
+async function* prepend(
+  first: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  yield first;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}

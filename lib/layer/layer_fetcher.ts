@@ -1,0 +1,221 @@
+/**
+ * Brings an image's blobs into the cache, in the order in which they are needed: all connections
+ * work on the front of that order, on segments of a blob where need be, so that the layer that is
+ * being packed never waits for one that comes later.
+ */
+
+import { DenrootError } from "../errors.ts";
+import type { Descriptor, Source } from "../types.ts";
+import type { BlobCache, BlobLock } from "./blob_cache.ts";
+import { type Segment, StoredBlob } from "./stored_blob.ts";
+
+/** Small enough that many connections together fill the front of a blob evenly. */
+const SEGMENT_SIZE = 4 * 1024 * 1024;
+/** How often to look whether another process has finished a blob. */
+const POLL_MS = 200;
+
+/** Where a layer's bytes can be read, now or soon. */
+export interface Readable {
+  readonly descriptor: Descriptor;
+  /** To be tried in turn: a file that is being downloaded gets another name at its end. */
+  readonly paths: readonly string[];
+  /** Whether it lies in the cache, or elsewhere on this machine, or is on its way. */
+  readonly origin: "cache" | "local" | "download";
+  /** While it is on its way. */
+  readonly blob?: StoredBlob;
+}
+
+export interface FetchOptions {
+  readonly source: Source;
+  readonly cache: BlobCache;
+  readonly connections: number;
+  readonly signal: AbortSignal;
+  /** A blob lay on this machine already. */
+  readonly onFound?: (descriptor: Descriptor) => void;
+  /** More bytes of a blob are here. */
+  readonly onReceived?: (descriptor: Descriptor, received: number) => void;
+}
+
+interface Download {
+  readonly blob: StoredBlob;
+  readonly lock: BlobLock;
+  /** Resolves when the blob is verified and in the cache. */
+  readonly done: PromiseWithResolvers<void>;
+  /** Ends the requests that are under way for it. */
+  requests: AbortController;
+}
+
+export class LayerFetcher {
+  readonly #options: FetchOptions;
+  readonly #abort = new AbortController();
+  readonly #readables = new Map<string, Promise<Readable>>();
+  readonly #order: string[];
+  /** In the order of need. */
+  #downloads: Download[] = [];
+  readonly #commits: Promise<void>[] = [];
+  #running = 0;
+  #ranges = true;
+  #failure: unknown;
+  #failed: (error: unknown) => void = () => {};
+  /** Rejects when any blob cannot be had. */
+  readonly failure: Promise<never>;
+
+  /** Begins at once; `descriptors` in the order of need. */
+  constructor(descriptors: readonly Descriptor[], options: FetchOptions) {
+    this.#options = options;
+    this.#order = [...new Set(descriptors.map(({ digest }) => digest))];
+    this.failure = new Promise((_, reject) => this.#failed = reject);
+    this.failure.catch(() => {});
+    options.signal.addEventListener("abort", () => this.#fail(options.signal.reason), {
+      once: true,
+    });
+    for (const descriptor of descriptors) {
+      if (this.#readables.has(descriptor.digest)) continue;
+      const readable = this.#begin(descriptor);
+      readable.catch((error) => this.#fail(error));
+      this.#readables.set(descriptor.digest, readable);
+    }
+  }
+
+  /** Where to read a blob; settles once it is known who brings it. */
+  readable(descriptor: Descriptor): Promise<Readable> {
+    return Promise.race([this.#readables.get(descriptor.digest)!, this.failure]);
+  }
+
+  /** Waits until a blob is verified, if it is on its way. Rejects when it is not what it should be. */
+  async verified(readable: Readable): Promise<void> {
+    const download = this.#downloads.find(({ blob }) => blob === readable.blob);
+    await Promise.race([download?.done.promise, this.failure]);
+  }
+
+  /** Waits until all blobs are verified and in the cache. */
+  async finished(): Promise<void> {
+    await Promise.race([Promise.all(this.#readables.values()), this.failure]);
+    await Promise.race([
+      Promise.all(this.#downloads.map(({ done }) => done.promise)),
+      this.failure,
+    ]);
+  }
+
+  /** Ends all transfers; removes what is incomplete. */
+  async close(): Promise<void> {
+    this.#fail(new DenrootError("aborted", "The transfer was ended"));
+    await Promise.allSettled(this.#commits);
+    for (const { blob, lock } of this.#downloads) {
+      blob.close();
+      lock.release();
+    }
+  }
+
+  async #begin(descriptor: Descriptor): Promise<Readable> {
+    const { source, cache } = this.#options;
+    for (;;) {
+      const local = source.localPath?.(descriptor);
+      if (local !== undefined) return this.#found(descriptor, local, "local");
+      const cached = cache.find(descriptor);
+      if (cached !== undefined) return this.#found(descriptor, cached, "cache");
+      const lock = cache.lock(descriptor.digest);
+      if (lock !== undefined) return this.#download(descriptor, lock);
+      await this.#pause();
+    }
+  }
+
+  #found(descriptor: Descriptor, path: string, origin: "cache" | "local"): Readable {
+    this.#options.onFound?.(descriptor);
+    return { descriptor, paths: [path], origin };
+  }
+
+  #download(descriptor: Descriptor, lock: BlobLock): Readable {
+    // Another process may have finished it between the look and the lock.
+    const path = this.#options.cache.find(descriptor);
+    if (path !== undefined) {
+      lock.release();
+      return this.#found(descriptor, path, "cache");
+    }
+    const blob = new StoredBlob(
+      descriptor,
+      this.#options.cache.ingest(descriptor),
+      this.#ranges ? SEGMENT_SIZE : Infinity,
+    );
+    const done = Promise.withResolvers<void>();
+    done.promise.catch(() => {});
+    const download: Download = { blob, lock, done, requests: new AbortController() };
+    this.#downloads.push(download);
+    this.#downloads.sort((a, b) => this.#rank(a) - this.#rank(b));
+    if (descriptor.size === 0) this.#commit(download);
+    this.#startRequests();
+    return { descriptor, paths: blob.paths, origin: "download", blob };
+  }
+
+  #rank({ blob }: Download): number {
+    return this.#order.indexOf(blob.descriptor.digest);
+  }
+
+  #startRequests(): void {
+    while (this.#running < this.#options.connections && this.#failure === undefined) {
+      const download = this.#downloads.find(({ blob }) => blob.pending.length > 0);
+      if (download === undefined) return;
+      const segment = download.blob.pending.shift()!;
+      this.#running++;
+      this.#request(download, segment)
+        .catch((error) => this.#fail(error))
+        .finally(() => {
+          this.#running--;
+          this.#startRequests();
+        });
+    }
+  }
+
+  async #request(download: Download, segment: Segment): Promise<void> {
+    const { blob, requests } = download;
+    const { descriptor } = blob;
+    const signal = AbortSignal.any([this.#abort.signal, requests.signal]);
+    const whole = segment.end - segment.start === descriptor.size;
+    try {
+      const bytes = this.#options.source.blob(descriptor, whole ? undefined : segment, signal);
+      for await (const chunk of bytes) {
+        if (requests.signal.aborted) return;
+        blob.write(segment, chunk);
+        this.#options.onReceived?.(descriptor, blob.received);
+      }
+    } catch (error) {
+      if (requests.signal.aborted) return;
+      if (!(error instanceof DenrootError) || error.code !== "range_unsupported") throw error;
+      this.#withoutRanges(download);
+      return;
+    }
+    if (blob.complete) this.#commit(download);
+  }
+
+  /** The server ignores ranges: what has not begun is asked for in one piece. */
+  #withoutRanges(failed: Download): void {
+    this.#ranges = false;
+    for (const download of this.#downloads) {
+      if (download !== failed && download.blob.received > 0) continue;
+      download.requests.abort();
+      download.requests = new AbortController();
+      download.blob.split(Infinity);
+    }
+  }
+
+  #commit({ blob, lock, done }: Download): void {
+    const commit = blob.commit().then(() => {
+      lock.release();
+      done.resolve();
+    });
+    commit.catch((error) => this.#fail(error));
+    this.#commits.push(commit);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#abort.abort();
+    this.#failed(error);
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

@@ -1,0 +1,83 @@
+/** The layer workers, seen from the main thread: hands out tar streams of layers that are being fetched. */
+
+import { fromPlainError, type PlainError } from "../errors.ts";
+import { MessageChannel, type MessagePort, startWorker, type Worker } from "../system/worker.ts";
+import type { Digest } from "../types.ts";
+import type { Readable } from "./layer_fetcher.ts";
+import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
+
+/** What a layer that cannot be read did wrong. */
+export type OnFailure = (readable: Readable, error: Error) => void;
+
+export class LayerReaders {
+  readonly #workers: Worker[] = [];
+  readonly #idle: Worker[] = [];
+  readonly #waiting: ((worker: Worker) => void)[] = [];
+  readonly #onFailure: OnFailure;
+  readonly #count: number;
+  #jobs = 0;
+
+  /** At most `count` layers are read at a time. */
+  constructor(count: number, onFailure: OnFailure) {
+    this.#count = count;
+    this.#onFailure = onFailure;
+  }
+
+  /**
+   * Begins to read a layer; the port yields LayerChunks as `layer_messages.ts` has them. With a
+   * `diffId` the stream's end is withheld unless it digests to that.
+   */
+  async open(readable: Readable, diffId: Digest | undefined): Promise<MessagePort> {
+    const worker = await this.#take();
+    const { port1, port2 } = new MessageChannel();
+    const id = this.#jobs++;
+    const { blob, descriptor } = readable;
+    const stop = blob?.onAvailable(() => {
+      worker.postMessage({ type: "available", id, bytes: blob.available } satisfies Available);
+    });
+    const job: LayerJob = {
+      type: "read",
+      id,
+      paths: readable.paths,
+      size: descriptor.size,
+      available: blob?.available ?? descriptor.size,
+      diffId,
+      output: port1,
+    };
+    const settle = (error?: Error) => {
+      stop?.();
+      worker.off("message", onMessage);
+      worker.off("error", settle);
+      if (error !== undefined) this.#onFailure(readable, error);
+      this.#giveBack(worker);
+    };
+    const onMessage = ({ id: answered, error }: LayerAnswer & { error?: PlainError }) => {
+      if (answered === id) settle(error === undefined ? undefined : fromPlainError(error));
+    };
+    worker.on("message", onMessage);
+    worker.on("error", settle);
+    worker.postMessage(job, [port1]);
+    return port2;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  #take(): Worker | Promise<Worker> {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#workers.length < this.#count) {
+      const worker = startWorker("lib/layer/layer_worker.ts", undefined);
+      this.#workers.push(worker);
+      return worker;
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #giveBack(worker: Worker): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) next(worker);
+    else this.#idle.push(worker);
+  }
+}

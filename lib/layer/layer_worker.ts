@@ -1,0 +1,170 @@
+/** A thread that reads layers: stored bytes in, the decompressed and verified tar stream out. */
+
+import fs from "node:fs";
+import { DenrootError, toPlainError } from "../errors.ts";
+import { createDigestHash, parseDigest } from "../oci/digest.ts";
+import { type MessagePort, workerPort } from "../system/worker.ts";
+import { decompress } from "./decompress.ts";
+import {
+  type Available,
+  CHUNK_SIZE,
+  CHUNKS_AHEAD,
+  type LayerAnswer,
+  type LayerJob,
+} from "./layer_messages.ts";
+
+const READ_SIZE = 512 * 1024;
+
+/** How far the file of each running job has come. */
+const arrivals = new Map<number, Arrival>();
+
+const port = workerPort();
+port.on("message", (message: LayerJob | Available) => {
+  if (message.type === "available") arrivals.get(message.id)?.advance(message.bytes);
+  else void run(message);
+});
+
+async function run(job: LayerJob): Promise<void> {
+  const answer: LayerAnswer = { id: job.id };
+  try {
+    arrivals.set(job.id, new Arrival(job.available));
+    await readLayer(job, arrivals.get(job.id)!);
+    port.postMessage(answer);
+  } catch (error) {
+    port.postMessage({ ...answer, error: toPlainError(error) });
+  } finally {
+    arrivals.delete(job.id);
+    job.output.close();
+  }
+}
+
+async function readLayer(job: LayerJob, arrival: Arrival): Promise<void> {
+  const hash = job.diffId === undefined ? undefined : createDigestHash(job.diffId);
+  const output = new ChunkOutput(job.output);
+  for await (const bytes of decompress(readStored(job, arrival))) {
+    hash?.update(bytes);
+    await output.write(bytes);
+  }
+  if (hash !== undefined) {
+    const actual = `${parseDigest(job.diffId!).algorithm}:${hash.digest("hex")}`;
+    if (actual !== job.diffId) {
+      throw new DenrootError(
+        "digest",
+        `Its content is ${actual}, but the image's configuration says ${job.diffId}`,
+      );
+    }
+  }
+  await output.end();
+}
+
+/** Reads the blob's file behind the download. */
+async function* readStored(job: LayerJob, arrival: Arrival): AsyncIterable<Uint8Array> {
+  if (job.size === 0) return;
+  await arrival.beyond(0);
+  const fd = openFirst(job.paths);
+  try {
+    for (let at = 0; at < job.size;) {
+      const available = await arrival.beyond(at);
+      const wanted = Math.min(READ_SIZE, available - at);
+      const buffer = new Uint8Array(wanted);
+      const count = fs.readSync(fd, buffer, 0, wanted, at);
+      if (count === 0) throw new DenrootError("digest", `It is cut short at ${at} bytes`);
+      at += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** A download's file is renamed at its end. */
+function openFirst(paths: readonly string[]): number {
+  for (const path of paths.slice(0, -1)) {
+    try {
+      return fs.openSync(path, "r");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+  }
+  return fs.openSync(paths.at(-1)!, "r");
+}
+
+class Arrival {
+  #bytes: number;
+  #wake: (() => void) | undefined;
+
+  constructor(bytes: number) {
+    this.#bytes = bytes;
+  }
+
+  advance(bytes: number): void {
+    this.#bytes = Math.max(this.#bytes, bytes);
+    this.#wake?.();
+  }
+
+  /** Waits for more than `position` bytes; gives how many there are. */
+  async beyond(position: number): Promise<number> {
+    while (this.#bytes <= position) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    return this.#bytes;
+  }
+}
+
+/** One job runs at a time, so that all of them share the buffers. */
+const freeBuffers: ArrayBuffer[] = [];
+let buffersMade = 0;
+
+/** Fills buffers that the taker sends back: the count of them bounds what is read ahead. */
+class ChunkOutput {
+  readonly #port: MessagePort;
+  #wake: (() => void) | undefined;
+  #current: Uint8Array<ArrayBuffer> | undefined;
+  #used = 0;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on("message", (buffer: ArrayBuffer) => {
+      freeBuffers.push(buffer);
+      this.#wake?.();
+    });
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      this.#current ??= new Uint8Array(await this.#buffer());
+      const count = Math.min(CHUNK_SIZE - this.#used, bytes.length - at);
+      this.#current.set(bytes.subarray(at, at + count), this.#used);
+      this.#used += count;
+      at += count;
+      if (this.#used === CHUNK_SIZE) this.#send();
+    }
+  }
+
+  /** Resolves when the taker has taken everything. */
+  async end(): Promise<void> {
+    if (this.#current !== undefined) this.#send();
+    this.#port.postMessage("end");
+    while (freeBuffers.length < buffersMade) await this.#woken();
+  }
+
+  async #buffer(): Promise<ArrayBuffer> {
+    if (freeBuffers.length === 0 && buffersMade < CHUNKS_AHEAD) {
+      buffersMade++;
+      return new ArrayBuffer(CHUNK_SIZE);
+    }
+    while (freeBuffers.length === 0) await this.#woken();
+    return freeBuffers.pop()!;
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  #send(): void {
+    const { buffer } = this.#current!;
+    this.#port.postMessage({ buffer, length: this.#used }, [buffer]);
+    this.#current = undefined;
+    this.#used = 0;
+  }
+}

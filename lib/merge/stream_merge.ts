@@ -1,0 +1,394 @@
+/**
+ * Merging while layers stream by, the top layer first: an entry is kept when no higher layer wrote
+ * or removed its path. What cannot be known that way is noticed: {@link NeedsPlan} is thrown.
+ */
+
+import type { TarEntry } from "../tar/entry.ts";
+import { cleanPath, join, nameOf, parentOf } from "./clean_path.ts";
+import { type Found, resolveInRoot } from "./resolve_in_root.ts";
+import { parseWhiteout } from "./whiteout.ts";
+
+/** Streaming cannot give the exact result; merge with a plan instead. */
+export class NeedsPlan extends Error {
+  override readonly name = "NeedsPlan";
+}
+
+/** What to do with an entry. */
+export type Decision =
+  | { readonly action: "drop" }
+  /** Emit it as `path`. */
+  | { readonly action: "emit"; readonly path: string; readonly linkPath: string };
+
+const DROP: Decision = { action: "drop" };
+
+/** The content at an entry's ordinal, and the names under which it is still to be emitted. */
+export type Selection = Map<number, string[]>;
+
+/** A layer counts from 0, the base. `NONE` is below all. */
+const NONE = -1;
+
+class Directory {
+  readonly path: string;
+  readonly children = new Map<string, Node>();
+  /** The layer whose entry gave mode and time; `NONE` while only children have spoken. */
+  explicit = NONE;
+  /** Layers below this one say nothing of the directory itself. */
+  selfHidden = NONE;
+  /** Layers below this one have no children here. */
+  childrenHidden = NONE;
+  mode = 0;
+  mtime = 0;
+  /** False while only whiteouts have spoken of it. */
+  exists = false;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+}
+
+interface Symlink {
+  readonly layer: number;
+  readonly target: string;
+}
+
+/** The path was removed by that layer and nothing is there. */
+interface Removed {
+  readonly removedBy: number;
+}
+
+/** A number is a file, device or fifo of that layer. */
+type Leaf = number | Symlink | Removed;
+type Node = Leaf | Directory;
+
+export class StreamMerge {
+  readonly #root = new Directory("");
+  readonly #implied = new Set<Directory>();
+  #layer: number;
+
+  /** Directories that a layer used without an entry of its own, and the lowest such layer. */
+  readonly #unsure = new Map<string, number>();
+
+  // Of the current layer only.
+  /** Directories that have an entry, or children, in this layer. */
+  #directories = new Set<string>();
+  /** Non-directories of this layer whose path is a directory of a higher one. */
+  #covered = new Set<string>();
+  /** Where a hidden file's content is, by path. */
+  #hiddenFiles = new Map<string, number>();
+  /** The first name of an emitted file, by the names of its links. */
+  #linkNames = new Map<string, string>();
+  #promotions: Selection = new Map();
+  #lastParent: string | undefined;
+  #lastDirectory: Directory | undefined;
+
+  /** `layerCount` layers will come, the topmost first. */
+  constructor(layerCount: number) {
+    this.#layer = layerCount;
+  }
+
+  /** Goes on to the next lower layer. */
+  beginLayer(): void {
+    this.#layer--;
+    this.#directories = new Set();
+    this.#covered = new Set();
+    this.#hiddenFiles = new Map();
+    this.#linkNames = new Map();
+    this.#promotions = new Map();
+    this.#lastParent = undefined;
+  }
+
+  /**
+   * Contents of this layer whose own name is hidden, while links to them are not: they are to be
+   * read once more and emitted under these names.
+   */
+  endLayer(): Selection {
+    return this.#promotions;
+  }
+
+  /** Throws {@link NeedsPlan}, and PathError on a path that leads out. */
+  entry(entry: TarEntry): Decision {
+    const path = cleanPath(entry.path);
+    if (path === "") return this.#rootEntry(entry);
+    this.#noteParents(parentOf(path));
+    const whiteout = parseWhiteout(path);
+    if (whiteout === undefined) return this.#ordinary(entry, path);
+    if (whiteout.kind === "aufs") this.#hide(entry, path);
+    else if (whiteout.kind === "path") this.#remove(whiteout.path);
+    else this.#makeOpaque(whiteout.path);
+    return DROP;
+  }
+
+  /** What the merged image has at a path, symlinks not followed. */
+  lookup = (path: string): Found => {
+    const node = path === "" ? this.#root : this.#find(path);
+    if (node === undefined || typeof node === "number") {
+      return { kind: node === undefined ? "absent" : "other" };
+    }
+    if (node instanceof Directory) return { kind: node.exists ? "directory" : "absent" };
+    if ("removedBy" in node) return { kind: "absent" };
+    return { kind: "symlink", target: node.target };
+  };
+
+  /** Where a path of the merged image leads. Throws PathError on a loop. */
+  resolve(path: string): string {
+    return resolveInRoot(this.lookup, path);
+  }
+
+  /** Directories that no layer describes but that are needed. */
+  impliedDirectories(): string[] {
+    return [...this.#implied].filter((directory) => directory.exists).map(({ path }) => path);
+  }
+
+  #rootEntry(entry: TarEntry): Decision {
+    if (entry.type !== "directory") throw new NeedsPlan("the root is not a directory");
+    if (this.#root.explicit !== NONE) return this.#describedAbove(this.#root, entry);
+    return this.#describe(this.#root, entry);
+  }
+
+  #ordinary(entry: TarEntry, path: string): Decision {
+    if (path.startsWith("dev/")) return this.#hide(entry, path);
+    const parent = this.#directory(parentOf(path));
+    if (parent === undefined) return this.#hide(entry, path);
+    if (!parent.exists) this.#makeExist(parent.path);
+    const name = nameOf(path);
+    const node = parent.children.get(name);
+    if (entry.type === "directory") return this.#directoryEntry(entry, path, parent, name, node);
+    this.#checkNotADirectory(path);
+    if (node instanceof Directory) {
+      if (!node.exists) {
+        throw new NeedsPlan(`'${path}' had whiteouts below it, but is no directory`);
+      }
+      if (node.explicit === this.#layer) {
+        throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
+      }
+      // Replaced above by a directory: what lower layers have below this path is gone.
+      node.selfHidden = Math.max(node.selfHidden, this.#layer);
+      node.childrenHidden = Math.max(node.childrenHidden, this.#layer);
+      this.#covered.add(path);
+      return this.#hide(entry, path);
+    }
+    const by = node === undefined ? NONE : layerOf(node);
+    if (by === this.#layer && !isRemoved(node)) {
+      throw new NeedsPlan(`'${path}' comes twice in one layer`);
+    }
+    if (by > this.#layer) return this.#hide(entry, path);
+    return this.#claim(entry, path, parent, name);
+  }
+
+  #claim(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
+    if (entry.type === "hardlink") return this.#claimLink(entry, path, parent, name);
+    parent.children.set(
+      name,
+      entry.type === "symlink" ? { layer: this.#layer, target: entry.linkPath } : this.#layer,
+    );
+    return { action: "emit", path, linkPath: entry.linkPath };
+  }
+
+  #claimLink(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
+    const target = cleanPath(entry.linkPath);
+    const ordinal = this.#hiddenFiles.get(target);
+    if (ordinal !== undefined) {
+      this.#promote(ordinal, path);
+      parent.children.set(name, this.#layer);
+      return DROP;
+    }
+    const linkPath = this.#emittedName(path, target);
+    this.#linkNames.set(path, linkPath);
+    parent.children.set(name, this.#find(target)!);
+    return { action: "emit", path, linkPath };
+  }
+
+  #directoryEntry(
+    entry: TarEntry,
+    path: string,
+    parent: Directory,
+    name: string,
+    node: Node | undefined,
+  ): Decision {
+    if (this.#covered.has(path)) {
+      throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
+    }
+    this.#directories.add(path);
+    const unsure = this.#unsure.get(path);
+    if (unsure !== undefined && unsure > this.#layer) this.#unsure.delete(path);
+    if (node instanceof Directory) {
+      if (node.explicit !== NONE) return this.#describedAbove(node, entry);
+      return node.selfHidden > this.#layer ? DROP : this.#describe(node, entry);
+    }
+    if (node !== undefined) {
+      const by = layerOf(node);
+      if (by === this.#layer && !isRemoved(node)) {
+        throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
+      }
+      if (by > this.#layer) return DROP;
+    }
+    return this.#describe(this.#makeDirectory(parent, name, node), entry);
+  }
+
+  #describe(directory: Directory, entry: TarEntry): Decision {
+    directory.explicit = this.#layer;
+    directory.exists = true;
+    directory.mode = entry.mode;
+    directory.mtime = entry.mtime;
+    this.#implied.delete(directory);
+    return { action: "emit", path: directory.path, linkPath: "" };
+  }
+
+  /** Some builders describe a directory several times in a layer: harmless while they agree. */
+  #describedAbove(directory: Directory, entry: TarEntry): Decision {
+    const same = directory.mode === entry.mode && directory.mtime === entry.mtime &&
+      entry.xattrs === undefined;
+    if (directory.explicit === this.#layer && !same) {
+      throw new NeedsPlan(`The directory '${directory.path}' comes twice in one layer`);
+    }
+    return DROP;
+  }
+
+  #hide(entry: TarEntry, path: string): Decision {
+    if (entry.type === "directory") this.#directories.add(path);
+    else if (entry.type === "hardlink") this.#hideLink(path, cleanPath(entry.linkPath));
+    else if (entry.type !== "symlink") this.#hiddenFiles.set(path, entry.ordinal);
+    if (entry.type !== "directory") this.#checkNotADirectory(path);
+    else if (this.#unsure.get(path)! > this.#layer) this.#unsure.delete(path);
+    return DROP;
+  }
+
+  /** A link that is hidden itself may be the target of another. */
+  #hideLink(path: string, target: string): void {
+    const ordinal = this.#hiddenFiles.get(target);
+    if (ordinal !== undefined) this.#hiddenFiles.set(path, ordinal);
+    else this.#linkNames.set(path, this.#emittedName(path, target));
+  }
+
+  /** The name under which this layer's `target` was emitted. */
+  #emittedName(path: string, target: string): string {
+    const first = this.#linkNames.get(target);
+    if (first !== undefined) return first;
+    const node = this.#find(target);
+    const here = node !== undefined && !(node instanceof Directory) && !isRemoved(node) &&
+      layerOf(node) === this.#layer;
+    if (!here) throw new NeedsPlan(`The link '${path}' leads to another layer, to '${target}'`);
+    return target;
+  }
+
+  #promote(ordinal: number, path: string): void {
+    const names = this.#promotions.get(ordinal);
+    if (names === undefined) this.#promotions.set(ordinal, [path]);
+    else names.push(path);
+    this.#hiddenFiles.set(path, ordinal);
+  }
+
+  /** A higher layer used this path as a directory that it did not describe: it may mean a link. */
+  #checkNotADirectory(path: string): void {
+    if (this.#unsure.has(path)) {
+      throw new NeedsPlan(`'${path}' is used as a directory by a higher layer`);
+    }
+    if (this.#directories.has(path)) {
+      throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
+    }
+  }
+
+  #remove(path: string): void {
+    const parent = this.#directory(parentOf(path));
+    if (parent === undefined) return;
+    const name = nameOf(path);
+    const node = parent.children.get(name);
+    if (node === undefined) {
+      parent.children.set(name, { removedBy: this.#layer });
+    } else if (node instanceof Directory) {
+      node.selfHidden = Math.max(node.selfHidden, this.#layer);
+      node.childrenHidden = Math.max(node.childrenHidden, this.#layer);
+    }
+  }
+
+  #makeOpaque(path: string): void {
+    const directory = this.#directory(path);
+    if (directory === undefined) return;
+    directory.childrenHidden = Math.max(directory.childrenHidden, this.#layer);
+  }
+
+  /** Remembers the directories that this layer uses, and those that it does not describe. */
+  #noteParents(path: string): void {
+    if (path === this.#lastParent) return;
+    for (let at = path; at !== "" && !this.#directories.has(at); at = parentOf(at)) {
+      if (this.#covered.has(at)) {
+        throw new NeedsPlan(`'${at}' is a directory and something else in one layer`);
+      }
+      this.#directories.add(at);
+      this.#unsure.set(at, this.#layer);
+    }
+  }
+
+  /**
+   * The directory at `path` as this layer's children need it, made where nothing is; undefined
+   * when a higher layer hides what this one has there.
+   */
+  #directory(path: string): Directory | undefined {
+    if (path === this.#lastParent) return this.#lastDirectory;
+    this.#lastParent = path;
+    this.#lastDirectory = this.#walk(path);
+    return this.#lastDirectory;
+  }
+
+  #walk(path: string): Directory | undefined {
+    let here = this.#root;
+    if (path === "") return here.childrenHidden > this.#layer ? undefined : here;
+    for (const name of path.split("/")) {
+      if (here.childrenHidden > this.#layer) return undefined;
+      const node = here.children.get(name);
+      if (node instanceof Directory) {
+        here = node;
+        continue;
+      }
+      if (node !== undefined) {
+        const by = layerOf(node);
+        if (by > this.#layer) return undefined;
+        if (!isRemoved(node)) {
+          throw new NeedsPlan(`'${join(here.path, name)}' has children but is no directory`);
+        }
+      }
+      here = this.#makeDirectory(here, name, node);
+    }
+    return here.childrenHidden > this.#layer ? undefined : here;
+  }
+
+  #makeDirectory(parent: Directory, name: string, before: Leaf | undefined): Directory {
+    const directory = new Directory(join(parent.path, name));
+    if (before !== undefined) {
+      directory.selfHidden = layerOf(before);
+      directory.childrenHidden = directory.selfHidden;
+    }
+    parent.children.set(name, directory);
+    this.#implied.add(directory);
+    return directory;
+  }
+
+  #makeExist(path: string): void {
+    let here = this.#root;
+    here.exists = true;
+    for (const name of path.split("/")) {
+      if (name === "") continue;
+      here = here.children.get(name) as Directory;
+      here.exists = true;
+    }
+  }
+
+  #find(path: string): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const name of path.split("/")) {
+      if (!(node instanceof Directory)) return undefined;
+      node = node.children.get(name);
+    }
+    return node;
+  }
+}
+
+function isRemoved(node: Node | undefined): node is Removed {
+  return typeof node === "object" && "removedBy" in node;
+}
+
+/** The layer that decided what is there. */
+function layerOf(node: Leaf): number {
+  if (typeof node === "number") return node;
+  return "removedBy" in node ? node.removedBy : node.layer;
+}

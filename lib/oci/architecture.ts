@@ -1,0 +1,50 @@
+/** Names of architectures: what people and `uname -m` say -> what Go and the image-spec say. */
+
+import { DenrootError } from "../errors.ts";
+import type { Platform } from "../types.ts";
+import { quoteText } from "./quote_text.ts";
+
+/**
+ * `x86_64`, `aarch64`, `armv7l`, `arm64/v8`, `linux/amd64` and their like -> `amd64`, `arm64`,
+ * `arm` with variant `v7`. A name that is not known here goes through as it is, so that a new
+ * architecture needs no new denroot; one that cannot be a name throws code `usage`.
+ */
+export function parseArchitecture(text: string): Pick<Platform, "architecture" | "variant"> {
+  const words = text.toLowerCase().replace(/^linux\//, "").split("/");
+  const [name = "", variant] = words;
+  const wellFormed = words.length <= 2 && /^[a-z0-9_.-]{1,32}$/.test(name) &&
+    (variant === undefined || /^[a-z0-9_.-]{1,32}$/.test(variant));
+  if (!wellFormed) {
+    throw new DenrootError("usage", `Not an architecture: ${quoteText(text)}`, {
+      hint: "Give a name such as x86_64, amd64, aarch64, arm64, arm/v7 or ppc64le",
+    });
+  }
+  const known = NAMES.get(name) ?? { architecture: name };
+  return variant === undefined ? known : { ...known, variant };
+}
+
+const NAMES: ReadonlyMap<string, Pick<Platform, "architecture" | "variant">> = new Map([
+  ["x86_64", { architecture: "amd64" }],
+  ["x86-64", { architecture: "amd64" }],
+  ["x64", { architecture: "amd64" }],
+  ["i386", { architecture: "386" }],
+  ["i486", { architecture: "386" }],
+  ["i586", { architecture: "386" }],
+  ["i686", { architecture: "386" }],
+  ["x86", { architecture: "386" }],
+  ["aarch64", { architecture: "arm64" }],
+  ["aarch64_be", { architecture: "arm64be" }],
+  ["armhf", { architecture: "arm", variant: "v7" }],
+  ["armel", { architecture: "arm", variant: "v6" }],
+  ["armv5l", { architecture: "arm", variant: "v5" }],
+  ["armv5tel", { architecture: "arm", variant: "v5" }],
+  ["armv6l", { architecture: "arm", variant: "v6" }],
+  ["armv7", { architecture: "arm", variant: "v7" }],
+  ["armv7l", { architecture: "arm", variant: "v7" }],
+  ["armv8l", { architecture: "arm", variant: "v8" }],
+  ["ppc64el", { architecture: "ppc64le" }],
+  ["powerpc64le", { architecture: "ppc64le" }],
+  ["mipsel", { architecture: "mipsle" }],
+  ["mips64el", { architecture: "mips64le" }],
+  ["loongarch64", { architecture: "loong64" }],
+]);

@@ -1,0 +1,105 @@
+/** JSON from outside: parsed and taken apart with every type checked. */
+
+import { DenrootError } from "../errors.ts";
+import { quoteText } from "./quote_text.ts";
+
+export type JsonObject = { readonly [name: string]: unknown };
+
+/** Parses UTF-8 JSON whose top is an object; `what` names the document in errors. */
+export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    // The parser's own message may quote the text, raw: it stays in the cause.
+    throw new DenrootError("manifest", `${what} is not JSON`, { cause });
+  }
+  if (!isObject(value)) throw wrongField(what, "the document", "an object");
+  return value;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The fields of one object; `what` names it in errors. JSON null counts as absent, as in Go. */
+export class Fields {
+  readonly #object: JsonObject;
+  readonly #what: string;
+
+  constructor(object: unknown, what: string) {
+    if (!isObject(object)) throw wrongField(what, "it", "an object");
+    this.#object = object;
+    this.#what = what;
+  }
+
+  /** Own properties only: a field named like a member of Object.prototype is absent. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.#object, name) && this.#object[name] !== null;
+  }
+
+  string(name: string): string {
+    return this.optionalString(name) ?? this.#missing(name, "a string");
+  }
+
+  optionalString(name: string): string | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.#object[name];
+    return typeof value === "string" ? value : this.#missing(name, "a string");
+  }
+
+  /** A whole number from 0 to 2^53-1. */
+  count(name: string): number {
+    const value = this.has(name) ? this.#object[name] : undefined;
+    if (!Number.isSafeInteger(value) || (value as number) < 0) {
+      return this.#missing(name, "a whole number that is not negative");
+    }
+    return value as number;
+  }
+
+  array(name: string): readonly unknown[] {
+    return this.optionalArray(name) ?? this.#missing(name, "an array");
+  }
+
+  optionalArray(name: string): readonly unknown[] | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.#object[name];
+    return Array.isArray(value) ? value : this.#missing(name, "an array");
+  }
+
+  object(name: string): JsonObject {
+    return this.optionalObject(name) ?? this.#missing(name, "an object");
+  }
+
+  optionalObject(name: string): JsonObject | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.#object[name];
+    return isObject(value) ? value : this.#missing(name, "an object");
+  }
+
+  /** Strings; none when the field is absent. */
+  strings(name: string): readonly string[] {
+    const values = this.optionalArray(name) ?? [];
+    if (!values.every((value) => typeof value === "string")) this.#missing(name, "all strings");
+    return values as readonly string[];
+  }
+
+  /** Names to strings; none when the field is absent. A null value is an empty string, as in Go. */
+  stringMap(name: string): Readonly<Record<string, string>> {
+    const entries = Object.entries(this.optionalObject(name) ?? {})
+      .map(([key, value]) => [key, value ?? ""] as const);
+    if (!entries.every(([, value]) => typeof value === "string")) {
+      this.#missing(name, "strings for all its names");
+    }
+    // fromEntries defines own properties: "__proto__" stays a name like any other.
+    return Object.fromEntries(entries) as Record<string, string>;
+  }
+
+  #missing(name: string, expected: string): never {
+    throw wrongField(this.#what, quoteText(name), expected);
+  }
+}
+
+function wrongField(what: string, name: string, expected: string): DenrootError {
+  return new DenrootError("manifest", `${what} is invalid: ${name} must be ${expected}`);
+}

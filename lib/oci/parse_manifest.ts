@@ -1,0 +1,182 @@
+/** Manifests and indexes: bytes -> checked types (image-spec, manifest.md and image-index.md). */
+
+import { DenrootError } from "../errors.ts";
+import type { Descriptor, Manifest, Platform } from "../types.ts";
+import { describeArtifact } from "./artifact.ts";
+import { isDigest, parseDigest } from "./digest.ts";
+import { Fields, parseJsonObject } from "./json_fields.ts";
+import {
+  essenceOf,
+  isConfigType,
+  isIndexType,
+  isManifestType,
+  isSchema1Type,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from "./media_types.ts";
+import { quoteText } from "./quote_text.ts";
+
+/** A list of manifests, in the order of the document. */
+export interface ImageIndex {
+  readonly mediaType: string;
+  readonly manifests: readonly Descriptor[];
+}
+
+export type ManifestOrIndex =
+  | { readonly kind: "manifest"; readonly manifest: Manifest }
+  | { readonly kind: "index"; readonly index: ImageIndex };
+
+/** More layers or entries than any engine could use are an attack, or a mistake. */
+export const MAX_LAYERS = 10_000;
+export const MAX_INDEX_ENTRIES = 10_000;
+
+/**
+ * Parses what a manifest's URL or blob holds. The document's own `mediaType` decides what it is,
+ * then `contentType` (the header, or the descriptor's type), then its fields.
+ *
+ * Throws code `unsupported` for Docker schema 1 and for artifacts that are no images, `limit` for
+ * too many layers or entries, and `manifest` for a document that breaks the specification.
+ */
+export function parseManifestOrIndex(bytes: Uint8Array, contentType?: string): ManifestOrIndex {
+  const fields = new Fields(parseJsonObject(bytes, "The manifest"), "The manifest");
+  const outside = essenceOf(contentType);
+  const mediaType = essenceOf(fields.optionalString("mediaType")) || outside;
+  if (isSchema1Type(mediaType) || isSchema1(fields)) throw schema1Refused();
+  // A document that reads as both could be one image to us and another to a scanner
+  // (CVE-2021-41190).
+  if (fields.has("manifests") && (fields.has("layers") || fields.has("config"))) {
+    throw new DenrootError("manifest", "The manifest is ambiguous: both an index and an image");
+  }
+  if (isIndexType(mediaType) || (!isManifestType(mediaType) && fields.has("manifests"))) {
+    return { kind: "index", index: toIndex(fields, mediaType) };
+  }
+  return { kind: "manifest", manifest: toManifest(fields, mediaType) };
+}
+
+/** As `parseManifestOrIndex`, where only an image's manifest will do. */
+export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
+  const parsed = parseManifestOrIndex(bytes, contentType);
+  if (parsed.kind === "manifest") return parsed.manifest;
+  throw new DenrootError("manifest", "The manifest is an index where an image was expected");
+}
+
+/** As `parseManifestOrIndex`, where only an index will do. */
+export function parseIndex(bytes: Uint8Array, contentType?: string): ImageIndex {
+  const parsed = parseManifestOrIndex(bytes, contentType);
+  if (parsed.kind === "index") return parsed.index;
+  throw new DenrootError("manifest", "The manifest is an image's where an index was expected");
+}
+
+function isSchema1(fields: Fields): boolean {
+  return fields.has("fsLayers") ||
+    (fields.has("schemaVersion") && fields.count("schemaVersion") === 1);
+}
+
+function toIndex(fields: Fields, mediaType: string): ImageIndex {
+  checkSchemaVersion(fields);
+  const entries = fields.array("manifests");
+  if (entries.length > MAX_INDEX_ENTRIES) {
+    throw new DenrootError(
+      "limit",
+      `The index lists ${entries.length} manifests; the limit is ${MAX_INDEX_ENTRIES}`,
+    );
+  }
+  const manifests = entries.map((entry, position) =>
+    toDescriptor(entry, `The index's manifest ${position + 1}`)
+  );
+  return { mediaType: isIndexType(mediaType) ? mediaType : OCI_INDEX, manifests };
+}
+
+function toManifest(fields: Fields, mediaType: string): Manifest {
+  checkSchemaVersion(fields);
+  refuseArtifact(fields);
+  const config = toDescriptor(fields.object("config"), "The manifest's config");
+  const entries = fields.array("layers");
+  if (entries.length > MAX_LAYERS) {
+    throw new DenrootError(
+      "limit",
+      `The image has ${entries.length} layers; the limit is ${MAX_LAYERS}`,
+    );
+  }
+  const layers = entries.map((entry, position) =>
+    toDescriptor(entry, `The manifest's layer ${position + 1}/${entries.length}`)
+  );
+  return { mediaType: isManifestType(mediaType) ? mediaType : OCI_MANIFEST, config, layers };
+}
+
+/** Before the other checks: an artifact may lack what an image must have. */
+function refuseArtifact(fields: Fields): void {
+  const config = fields.optionalObject("config");
+  const configType = config ? typeOf(config) : "";
+  const layerTypes = [
+    ...(fields.optionalArray("layers") ?? []),
+    ...(fields.optionalArray("blobs") ?? []),
+  ].map(typeOf);
+  const kind = describeArtifact({
+    artifactType: fields.optionalString("artifactType"),
+    configType,
+    layerTypes,
+    // A config without a type is judged by its content.
+    isConfigType: isConfigType(configType) || (config !== undefined && configType === ""),
+  });
+  if (kind === undefined) return;
+  if (config === undefined && layerTypes.length === 0 && !fields.has("artifactType")) return;
+  throw new DenrootError("unsupported", `Not a container image but ${kind}`, {
+    hint: "Name a container image: this kind of artifact has no root file system",
+  });
+}
+
+function typeOf(value: unknown): string {
+  const type = (value as { mediaType?: unknown } | null)?.mediaType;
+  return typeof type === "string" ? type : "";
+}
+
+/** Docker and OCI both say 2; some builders leave it out. */
+function checkSchemaVersion(fields: Fields): void {
+  if (!fields.has("schemaVersion")) return;
+  const version = fields.count("schemaVersion");
+  if (version !== 2) {
+    throw new DenrootError("unsupported", `The manifest's schema version is ${version}, not 2`);
+  }
+}
+
+function toDescriptor(value: unknown, what: string): Descriptor {
+  const fields = new Fields(value, what);
+  const digest = fields.string("digest");
+  if (!isDigest(digest)) {
+    throw new DenrootError("manifest", `${what} is invalid: ${quoteText(digest)} is no digest`, {
+      hint: "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits",
+    });
+  }
+  const urls = fields.strings("urls");
+  const platform = fields.optionalObject("platform");
+  const annotations = fields.stringMap("annotations");
+  const artifactType = fields.optionalString("artifactType");
+  return {
+    mediaType: fields.optionalString("mediaType") ?? "",
+    digest: `${parseDigest(digest).algorithm}:${parseDigest(digest).hex}`,
+    size: fields.count("size"),
+    ...(urls.length > 0 && { urls }),
+    ...(platform && { platform: toPlatform(platform, what) }),
+    ...(artifactType && { artifactType }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
+  };
+}
+
+function toPlatform(value: unknown, what: string): Platform {
+  const fields = new Fields(value, `${what}'s platform`);
+  const variant = fields.optionalString("variant");
+  return {
+    os: fields.optionalString("os") ?? "",
+    architecture: fields.optionalString("architecture") ?? "",
+    ...(variant && { variant }),
+  };
+}
+
+function schema1Refused(): DenrootError {
+  return new DenrootError(
+    "unsupported",
+    "The image has a Docker schema 1 manifest, a format that Docker gave up in 2019",
+    { hint: "Push it again with a current Docker or skopeo, which writes schema 2 or OCI" },
+  );
+}

@@ -1,0 +1,220 @@
+/** A tar stream into mksquashfs, and its image under the final name: whole, or not at all. */
+
+import fs from "node:fs";
+import path from "node:path";
+import { DenrootError, messageOf } from "../errors.ts";
+import { type Child, type ChildExit, startChild } from "../system/child_process.ts";
+import { nativeCalls } from "../system/native_calls.ts";
+import { isMarkStale, processMark } from "../system/process_mark.ts";
+import type { Mksquashfs } from "./find_mksquashfs.ts";
+
+export interface PackOptions {
+  readonly mksquashfs: Mksquashfs;
+  /** The user's options, as words separated by white space. */
+  readonly squashOptions: string;
+  readonly processors: number;
+  /** Permission bits of the root directory. */
+  readonly rootMode: number;
+  /** Of the file system and its root directory: seconds since 1970. */
+  readonly time: number;
+  /** Replace an existing target. */
+  readonly force: boolean;
+}
+
+export interface Packer {
+  /** The socket that takes the tar stream; blocking. */
+  readonly descriptor: number;
+  /** To be called behind the stream's last byte: gives the image its name. Gives its size. */
+  finish(): Promise<number>;
+  /** Rejects with mksquashfs's own reason when it ends before {@link finish} was called. */
+  readonly failure: Promise<never>;
+  /** Ends mksquashfs, if it still runs, and removes what it wrote. */
+  abort(): Promise<void>;
+  /** Closes the descriptor; nobody may write to it any more. */
+  close(): void;
+}
+
+const TEMPORARY = /^\.denroot-(.+)\.sqsh$/;
+/** Time given to mksquashfs to end after TERM. */
+const TERM_GRACE_MS = 3000;
+/** Options with which the user fixes times: ours would collide. */
+const TIME_OPTIONS = new Set(["-mkfs-time", "-fstime", "-all-time", "-root-time"]);
+
+/** For images that do not say when they were made: 2020-01-01. */
+const LATE_TIME = 1_577_836_800;
+
+/** Starts mksquashfs on a temporary file beside `target`. Throws codes `squashfs` and `file`. */
+export async function startPacker(target: string, options: PackOptions): Promise<Packer> {
+  const directory = path.dirname(target);
+  removeStale(directory);
+  const temporary = path.join(directory, `.denroot-${processMark()}.sqsh`);
+  const native = await nativeCalls();
+  const [ours, theirs] = native.socketPair();
+  let child: Child;
+  try {
+    child = await startChild(options.mksquashfs.path, argumentsFor(temporary, options), {
+      stdin: theirs,
+      env: environment(options),
+    });
+  } catch (cause) {
+    native.close(ours);
+    throw new DenrootError(
+      "squashfs",
+      `${options.mksquashfs.path} cannot be started: ${messageOf(cause)}`,
+      { cause },
+    );
+  } finally {
+    native.close(theirs);
+  }
+
+  let open = true;
+  const close = () => {
+    if (open) native.close(ours);
+    open = false;
+  };
+  const program = options.mksquashfs.path;
+  const failure = child.exited.then((exit): Promise<never> => {
+    if (!open) return new Promise(() => {});
+    throw failureOf(exit, program, directory);
+  });
+  failure.catch(() => {});
+
+  return {
+    descriptor: ours,
+    failure,
+    async finish() {
+      close();
+      const exit = await child.exited;
+      // Silence is part of success: what mksquashfs warns of is missing from the image.
+      if (exit.exitCode !== 0 || exit.messages.trim() !== "") {
+        fs.rmSync(temporary, { force: true });
+        throw failureOf(exit, program, directory);
+      }
+      return publish(temporary, target, options.force);
+    },
+    async abort() {
+      // TERM first: at the end of its input alone it would make an image of what it has.
+      child.terminate();
+      const timer = setTimeout(() => child.kill(), TERM_GRACE_MS);
+      await child.exited;
+      clearTimeout(timer);
+      fs.rmSync(temporary, { force: true });
+    },
+    close,
+  };
+}
+
+/** Splits as an unquoted shell variable is split. */
+export function splitOptions(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}
+
+function argumentsFor(output: string, options: PackOptions): string[] {
+  const user = splitOptions(options.squashOptions);
+  const mode = options.rootMode.toString(8);
+  const ours = [
+    "-tar",
+    // Its search for duplicates mixes up files when it reads a tar.
+    "-no-duplicates",
+    "-all-root",
+    "-root-mode",
+    mode,
+    "-no-progress",
+    "-quiet",
+    "-processors",
+    String(options.processors),
+  ];
+  if (options.mksquashfs.setsRootTime && !fixesTimes(user)) {
+    ours.push("-mkfs-time", String(options.time), "-root-time", String(options.time));
+  }
+  // The user's come last: one that lacks its value then cannot swallow one of ours.
+  return ["-", output, ...ours, ...user];
+}
+
+function environment(options: PackOptions): Record<string, string> {
+  const user = splitOptions(options.squashOptions);
+  if (options.mksquashfs.setsRootTime || fixesTimes(user)) return {};
+  // Before 4.6 this alone sets the root's time; it also caps those of files, so never 1970.
+  return { SOURCE_DATE_EPOCH: String(options.time || LATE_TIME) };
+}
+
+function fixesTimes(words: readonly string[]): boolean {
+  return words.some((word) => TIME_OPTIONS.has(word));
+}
+
+function failureOf(exit: ChildExit, program: string, directory: string): DenrootError {
+  const { exitCode, signal, messages } = exit;
+  const said = lastLine(messages);
+  const colon = said === "" ? "" : `: ${said}`;
+  if (/no space left|write failed because/i.test(messages)) {
+    return new DenrootError("space", `There is no room left in ${directory}${colon}`, {
+      hint: "Free some space, or name an output elsewhere with --output",
+    });
+  }
+  const how = signal !== null
+    ? `was ended by ${signal}`
+    : exitCode === 0
+    ? "made an image that is not whole"
+    : `ended with status ${exitCode}`;
+  return new DenrootError("squashfs", `${program} ${how}${colon}`, {
+    hint: "Check ENROOT_SQUASH_OPTIONS, and the space and memory of this machine",
+  });
+}
+
+function lastLine(messages: string): string {
+  const lines = messages.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const fatal = lines.find((line) => line.startsWith("FATAL ERROR"));
+  return fatal ?? lines.at(-1) ?? "";
+}
+
+function publish(temporary: string, target: string, force: boolean): number {
+  try {
+    const descriptor = fs.openSync(temporary, "r");
+    fs.fsyncSync(descriptor);
+    const { size } = fs.fstatSync(descriptor);
+    fs.closeSync(descriptor);
+    if (force) fs.renameSync(temporary, target);
+    else linkNew(temporary, target);
+    return size;
+  } catch (cause) {
+    fs.rmSync(temporary, { force: true });
+    if (cause instanceof DenrootError) throw cause;
+    throw new DenrootError("file", `${target} cannot be written: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A link never replaces what came there meanwhile; a file system without links gets a rename. */
+function linkNew(temporary: string, target: string): void {
+  try {
+    fs.linkSync(temporary, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST" || fs.existsSync(target)) {
+      throw outputExists(target);
+    }
+    fs.renameSync(temporary, target);
+    return;
+  }
+  fs.rmSync(temporary);
+}
+
+export function outputExists(target: string): DenrootError {
+  return new DenrootError("exists", `${target} exists already`, {
+    hint: "Use --force to replace it, or --output to name another",
+  });
+}
+
+/** What a killed run left beside the target. */
+function removeStale(directory: string): void {
+  let names: string[];
+  try {
+    names = fs.readdirSync(directory);
+  } catch (cause) {
+    throw new DenrootError("file", `${directory} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  for (const name of names) {
+    const match = TEMPORARY.exec(name);
+    if (match !== null && isMarkStale(match[1]!)) {
+      fs.rmSync(path.join(directory, name), { force: true });
+    }
+  }
+}

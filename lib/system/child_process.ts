@@ -1,0 +1,51 @@
+/** A long-running child that reads from a descriptor, and whose messages are kept. */
+
+import { spawn } from "node:child_process";
+
+export interface Child {
+  readonly pid: number;
+  /** How it ended: its exit status, or 128 and its signal's number as a shell has it. */
+  readonly exited: Promise<ChildExit>;
+  /** Sends TERM. */
+  terminate(): void;
+  /** Sends KILL. */
+  kill(): void;
+}
+
+export interface ChildExit {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** The end of what it wrote to standard error. */
+  readonly messages: string;
+}
+
+const MAX_MESSAGES = 64 * 1024;
+
+/** Starts `command` with `stdin` as its standard input. Rejects when it cannot be started. */
+export function startChild(
+  command: string,
+  args: readonly string[],
+  options: { readonly stdin: number; readonly env: Readonly<Record<string, string | undefined>> },
+): Promise<Child> {
+  const child = spawn(command, args, {
+    stdio: [options.stdin, "ignore", "pipe"],
+    env: options.env as Record<string, string>,
+  });
+  let messages = "";
+  child.stderr!.setEncoding("latin1").on("data", (text: string) => {
+    messages = (messages + text).slice(-MAX_MESSAGES);
+  });
+  const exited = new Promise<ChildExit>((resolve) => {
+    child.on("close", (exitCode, signal) => resolve({ exitCode, signal, messages }));
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("spawn", () =>
+      resolve({
+        pid: child.pid!,
+        exited,
+        terminate: () => void child.kill("SIGTERM"),
+        kill: () => void child.kill("SIGKILL"),
+      }));
+  });
+}

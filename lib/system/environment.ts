@@ -1,0 +1,58 @@
+/** What the process was given by its surroundings: environment variables, processors, architecture. */
+
+import { readFileSync } from "node:fs";
+import os from "node:os";
+import process from "node:process";
+
+/** A copy of the process's environment. */
+export function environment(): Readonly<Record<string, string | undefined>> {
+  return { ...process.env };
+}
+
+/** Processors this process may use: its affinity mask, lowered by a cgroup quota. At least 1. */
+export function cpuCount(): number {
+  const allowed = Math.max(1, os.availableParallelism());
+  const quota = cgroupQuota();
+  return quota === undefined ? allowed : Math.min(allowed, Math.max(1, Math.ceil(quota)));
+}
+
+/** The architecture's name in Go and in OCI images: `amd64`, `arm64`, `ppc64le`, … */
+export function hostArchitecture(): string {
+  const little = os.endianness() === "LE";
+  const name: string = os.arch();
+  switch (name) {
+    case "x64":
+      return "amd64";
+    case "ia32":
+      return "386";
+    case "ppc64":
+      return little ? "ppc64le" : "ppc64";
+    case "mips":
+    case "mips64":
+      return little ? `${name}le` : name;
+    case "mipsel":
+      return "mipsle";
+    default:
+      return name;
+  }
+}
+
+/** The home directory of the user's account, for when `HOME` is not set. */
+export function accountHome(): string | undefined {
+  try {
+    return os.userInfo().homedir || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Processors granted by cgroup v2 at the visible root, as a container sees it. */
+function cgroupQuota(): number | undefined {
+  try {
+    const [quota, period] = readFileSync("/sys/fs/cgroup/cpu.max", "utf8").trim().split(" ");
+    const processors = Number(quota) / Number(period);
+    return Number.isFinite(processors) && processors > 0 ? processors : undefined;
+  } catch {
+    return undefined;
+  }
+}

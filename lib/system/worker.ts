@@ -1,0 +1,34 @@
+/** Worker threads, started from the project's own modules, from source and from an executable alike. */
+
+import { type MessagePort, parentPort, Worker, workerData } from "node:worker_threads";
+
+export { MessageChannel, type MessagePort, type Transferable } from "node:worker_threads";
+export type { Worker };
+
+/**
+ * Starts `module`, a path from the project's root. It gets `data` as {@link workerInput}. The
+ * thread ends with `terminate()`.
+ */
+export function startWorker(
+  module: string,
+  data: unknown,
+  transfer: readonly MessagePort[] = [],
+): Worker {
+  return new Worker(moduleUrl(module), { workerData: data, transferList: [...transfer] });
+}
+
+/** In a worker: what it was started with. */
+export function workerInput<T>(): T {
+  return workerData as T;
+}
+
+/** In a worker: the port to whoever started it. */
+export function workerPort(): MessagePort {
+  return parentPort!;
+}
+
+/** In a compiled executable all modules have one URL, at the root of its own file system. */
+function moduleUrl(module: string): URL {
+  const here = import.meta.url;
+  return new URL(here.startsWith("file:///$bunfs/") ? `./${module}` : `../../${module}`, here);
+}

@@ -1,0 +1,91 @@
+/** PAX extended header records (POSIX.1-2001, pax): `LENGTH KEY=VALUE\n`, values kept as bytes. */
+
+import { Buffer } from "node:buffer";
+import { TarError } from "./entry.ts";
+
+const XATTR_PREFIX = "SCHILY.xattr.";
+
+/** What an entry's PAX header overrides. Times are whole seconds, rounded down. */
+export interface PaxRecords {
+  path?: string;
+  linkPath?: string;
+  size?: number;
+  uid?: number;
+  gid?: number;
+  mtime?: number;
+  xattrs?: Map<string, Uint8Array>;
+  /** `GNU.sparse.*` records in their order. */
+  sparse?: [key: string, value: string][];
+}
+
+/** Throws {@link TarError} on records that break the format. */
+export function parsePax(bytes: Uint8Array): PaxRecords {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records: PaxRecords = {};
+  let at = 0;
+  while (at < buffer.length && buffer[at] !== 0) {
+    const space = buffer.indexOf(0x20, at);
+    const length = space < 0 ? NaN : decimal(buffer.toString("latin1", at, space));
+    const end = at + length;
+    const equals = buffer.indexOf(0x3d, space);
+    if (!(end <= buffer.length) || equals < 0 || equals >= end || buffer[end - 1] !== 0x0a) {
+      throw new TarError("A PAX header has a malformed record");
+    }
+    const key = buffer.toString("latin1", space + 1, equals);
+    assign(records, key, buffer.subarray(equals + 1, end - 1));
+    at = end;
+  }
+  return records;
+}
+
+function assign(records: PaxRecords, key: string, value: Buffer): void {
+  if (key.startsWith(XATTR_PREFIX)) {
+    records.xattrs ??= new Map();
+    records.xattrs.set(key.slice(XATTR_PREFIX.length), Uint8Array.from(value));
+    return;
+  }
+  // An empty value takes a record back.
+  const text = value.toString("latin1");
+  switch (key) {
+    case "path":
+      records.path = name(key, text);
+      break;
+    case "linkpath":
+      records.linkPath = name(key, text);
+      break;
+    case "size":
+      records.size = text === "" ? undefined : integer(key, text);
+      break;
+    case "uid":
+      records.uid = text === "" ? undefined : integer(key, text);
+      break;
+    case "gid":
+      records.gid = text === "" ? undefined : integer(key, text);
+      break;
+    case "mtime":
+      records.mtime = text === "" ? undefined : seconds(text);
+      break;
+    default:
+      if (key.startsWith("GNU.sparse.")) (records.sparse ??= []).push([key.slice(11), text]);
+  }
+}
+
+function name(key: string, text: string): string | undefined {
+  if (text.includes("\0")) throw new TarError(`A PAX ${key} has a zero byte in it`);
+  return text === "" ? undefined : text;
+}
+
+export function integer(key: string, text: string): number {
+  const value = decimal(text);
+  if (!Number.isSafeInteger(value)) throw new TarError(`A PAX ${key} is no number`);
+  return value;
+}
+
+function seconds(text: string): number {
+  if (!/^-?\d{1,15}(\.\d*)?$/.test(text)) throw new TarError("A PAX mtime is no time");
+  return Math.floor(Number(text));
+}
+
+function decimal(text: string): number {
+  return /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+}

@@ -1,0 +1,108 @@
+/** Sparse files: GNU's old map in the header, and PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Sparse Formats"). */
+
+import { Buffer } from "node:buffer";
+import { TarError } from "./entry.ts";
+import { parseNumber } from "./header.ts";
+import { integer, type PaxRecords } from "./pax.ts";
+
+/** A stretch of data; holes lie between. Bytes. */
+export interface Segment {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface SparseFile {
+  /** Expanded size. */
+  readonly size: number;
+  readonly segments: Segment[];
+  /** The file's name, where the header's own is a stand-in. */
+  readonly path?: string;
+  /** The map stands before the data (PAX 1.0) and is still to be read. */
+  readonly mapInData: boolean;
+}
+
+const MAX_SEGMENTS = 1_000_000;
+const OLD_ENTRIES = { header: 4, extension: 21 } as const;
+
+/** Reads what a PAX header says of a sparse file; undefined when it says nothing. */
+export function sparseFromPax(records: PaxRecords, storedSize: number): SparseFile | undefined {
+  if (records.sparse === undefined) return undefined;
+  const last = new Map(records.sparse);
+  const path = last.get("name");
+  if (last.get("major") === "1") {
+    const size = integer("GNU.sparse.realsize", last.get("realsize") ?? "");
+    return { size, segments: [], path, mapInData: true };
+  }
+  const size = integer("GNU.sparse.size", last.get("size") ?? last.get("realsize") ?? "");
+  const numbers = last.has("map")
+    ? last.get("map")!.split(",").filter((part) => part !== "")
+    : records.sparse.filter(([key]) => key === "offset" || key === "numbytes").map(([, v]) => v);
+  const segments = toSegments(numbers.map((part) => integer("GNU.sparse.map", part)));
+  checkSegments(segments, size, storedSize);
+  return { size, segments, path, mapInData: false };
+}
+
+/** The old GNU header's own map. `more` says that extension blocks follow. */
+export function sparseFromHeader(block: Buffer, at: number): { file: SparseFile; more: boolean } {
+  const size = parseNumber(block, at + 483, 12);
+  const segments = readOldEntries(block, at + 386, OLD_ENTRIES.header);
+  return { file: { size, segments, mapInData: false }, more: block[at + 482] !== 0 };
+}
+
+/** One extension block of the old GNU map; gives whether another follows. */
+export function sparseExtension(block: Buffer, at: number, segments: Segment[]): boolean {
+  segments.push(...readOldEntries(block, at, OLD_ENTRIES.extension));
+  if (segments.length > MAX_SEGMENTS) throw tooManySegments();
+  return block[at + 504] !== 0;
+}
+
+/** The number of segments that a PAX 1.0 map announces in its first line. */
+export function sparseMapCount(firstBlock: Buffer): number {
+  const count = integer("sparse map", firstBlock.toString("latin1", 0, firstBlock.indexOf(0x0a)));
+  if (count > MAX_SEGMENTS) throw tooManySegments();
+  return count;
+}
+
+/** Parses a PAX 1.0 map: decimal numbers, one a line; the count of segments, then their pairs. */
+export function parseSparseMap(data: Buffer): Segment[] {
+  const lines = data.toString("latin1").split("\n");
+  const count = integer("sparse map", lines[0]!);
+  return toSegments(lines.slice(1, 1 + 2 * count).map((line) => integer("sparse map", line)));
+}
+
+/** Segments must be in order, within the file, and as long together as the stored data. */
+export function checkSegments(segments: readonly Segment[], size: number, stored: number): void {
+  let end = 0;
+  let total = 0;
+  for (const segment of segments) {
+    if (segment.offset < end) throw new TarError("A sparse map's segments overlap");
+    end = segment.offset + segment.length;
+    total += segment.length;
+  }
+  if (end > size) throw new TarError("A sparse map reaches beyond its file");
+  if (total > stored) throw new TarError("A sparse map needs more data than the archive has");
+}
+
+function readOldEntries(block: Buffer, start: number, count: number): Segment[] {
+  const segments: Segment[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = start + i * 24;
+    if (block[at] === 0) break;
+    segments.push({ offset: parseNumber(block, at, 12), length: parseNumber(block, at + 12, 12) });
+  }
+  return segments;
+}
+
+function toSegments(numbers: readonly number[]): Segment[] {
+  if (numbers.length % 2 !== 0) throw new TarError("A sparse map has an odd count of numbers");
+  if (numbers.length / 2 > MAX_SEGMENTS) throw tooManySegments();
+  const segments: Segment[] = [];
+  for (let i = 0; i < numbers.length; i += 2) {
+    segments.push({ offset: numbers[i]!, length: numbers[i + 1]! });
+  }
+  return segments;
+}
+
+function tooManySegments(): TarError {
+  return new TarError(`A sparse map has more than ${MAX_SEGMENTS} segments`);
+}

@@ -1,0 +1,352 @@
+/** Bytes in, entries out: a push parser that copies no content and allocates next to nothing for an entry. */
+
+import { Buffer } from "node:buffer";
+import { BLOCK, type EntryType, padding, type TarEntry, TarError, ZEROS } from "./entry.ts";
+import { parseHeader, type RawHeader } from "./header.ts";
+import { parsePax, type PaxRecords } from "./pax.ts";
+import {
+  checkSegments,
+  parseSparseMap,
+  sparseExtension,
+  type SparseFile,
+  sparseFromHeader,
+  sparseFromPax,
+  sparseMapCount,
+} from "./sparse.ts";
+
+/** Whoever is told what a {@link TarParser} finds. */
+export interface TarVisitor {
+  /** A new entry; the object is used again for the next one. True asks for its content. */
+  entry(entry: TarEntry): boolean;
+  /** The next piece of the content, holes filled in; a view that is valid during the call only. */
+  content(bytes: Uint8Array): void;
+}
+
+/** As Go's archive/tar has it: more is an attack, not a name. */
+const MAX_METADATA = 1024 * 1024;
+
+const TYPES: Readonly<Record<string, EntryType>> = {
+  "0": "file",
+  "\0": "file",
+  "7": "file",
+  "1": "hardlink",
+  "2": "symlink",
+  "3": "character",
+  "4": "block",
+  "5": "directory",
+  "6": "fifo",
+  "S": "file",
+};
+
+type State = "header" | "content" | "skip" | "metadata" | "sparse extension" | "sparse map" | "end";
+
+export class TarParser {
+  readonly #visitor: TarVisitor;
+  readonly #entry: TarEntry = {
+    ordinal: -1,
+    type: "file",
+    path: "",
+    linkPath: "",
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+    size: 0,
+    deviceMajor: 0,
+    deviceMinor: 0,
+    xattrs: undefined,
+  };
+
+  #state: State = "header";
+  /** A block that straddles two chunks. */
+  readonly #carry = Buffer.alloc(BLOCK);
+  #carried = 0;
+  /** Bytes left of the current content, metadata or padding. */
+  #left = 0;
+  /** Padding behind the current content or metadata. */
+  #padding = 0;
+  #wanted = false;
+  #zeroBlocks = 0;
+
+  #metadataFlag = "";
+  #metadata: Buffer[] = [];
+  #pax: PaxRecords = {};
+  #longPath: string | undefined;
+  #longLink: string | undefined;
+
+  #header: RawHeader | undefined;
+  #sparse: SparseFile | undefined;
+  #segment = 0;
+  #segmentDone = 0;
+  /** Expanded bytes given out so far. */
+  #expanded = 0;
+
+  constructor(visitor: TarVisitor) {
+    this.#visitor = visitor;
+  }
+
+  /** Throws {@link TarError}, and whatever the visitor throws. */
+  push(chunk: Uint8Array): void {
+    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    let at = 0;
+    while (at < buffer.length) {
+      switch (this.#state) {
+        case "content":
+          at += this.#takeContent(buffer, at);
+          break;
+        case "skip":
+          at += this.#takeSkipped(buffer.length - at);
+          break;
+        case "metadata":
+        case "sparse map":
+          at += this.#takeMetadata(buffer, at);
+          break;
+        case "end":
+          return;
+        default:
+          at += this.#takeBlock(buffer, at);
+      }
+    }
+  }
+
+  /** To be called after the last chunk. Throws {@link TarError} when the archive was cut short. */
+  finish(): void {
+    // Some writers forget the last padding, and the end-of-archive blocks with it.
+    const between = (this.#state === "header" && this.#carried === 0) || this.#state === "skip";
+    const announced = this.#longPath ?? this.#longLink ?? this.#pax.path;
+    if (this.#state !== "end" && (!between || announced !== undefined)) throw new TarError("The tar stream is cut short");
+  }
+
+  #takeBlock(buffer: Buffer, at: number): number {
+    if (this.#carried === 0 && buffer.length - at >= BLOCK) {
+      this.#block(buffer, at);
+      return BLOCK;
+    }
+    const count = Math.min(BLOCK - this.#carried, buffer.length - at);
+    buffer.copy(this.#carry, this.#carried, at, at + count);
+    this.#carried += count;
+    if (this.#carried === BLOCK) {
+      this.#carried = 0;
+      this.#block(this.#carry, 0);
+    }
+    return count;
+  }
+
+  #block(block: Buffer, at: number): void {
+    if (this.#state === "sparse extension") {
+      const more = sparseExtension(block, at, this.#sparse!.segments);
+      if (!more) this.#beginEntry(this.#header!);
+      return;
+    }
+    const header = parseHeader(block, at);
+    if (header === undefined) {
+      if (++this.#zeroBlocks === 2) this.#state = "end";
+      return;
+    }
+    if (this.#zeroBlocks > 0) throw new TarError("The tar stream has a zero block between entries");
+    if (!Number.isSafeInteger(header.size) || header.size < 0) {
+      throw new TarError("A tar header has an impossible size");
+    }
+    if ("xgLK".includes(header.flag)) {
+      this.#beginMetadata(header);
+    } else if (header.flag === "S") {
+      const { file, more } = sparseFromHeader(block, at);
+      this.#sparse = file;
+      this.#header = header;
+      if (more) this.#state = "sparse extension";
+      else this.#beginEntry(header);
+    } else {
+      this.#beginEntry(header);
+    }
+  }
+
+  #beginMetadata(header: RawHeader): void {
+    if (header.size > MAX_METADATA) {
+      throw new TarError(`A tar metadata header of ${header.size} bytes is over ${MAX_METADATA}`);
+    }
+    this.#metadataFlag = header.flag;
+    this.#collect("metadata", header.size, padding(header.size));
+    if (header.size === 0) this.#endMetadata();
+  }
+
+  #collect(state: "metadata" | "sparse map", size: number, pad: number): void {
+    this.#state = state;
+    this.#metadata = [];
+    this.#left = size;
+    this.#padding = pad;
+  }
+
+  #takeMetadata(buffer: Buffer, at: number): number {
+    const count = Math.min(this.#left, buffer.length - at);
+    this.#metadata.push(Buffer.from(buffer.subarray(at, at + count)));
+    this.#left -= count;
+    if (this.#left === 0) {
+      if (this.#state === "metadata") this.#endMetadata();
+      else this.#endSparseBlock();
+    }
+    return count;
+  }
+
+  #endMetadata(): void {
+    const bytes = Buffer.concat(this.#metadata);
+    const flag = this.#metadataFlag;
+    this.#metadata = [];
+    this.#metadataFlag = "";
+    if (flag === "x") this.#pax = parsePax(bytes);
+    else if (flag === "L") this.#longPath = untilZero(bytes);
+    else if (flag === "K") this.#longLink = untilZero(bytes);
+    // A global header (`g`) says nothing that an image keeps: every engine passes over it.
+    this.#skipPadding();
+  }
+
+  #beginEntry(header: RawHeader): void {
+    const type = TYPES[header.flag];
+    if (type === undefined) {
+      throw new TarError(`The tar stream has an entry of unknown type ${quoteFlag(header.flag)}`);
+    }
+    const pax = this.#pax;
+    const entry = this.#entry;
+    const storedSize = pax.size ?? header.size;
+    if (type === "file" && header.flag !== "S") this.#sparse = sparseFromPax(pax, storedSize);
+    entry.ordinal++;
+    entry.path = this.#longPath ?? this.#sparse?.path ?? pax.path ?? header.path;
+    entry.linkPath = this.#longLink ?? pax.linkPath ?? header.linkPath;
+    // Before there was a type for directories, a slash said it.
+    entry.type = header.flag === "\0" && entry.path.endsWith("/") ? "directory" : type;
+    entry.mode = header.mode;
+    entry.uid = pax.uid ?? header.uid;
+    entry.gid = pax.gid ?? header.gid;
+    entry.mtime = pax.mtime ?? header.mtime;
+    entry.deviceMajor = header.deviceMajor;
+    entry.deviceMinor = header.deviceMinor;
+    entry.xattrs = pax.xattrs;
+    this.#pax = {};
+    this.#longPath = undefined;
+    this.#longLink = undefined;
+    this.#header = undefined;
+    // Only files have content, whatever the size says (archive/tar does the same).
+    if (entry.type === "file") this.#beginContent(storedSize);
+    else this.#beginContent(0);
+  }
+
+  #beginContent(storedSize: number): void {
+    const sparse = this.#sparse;
+    this.#left = storedSize;
+    this.#padding = padding(storedSize);
+    if (sparse?.mapInData) {
+      this.#storedLeft = storedSize;
+      this.#mapBlocks = [];
+      this.#mapLines = 0;
+      this.#collectSparseBlock();
+      return;
+    }
+    if (sparse !== undefined) checkSegments(sparse.segments, sparse.size, storedSize);
+    this.#announce(sparse?.size ?? storedSize);
+  }
+
+  #announce(size: number): void {
+    this.#entry.size = size;
+    this.#wanted = this.#visitor.entry(this.#entry);
+    this.#segment = 0;
+    this.#segmentDone = 0;
+    this.#expanded = 0;
+    if (this.#left > 0) this.#state = "content";
+    else this.#endContent();
+  }
+
+  #takeContent(buffer: Buffer, at: number): number {
+    const count = Math.min(this.#left, buffer.length - at);
+    if (this.#wanted) {
+      const piece = buffer.subarray(at, at + count);
+      if (this.#sparse === undefined) this.#visitor.content(piece);
+      else this.#expand(piece);
+    }
+    this.#left -= count;
+    if (this.#left === 0) this.#endContent();
+    return count;
+  }
+
+  #endContent(): void {
+    if (this.#wanted && this.#sparse !== undefined) this.#fill(this.#sparse.size);
+    this.#sparse = undefined;
+    this.#skipPadding();
+  }
+
+  #skipPadding(): void {
+    this.#left = this.#padding;
+    this.#state = this.#left > 0 ? "skip" : "header";
+  }
+
+  #takeSkipped(available: number): number {
+    const count = Math.min(this.#left, available);
+    this.#left -= count;
+    if (this.#left === 0) this.#state = "header";
+    return count;
+  }
+
+  // Sparse files.
+
+  #storedLeft = 0;
+  #mapBlocks: Buffer[] = [];
+  #mapLines = 0;
+  /** Lines that the map has: its count of segments, then two numbers for each. */
+  #mapLinesWanted = Infinity;
+
+  /** A PAX 1.0 map fills whole blocks in front of the data; how many, only its text says. */
+  #collectSparseBlock(): void {
+    if (this.#storedLeft < BLOCK) throw new TarError("A sparse file ends within its map");
+    this.#collect("sparse map", BLOCK, this.#padding);
+  }
+
+  #endSparseBlock(): void {
+    const block = Buffer.concat(this.#metadata);
+    this.#metadata = [];
+    this.#storedLeft -= BLOCK;
+    this.#mapBlocks.push(block);
+    if (this.#mapBlocks.length === 1) this.#mapLinesWanted = 1 + 2 * sparseMapCount(block);
+    for (const byte of block) if (byte === 0x0a) this.#mapLines++;
+    if (this.#mapLines < this.#mapLinesWanted) return this.#collectSparseBlock();
+    const segments = parseSparseMap(Buffer.concat(this.#mapBlocks));
+    this.#mapBlocks = [];
+    checkSegments(segments, this.#sparse!.size, this.#storedLeft);
+    this.#sparse = { ...this.#sparse!, segments, mapInData: false };
+    this.#left = this.#storedLeft;
+    this.#announce(this.#sparse.size);
+  }
+
+  #expand(piece: Buffer): void {
+    const { segments } = this.#sparse!;
+    let at = 0;
+    while (at < piece.length && this.#segment < segments.length) {
+      const segment = segments[this.#segment]!;
+      this.#fill(segment.offset);
+      const count = Math.min(segment.length - this.#segmentDone, piece.length - at);
+      if (count > 0) this.#visitor.content(piece.subarray(at, at + count));
+      at += count;
+      this.#expanded += count;
+      this.#segmentDone += count;
+      if (this.#segmentDone === segment.length) {
+        this.#segment++;
+        this.#segmentDone = 0;
+      }
+    }
+  }
+
+  /** Gives out zeros up to the place `end` of the expanded file. */
+  #fill(end: number): void {
+    while (this.#expanded < end) {
+      const count = Math.min(ZEROS.length, end - this.#expanded);
+      this.#visitor.content(ZEROS.subarray(0, count));
+      this.#expanded += count;
+    }
+  }
+}
+
+function untilZero(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString("latin1", 0, end < 0 ? bytes.length : end);
+}
+
+function quoteFlag(flag: string): string {
+  return /^[ -~]$/.test(flag) ? `'${flag}'` : `0x${flag.charCodeAt(0).toString(16)}`;
+}

@@ -1,0 +1,178 @@
+/**
+ * Entries in, bytes out, in the one form that every mksquashfs reads right: ustar magic without a
+ * prefix, empty owner names, GNU long names, PAX for xattrs only.
+ */
+
+import { Buffer } from "node:buffer";
+import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
+
+/** Takes all of `bytes` before it returns; the view is used again afterwards. */
+export type ByteSink = (bytes: Uint8Array) => void;
+
+/** What goes into a header. */
+export interface EntryHeader {
+  readonly type: EntryType;
+  /** Cleaned: relative, without `.`, `..` or doubled slashes; no slash at the end. */
+  readonly path: string;
+  readonly linkPath: string;
+  readonly mode: number;
+  readonly mtime: number;
+  readonly size: number;
+  readonly deviceMajor: number;
+  readonly deviceMinor: number;
+  readonly xattrs?: ReadonlyMap<string, Uint8Array> | undefined;
+}
+
+const FLAGS: Readonly<Record<EntryType, string>> = {
+  file: "0",
+  hardlink: "1",
+  symlink: "2",
+  character: "3",
+  block: "4",
+  directory: "5",
+  fifo: "6",
+};
+
+const BUFFER_SIZE = 512 * 1024;
+/** Contents at least this long go to the sink without a copy. */
+const DIRECT = 64 * 1024;
+const MAX_UINT32 = 0xffffffff;
+/** mksquashfs can store these; it drops the rest with a message. */
+const KEPT_XATTRS = /^(user|security|trusted)\./;
+
+export class TarWriter {
+  readonly #sink: ByteSink;
+  readonly #buffer = Buffer.alloc(BUFFER_SIZE);
+  #used = 0;
+  #contentLeft = 0;
+  #contentPadding = 0;
+
+  constructor(sink: ByteSink) {
+    this.#sink = sink;
+  }
+
+  /** Begins an entry; `size` bytes of {@link content} must follow for a file. */
+  entry(header: EntryHeader): void {
+    if (this.#contentLeft > 0) throw new TypeError("The last entry's content is incomplete");
+    if (header.xattrs !== undefined) this.#xattrs(header.xattrs);
+    const path = header.type === "directory" ? `${header.path}/` : header.path;
+    if (header.linkPath.length > 100) this.#longName("K", header.linkPath);
+    if (path.length > 100) this.#longName("L", path);
+    const size = header.type === "file" ? header.size : 0;
+    this.#header({ ...header, path, size }, FLAGS[header.type]);
+    this.#contentLeft = size;
+    this.#contentPadding = padding(size);
+  }
+
+  /** The next piece of the current file. */
+  content(bytes: Uint8Array): void {
+    if (bytes.length > this.#contentLeft) throw new TypeError("More content than announced");
+    this.#contentLeft -= bytes.length;
+    this.#write(bytes);
+    if (this.#contentLeft === 0) this.#write(ZEROS.subarray(0, this.#contentPadding));
+  }
+
+  /** Writes the end of the archive: exactly two blocks of zeros. */
+  end(): void {
+    this.#write(ZEROS.subarray(0, 2 * BLOCK));
+    this.#flush();
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (bytes.length >= DIRECT) {
+      this.#flush();
+      this.#sink(bytes);
+      return;
+    }
+    if (this.#used + bytes.length > BUFFER_SIZE) this.#flush();
+    this.#buffer.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#used > 0) this.#sink(this.#buffer.subarray(0, this.#used));
+    this.#used = 0;
+  }
+
+  #header(header: EntryHeader, flag: string): void {
+    if (this.#used + BLOCK > BUFFER_SIZE) this.#flush();
+    const block = this.#buffer;
+    const at = this.#used;
+    block.fill(0, at, at + BLOCK);
+    block.write(header.path.slice(0, 100), at, "latin1");
+    octal(block, at + 100, 8, header.mode & 0o7777);
+    octal(block, at + 108, 8, 0);
+    octal(block, at + 116, 8, 0);
+    size(block, at + 124, header.size);
+    octal(block, at + 136, 12, Math.min(Math.max(header.mtime, 0), MAX_UINT32));
+    block.fill(0x20, at + 148, at + 156);
+    block[at + 156] = flag.charCodeAt(0);
+    block.write(header.linkPath.slice(0, 100), at + 157, "latin1");
+    block.write("ustar\x0000", at + 257, "latin1");
+    octal(block, at + 329, 8, header.deviceMajor);
+    octal(block, at + 337, 8, header.deviceMinor);
+    let sum = 0;
+    for (let i = at; i < at + BLOCK; i++) sum += block[i]!;
+    octal(block, at + 148, 7, sum);
+    this.#used += BLOCK;
+  }
+
+  #longName(flag: "L" | "K", name: string): void {
+    this.#metadata(flag, "././@LongLink", Buffer.from(`${name}\0`, "latin1"));
+  }
+
+  #xattrs(xattrs: ReadonlyMap<string, Uint8Array>): void {
+    const records = [...xattrs]
+      .filter(([name]) => KEPT_XATTRS.test(name))
+      .map(([name, value]) => paxRecord(`SCHILY.xattr.${name}`, value));
+    if (records.length > 0) this.#metadata("x", "pax", Buffer.concat(records));
+  }
+
+  #metadata(flag: string, path: string, bytes: Buffer): void {
+    this.#header({ ...METADATA, path, size: bytes.length }, flag);
+    this.#write(bytes);
+    this.#write(ZEROS.subarray(0, padding(bytes.length)));
+  }
+}
+
+const METADATA: EntryHeader = {
+  type: "file",
+  path: "",
+  linkPath: "",
+  mode: 0o644,
+  mtime: 0,
+  size: 0,
+  deviceMajor: 0,
+  deviceMinor: 0,
+};
+
+/** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
+function paxRecord(key: string, value: Uint8Array): Buffer {
+  const rest = Buffer.concat([Buffer.from(` ${key}=`, "latin1"), value, Buffer.from("\n")]);
+  let length = rest.length;
+  while (String(length).length + rest.length !== length) {
+    length = String(length).length + rest.length;
+  }
+  return Buffer.concat([Buffer.from(String(length)), rest]);
+}
+
+function octal(block: Uint8Array, at: number, length: number, value: number): void {
+  // The last byte stays zero. Division, since sizes and times go beyond 32 bits.
+  for (let i = at + length - 2; i >= at; i--) {
+    const rest = Math.floor(value / 8);
+    block[i] = 0x30 + (value - rest * 8);
+    value = rest;
+  }
+}
+
+const MAX_OCTAL_SIZE = 8 ** 11 - 1;
+
+function size(block: Uint8Array, at: number, value: number): void {
+  if (value <= MAX_OCTAL_SIZE) return octal(block, at, 12, value);
+  block[at] = 0x80;
+  for (let i = at + 11; i > at; i--) {
+    const rest = Math.floor(value / 256);
+    block[i] = value - rest * 256;
+    value = rest;
+  }
+}

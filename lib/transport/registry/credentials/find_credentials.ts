@@ -1,0 +1,273 @@
+/** Where credentials are looked for, and in which order. */
+
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Settings } from "../../../config/settings.ts";
+import { DenrootError, messageOf } from "../../../errors.ts";
+import { plainText, quoteText } from "../../../oci/quote_text.ts";
+import type { OnProgress } from "../../../types.ts";
+import { askPassword } from "./ask_password.ts";
+import { type AuthEntry, type AuthFile, parseAuthFile } from "./auth_file.ts";
+import { askHelper } from "./credential_helper.ts";
+import type { Credentials, CredentialsQuery, FindCredentials } from "./credentials.ts";
+import { type NetrcEntry, parseNetrc } from "./netrc.ts";
+import { substitutePassword } from "./substitute_password.ts";
+
+/** Asks a person; undefined where there is none to ask. */
+export type AskPassword = (question: string, signal: AbortSignal) => Promise<string | undefined>;
+
+/**
+ * The finder of one import. It looks into `$ENROOT_CONFIG_PATH/.credentials`, then into the files
+ * of podman and docker, then at netrc's `default`; for a user that the reference names it then
+ * asks for the password. Files are read when they are first needed, by registries that ask.
+ */
+export function createCredentialsFinder(
+  settings: Settings,
+  onProgress?: OnProgress,
+  ask: AskPassword = askPassword,
+): FindCredentials {
+  const finder = new Finder(settings, onProgress, ask);
+  return (query, signal) => finder.find(query, signal);
+}
+
+class Finder {
+  readonly #settings: Settings;
+  readonly #onProgress: OnProgress | undefined;
+  readonly #ask: AskPassword;
+  readonly #told = new Set<string>();
+  readonly #typed = new Map<string, string>();
+
+  constructor(settings: Settings, onProgress: OnProgress | undefined, ask: AskPassword) {
+    this.#settings = settings;
+    this.#onProgress = onProgress;
+    this.#ask = ask;
+  }
+
+  async find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined> {
+    const path = join(this.#settings.configPath, ".credentials");
+    const entries = parseNetrc(await this.#read(path) ?? "");
+    const found = await this.#fromNetrc(entries, path, query, signal) ??
+      await this.#fromAuthFiles(query, signal) ??
+      await this.#fromDefault(entries, path, query, signal) ??
+      await this.#fromPerson(query, signal);
+    if (found !== undefined) this.#tell("info", `Using credentials from ${found.origin}`);
+    return found;
+  }
+
+  async #fromNetrc(
+    entries: readonly NetrcEntry[],
+    path: string,
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    for (const host of hostsOf(query)) {
+      const entry = entries.find(({ machine, login, password }) =>
+        machine?.toLowerCase() === host && password !== undefined && isUser(login, query)
+      );
+      if (entry !== undefined) return await this.#fromEntry(entry, path, host, signal);
+    }
+    return undefined;
+  }
+
+  async #fromDefault(
+    entries: readonly NetrcEntry[],
+    path: string,
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    const entry = entries.find(({ machine, login, password }) =>
+      machine === undefined && password !== undefined && isUser(login, query)
+    );
+    return entry && await this.#fromEntry(entry, path, query.registry, signal);
+  }
+
+  async #fromEntry(
+    entry: NetrcEntry,
+    path: string,
+    host: string,
+    signal: AbortSignal,
+  ): Promise<Credentials> {
+    const machine = entry.machine === undefined ? "default" : `machine ${plainText(entry.machine)}`;
+    const place = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
+    const text = entry.password ?? "";
+    const password = entry.isExpression
+      ? await substitutePassword({ text, place }, this.#settings.environment, signal)
+      : text;
+    return { username: entry.login ?? "", password, origin: plainText(path, 300), host };
+  }
+
+  async #fromAuthFiles(
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    for (const path of authFilePaths(this.#settings.environment)) {
+      const text = await this.#read(path);
+      if (text === undefined) continue;
+      const found = await this.#fromAuthFile(parseAuthFile(text, path), path, query, signal);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #fromAuthFile(
+    file: AuthFile,
+    path: string,
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    for (const host of hostsOf(query)) {
+      const helper = file.credHelpers.get(host);
+      if (helper === undefined) continue;
+      const found = toCredentials(await this.#fromHelper(helper, host, signal), host, query);
+      if (found !== undefined) return { ...found, origin: `docker-credential-${helper}` };
+    }
+    for (const host of hostsOf(query)) {
+      for (const key of keysOf(host, query.repository)) {
+        const found = toCredentials(file.auths.get(key), host, query);
+        if (found !== undefined) return { ...found, origin: plainText(path, 300) };
+      }
+    }
+    return await this.#fromStore(file, query, signal);
+  }
+
+  async #fromStore(
+    file: AuthFile,
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    const store = file.credsStore;
+    if (store === undefined) return undefined;
+    for (const host of new Set(hostsOf(query).map(serverOf))) {
+      let entry: AuthEntry | undefined;
+      try {
+        entry = await askHelper(store, host, this.#settings.environment, signal);
+      } catch (error) {
+        if (!(error instanceof DenrootError) || error.code !== "not_found") throw error;
+        // It is named for all registries, this one need not be in it: a desktop's configuration
+        // copied to a cluster would stop every import.
+        this.#tell(
+          "warn",
+          `${error.message}: the credentials store of the configuration is left out`,
+        );
+        return undefined;
+      }
+      const found = toCredentials(entry, host, query);
+      if (found !== undefined) return { ...found, origin: `docker-credential-${store}` };
+    }
+    return undefined;
+  }
+
+  /** A helper named for this very host must work. */
+  async #fromHelper(
+    helper: string,
+    host: string,
+    signal: AbortSignal,
+  ): Promise<AuthEntry | undefined> {
+    try {
+      return await askHelper(helper, serverOf(host), this.#settings.environment, signal);
+    } catch (error) {
+      if (error instanceof DenrootError && error.code === "aborted") throw error;
+      throw new DenrootError("credentials", messageOf(error), {
+        cause: error,
+        hint: `The configuration names this helper for ${plainText(host)}`,
+      });
+    }
+  }
+
+  async #fromPerson(
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    const { user, registry } = query;
+    if (user === undefined) return undefined;
+    const key = `${user}@${registry}`;
+    const shown = `user ${plainText(user)} at ${plainText(registry)}`;
+    const password = this.#typed.get(key) ?? await this.#ask(`Password of ${shown}: `, signal);
+    if (password === undefined || password === "") {
+      throw new DenrootError("credentials", `There is no password for ${shown}`, {
+        hint:
+          `Add "machine ${plainText(registry)} login ${plainText(user)} password PASSWORD" to ` +
+          plainText(join(this.#settings.configPath, ".credentials"), 300),
+      });
+    }
+    this.#typed.set(key, password);
+    return { username: user, password, origin: "the terminal", host: registry };
+  }
+
+  /** Undefined where there is no such file. */
+  async #read(path: string): Promise<string | undefined> {
+    try {
+      const [text, { mode }] = [await readFile(path, "utf8"), await stat(path)];
+      if ((mode & 0o044) !== 0) {
+        this.#tell("warn", `${quoteText(path, 300)} can be read by other users; chmod 600 it`);
+      }
+      return text;
+    } catch (cause) {
+      if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
+      throw new DenrootError(
+        "credentials",
+        `The credentials file ${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  /** Once each: tokens are asked for again and again in a long import. */
+  #tell(level: "info" | "warn", message: string): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.#onProgress?.({ type: "log", level, message });
+  }
+}
+
+function authFilePaths(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const home = env["HOME"] ?? "";
+  const paths = [
+    env["REGISTRY_AUTH_FILE"],
+    env["XDG_RUNTIME_DIR"] && join(env["XDG_RUNTIME_DIR"], "containers/auth.json"),
+    join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "containers/auth.json"),
+    join(env["DOCKER_CONFIG"] || join(home, ".docker"), "config.json"),
+  ];
+  return paths.filter((path): path is string => Boolean(path));
+}
+
+/** All names that the registry is known by, then those of its token service. */
+function hostsOf({ registry, realmHost }: CredentialsQuery): readonly string[] {
+  const hosts = [registry, realmHost ?? ""].filter((host) => host !== "").flatMap((host) => {
+    const name = host.toLowerCase();
+    const bare = name.replace(/:\d+$/, "");
+    return DOCKER_HUB.includes(bare) ? [name, bare, ...DOCKER_HUB] : [name, bare];
+  });
+  return [...new Set(hosts)];
+}
+
+const DOCKER_HUB = ["registry-1.docker.io", "docker.io", "index.docker.io", "auth.docker.io"];
+
+/** What docker calls the host towards its helpers. */
+function serverOf(host: string): string {
+  return DOCKER_HUB.includes(host) ? "https://index.docker.io/v1/" : host;
+}
+
+/** `host/a/b`, `host/a`, `host`: the longest counts. */
+function* keysOf(host: string, repository: string): Generator<string> {
+  const parts = repository.split("/").slice(0, 32);
+  for (let count = parts.length; count > 0; count--) {
+    yield [host, ...parts.slice(0, count)].join("/");
+  }
+  yield host;
+}
+
+function isUser(login: string | undefined, { user }: CredentialsQuery): boolean {
+  return login !== undefined && (user === undefined || login === user);
+}
+
+function toCredentials(
+  entry: AuthEntry | undefined,
+  host: string,
+  { user }: CredentialsQuery,
+): Omit<Credentials, "origin"> | undefined {
+  if (entry === undefined) return undefined;
+  // A token stands for a user that only the registry knows.
+  const isTheirs = user === undefined || entry.username === user || entry.username === "<token>";
+  return isTheirs ? { ...entry, host } : undefined;
+}

@@ -1,0 +1,43 @@
+/** Every bound of the registry dialogue. */
+
+export interface RegistryLimits {
+  /** A manifest, an index. 4 MiB is the least that a registry must take. */
+  readonly manifestBytes: number;
+  /** Indexes inside indexes. */
+  readonly indexDepth: number;
+  readonly redirects: number;
+  /** Challenges answered for one request. */
+  readonly challenges: number;
+  /** What is read of an error's body. */
+  readonly errorBytes: number;
+  readonly tokenBytes: number;
+  /** Without a byte for this long an attempt has failed. */
+  readonly stallTimeoutMs: number;
+  /** Of the first retry; it doubles with each. */
+  readonly backOffMs: number;
+  readonly backOffMaxMs: number;
+  /** The longest wait that a server can ask for. */
+  readonly retryAfterMaxMs: number;
+  /** An attempt that brought this much is no sign of a hopeless transfer. */
+  readonly progressBytes: number;
+  /** Received and not yet taken, for each response. */
+  readonly bufferedBytes: number;
+  /** How long the target of a blob's redirect is used again. */
+  readonly redirectReuseMs: number;
+}
+
+export const DEFAULT_LIMITS: RegistryLimits = {
+  manifestBytes: 8 * 1024 * 1024,
+  indexDepth: 4,
+  redirects: 10,
+  challenges: 3,
+  errorBytes: 64 * 1024,
+  tokenBytes: 1024 * 1024,
+  stallTimeoutMs: 60_000,
+  backOffMs: 500,
+  backOffMaxMs: 30_000,
+  retryAfterMaxMs: 120_000,
+  progressBytes: 1024 * 1024,
+  bufferedBytes: 1024 * 1024,
+  redirectReuseMs: 60_000,
+};

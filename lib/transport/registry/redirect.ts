@@ -1,0 +1,34 @@
+/** Redirects: followed by hand, so that nothing secret goes along. */
+
+import type { HttpResponse } from "./http_client.ts";
+import { shownUrl, TransferError } from "./transfer_error.ts";
+
+export function isRedirect(response: HttpResponse): boolean {
+  return [301, 302, 303, 307, 308].includes(response.status) &&
+    response.header("location") !== undefined;
+}
+
+/** Where a redirect leads; throws when it may not be followed. */
+export function redirectTarget(response: HttpResponse, allowHttp: boolean): URL {
+  const target = URL.parse(response.header("location") ?? "", response.url);
+  if (target === null || !/^https?:$/.test(target.protocol)) {
+    throw new TransferError(
+      "registry",
+      `${shownUrl(response.url)} redirects to what is no http:// or https:// URL`,
+    );
+  }
+  if (target.protocol === "http:" && response.url.protocol === "https:" && !allowHttp) {
+    throw new TransferError(
+      "registry",
+      `${shownUrl(response.url)} redirects from HTTPS to plain HTTP: ${shownUrl(target)}`,
+      { hint: "If you trust that host and the network, set ENROOT_ALLOW_HTTP=yes" },
+    );
+  }
+  // Neither a user in a Location nor a fragment is for the wire.
+  target.username = target.password = target.hash = "";
+  return target;
+}
+
+export function tooManyRedirects(start: URL, limit: number): TransferError {
+  return new TransferError("registry", `${shownUrl(start)} redirects more than ${limit} times`);
+}

@@ -1,0 +1,108 @@
+/** A registry's refusal -> an error that says what it means. */
+
+import type { ErrorCode } from "../../errors.ts";
+import { plainText, quoteText } from "../../oci/quote_text.ts";
+import type { HttpResponse } from "./http_client.ts";
+import type { RegistryLimits } from "./limits.ts";
+import { parseRetryAfter } from "./retry.ts";
+import { shownUrl, TransferError } from "./transfer_error.ts";
+
+/**
+ * Reads the body of an answer that is no success (distribution-spec, "Error Codes") and ends it.
+ * `what` is what was asked for, as in "The manifest of ubuntu:24.04".
+ */
+export async function responseError(
+  response: HttpResponse,
+  what: string,
+  limits: RegistryLimits,
+): Promise<TransferError> {
+  const text = await response.body.textStart(limits.errorBytes);
+  const { status } = response;
+  const told = tellErrors(text);
+  if (status === 429 || /toomanyrequests/i.test(text)) return rateLimitError(response, told);
+  const where = shownUrl(response.url);
+  const said = told === "" ? "" : `: ${told}`;
+  return new TransferError(codeOf(status), `${what}: ${meaningOf(status)} (${where})${said}`, {
+    status,
+    transient: status >= 500 || status === 408 || status === 425,
+    retryAfterMs: parseRetryAfter(response.header("retry-after")),
+    hint: HINTS[status],
+  });
+}
+
+function rateLimitError(response: HttpResponse, told: string): TransferError {
+  const facts = [told, ...quota(response)].filter((fact) => fact !== "");
+  return new TransferError(
+    "rate_limit",
+    `${plainText(response.url.host)} has had too many requests${
+      facts.length > 0 ? `: ${facts.join("; ")}` : ""
+    }`,
+    {
+      status: response.status,
+      transient: true,
+      retryAfterMs: parseRetryAfter(response.header("retry-after")),
+      hint: "Wait, or give credentials: known users have a larger quota",
+    },
+  );
+}
+
+/** "76;w=21600": 76 requests in 21600 seconds. */
+function quota(response: HttpResponse): string[] {
+  const facts = [];
+  for (const [name, label] of [["ratelimit-limit", "limit"], ["ratelimit-remaining", "left"]]) {
+    const match = /^\s*(\d+)(?:\s*;\s*w=(\d+))?/.exec(response.header(name!) ?? "");
+    if (match === null) continue;
+    facts.push(`${label} ${match[1]}${match[2] ? ` in ${Number(match[2]) / 3600} hours` : ""}`);
+  }
+  const retryAfterMs = parseRetryAfter(response.header("retry-after"));
+  if (retryAfterMs !== undefined) {
+    facts.push(`it asks to wait ${Math.ceil(retryAfterMs / 1000)} seconds`);
+  }
+  return facts;
+}
+
+/** The errors of the body, `CODE message`, or the first words of a body of another kind. */
+function tellErrors(text: string): string {
+  try {
+    const { errors, details, message } = JSON.parse(text);
+    if (Array.isArray(errors)) {
+      const told = errors.slice(0, 3).map((error) =>
+        [error?.code, error?.message].filter((part) => typeof part === "string").join(" ")
+      );
+      return plainText(told.filter((part) => part !== "").join("; "), 300);
+    }
+    const other = details ?? message;
+    return typeof other === "string" ? plainText(other, 300) : "";
+  } catch {
+    const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1];
+    const words = message ?? (/^\s*</.test(text) ? "" : text.trim());
+    return words === "" ? "" : quoteText(words, 160);
+  }
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401 || status === 403 || status === 407) return "credentials";
+  return status === 404 || status === 410 ? "not_found" : "registry";
+}
+
+function meaningOf(status: number): string {
+  const meaning = MEANINGS[status];
+  return meaning === undefined ? `the server answered ${status}` : `${meaning}, status ${status}`;
+}
+
+const MEANINGS: Readonly<Record<number, string>> = {
+  401: "authentication is required",
+  403: "access is denied",
+  404: "not found",
+  407: "the proxy asks for credentials",
+  500: "the server failed",
+  502: "the server's backend failed",
+  503: "the server is unavailable",
+  504: "the server's backend did not answer",
+};
+
+const HINTS: Readonly<Record<number, string>> = {
+  401: "Check the credentials for this registry",
+  403: "Check that the credentials for this registry may read this image",
+  404: "Check the names of registry, image and tag; private images need credentials",
+};

@@ -1,0 +1,78 @@
+/** Failures of an HTTP exchange, with what the retries need to know. */
+
+import { DenrootError, type DenrootErrorOptions, type ErrorCode, messageOf } from "../../errors.ts";
+import { plainText } from "../../oci/quote_text.ts";
+
+export interface TransferErrorOptions extends DenrootErrorOptions {
+  /** Whether the same request may succeed later. */
+  readonly transient?: boolean;
+  /** What the server asked for, in milliseconds. */
+  readonly retryAfterMs?: number;
+  /** The answer's status, when there was one. */
+  readonly status?: number;
+}
+
+export class TransferError extends DenrootError {
+  readonly transient: boolean;
+  readonly retryAfterMs?: number;
+  readonly status?: number;
+
+  constructor(code: ErrorCode, message: string, options: TransferErrorOptions = {}) {
+    super(code, message, options);
+    this.transient = options.transient ?? false;
+    this.retryAfterMs = options.retryAfterMs;
+    this.status = options.status;
+  }
+}
+
+/** A URL fit to be shown: without user, password, query (signatures) and fragment. */
+export function shownUrl(url: URL): string {
+  return plainText(`${url.protocol}//${url.host}${url.pathname}`, 200);
+}
+
+/** A socket's, a resolver's or a TLS error -> what it means for the user. */
+export function connectionError(error: unknown, url: URL): TransferError {
+  const code = String((error as { code?: unknown } | null)?.code ?? "");
+  const host = plainText(url.host);
+  const text = messageOf(error);
+  if (isCertificateError(code, text)) {
+    return new TransferError(
+      "network",
+      `The certificate of ${host} is not trusted: ${plainText(text)}`,
+      {
+        cause: error,
+        hint: "If it is signed by a private authority, name that one's certificate in " +
+          "SSL_CERT_FILE or SSL_CERT_DIR",
+      },
+    );
+  }
+  if (
+    /wrong version number|packet length too long|ERR_SSL_WRONG_VERSION/i.test(`${code} ${text}`)
+  ) {
+    return new TransferError("network", `${host} does not speak HTTPS`, {
+      cause: error,
+      hint: "If it is a plain HTTP registry that you trust, set ENROOT_ALLOW_HTTP=yes",
+    });
+  }
+  const meaning = MEANINGS[code] ?? (plainText(text) || "unknown reason");
+  return new TransferError("network", `The connection to ${host} failed: ${meaning}`, {
+    cause: error,
+    transient: code !== "ERR_INVALID_URL",
+  });
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "it was refused",
+  ECONNRESET: "it was cut",
+  EPIPE: "it was cut",
+  ENOTFOUND: "the host name is not known",
+  EAI_AGAIN: "the name server did not answer",
+  EHOSTUNREACH: "there is no route to the host",
+  ENETUNREACH: "there is no route to its network",
+  ETIMEDOUT: "it timed out",
+};
+
+function isCertificateError(code: string, text: string): boolean {
+  return /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER/.test(code) ||
+    /certificate|self.signed/i.test(text);
+}

@@ -1,0 +1,273 @@
+/** Imports the benchmark's images from a loopback registry and prints a table of how long it took. */
+
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { findProgram } from "../../test/helpers/run_program.ts";
+import { type Registry, startRegistry } from "../../test/helpers/registry_server.ts";
+import { startWireProxy, type WireProxy } from "../../test/helpers/wire_proxy.ts";
+import { type BenchImage, type ImageName, makeImage } from "./images.ts";
+import { type Limit, measureLimit } from "./limit.ts";
+import { measure, type Measurement, median, processors } from "./measure.ts";
+
+const usage = `Usage: scripts/bench [options]
+
+  --image NAME   packages (1 GB), small-files (300,000); both unless told
+  --only NAME    only the programs whose name holds NAME: executable, source, deno, enroot
+  --runs N       the median of N runs, 3 unless told
+  --memory       peak memory on an image ten times as large and on 1,000,000 entries instead
+  --work DIR     where images are kept (default: denroot-bench in the temporary directory)
+`;
+
+/** What the README tells enroot's users as the default, and enroot's own. */
+const fastOptions = "-comp lzo -Xalgorithm lzo1x_1";
+const enrootOptions = "-comp lzo -noD";
+const throttledBytesPerSecond = 100e6;
+
+const project = fileURLToPath(new URL("../..", import.meta.url));
+const bun = join(project, "node_modules/.bin/bun");
+const deno = join(project, "node_modules/.bin/deno");
+const programs: Readonly<Record<string, readonly string[]>> = {
+  "denroot, executable": [join(project, "dist/denroot")],
+  "denroot, source on Bun": [bun, join(project, "cli.ts")],
+  "denroot, source on Deno": [deno, "run", "-A", "--no-check", join(project, "cli.ts")],
+};
+
+interface Options {
+  readonly images: readonly ImageName[];
+  readonly only: string;
+  readonly runs: number;
+  readonly work: string;
+}
+
+interface Place {
+  readonly registry: Registry;
+  readonly proxy: WireProxy;
+  readonly work: string;
+  readonly runs: number;
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  mkdirSync(options.work, { recursive: true });
+  const images: BenchImage[] = [];
+  for (const name of options.images) images.push(await makeImage(name, options.work));
+  const registry = await startRegistry();
+  const proxy = await startWireProxy(registry.port, { bytesPerSecond: throttledBytesPerSecond });
+  const work = mkdtempSync(join(options.work, "run-"));
+  const place = { registry, proxy, work, runs: options.runs };
+  try {
+    say(`Machine: ${processors()} processors, squashfs-tools at ${findProgram("mksquashfs")}`);
+    for (const image of images) {
+      registry.addLayout(image.layout, image.name);
+      if (image.flat === undefined) await benchMemory(image, place, options);
+      else await benchTimes(image, place, options);
+    }
+    await benchStart(options);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+    await proxy.stop();
+    await registry.stop();
+  }
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      image: { type: "string", multiple: true },
+      only: { type: "string", default: "" },
+      runs: { type: "string", default: "3" },
+      memory: { type: "boolean", default: false },
+      work: { type: "string", default: join(process.env.TMPDIR ?? tmpdir(), "denroot-bench") },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(usage);
+    process.exit(0);
+  }
+  const defaults: ImageName[] = values.memory
+    ? ["packages", "ten-times", "million"]
+    : ["packages", "small-files"];
+  const chosen = values.image as ImageName[] | undefined;
+  return {
+    images: chosen ?? (values.memory ? defaults.slice(1) : defaults),
+    only: values.only.toLowerCase(),
+    runs: Math.max(1, Number(values.runs)),
+    work: values.work,
+  };
+}
+
+async function benchTimes(image: BenchImage, place: Place, options: Options): Promise<void> {
+  const flatMiB = statSync(image.flat!).size / 1048576;
+  say(
+    `\n${image.name}: ${image.tars.length} layers, ${mib(image.storedBytes)} MiB stored, ` +
+      `${flatMiB.toFixed(0)} MiB merged`,
+  );
+  const fast = await measureLimit(image, fastOptions, place.work, place.runs);
+  sayLimit("default options", fast);
+  const own = await measureLimit(image, enrootOptions, place.work, place.runs);
+  sayLimit(`enroot's options (${enrootOptions})`, own);
+  header();
+  const transferS = image.storedBytes / throttledBytesPerSecond;
+  const cases: readonly BenchCase[] = [
+    { title: "cold cache", limitS: fast.seconds, target: 1.3 },
+    { title: "cold, enroot's options", limitS: own.seconds, target: 1.1, squash: enrootOptions },
+    {
+      title: "cold, 100 MB/s",
+      limitS: Math.max(fast.seconds, transferS),
+      target: 1.1,
+      throttled: true,
+    },
+    { title: "warm cache", limitS: fast.seconds, warm: true },
+  ];
+  const medians = new Map<string, number>();
+  for (const one of cases) {
+    for (const [name, command] of chosenPrograms(options)) {
+      // Deno and the source are compared once; the rest is the executable's.
+      if (one.title !== "cold cache" && name !== firstProgram(options)) continue;
+      const result = await importRuns(image, command, place, one);
+      medians.set(`${name}, ${one.title}`, result.wallS);
+      row(one.title, name, result, one);
+    }
+  }
+  await benchEnroot(image, place, options, medians);
+}
+
+interface BenchCase {
+  readonly title: string;
+  readonly limitS?: number;
+  /** The ratio to the limit that is to be reached. */
+  readonly target?: number;
+  readonly squash?: string;
+  readonly throttled?: boolean;
+  readonly warm?: boolean;
+}
+
+async function importRuns(
+  image: BenchImage,
+  command: readonly string[],
+  place: Place,
+  options: BenchCase,
+): Promise<Measurement> {
+  const results: Measurement[] = [];
+  const cache = join(place.work, "cache");
+  const server = options.throttled === true ? place.proxy : place.registry;
+  for (let run = options.warm === true ? -1 : 0; run < place.runs; run++) {
+    if (options.warm !== true) rmSync(cache, { recursive: true, force: true });
+    const output = join(place.work, "out.sqsh");
+    rmSync(output, { force: true });
+    mkdirSync(cache, { recursive: true });
+    const uri = `docker://${server.host}#${image.name}:latest`;
+    const one = await measure([...command, "import", "--output", output, uri], {
+      env: environment(place.work, cache, options.squash),
+    });
+    if (run >= 0) results.push(one);
+  }
+  rmSync(join(place.work, "out.sqsh"), { force: true });
+  rmSync(cache, { recursive: true, force: true });
+  return median(results);
+}
+
+async function benchEnroot(
+  image: BenchImage,
+  place: Place,
+  options: Options,
+  medians: ReadonlyMap<string, number>,
+): Promise<void> {
+  const enroot = findProgram("enroot");
+  if (enroot === undefined || !"enroot".includes(options.only)) {
+    if (enroot === undefined) say("enroot is not installed: not compared");
+    return;
+  }
+  // Slow, and only compared with a factor: one run each.
+  const once = { ...place, runs: 1 };
+  const cases = [{ title: "cold cache" }, { title: "cold, fast options", squash: fastOptions }];
+  for (const one of cases) {
+    const result = await importRuns(image, [enroot], once, one);
+    row(one.title, "enroot", result, one);
+    const ours = medians.get(`${firstProgram(options)}, cold cache`);
+    if (ours !== undefined) say(`${"".padEnd(24)}${(result.wallS / ours).toFixed(1)} x denroot's`);
+  }
+}
+
+async function benchMemory(image: BenchImage, place: Place, options: Options): Promise<void> {
+  say(`\n${image.name}: ${image.tars.length} layers, ${mib(image.storedBytes)} MiB stored`);
+  header();
+  for (const [name, command] of chosenPrograms(options)) {
+    const result = await importRuns(image, command, { ...place, runs: 1 }, { title: "" });
+    row("cold cache", name, result, {});
+  }
+}
+
+async function benchStart(options: Options): Promise<void> {
+  say("");
+  for (const [name, command] of chosenPrograms(options)) {
+    const results: Measurement[] = [];
+    for (let run = 0; run < 10; run++) results.push(await measure([...command, "--version"]));
+    say(`--version, ${name}: ${(median(results).wallS * 1000).toFixed(0)} ms`);
+  }
+}
+
+function chosenPrograms(options: Options): (readonly [string, readonly string[]])[] {
+  return Object.entries(programs).filter(([name]) => name.toLowerCase().includes(options.only));
+}
+
+function firstProgram(options: Options): string | undefined {
+  return chosenPrograms(options)[0]?.[0];
+}
+
+function environment(
+  work: string,
+  cache: string,
+  squash?: string,
+): Record<string, string | undefined> {
+  return {
+    HOME: work,
+    TMPDIR: work,
+    ENROOT_CACHE_PATH: cache,
+    ENROOT_TEMP_PATH: work,
+    ENROOT_CONFIG_PATH: join(work, "config"),
+    ENROOT_RUNTIME_PATH: join(work, "runtime"),
+    ENROOT_DATA_PATH: join(work, "data"),
+    ENROOT_ALLOW_HTTP: "y",
+    ENROOT_SQUASH_OPTIONS: squash,
+  };
+}
+
+function sayLimit(title: string, limit: Limit): void {
+  say(
+    `Limit with ${title}: ${limit.seconds.toFixed(2)} s (mksquashfs alone ` +
+      `${limit.packWallS.toFixed(2)} s, all work per processor ` +
+      `${limit.workPerProcessorS.toFixed(2)} s)`,
+  );
+}
+
+function header(): void {
+  say(
+    "case".padEnd(24) + "program".padEnd(26) + "wall s".padStart(8) + "cpu s".padStart(8) +
+      "limit s".padStart(9) + "ratio".padStart(7) + "goal".padStart(6) + "peak MiB".padStart(10),
+  );
+}
+
+function row(title: string, name: string, result: Measurement, one: Partial<BenchCase>): void {
+  const ratio = one.limitS === undefined ? "-" : (result.wallS / one.limitS).toFixed(2);
+  say(
+    title.padEnd(24) + name.padEnd(26) + result.wallS.toFixed(2).padStart(8) +
+      result.cpuS.toFixed(2).padStart(8) + (one.limitS?.toFixed(2) ?? "-").padStart(9) +
+      ratio.padStart(7) + (one.target?.toFixed(1) ?? "-").padStart(6) +
+      result.peakMiB.toFixed(0).padStart(10),
+  );
+}
+
+function mib(bytes: number): string {
+  return (bytes / 1048576).toFixed(0);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+await main();

@@ -1,0 +1,87 @@
+/** Running a program and measuring it: wall time, processor time, peak memory. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { startProgram } from "../../test/helpers/run_program.ts";
+
+export interface Measurement {
+  readonly wallS: number;
+  /** User and system time of the program and of all that it ran. */
+  readonly cpuS: number;
+  /** The program's own, not that of what it ran; 0 where it ended too soon to be seen. */
+  readonly peakMiB: number;
+}
+
+export interface MeasureOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Read as standard input. */
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
+/** Runs a command to its end; throws, with what it said, when it fails. */
+export async function measure(
+  command: readonly string[],
+  options: MeasureOptions = {},
+): Promise<Measurement> {
+  const script = 'TIMEFORMAT="%U %S"; exec 3>&2; time "$@" < "$INPUT" > /dev/null 2>&3';
+  const started = performance.now();
+  const shell = startProgram("bash", ["-c", script, "measure", ...command], {
+    env: { ...process.env, ...options.env, INPUT: options.input ?? "/dev/null" },
+    cwd: options.cwd,
+    timeoutMs: 3_600_000,
+  });
+  let peakKiB = 0;
+  const timer = setInterval(() => {
+    for (const pid of childrenOf(shell.pid)) peakKiB = Math.max(peakKiB, peakOf(pid));
+  }, 20);
+  const result = await shell.done;
+  const wallS = (performance.now() - started) / 1000;
+  clearInterval(timer);
+  const [user, system] = (result.stderr.trimEnd().split("\n").at(-1) ?? "").split(" ").map(Number);
+  if (result.exitCode !== 0) {
+    throw new Error(`${command.join(" ")}: exit ${result.exitCode}\n${result.stderr.slice(-3000)}`);
+  }
+  return { wallS, cpuS: (user ?? 0) + (system ?? 0), peakMiB: peakKiB / 1024 };
+}
+
+/** Of each figure on its own. */
+export function median(measurements: readonly Measurement[]): Measurement {
+  const middle = (values: number[]) => {
+    const sorted = values.toSorted((a, b) => a - b);
+    const half = Math.floor(sorted.length / 2);
+    return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+  };
+  return {
+    wallS: middle(measurements.map((one) => one.wallS)),
+    cpuS: middle(measurements.map((one) => one.cpuS)),
+    // Memory is a promise about the worst.
+    peakMiB: Math.max(...measurements.map((one) => one.peakMiB)),
+  };
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number)
+      .filter((child) => child > 0);
+  } catch {
+    return [];
+  }
+}
+
+function peakOf(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmHWM:\s+(\d+)/)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+/** How many processors this process may run on. */
+export function processors(): number {
+  const list = readFileSync("/proc/self/status", "utf8").match(/Cpus_allowed_list:\s+(\S+)/)?.[1];
+  if (list === undefined) return readdirSync("/sys/devices/system/cpu").length;
+  return list.split(",").reduce((count, part) => {
+    const [first, last] = part.split("-").map(Number);
+    return count + (last === undefined ? 1 : last - first! + 1);
+  }, 0);
+}

@@ -1,0 +1,163 @@
+/** The rules that hold the code's rooms together, read from the sources themselves. */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const maxLines = 350;
+
+/** What each room may import besides itself. A room that is not here may not exist. */
+const foundation = ["types", "errors"];
+const ground = [...foundation, "system", "config", "reference", "oci", "tar"];
+const middle = ["transport", "layer", "merge", "rootfs", "squashfs"];
+const directions: Readonly<Record<string, readonly string[]>> = {
+  types: [],
+  errors: [],
+  system: foundation,
+  config: [...foundation, "system"],
+  reference: foundation,
+  oci: foundation,
+  tar: foundation,
+  transport: ground,
+  layer: ground,
+  merge: ground,
+  rootfs: ground,
+  squashfs: ground,
+  image: [...ground, ...middle],
+  mod: [...ground, ...middle, "image"],
+  command: ["mod", "types", "errors"],
+  cli: ["command", "mod", "types", "errors", "system"],
+};
+
+interface SourceFile {
+  readonly path: string;
+  readonly room: string;
+  readonly text: string;
+  /** The text without comments, strings kept. */
+  readonly code: string;
+}
+
+test("imports between rooms point one way", () => {
+  const wrong: string[] = [];
+  for (const file of sources()) {
+    const allowed = directions[file.room];
+    assert.ok(allowed, `${file.path}: the room ${file.room} is not in the list of rooms`);
+    for (const target of importsOf(file)) {
+      if (!target.startsWith(".")) continue;
+      const room = roomOf(normalize(join(dirname(file.path), target)));
+      if (room !== file.room && !allowed.includes(room)) wrong.push(`${file.path} -> ${target}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("imports name their file's extension and node's modules by their scheme", () => {
+  const wrong: string[] = [];
+  for (const file of [...sources(), ...testSources()]) {
+    for (const target of importsOf(file)) {
+      const fine = target.startsWith(".") ? target.endsWith(".ts") : !nodeModules.has(target);
+      if (!fine) wrong.push(`${file.path} -> ${target}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("only the room system touches the runtime", () => {
+  const touches =
+    /\bBun\.|\bDeno\.|\bprocess\.env\b|["'](bun(:\w+)?|node:(child_process|worker_threads|cluster))["']|\bnew Worker\b/;
+  const wrong = sources()
+    // A worker's own side talks to its parent, whichever room its work belongs to.
+    .filter((file) => file.room !== "system" && !file.path.endsWith("_worker.ts"))
+    .flatMap((file) => linesWith(file, touches));
+  assert.deepEqual(wrong, []);
+});
+
+test("nothing is exported as a default", () => {
+  const wrong = [...sources(), ...testSources()].flatMap((file) =>
+    linesWith(file, /^\s*export\s+default\b|\bas default\b/)
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test("files stay short and are named in snake case", () => {
+  const wrong: string[] = [];
+  for (const file of [...sources(), ...testSources()]) {
+    const lines = file.text.split("\n").length - 1;
+    if (lines > maxLines) wrong.push(`${file.path}: ${lines} lines`);
+    if (!/(^|\/)[a-z0-9]+(_[a-z0-9]+)*\.ts$/.test(file.path)) wrong.push(`${file.path}: its name`);
+  }
+  assert.deepEqual(wrong, []);
+});
+
+const nodeModules = new Set(
+  ("assert buffer child_process crypto dns events fs fs/promises http https net os path process " +
+    "readline stream stream/promises test tls url util worker_threads zlib").split(" "),
+);
+
+function sources(): SourceFile[] {
+  return ["mod.ts", "cli.ts", ...typescriptBelow("lib")].flatMap((path) => {
+    const file = readSource(path);
+    return file === undefined ? [] : [file];
+  });
+}
+
+function testSources(): SourceFile[] {
+  return [...typescriptBelow("test"), ...typescriptBelow("scripts")]
+    .flatMap((path) => readSource(path) ?? []);
+}
+
+function typescriptBelow(directory: string): string[] {
+  return readdirSync(join(root, directory), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.startsWith("test/fixtures/"))
+    .sort();
+}
+
+function readSource(path: string): SourceFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(root, path), "utf8");
+  } catch {
+    return undefined;
+  }
+  return { path, room: roomOf(path), text, code: withoutComments(text) };
+}
+
+/** `lib/tar/reader.ts` -> `tar`; `lib/types.ts` -> `types`; `mod.ts` -> `mod`. */
+function roomOf(path: string): string {
+  const parts = path.replace(/\.ts$/, "").split("/");
+  return parts[0] === "lib" ? parts[1]! : parts[0]!;
+}
+
+function importsOf(file: SourceFile): string[] {
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|^\s*import\s+|\bnew URL\(\s*)["']([^"'\n]+)["']/gm;
+  return [...file.code.matchAll(pattern)].map((match) => match[1]!)
+    .filter((target) => !/^\.\.?\/?$|^https?:/.test(target))
+    .filter((target) =>
+      file.path.startsWith("lib/") || !target.startsWith("../") || isCode(target)
+    );
+}
+
+function isCode(target: string): boolean {
+  return /\.[cm]?[jt]s$/.test(target);
+}
+
+function linesWith(file: SourceFile, pattern: RegExp): string[] {
+  return file.code.split("\n").flatMap((line, index) =>
+    pattern.test(line) ? [`${file.path}:${index + 1}: ${line.trim()}`] : []
+  );
+}
+
+/** Comments become blanks, line by line; a string that holds `//` or `/*` stays. */
+function withoutComments(text: string): string {
+  const token =
+    /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+  return text.replace(
+    token,
+    (match) => match.startsWith("/") ? match.replace(/[^\n]/g, " ") : match,
+  );
+}

@@ -1,0 +1,179 @@
+/** The command line: options as enroot writes them, help, and what wrong use says. */
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { formatInfo } from "../../lib/command/info.ts";
+import { Progress } from "../../lib/command/progress.ts";
+import { createProgram, runCommandLine } from "../../lib/command/run_command_line.ts";
+import { DenrootError } from "../../lib/errors.ts";
+
+let directory: string;
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "denroot-command-"));
+});
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+function newContext(programName = "denroot") {
+  const printed: string[] = [];
+  const progress = new Progress({
+    write: () => {},
+    terminal: false,
+    colour: false,
+    size: () => ({ columns: 80, rows: 24 }),
+    nowMs: () => 0,
+  });
+  const context = {
+    console: {
+      programName,
+      result: (text: string) => void printed.push(`${text}\n`),
+      help: (text: string) => void printed.push(text),
+      log: () => {},
+    },
+    progress,
+    signal: new AbortController().signal,
+  };
+  return { context, printed };
+}
+
+async function run(args: readonly string[], programName?: string): Promise<string> {
+  const { context, printed } = newContext(programName);
+  await runCommandLine(args, context);
+  return printed.join("");
+}
+
+const COMMANDS = ["import", "digest", "info", "version"];
+
+for (const command of COMMANDS) {
+  test(`${command} --help shows the options and an example`, async () => {
+    const text = await run([command, "--help"]);
+    assert.match(text, new RegExp(`^Usage: denroot ${command} `));
+    assert.match(text, new RegExp(`\\nExamples?:\\n  \\$ denroot ${command}`));
+    assert.equal(await run(["help", command]), text);
+    assert.equal(await run([command, "-h"]), text);
+  });
+}
+
+test("help lists all commands", async () => {
+  for (const args of [["help"], ["--help"], ["-h"]]) {
+    const text = await run(args);
+    for (const command of [...COMMANDS, "help"]) {
+      assert.match(text, new RegExp(`^  ${command}\\b`, "m"));
+    }
+    assert.match(text, /^Example:\n  \$ denroot import docker:/m);
+  }
+});
+
+test("the help calls the program as the user did", async () => {
+  assert.match(await run(["import", "--help"], "enroot"), /^Usage: enroot import /);
+});
+
+test("version prints the number alone", async () => {
+  assert.match(await run(["version"]), /^\d+\.\d+\.\d+\n$/);
+  assert.equal(await run(["--version"]), await run(["version"]));
+});
+
+const IMPORT_OPTIONS: ReadonlyArray<
+  [args: readonly string[], options: Readonly<Record<string, unknown>>]
+> = [
+  [["u"], {}],
+  [["--", "u"], {}],
+  [["-o", "F", "u"], { output: "F" }],
+  [["-oF", "u"], { output: "F" }],
+  [["--output", "F", "u"], { output: "F" }],
+  [["--output=F", "u"], { output: "F" }],
+  [["--output=a=b", "u"], { output: "a=b" }],
+  [["-a", "arm64", "u"], { arch: "arm64" }],
+  [["--arch", "aarch64", "-o", "F", "--", "u"], { arch: "aarch64", output: "F" }],
+  [["--arch=aarch64", "u"], { arch: "aarch64" }],
+  [["-f", "--verify", "--json", "u"], { force: true, verify: true, json: true }],
+  [["--force", "u"], { force: true }],
+  [["u", "-o", "F"], { output: "F" }],
+  [["-o", "-", "u"], { output: "-" }],
+];
+
+for (const [args, options] of IMPORT_OPTIONS) {
+  test(`import ${args.join(" ")} is understood`, async () => {
+    const program = createProgram(newContext().context);
+    const command = program.commands.find((command) => command.name() === "import")!;
+    let seen: unknown;
+    command.action((uri: string, options: unknown) => {
+      seen = { uri, options };
+    });
+    await program.parseAsync(["import", ...args], { from: "user" });
+    assert.deepEqual(seen, { uri: "u", options });
+  });
+}
+
+const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: string]> = [
+  [[], /No command/, "See denroot --help"],
+  [["frob"], /Unknown command 'frob'/, "See denroot --help"],
+  [["--frob"], /Unknown option '--frob'/, "See denroot --help"],
+  [["import"], /Missing required argument 'URI'/, "See denroot import --help"],
+  [["import", "a", "b"], /Too many arguments/, "See denroot import --help"],
+  [["import", "--frob", "u"], /Unknown option '--frob'/, "See denroot import --help"],
+  [["import", "u", "-o"], /argument missing/, "See denroot import --help"],
+  [["import", "--output=", "u"], /argument '' is invalid. It is empty/, "See denroot import --help"],
+  [["import", "-o", "", "u"], /argument '' is invalid/, "See denroot import --help"],
+  [["import", "--force=yes", "u"], /./, "See denroot import --help"],
+  [["digest"], /Missing required argument/, "See denroot digest --help"],
+  [["digest", "-o", "F", "u"], /Unknown option '-o'/, "See denroot digest --help"],
+  [["version", "x"], /Too many arguments/, "See denroot version --help"],
+  [["help", "frob"], /./, "See denroot --help"],
+  [["create", "x.sqsh"], /no command "create"/, "See denroot --help"],
+];
+
+for (const [args, message, hint] of WRONG) {
+  test(`"denroot ${args.join(" ")}" is wrong use and points to the help`, async () => {
+    await assert.rejects(run(args), (error: unknown) => {
+      assert(error instanceof DenrootError);
+      assert.equal(error.code, "usage");
+      assert.match(error.message, message);
+      assert.doesNotMatch(error.message, /\.$/);
+      assert(error.hint?.endsWith(hint), error.hint);
+      return true;
+    });
+  });
+}
+
+test("a bad reference is the image's fault, not the command line's", async () => {
+  await assert.rejects(
+    run(["import", "docker://Bad"]),
+    (error: unknown) => error instanceof DenrootError && error.code === "reference",
+  );
+});
+
+test("info shows each setting with its value, its origin and its note", () => {
+  const text = formatInfo({
+    sysconfPath: "/etc/enroot",
+    entries: [
+      { name: "ENROOT_A", value: "x", origin: "default", note: "no effect" },
+      { name: "ENROOT_LONGER", value: "", origin: "environment" },
+      { name: "ENROOT_EVIL", value: "\u001b[2J\nx", origin: "/etc/enroot/enroot.conf" },
+    ],
+  });
+  assert.deepEqual(text.split("\n").slice(1), [
+    "Configuration file: /etc/enroot/enroot.conf",
+    "",
+    "Settings:",
+    "  ENROOT_A       x                default (no effect)",
+    "  ENROOT_LONGER  -                environment",
+    "  ENROOT_EVIL    \\u{1b}[2J\\u{a}x  /etc/enroot/enroot.conf",
+  ]);
+});
+
+test("info --json is JSON with all settings", async () => {
+  const { version, settings } = JSON.parse(await run(["info", "--json"]));
+  assert.match(version, /^\d/);
+  const names = settings.map((entry: { name: string }) => entry.name);
+  for (const name of ["ENROOT_CACHE_PATH", "ENROOT_SQUASH_OPTIONS", "SSL_CERT_FILE", "no_proxy"]) {
+    assert(names.some((found: string) => found.toLowerCase() === name.toLowerCase()), name);
+  }
+  for (const entry of settings) {
+    assert.equal(typeof entry.value, "string");
+    assert.equal(typeof entry.origin, "string");
+  }
+});

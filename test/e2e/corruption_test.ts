@@ -1,0 +1,84 @@
+/** A large real tree, rich in duplicates, packed several times: every byte arrives every time. */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { useDenroot } from "../helpers/denroot_command.ts";
+import { type Image, writeImage } from "../helpers/image_fixture.ts";
+import { assertSameTree } from "../helpers/layer_case.ts";
+import { runProgram } from "../helpers/run_program.ts";
+import { asEnrootImage, listDirectory, listImage, type Tree } from "../helpers/tree_listing.ts";
+
+const denroot = useDenroot();
+let image: Image;
+let expected: Tree;
+
+/** Directories that every Debian machine has; copies of one tree share all their blocks. */
+const sources = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/share/perl"];
+const maxFileBytes = 4_000_000;
+const maxBytes = 70_000_000;
+
+before(async () => {
+  const tree = join(denroot.home, "tree");
+  const script = `set -euo pipefail
+    mkdir -p "$TREE/one"
+    # Whole files up to a budget, then twice the same with other tails: full blocks match, tails differ.
+    find "$@" -type f -size -${maxFileBytes}c -printf '%s %p\\n' 2>/dev/null | LC_ALL=C sort -k2 |
+      awk -v max=${maxBytes} '{ sum += $1; if (sum > max) exit; print $2 }' |
+      tar -cf - --verbatim-files-from -T - 2>/dev/null | tar -C "$TREE/one" -xf -
+    cp -a "$TREE/one" "$TREE/two"
+    cp -a "$TREE/one" "$TREE/three"
+    find "$TREE/two" -type f -exec sh -c 'for f; do chmod u+w "$f"; printf tail >> "$f"; done' sh {} +
+    tar -C "$TREE" --sort=name --owner=0 --group=0 --numeric-owner -cf "$TREE.tar" .`;
+  const present = sources.filter((path) => existsSync(path));
+  await runProgram("bash", ["-c", script, "make", ...present], {
+    env: { ...process.env, TREE: tree },
+  });
+  image = writeImage(join(denroot.home, "layout"), {
+    layers: [{ tar: readFileSync(`${tree}.tar`) }],
+    compression: "zstd",
+  });
+  expected = asEnrootImage(await listDirectory(tree));
+  assert.ok(expected.size > 300, `only ${expected.size} entries`);
+});
+
+after(() => {
+  expected = new Map();
+});
+
+const optionSets = [
+  undefined,
+  "-comp lz4",
+  "-comp zstd -Xcompression-level 1 -b 256K",
+  // An enroot.conf from elsewhere must not switch the protection off.
+  "-comp gzip -Xcompression-level 1 -exit-on-error",
+];
+
+for (const options of optionSets) {
+  test(`every byte of a tree rich in duplicates arrives (${options ?? "default options"})`, async () => {
+    const env = options === undefined ? {} : { ENROOT_SQUASH_OPTIONS: options };
+    for (let round = 0; round < 2; round++) {
+      const output = await denroot.import(`oci:${image.directory}:${image.tag}`, { env });
+      assertSameTree(await listImage(output), expected);
+      await runProgram("rm", [output]);
+    }
+  });
+}
+
+test("the same image and options give the same bytes on any number of processors", async () => {
+  const digests = new Set<string>();
+  for (const processors of ["1", "2", "4"]) {
+    const output = await denroot.import(`oci:${image.directory}:${image.tag}`, {
+      env: { ENROOT_MAX_PROCESSORS: processors },
+    });
+    digests.add(createHash("sha256").update(readFileSync(output)).digest("hex"));
+    await runProgram("rm", [output]);
+  }
+  assert.equal(digests.size, 1);
+});
+
+test("--verify reads the image back and agrees", async () => {
+  await denroot.import(`oci:${image.directory}:${image.tag}`, { args: ["--verify"] });
+});

@@ -1,0 +1,323 @@
+/** Odd entries: parents, doubles, path forms, long names, metadata, devices. */
+
+import assert from "node:assert/strict";
+import { useDenroot } from "../helpers/denroot_command.ts";
+import { type LayerCase, testLayerCases } from "../helpers/layer_case.ts";
+import {
+  directory,
+  file,
+  globalHeader,
+  link,
+  node,
+  symlink,
+  tarArchive,
+} from "../helpers/tar_fixture.ts";
+
+const latin = (text: string) => Buffer.from(text, "latin1");
+const longName = "n".repeat(255);
+const deepPath = Array.from({ length: 1000 }, () => "d").join("/");
+const longPath = Array.from({ length: 16 }, (_, index) => `${index}`.padStart(250, "p")).join("/");
+
+const cases: readonly LayerCase[] = [
+  {
+    title: "parents that no layer has an entry for are made, root's and 0755",
+    layers: [[file("a/b/c/d", "1")]],
+    holds: { "a/b/c/d": "1", "a/b": "directory" },
+    check: (tree) => assert.equal(tree.get("a/b")!.mode, 0o755),
+  },
+  {
+    title: "a parent's entry may come after its children",
+    layers: [[
+      file("a/b/c", "1"),
+      directory("a/b", { mode: 0o711 }),
+      directory("a", { mode: 0o750 }),
+    ]],
+    holds: { "a/b/c": "1" },
+    check: (tree) => assert.deepEqual([tree.get("a")!.mode, tree.get("a/b")!.mode], [0o750, 0o711]),
+  },
+  {
+    title: "the highest layer's entry of a directory gives its mode, owner, time and xattrs",
+    layers: [
+      [
+        directory("d", { mode: 0o700, mtime: 1_400_000_000, xattrs: { "user.a": "1" } }),
+        file("d/1"),
+      ],
+      [directory("d", { mode: 0o1777, mtime: 1_500_000_000, xattrs: { "user.b": "2" } })],
+      [file("d/3")],
+    ],
+    umoci: false, // It adds up the xattrs of all layers, which no storage driver does.
+    check: (tree) => {
+      const { mode, mtime, xattrs } = tree.get("d")!;
+      assert.deepEqual([mode, mtime, xattrs], [0o1777, 1_500_000_000, { "user.b": "32" }]);
+    },
+  },
+  {
+    title: "a higher layer without a directory's entry leaves its metadata as they were",
+    layers: [
+      [directory("d", { mode: 0o700, mtime: 1_400_000_000 }), file("d/1", "1")],
+      [file("d/2", "2")],
+    ],
+    holds: { "d/1": "1", "d/2": "2" },
+    check: (tree) => assert.equal(tree.get("d")!.mode, 0o700),
+  },
+  {
+    title: "the last of two entries of one path in a layer wins",
+    layers: [[
+      file("a", "first"),
+      file("b", "1"),
+      file("a", "second, longer"),
+      symlink("b", "a"),
+      directory("c", { mode: 0o700 }),
+      file("c/x", "2"),
+      directory("c", { mode: 0o755 }),
+    ]],
+    holds: { a: "second, longer", b: "-> a", "c/x": "2" },
+  },
+  {
+    title: "a path that comes as a directory with children and then as a file is the file",
+    layers: [[directory("x"), file("x/y", "1"), file("x", "2")]],
+    umoci: false, // It gives up: the directory is not empty.
+    holds: { x: "2", "x/y": null },
+  },
+  {
+    title: "a path that comes as a file and then has children is a directory",
+    layers: [[file("x", "1"), directory("x"), file("x/y", "2")]],
+    holds: { x: "directory", "x/y": "2" },
+  },
+  {
+    title: "an entry below a file of its own layer is an error or hides the file, never a hang",
+    layers: [[file("x", "1"), file("x/y", "2")]],
+    fails: /layer 1|x\/y/i,
+  },
+  {
+    title: "leading dots and slashes, doubled slashes and inner dots name the same path",
+    layers: [[
+      directory("./"),
+      directory("./a/"),
+      file("./a/1", "1"),
+      file("/a/2", "2"),
+      file("a//3", "3"),
+      file("a/./4", "4"),
+      file("././a/5", "5"),
+      directory("b/."),
+    ]],
+    holds: { "a/1": "1", "a/2": "2", "a/3": "3", "a/4": "4", "a/5": "5", b: "directory" },
+  },
+  {
+    title: "the same path in two spellings is one path",
+    layers: [[file("./a/b", "1")], [file("/a//b", "2")], [file("a/./.wh.b")]],
+    holds: { "a/b": null },
+  },
+  {
+    title: "an entry for the root gives the root's metadata and is no entry",
+    layers: [[directory("./", { mode: 0o711, mtime: 1_500_000_000 }), file("a", "1")]],
+    holds: { a: "1" },
+    check: (tree) => assert.equal(tree.get("")!.mode, 0o711),
+  },
+  {
+    title: "a path that climbs out is refused or stays in the root",
+    layers: [[file("a/../../../climbed", "1")]],
+    umoci: false, // Either answer is safe; the image must not hold a `..`.
+    check: (tree) => {
+      for (const path of tree.keys()) assert.ok(!path.split("/").includes(".."), path);
+    },
+  },
+  {
+    title: "names of 255 bytes, in all ways a tar can tell them",
+    layers: [[
+      file(`pax/${longName}`, "1"),
+      file(`gnu/${longName}`, "2", { longNames: "gnu" }),
+      file("name", "3", { prefix: `ustar/${"p".repeat(140)}` }),
+      symlink(`paxlink/${longName}`, longName),
+      symlink(`gnulink/${longName}`, `../${longName}`, { longNames: "gnu" }),
+      link(`hard/${longName}`, `pax/${longName}`),
+      link(`hardgnu/${longName}`, `gnu/${longName}`, { longNames: "gnu" }),
+    ]],
+    holds: {
+      [`pax/${longName}`]: "1",
+      [`gnu/${longName}`]: "2",
+      [`ustar/${"p".repeat(140)}/name`]: "3",
+      [`paxlink/${longName}`]: `-> ${longName}`,
+      [`gnulink/${longName}`]: `-> ../${longName}`,
+    },
+    linked: [[`pax/${longName}`, `hard/${longName}`], [`gnu/${longName}`, `hardgnu/${longName}`]],
+  },
+  {
+    title: "names that are no UTF-8 survive byte for byte",
+    layers: [[
+      file(latin("caf\xe9"), "1"),
+      file(latin(`\xff\xfe/${"\x80".repeat(150)}`), "2"),
+      file(latin(`gnu\xe9${"\x81".repeat(150)}`), "3", { longNames: "gnu" }),
+      symlink(latin("l\xe9"), latin("caf\xe9")),
+      link(latin("h\xe9"), latin("caf\xe9")),
+      file("ünïcödé-日本語", "4"),
+      file("space and\ttab and\nnewline and \\ and ' and \"", "5"),
+    ]],
+    holds: { "caf\xe9": "1", "l\xe9": "-> caf\xe9" },
+  },
+  {
+    title: "a path of nearly 4 KiB",
+    layers: [[file(longPath, "1")]],
+    holds: { [longPath]: "1" },
+  },
+  {
+    title: "a thousand directories in each other",
+    layers: [[file(`${deepPath}/f`, "1")], [file(`${deepPath}/g`, "2")]],
+    holds: { [`${deepPath}/f`]: "1", [`${deepPath}/g`]: "2" },
+  },
+  {
+    title: "global headers, old headers and base-256 numbers",
+    layers: [
+      tarArchive([
+        globalHeader([["comment", "a commit"]]),
+        file("v7", "1", { magic: "v7" }),
+        file("gnu", "2", { magic: "gnu" }),
+        file("numbers", "3", { base256: true, mtime: 1_500_000_000, uid: 70_000, gid: 70_000 }),
+        file("signed", "4", { checksum: "signed", uname: "\u00e4\u00f6" }),
+        file("contiguous", "5", { flag: "7" }),
+        file("nul-flag", "6", { flag: "\0" }),
+      ]),
+    ].map((tar) => ({ tar })),
+    umoci: false, // Go refuses some of the old forms; GNU tar takes all.
+    holds: { v7: "1", gnu: "2", numbers: "3", signed: "4", contiguous: "5", "nul-flag": "6" },
+    check: (tree) => assert.equal(tree.get("numbers")!.mtime, 1_500_000_000),
+  },
+  {
+    title: "owners beyond 21 bits and names of owners do not matter: all is root's",
+    layers: [[
+      file("huge", "1", { uid: 2 ** 31 - 2, gid: 2 ** 31 - 2, base256: true }),
+      file("pax", "2", { pax: [["uid", "3000000"], ["gid", "3000000"], ["uname", "daemon"]] }),
+      file("named", "3", { uname: "daemon", gname: "daemon", uid: 5, gid: 5 }),
+    ]],
+    check: (tree) => {
+      for (const entry of tree.values()) assert.deepEqual([entry.uid, entry.gid], [0, 0]);
+    },
+  },
+  {
+    title: "times: fractions are cut, what lies before 1970 becomes its start",
+    layers: [[
+      file("fraction", "1", { pax: [["mtime", "1500000000.987654321"]] }),
+      file("whole", "2", { pax: [["mtime", "1500000001"]] }),
+      file("negative", "3", { mtime: -5, base256: true }),
+      file("negative-pax", "4", { pax: [["mtime", "-5.5"]] }),
+    ]],
+    umoci: false, // squashfs cannot hold times before 1970.
+    check: (tree) => {
+      const times = ["fraction", "whole", "negative", "negative-pax"]
+        .map((path) => tree.get(path)!.mtime);
+      assert.deepEqual(times, [1_500_000_000, 1_500_000_001, 0, 0]);
+    },
+  },
+  {
+    title: "sparse files of all four formats are as they were",
+    layers: [(["gnu", "0.0", "0.1", "1.0"] as const).map((format) =>
+      file(`sparse-${format}`, "", {
+        sparse: {
+          format,
+          size: 200_000,
+          chunks: [[0, "start"], [70_000, "middle"], ...sixMore(), [199_990, "end"]],
+        },
+      })
+    )],
+    check: (tree) => {
+      const sums = new Set(
+        ["gnu", "0.0", "0.1", "1.0"].map((one) => tree.get(`sparse-${one}`)!.sha256),
+      );
+      assert.equal(sums.size, 1);
+      assert.equal(tree.get("sparse-gnu")!.size, 200_000);
+    },
+  },
+  {
+    title: "extended attributes survive byte for byte",
+    layers: [[
+      file("ping", "1", {
+        mode: 0o755,
+        xattrs: {
+          "security.capability": Buffer.from("0100000200200000000000000000000000000000", "hex"),
+        },
+      }),
+      file("user", "2", { xattrs: { "user.text": "v", "user.binary": Buffer.from([0, 10, 255]) } }),
+      directory("d", { xattrs: { "trusted.overlay.opaque": "y", "user.d": "x" } }),
+    ]],
+  },
+  {
+    title: "set-user-id, sticky and odd modes: usable for the owner as enroot makes them",
+    layers: [[
+      file("suid", "1", { mode: 0o4755 }),
+      file("sgid", "2", { mode: 0o2711 }),
+      file("none", "3", { mode: 0 }),
+      file("others-only", "4", { mode: 0o001 }),
+      directory("closed", { mode: 0 }),
+      file("closed/x", "5", { mode: 0o200 }),
+      directory("tmp", { mode: 0o1777 }),
+    ]],
+    check: (tree) => {
+      const modes = ["suid", "sgid", "none", "others-only", "closed", "closed/x", "tmp"]
+        .map((path) => tree.get(path)!.mode);
+      assert.deepEqual(modes, [0o4755, 0o2711, 0o400, 0o501, 0o700, 0o600, 0o1777]);
+    },
+  },
+  {
+    title: "devices and fifos stay, everything below dev is left out",
+    layers: [[
+      node("null", "3", [1, 3]),
+      node("disk", "4", [259, 1_000_000]),
+      node("fifo", "6"),
+      directory("dev"),
+      node("dev/null", "3", [1, 3]),
+      file("dev/shm/x", "1"),
+      link("hard", "dev/shm/x"),
+      file("deve", "2"),
+      file("usr/dev/stays", "3"),
+    ]],
+    umoci: false, // It knows nothing of enroot's rule.
+    holds: {
+      null: "char",
+      disk: "block",
+      fifo: "fifo",
+      dev: "directory",
+      "dev/null": null,
+      "dev/shm": null,
+      hard: "1",
+      deve: "2",
+      "usr/dev/stays": "3",
+    },
+    check: (tree) => assert.equal(tree.get("disk")!.device, "259:1000000"),
+  },
+  {
+    title: "a directory of 20,000 entries",
+    layers: [[
+      directory("many"),
+      ...Array.from({ length: 20_000 }, (_, index) => file(`many/file-${index}`, `${index}`)),
+    ]],
+    umoci: false, // Slow; the count and one file tell enough.
+    holds: { "many/file-19999": "19999" },
+    check: (tree) => {
+      const count = [...tree.keys()].filter((path) => path.startsWith("many/")).length;
+      assert.equal(count, 20_000);
+    },
+  },
+  {
+    title: "140 layers, each with a file, a change and a whiteout",
+    layers: Array.from({ length: 140 }, (_, index) => [
+      file(`only-${index}`, `${index}`),
+      file("changed", `${index}`),
+      file(`gone-${index}`, "x"),
+      ...(index > 0 ? [file(`.wh.gone-${index - 1}`)] : []),
+    ]),
+    holds: { "only-0": "0", changed: "139", "gone-0": null, "gone-139": "x" },
+  },
+  {
+    title: "an image without any layer is an empty root with enroot's own files",
+    layers: [],
+    umoci: false,
+    holds: { etc: "directory" },
+  },
+];
+
+function sixMore(): [number, string][] {
+  return Array.from({ length: 30 }, (_, index) => [80_000 + index * 1000, `chunk ${index}`]);
+}
+
+const denroot = useDenroot();
+testLayerCases(() => denroot, cases);

@@ -1,0 +1,70 @@
+/** Keys and certificates for test servers, made with openssl. */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runProgram } from "./run_program.ts";
+
+export interface Certificate {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** A self-signed certificate whose RSA key signs tokens. */
+export async function makeSigningCertificate(directory: string): Promise<Certificate> {
+  mkdirSync(directory, { recursive: true });
+  const files = { certFile: join(directory, "token.crt"), keyFile: join(directory, "token.key") };
+  await openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=token issuer")(
+    "-days",
+    "2",
+    "-keyout",
+    files.keyFile,
+    "-out",
+    files.certFile,
+  );
+  return files;
+}
+
+export interface ServerCertificate extends Certificate {
+  /** The private authority that a client has to trust. */
+  readonly caFile: string;
+}
+
+/** A certificate for 127.0.0.1 and localhost, signed by an authority of its own. */
+export async function makeServerCertificate(directory: string): Promise<ServerCertificate> {
+  mkdirSync(directory, { recursive: true });
+  const at = (name: string) => join(directory, name);
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  await openssl("req", "-x509", ...curve, "-subj", "/CN=Private test authority", "-days", "2")(
+    "-keyout",
+    at("ca.key"),
+    "-out",
+    at("ca.crt"),
+  );
+  await openssl("req", ...curve, "-subj", "/CN=localhost")(
+    "-keyout",
+    at("server.key"),
+    "-out",
+    at("server.csr"),
+  );
+  writeFileSync(at("extensions"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
+  await openssl("x509", "-req", "-in", at("server.csr"), "-days", "2", "-CAcreateserial")(
+    "-CA",
+    at("ca.crt"),
+    "-CAkey",
+    at("ca.key"),
+    "-extfile",
+    at("extensions"),
+    "-out",
+    at("server.crt"),
+  );
+  return { caFile: at("ca.crt"), certFile: at("server.crt"), keyFile: at("server.key") };
+}
+
+/** The certificate's DER bytes in base64: what a token's `x5c` header holds. */
+export function certificateBody(certFile: string): string {
+  return readFileSync(certFile, "utf8").replace(/-----[A-Z ]+-----|\s/g, "");
+}
+
+function openssl(...first: string[]): (...rest: string[]) => Promise<unknown> {
+  return (...rest) => runProgram("openssl", [...first, ...rest]);
+}

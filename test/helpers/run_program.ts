@@ -1,0 +1,119 @@
+/** Running real programs from a test. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+
+export interface ProgramResult {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly stdoutBytes: Buffer;
+}
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+  readonly input?: string | Uint8Array;
+  readonly timeoutMs?: number;
+}
+
+export interface RunningProgram {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  readonly done: Promise<ProgramResult>;
+  /** What has come on standard error so far. */
+  stderr(): string;
+}
+
+/** Runs a program to its end and throws, with what it said, unless it exits 0. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
+  const result = await startProgram(command, args, options).done;
+  if (result.exitCode !== 0) {
+    throw new Error(
+      `${command} ${args.join(" ")}: exit ${result.exitCode ?? result.signal}\n` +
+        `${result.stdout.slice(-2000)}${result.stderr.slice(-4000)}`,
+    );
+  }
+  return result;
+}
+
+/** Starts a program; its end, of whatever kind, resolves `done`. */
+export function startProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): RunningProgram {
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: definedOnly(options.env ?? process.env),
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout!.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr!.on("data", (chunk: Buffer) => stderr.push(chunk));
+  if (options.input !== undefined) {
+    child.stdin!.on("error", () => {});
+    child.stdin!.end(options.input);
+  }
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs ?? 120_000);
+  const done = new Promise<ProgramResult>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (exitCode, signal) => {
+      clearTimeout(timer);
+      const stdoutBytes = Buffer.concat(stdout);
+      resolve({
+        exitCode,
+        signal,
+        stdout: stdoutBytes.toString("utf8"),
+        stderr: Buffer.concat(stderr).toString("utf8"),
+        stdoutBytes,
+      });
+    });
+  });
+  return {
+    pid: child.pid ?? -1,
+    child,
+    done,
+    stderr: () => Buffer.concat(stderr).toString("utf8"),
+  };
+}
+
+/** Where a program lies, the daemons' directories included; undefined when it is not installed. */
+export function findProgram(name: string): string | undefined {
+  return `${process.env.PATH}:/usr/sbin:/sbin`.split(":")
+    .map((directory) => `${directory}/${name}`)
+    .find((path) => existsSync(path));
+}
+
+/** Waits until `ready` is true; fails with `what` after the time. */
+export async function waitUntil(
+  what: string,
+  ready: () => boolean | Promise<boolean>,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!await ready()) {
+    if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Ends a program of ours, gently first, and waits for it. */
+export async function stopProgram(program: RunningProgram, graceMs = 5_000): Promise<void> {
+  program.child.kill("SIGTERM");
+  const timer = setTimeout(() => program.child.kill("SIGKILL"), graceMs);
+  await program.done.catch(() => {});
+  clearTimeout(timer);
+}
+
+function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
+}
