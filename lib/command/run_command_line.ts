@@ -4,9 +4,12 @@ import { type Command, CommanderError } from "commander";
 import { DenrootError, version } from "../../mod.ts";
 import { type CommandContext, examples, newCommand } from "./common.ts";
 import { digestCommand } from "./digest.ts";
+import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { versionCommand } from "./version.ts";
+
+const COMMANDS = [importCommand, digestCommand, infoCommand, versionCommand, helpCommand] as const;
 
 /** Commands of enroot's that people will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
@@ -52,9 +55,9 @@ export function createProgram(context: CommandContext): Command {
   )
     .version(version, "--version", "print the version")
     .enablePositionalOptions()
-    .helpCommand("help [COMMAND]", "show how to use a command")
+    .helpCommand(false)
     .addHelpText("after", examples(name, ["import docker://alpine:3.20"]));
-  for (const make of [importCommand, digestCommand, infoCommand, versionCommand]) {
+  for (const make of COMMANDS) {
     program.addCommand(make(context));
   }
   for (const command of [program, ...program.commands]) {

@@ -71,7 +71,7 @@ export class StreamMerge {
   // Of the current layer only.
   /** Directories that have an entry, or children, in this layer. */
   #directories = new Set<string>();
-  /** Non-directories of this layer whose path is a directory of a higher one. */
+  /** Hidden symlinks, and what a directory of a higher layer replaced. */
   #covered = new Set<string>();
   /** Where a hidden file's content is, by path. */
   #hiddenFiles = new Map<string, number>();
@@ -79,6 +79,7 @@ export class StreamMerge {
   #linkNames = new Map<string, string>();
   #promotions: Selection = new Map();
   #lastParent: string | undefined;
+  #lastExists = false;
   #lastDirectory: Directory | undefined;
 
   /** `layerCount` layers will come, the topmost first. */
@@ -147,9 +148,8 @@ export class StreamMerge {
 
   #ordinary(entry: TarEntry, path: string): Decision {
     if (path.startsWith("dev/")) return this.#hide(entry, path);
-    const parent = this.#directory(parentOf(path));
+    const parent = this.#directory(parentOf(path), true);
     if (parent === undefined) return this.#hide(entry, path);
-    if (!parent.exists) this.#makeExist(parent.path);
     const name = nameOf(path);
     const node = parent.children.get(name);
     if (entry.type === "directory") return this.#directoryEntry(entry, path, parent, name, node);
@@ -247,7 +247,8 @@ export class StreamMerge {
   #hide(entry: TarEntry, path: string): Decision {
     if (entry.type === "directory") this.#directories.add(path);
     else if (entry.type === "hardlink") this.#hideLink(path, cleanPath(entry.linkPath));
-    else if (entry.type !== "symlink") this.#hiddenFiles.set(path, entry.ordinal);
+    else if (entry.type === "symlink") this.#covered.add(path);
+    else this.#hiddenFiles.set(path, entry.ordinal);
     if (entry.type !== "directory") this.#checkNotADirectory(path);
     else if (this.#unsure.get(path)! > this.#layer) this.#unsure.delete(path);
     return DROP;
@@ -289,7 +290,7 @@ export class StreamMerge {
   }
 
   #remove(path: string): void {
-    const parent = this.#directory(parentOf(path));
+    const parent = this.#directory(parentOf(path), false);
     if (parent === undefined) return;
     const name = nameOf(path);
     const node = parent.children.get(name);
@@ -302,7 +303,7 @@ export class StreamMerge {
   }
 
   #makeOpaque(path: string): void {
-    const directory = this.#directory(path);
+    const directory = this.#directory(path, false);
     if (directory === undefined) return;
     directory.childrenHidden = Math.max(directory.childrenHidden, this.#layer);
   }
@@ -311,7 +312,7 @@ export class StreamMerge {
   #noteParents(path: string): void {
     if (path === this.#lastParent) return;
     for (let at = path; at !== "" && !this.#directories.has(at); at = parentOf(at)) {
-      if (this.#covered.has(at)) {
+      if (this.#covered.has(at) || this.#hiddenFiles.has(at) || this.#linkNames.has(at)) {
         throw new NeedsPlan(`'${at}' is a directory and something else in one layer`);
       }
       this.#directories.add(at);
@@ -321,35 +322,40 @@ export class StreamMerge {
 
   /**
    * The directory at `path` as this layer's children need it, made where nothing is; undefined
-   * when a higher layer hides what this one has there.
+   * when a higher layer hides what this one has there. An entry, unlike a whiteout, makes its
+   * parents exist, as far as they are not hidden themselves.
    */
-  #directory(path: string): Directory | undefined {
-    if (path === this.#lastParent) return this.#lastDirectory;
+  #directory(path: string, exists: boolean): Directory | undefined {
+    if (path === this.#lastParent && (this.#lastExists || !exists)) return this.#lastDirectory;
     this.#lastParent = path;
-    this.#lastDirectory = this.#walk(path);
+    this.#lastExists = exists;
+    this.#lastDirectory = this.#walk(path, exists);
     return this.#lastDirectory;
   }
 
-  #walk(path: string): Directory | undefined {
+  #walk(path: string, exists: boolean): Directory | undefined {
     let here = this.#root;
-    if (path === "") return here.childrenHidden > this.#layer ? undefined : here;
-    for (const name of path.split("/")) {
-      if (here.childrenHidden > this.#layer) return undefined;
-      const node = here.children.get(name);
-      if (node instanceof Directory) {
-        here = node;
-        continue;
-      }
-      if (node !== undefined) {
-        const by = layerOf(node);
-        if (by > this.#layer) return undefined;
-        if (!isRemoved(node)) {
-          throw new NeedsPlan(`'${join(here.path, name)}' has children but is no directory`);
+    if (path !== "") {
+      for (const name of path.split("/")) {
+        if (here.childrenHidden > this.#layer) return undefined;
+        const node = here.children.get(name);
+        if (node instanceof Directory) {
+          here = node;
+        } else {
+          if (node !== undefined) this.#checkPassable(node, here, name);
+          if (node !== undefined && layerOf(node) > this.#layer) return undefined;
+          here = this.#makeDirectory(here, name, node);
         }
+        if (exists && here.selfHidden <= this.#layer) here.exists = true;
       }
-      here = this.#makeDirectory(here, name, node);
     }
     return here.childrenHidden > this.#layer ? undefined : here;
+  }
+
+  #checkPassable(node: Leaf, parent: Directory, name: string): void {
+    if (layerOf(node) === this.#layer && !isRemoved(node)) {
+      throw new NeedsPlan(`'${join(parent.path, name)}' has children but is no directory`);
+    }
   }
 
   #makeDirectory(parent: Directory, name: string, before: Leaf | undefined): Directory {
@@ -361,16 +367,6 @@ export class StreamMerge {
     parent.children.set(name, directory);
     this.#implied.add(directory);
     return directory;
-  }
-
-  #makeExist(path: string): void {
-    let here = this.#root;
-    here.exists = true;
-    for (const name of path.split("/")) {
-      if (name === "") continue;
-      here = here.children.get(name) as Directory;
-      here.exists = true;
-    }
   }
 
   #find(path: string): Node | undefined {

@@ -114,7 +114,7 @@ test("more layers than rows are counted", () => {
   stage.tick();
   const lines = stage.screen.lines().slice(2);
   assert.equal(lines.length, 5);
-  assert.match(lines[2]!, /^layer  3\/10/);
+  assert.match(lines[2]!, /^layer {2}3\/10/);
   assert.equal(lines[3], "and 7 more");
   assert.match(lines[4]!, /^total/);
   stage.progress.finish();
@@ -160,7 +160,7 @@ test("when all layers are there the packing shows", () => {
   stage.tick();
   stage.progress.handle({ type: "packed", bytes: 50 * MIB });
   stage.tick();
-  assert.match(stage.screen.lines().at(-1)!, /^total     50 MiB packed, \d+ MiB\/s$/);
+  assert.match(stage.screen.lines().at(-1)!, /^total {5}50 MiB packed, \d+ MiB\/s$/);
   stage.progress.finish();
 });
 
@@ -228,5 +228,5 @@ test("off a terminal a long transfer says now and then that it is alive", () => 
 test("colours are for terminals", () => {
   const stage = new Stage({ colour: true });
   stage.progress.log("warn", "x");
-  assert.match(stage.written, /^\x1b\[33m\[WARN\]\x1b\[39m x\n$/);
+  assert.equal(stage.written, "\x1b[33m[WARN]\x1b[39m x\n");
 });

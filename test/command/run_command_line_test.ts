@@ -45,7 +45,7 @@ async function run(args: readonly string[], programName?: string): Promise<strin
   return printed.join("");
 }
 
-const COMMANDS = ["import", "digest", "info", "version"];
+const COMMANDS = ["import", "digest", "info", "version", "help"];
 
 for (const command of COMMANDS) {
   test(`${command} --help shows the options and an example`, async () => {
@@ -60,10 +60,10 @@ for (const command of COMMANDS) {
 test("help lists all commands", async () => {
   for (const args of [["help"], ["--help"], ["-h"]]) {
     const text = await run(args);
-    for (const command of [...COMMANDS, "help"]) {
+    for (const command of COMMANDS) {
       assert.match(text, new RegExp(`^  ${command}\\b`, "m"));
     }
-    assert.match(text, /^Example:\n  \$ denroot import docker:/m);
+    assert.match(text, /^Example:\n {2}\$ denroot import docker:/m);
   }
 });
 
@@ -116,13 +116,17 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
   [["import", "a", "b"], /Too many arguments/, "See denroot import --help"],
   [["import", "--frob", "u"], /Unknown option '--frob'/, "See denroot import --help"],
   [["import", "u", "-o"], /argument missing/, "See denroot import --help"],
-  [["import", "--output=", "u"], /argument '' is invalid. It is empty/, "See denroot import --help"],
+  [
+    ["import", "--output=", "u"],
+    /argument '' is invalid. It is empty/,
+    "See denroot import --help",
+  ],
   [["import", "-o", "", "u"], /argument '' is invalid/, "See denroot import --help"],
   [["import", "--force=yes", "u"], /./, "See denroot import --help"],
   [["digest"], /Missing required argument/, "See denroot digest --help"],
   [["digest", "-o", "F", "u"], /Unknown option '-o'/, "See denroot digest --help"],
   [["version", "x"], /Too many arguments/, "See denroot version --help"],
-  [["help", "frob"], /./, "See denroot --help"],
+  [["help", "frob"], /no command "frob"/, "See denroot --help"],
   [["create", "x.sqsh"], /no command "create"/, "See denroot --help"],
 ];
 
@@ -133,7 +137,7 @@ for (const [args, message, hint] of WRONG) {
       assert.equal(error.code, "usage");
       assert.match(error.message, message);
       assert.doesNotMatch(error.message, /\.$/);
-      assert(error.hint?.endsWith(hint), error.hint);
+      assert.match(error.hint ?? "", new RegExp(`${hint}$`));
       return true;
     });
   });

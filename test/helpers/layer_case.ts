@@ -77,6 +77,7 @@ export async function importedTree(denroot: Denroot, spec: ImageSpec): Promise<T
 
 async function importSpec(denroot: Denroot, spec: ImageSpec) {
   const directory = mkdtempSync(join(denroot.home, "layout-"));
+  rmSync(join(denroot.work, "case.sqsh"), { force: true });
   try {
     const image = writeImage(directory, spec);
     const uri = `oci:${image.directory}:${image.tag}`;
