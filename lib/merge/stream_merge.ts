@@ -71,8 +71,7 @@ export class StreamMerge {
   // Of the current layer only.
   /** Directories that have an entry, or children, in this layer. */
   #directories = new Set<string>();
-  /** Hidden symlinks, and what a directory of a higher layer replaced. */
-  #covered = new Set<string>();
+  #hiddenSymlinks = new Set<string>();
   /** Where a hidden file's content is, by path. */
   #hiddenFiles = new Map<string, number>();
   /** The first name of an emitted file, by the names of its links. */
@@ -91,7 +90,7 @@ export class StreamMerge {
   beginLayer(): void {
     this.#layer--;
     this.#directories = new Set();
-    this.#covered = new Set();
+    this.#hiddenSymlinks = new Set();
     this.#hiddenFiles = new Map();
     this.#linkNames = new Map();
     this.#promotions = new Map();
@@ -164,7 +163,6 @@ export class StreamMerge {
       // Replaced above by a directory: what lower layers have below this path is gone.
       node.selfHidden = Math.max(node.selfHidden, this.#layer);
       node.childrenHidden = Math.max(node.childrenHidden, this.#layer);
-      this.#covered.add(path);
       return this.#hide(entry, path);
     }
     const by = node === undefined ? NONE : layerOf(node);
@@ -205,9 +203,7 @@ export class StreamMerge {
     name: string,
     node: Node | undefined,
   ): Decision {
-    if (this.#covered.has(path)) {
-      throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
-    }
+    this.#checkNotHiddenYet(path);
     this.#directories.add(path);
     const unsure = this.#unsure.get(path);
     if (unsure !== undefined && unsure > this.#layer) this.#unsure.delete(path);
@@ -245,12 +241,16 @@ export class StreamMerge {
   }
 
   #hide(entry: TarEntry, path: string): Decision {
-    if (entry.type === "directory") this.#directories.add(path);
-    else if (entry.type === "hardlink") this.#hideLink(path, cleanPath(entry.linkPath));
-    else if (entry.type === "symlink") this.#covered.add(path);
+    this.#checkNotHiddenYet(path);
+    if (entry.type === "directory") {
+      this.#directories.add(path);
+      if (this.#unsure.get(path)! > this.#layer) this.#unsure.delete(path);
+      return DROP;
+    }
+    this.#checkNotADirectory(path);
+    if (entry.type === "hardlink") this.#hideLink(path, cleanPath(entry.linkPath));
+    else if (entry.type === "symlink") this.#hiddenSymlinks.add(path);
     else this.#hiddenFiles.set(path, entry.ordinal);
-    if (entry.type !== "directory") this.#checkNotADirectory(path);
-    else if (this.#unsure.get(path)! > this.#layer) this.#unsure.delete(path);
     return DROP;
   }
 
@@ -289,6 +289,12 @@ export class StreamMerge {
     }
   }
 
+  #checkNotHiddenYet(path: string): void {
+    if (this.#hiddenSymlinks.has(path) || this.#hiddenFiles.has(path) || this.#linkNames.has(path)) {
+      throw new NeedsPlan(`'${path}' comes twice in one layer`);
+    }
+  }
+
   #remove(path: string): void {
     const parent = this.#directory(parentOf(path), false);
     if (parent === undefined) return;
@@ -312,9 +318,7 @@ export class StreamMerge {
   #noteParents(path: string): void {
     if (path === this.#lastParent) return;
     for (let at = path; at !== "" && !this.#directories.has(at); at = parentOf(at)) {
-      if (this.#covered.has(at) || this.#hiddenFiles.has(at) || this.#linkNames.has(at)) {
-        throw new NeedsPlan(`'${at}' is a directory and something else in one layer`);
-      }
+      this.#checkNotHiddenYet(at);
       this.#directories.add(at);
       this.#unsure.set(at, this.#layer);
     }
