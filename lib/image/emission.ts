@@ -4,8 +4,9 @@ import { DenrootError } from "../errors.ts";
 import { usableMode } from "../rootfs/permissions.ts";
 import type { OwnFile } from "../rootfs/own_files.ts";
 import type { NativeCalls } from "../system/native_calls.ts";
+import type { ImageLedger } from "../squashfs/image_ledger.ts";
 import type { TarEntry } from "../tar/entry.ts";
-import { TarWriter } from "../tar/tar_writer.ts";
+import { type EntryHeader, TarWriter } from "../tar/tar_writer.ts";
 
 export interface EmissionOptions {
   /** The socket to mksquashfs. */
@@ -16,6 +17,8 @@ export interface EmissionOptions {
   readonly defaultTime: number;
   /** Told of the bytes written, now and then. */
   readonly onBytes: (bytes: number) => void;
+  /** Keeps what was emitted, for a comparison with the finished image. */
+  readonly ledger?: ImageLedger;
 }
 
 const IMPLIED_MODE = 0o755;
@@ -36,7 +39,7 @@ export class Emission {
 
   /** Emits an entry under `path`; {@link content} of `entry.size` bytes must follow a file. */
   entry(entry: TarEntry, path: string, linkPath: string): void {
-    this.#writer.entry({
+    this.#header({
       type: entry.type,
       path,
       linkPath,
@@ -50,6 +53,7 @@ export class Emission {
   }
 
   content(bytes: Uint8Array): void {
+    this.#options.ledger?.content(bytes);
     this.#writer.content(bytes);
   }
 
@@ -65,10 +69,11 @@ export class Emission {
 
   ownFile(path: string, file: OwnFile): void {
     this.#made("file", path, { mode: file.mode, size: file.content.length });
-    this.#writer.content(file.content);
+    this.content(file.content);
   }
 
   end(): void {
+    this.#options.ledger?.end();
     this.#writer.end();
     this.#options.onBytes(this.#bytes);
   }
@@ -79,7 +84,7 @@ export class Emission {
     { mode = 0o644, size = 0, linkPath = "" },
   ): void {
     const mtime = this.#options.allTime ?? this.#options.defaultTime;
-    this.#writer.entry({
+    this.#header({
       type,
       path,
       linkPath,
@@ -89,6 +94,11 @@ export class Emission {
       deviceMajor: 0,
       deviceMinor: 0,
     });
+  }
+
+  #header(header: EntryHeader): void {
+    this.#options.ledger?.entry(header);
+    this.#writer.entry(header);
   }
 
   #send(bytes: Uint8Array): void {

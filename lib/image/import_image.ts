@@ -9,10 +9,10 @@ import { LayerFetcher } from "../layer/layer_fetcher.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { defaultOutputName } from "../reference/format_reference.ts";
 import { ownFiles } from "../rootfs/own_files.ts";
-import { findMksquashfs, type Mksquashfs } from "../squashfs/find_mksquashfs.ts";
+import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_mksquashfs.ts";
 import { outputExists } from "../squashfs/packer.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest, OnProgress, ResolvedImage, Source } from "../types.ts";
+import type { Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { LayerFailure, packLayers } from "./pack_layers.ts";
@@ -65,7 +65,9 @@ export async function importImage(
   const output = path.resolve(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   if (!force && fs.existsSync(output)) throw outputExists(output);
-  const mksquashfs = await findMksquashfs(settings.mksquashfs, settings.environment.PATH ?? "");
+  const searchPath = settings.environment.PATH ?? "";
+  const mksquashfs = await findMksquashfs(settings.mksquashfs, searchPath);
+  const verifyWith = options.verify ? findUnsquashfs(mksquashfs, searchPath) : undefined;
   const platform = requestedPlatform(options.architecture);
 
   await using source = await openSource(reference, { settings, onProgress, signal });
@@ -78,7 +80,7 @@ export async function importImage(
   const context: ImportContext = { settings, source, image, cache, mksquashfs, signal, onProgress };
   const bytes = await withFreshBlobs(
     context,
-    () => fetchAndPack(context, { output, force, platform }),
+    () => fetchAndPack(context, { output, force, platform, verifyWith }),
   );
   const seconds = (performance.now() - started) / 1000;
   return { output, digest: image.digest, uri: source.uri, bytes, seconds };
@@ -96,10 +98,11 @@ interface ImportContext {
 
 async function fetchAndPack(
   context: ImportContext,
-  { output, force, platform }: {
-    output: string;
-    force: boolean;
-    platform: ReturnType<typeof requestedPlatform>;
+  { output, force, platform, verifyWith }: {
+    readonly output: string;
+    readonly force: boolean;
+    readonly platform: Platform;
+    readonly verifyWith: string | undefined;
   },
 ): Promise<number> {
   const { settings, source, image, cache, mksquashfs, signal, onProgress } = context;
@@ -134,6 +137,7 @@ async function fetchAndPack(
       },
       allTime: settings.sourceDateEpoch,
       maxBytes: settings.maxImageBytes,
+      verifyWith,
       signal,
       onProgress,
     });

@@ -8,7 +8,13 @@ import { type OwnFile, workingDirectory } from "../rootfs/own_files.ts";
 import { type PackOptions, startPacker } from "../squashfs/packer.ts";
 import { type MessagePort, startWorker, type Worker } from "../system/worker.ts";
 import type { Descriptor, ImageConfig, OnProgress } from "../types.ts";
-import type { OpenedLayer, PackInput, PackMessage, PackMode } from "./pack_messages.ts";
+import type {
+  OpenedLayer,
+  PackInput,
+  PackMessage,
+  PackMode,
+  VerifyRequest,
+} from "./pack_messages.ts";
 
 export interface PackJob {
   readonly target: string;
@@ -21,6 +27,8 @@ export interface PackJob {
   /** All entries get this time. */
   readonly allTime: number | undefined;
   readonly maxBytes: number;
+  /** The unsquashfs to read the finished image back with, when that is wanted. */
+  readonly verifyWith: string | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
 }
@@ -41,7 +49,8 @@ const DEFAULT_ROOT_MODE = 0o755;
 /** One layer is merged while the next is decompressed ahead. */
 const READERS = 2;
 
-type Restart = Extract<PackMessage, { type: "restart" }>;
+type Result = Extract<PackMessage, { type: "restart" | "end" | "verified" }>;
+type Restart = Extract<Result, { type: "restart" }>;
 
 /** Gives the image's size. Throws {@link LayerFailure}, or what went wrong otherwise. */
 export async function packLayers(job: PackJob): Promise<number> {
@@ -87,9 +96,14 @@ async function packOnce(
       job.fetcher.failure,
       packer.failure,
     ]);
-    if (outcome !== "end") return outcome;
+    if (outcome.type === "restart") return outcome;
     await Promise.race([job.fetcher.finished(), failed.promise]);
-    const size = await Promise.race([packer.finish(), failed.promise]);
+    const image = await Promise.race([packer.finish(), failed.promise]);
+    if (job.verifyWith !== undefined) {
+      worker.postMessage({ image, unsquashfs: job.verifyWith } satisfies VerifyRequest);
+      await Promise.race([conversation(worker, layers, job), failed.promise]);
+    }
+    const size = packer.publish();
     complete = true;
     return size;
   } catch (error) {
@@ -110,15 +124,11 @@ async function rootCause(error: unknown, packerFailure: Promise<never>): Promise
   return await Promise.race([packerFailure.catch((failure) => failure), timeout]);
 }
 
-/** Answers the pack worker until it has its result. */
-function conversation(
-  worker: Worker,
-  layers: LayerOpener,
-  job: PackJob,
-): Promise<"end" | Restart> {
+/** Answers the pack worker until it has a result. */
+function conversation(worker: Worker, layers: LayerOpener, job: PackJob): Promise<Result> {
   return new Promise((resolve, reject) => {
     worker.on("error", reject);
-    worker.on("message", (message: PackMessage) => {
+    worker.removeAllListeners("message").on("message", (message: PackMessage) => {
       switch (message.type) {
         case "open":
           layers.open(message.layer, message.verify).then((port) =>
@@ -129,8 +139,7 @@ function conversation(
           job.onProgress(message);
           break;
         case "end":
-          resolve("end");
-          break;
+        case "verified":
         case "restart":
           resolve(message);
           break;
@@ -197,6 +206,7 @@ function packInput(
     allTime: job.allTime,
     defaultTime: job.squash.time,
     maxBytes: job.maxBytes,
+    verify: job.verifyWith !== undefined,
   };
 }
 

@@ -26,6 +26,8 @@ export interface PackInput {
   readonly defaultTime: number;
   /** Decompressed bytes of all layers together. */
   readonly maxBytes: number;
+  /** Remember what was packed, for {@link VerifyRequest}. */
+  readonly verify: boolean;
 }
 
 /** From the pack worker. */
@@ -35,6 +37,8 @@ export type PackMessage =
   | { readonly type: "packed"; readonly bytes: number }
   /** The stream is complete. */
   | { readonly type: "end" }
+  /** The finished image has what was packed. */
+  | { readonly type: "verified" }
   /** To be started again with this mode, or this mode of the root. */
   | {
     readonly type: "restart";
@@ -51,4 +55,10 @@ export type ReadLayer = (layer: number, visitor: TarVisitor, verify: boolean) =>
 /** The answer to `open`. */
 export interface OpenedLayer {
   readonly port: MessagePort;
+}
+
+/** Sent behind `end`: to compare the finished image with what was packed. */
+export interface VerifyRequest {
+  readonly image: string;
+  readonly unsquashfs: string;
 }

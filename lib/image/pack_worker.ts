@@ -5,12 +5,14 @@ import { DenrootError, toPlainError } from "../errors.ts";
 import { type LayerChunk } from "../layer/layer_messages.ts";
 import { PathError } from "../merge/clean_path.ts";
 import { NeedsPlan } from "../merge/stream_merge.ts";
+import { ImageLedger } from "../squashfs/image_ledger.ts";
+import { verifyImage } from "../squashfs/verify_image.ts";
 import { nativeCalls } from "../system/native_calls.ts";
 import { type MessagePort, workerInput, workerPort } from "../system/worker.ts";
 import { TarError } from "../tar/entry.ts";
 import { TarParser, type TarVisitor } from "../tar/tar_parser.ts";
 import { Emission } from "./emission.ts";
-import { type OpenedLayer, type PackInput, type PackMessage } from "./pack_messages.ts";
+import type { OpenedLayer, PackInput, PackMessage, VerifyRequest } from "./pack_messages.ts";
 import { packPlanned } from "./pack_planned.ts";
 import { packStreamed } from "./pack_streamed.ts";
 import { OtherRootMode } from "./restart.ts";
@@ -25,16 +27,22 @@ await main();
 
 async function main(): Promise<void> {
   try {
+    const ledger = input.verify ? new ImageLedger() : undefined;
     const emission = new Emission(await nativeCalls(), {
       descriptor: input.descriptor,
       allTime: input.allTime,
       defaultTime: input.defaultTime,
       onBytes: (bytes) => tell({ type: "packed", bytes }),
+      ledger,
     });
     const pack = input.mode === "stream" ? packStreamed : packPlanned;
     await pack(input, readLayer, emission);
     emission.end();
     tell({ type: "end" });
+    if (ledger === undefined) return;
+    const { unsquashfs, image } = await answer<VerifyRequest>();
+    await verifyImage(unsquashfs, image, ledger);
+    tell({ type: "verified" });
   } catch (error) {
     tell(verdict(error));
   }
@@ -69,11 +77,13 @@ async function readLayer(layer: number, visitor: TarVisitor, verify: boolean): P
   }
 }
 
-function open(layer: number, verify: boolean): Promise<MessagePort> {
+async function open(layer: number, verify: boolean): Promise<MessagePort> {
   tell({ type: "open", layer, verify });
-  return new Promise((resolve) => {
-    port.once("message", (answer: OpenedLayer) => resolve(answer.port));
-  });
+  return (await answer<OpenedLayer>()).port;
+}
+
+function answer<T>(): Promise<T> {
+  return new Promise((resolve) => port.once("message", resolve));
 }
 
 /** Gives each buffer back once it is used up: that is what bounds the memory. */

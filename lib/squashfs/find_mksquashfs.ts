@@ -1,6 +1,7 @@
 /** Finds a mksquashfs that reads a tar stream. */
 
 import { accessSync, constants } from "node:fs";
+import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
 import { runCommand } from "../system/run_command.ts";
 
@@ -24,29 +25,41 @@ export async function findMksquashfs(
   named: string | undefined,
   searchPath: string,
 ): Promise<Mksquashfs> {
-  const path = named ?? locate(searchPath);
-  if (path === undefined) {
+  const program = named ?? locate("mksquashfs", searchPath);
+  if (program === undefined) {
     throw new DenrootError("squashfs", "There is no mksquashfs on this machine", {
       hint: "Install squashfs-tools 4.5 or later, or name one in DENROOT_MKSQUASHFS",
     });
   }
-  const version = await versionOf(path);
+  const version = await versionOf(program);
   const [major, minor] = version.split(".").map(Number) as [number, number];
   const number = major * 1000 + (minor ?? 0);
   if (!(number >= 4005)) {
-    throw new DenrootError("squashfs", `${path} is version ${version}, which reads no tar stream`, {
-      hint: "Install squashfs-tools 4.5 or later, or name one in DENROOT_MKSQUASHFS",
-    });
+    throw new DenrootError(
+      "squashfs",
+      `${program} is version ${version}, which reads no tar stream`,
+      {
+        hint: "Install squashfs-tools 4.5 or later, or name one in DENROOT_MKSQUASHFS",
+      },
+    );
   }
-  return { path, version, setsRootTime: number >= 4006 };
+  return { path: program, version, setsRootTime: number >= 4006 };
 }
 
-function locate(searchPath: string): string | undefined {
-  const directories = [
-    ...searchPath.split(":").filter((part) => part !== ""),
-    ...USUAL_DIRECTORIES,
-  ];
-  return directories.map((directory) => `${directory}/mksquashfs`).find(isExecutable);
+/** The unsquashfs beside a mksquashfs, else one on `searchPath`. Throws code `squashfs`. */
+export function findUnsquashfs(mksquashfs: Mksquashfs, searchPath: string): string {
+  const beside = path.join(path.dirname(mksquashfs.path), "unsquashfs");
+  const found = isExecutable(beside) ? beside : locate("unsquashfs", searchPath);
+  if (found !== undefined) return found;
+  throw new DenrootError("squashfs", "There is no unsquashfs on this machine to verify with", {
+    hint: "Install squashfs-tools 4.5 or later, or leave out --verify",
+  });
+}
+
+function locate(name: string, searchPath: string): string | undefined {
+  const named = searchPath.split(":").filter((part) => part !== "");
+  const directories = [...named, ...USUAL_DIRECTORIES];
+  return directories.map((directory) => `${directory}/${name}`).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {

@@ -24,8 +24,10 @@ export interface PackOptions {
 export interface Packer {
   /** The socket that takes the tar stream; blocking. */
   readonly descriptor: number;
-  /** To be called behind the stream's last byte: gives the image its name. Gives its size. */
-  finish(): Promise<number>;
+  /** To be called behind the stream's last byte: gives the path of the finished image. */
+  finish(): Promise<string>;
+  /** Gives the finished image its name. Gives its size. */
+  publish(): number;
   /** Rejects with mksquashfs's own reason when it ends before {@link finish} was called. */
   readonly failure: Promise<never>;
   /** Ends mksquashfs, if it still runs, and removes what it wrote. */
@@ -87,11 +89,11 @@ export async function startPacker(target: string, options: PackOptions): Promise
       const exit = await child.exited;
       // Silence is part of success: what mksquashfs warns of is missing from the image.
       if (exit.exitCode !== 0 || exit.messages.trim() !== "") {
-        fs.rmSync(temporary, { force: true });
         throw failureOf(exit, program, directory);
       }
-      return publish(temporary, target, options.force);
+      return temporary;
     },
+    publish: () => publish(temporary, target, options.force),
     async abort() {
       // TERM first: at the end of its input alone it would make an image of what it has.
       child.terminate();

@@ -1,6 +1,8 @@
 /** A long-running child that reads from a descriptor, and whose messages are kept. */
 
 import { spawn } from "node:child_process";
+import fs from "node:fs";
+import { nativeCalls } from "./native_calls.ts";
 
 export interface Child {
   readonly pid: number;
@@ -20,6 +22,7 @@ export interface ChildExit {
 }
 
 const MAX_MESSAGES = 64 * 1024;
+const READ_SIZE = 256 * 1024;
 
 /** Starts `command` with `stdin` as its standard input. Rejects when it cannot be started. */
 export function startChild(
@@ -48,4 +51,40 @@ export function startChild(
         kill: () => void child.kill("SIGKILL"),
       }));
   });
+}
+
+/**
+ * Runs `command` for what it writes to standard output: a pipe, which it may open by name. Blocks
+ * the thread while it reads, so this is for workers.
+ */
+export async function readFromChild(
+  command: string,
+  args: readonly string[],
+): Promise<{ readonly output: Iterable<Uint8Array>; readonly exited: Promise<ChildExit> }> {
+  const native = await nativeCalls();
+  const [readEnd, writeEnd] = native.pipe();
+  // Opened anew by name: not every runtime's own reads take a foreign descriptor.
+  const fd = fs.openSync(`/proc/self/fd/${readEnd}`, "r");
+  native.close(readEnd);
+  const child = spawn(command, args, { stdio: ["ignore", writeEnd, "pipe"] });
+  native.close(writeEnd);
+  let messages = "";
+  child.stderr!.setEncoding("latin1").on("data", (text: string) => {
+    messages = (messages + text).slice(-MAX_MESSAGES);
+  });
+  const exited = new Promise<ChildExit>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (exitCode, signal) => resolve({ exitCode, signal, messages }));
+  });
+  exited.catch(() => {});
+  return { output: readAll(fd), exited };
+}
+
+function* readAll(fd: number): Iterable<Uint8Array> {
+  try {
+    const buffer = new Uint8Array(READ_SIZE);
+    for (let count = 0; (count = fs.readSync(fd, buffer)) > 0;) yield buffer.subarray(0, count);
+  } finally {
+    fs.closeSync(fd);
+  }
 }

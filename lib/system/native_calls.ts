@@ -1,4 +1,4 @@
-/** The few libc calls that neither runtime offers: a socket pair, and writing to a descriptor. */
+/** The few libc calls that neither runtime offers: pairs of descriptors, and writing to one. */
 
 export interface NativeCalls {
   /**
@@ -6,6 +6,8 @@ export interface NativeCalls {
    * stream: on Linux it moves data for a fraction of a pipe's cost.
    */
   socketPair(): [ours: number, theirs: number];
+  /** A pipe that no child inherits by accident. */
+  pipe(): [readEnd: number, writeEnd: number];
   /** Writes some of `bytes`, blocking; gives the count, or -1 when the other end is gone. */
   write(descriptor: number, bytes: Uint8Array): number;
   close(descriptor: number): void;
@@ -14,6 +16,7 @@ export interface NativeCalls {
 const LIBC = "libc.so.6";
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 0o2000001;
+const O_CLOEXEC = 0o2000000;
 
 /** Loads libc in the running runtime. Every thread that calls it loads it for itself. */
 export async function nativeCalls(): Promise<NativeCalls> {
@@ -24,6 +27,11 @@ export async function nativeCalls(): Promise<NativeCalls> {
       if (raw.socketpair(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, pair) !== 0) {
         throw new Error("socketpair failed: too many open files?");
       }
+      return [pair[0]!, pair[1]!];
+    },
+    pipe() {
+      const pair = new Int32Array(2);
+      if (raw.pipe2(pair, O_CLOEXEC) !== 0) throw new Error("pipe2 failed: too many open files?");
       return [pair[0]!, pair[1]!];
     },
     write(descriptor, bytes) {
@@ -40,6 +48,7 @@ export async function nativeCalls(): Promise<NativeCalls> {
 
 interface RawCalls {
   socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
+  pipe2(pair: Int32Array, flags: number): number;
   write(descriptor: number, bytes: Uint8Array): number;
   close(descriptor: number): number;
 }
@@ -50,12 +59,14 @@ async function bunLibc(): Promise<RawCalls> {
     LIBC,
     {
       socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+      pipe2: { args: ["ptr", "i32"], returns: "i32" },
       write: { args: ["i32", "ptr", "u64"], returns: "i64" },
       close: { args: ["i32"], returns: "i32" },
     } as const,
   ) as { symbols: Record<string, (...args: unknown[]) => number | bigint> };
   return {
     socketpair: (...args) => Number(symbols.socketpair!(...args)),
+    pipe2: (...args) => Number(symbols.pipe2!(...args)),
     write: (descriptor, bytes) => Number(symbols.write!(descriptor, bytes, bytes.length)),
     close: (descriptor) => Number(symbols.close!(descriptor)),
   };
@@ -72,11 +83,13 @@ function denoLibc(): RawCalls {
   const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
   const { symbols } = deno.dlopen(LIBC, {
     socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+    pipe2: { parameters: ["buffer", "i32"], result: "i32" },
     write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
     close: { parameters: ["i32"], result: "i32" },
   });
   return {
     socketpair: (...args) => Number(symbols.socketpair!(...args)),
+    pipe2: (...args) => Number(symbols.pipe2!(...args)),
     write: (descriptor, bytes) => Number(symbols.write!(descriptor, bytes, BigInt(bytes.length))),
     close: (descriptor) => Number(symbols.close!(descriptor)),
   };

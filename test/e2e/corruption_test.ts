@@ -26,7 +26,7 @@ before(async () => {
     mkdir -p "$TREE/one"
     # Whole files up to a budget, then twice the same with other tails: full blocks match, tails differ.
     find "$@" -type f -size -${maxFileBytes}c -printf '%s %p\\n' 2>/dev/null | LC_ALL=C sort -k2 |
-      awk -v max=${maxBytes} '{ sum += $1; if (sum > max) exit; print $2 }' |
+      awk -v max=${maxBytes} '{ sum += $1; if (sum <= max) print $2 }' |
       tar -cf - --verbatim-files-from -T - 2>/dev/null | tar -C "$TREE/one" -xf -
     cp -a "$TREE/one" "$TREE/two"
     cp -a "$TREE/one" "$TREE/three"

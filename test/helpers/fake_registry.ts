@@ -116,6 +116,7 @@ class Server implements FakeRegistry {
   }
 
   #accept(socket: net.Socket): void {
+    socket.setNoDelay(true);
     this.#sockets.add(socket);
     const { connections } = this;
     connections.all++;
@@ -123,6 +124,10 @@ class Server implements FakeRegistry {
     let received = Buffer.alloc(0);
     let isAnswering = Promise.resolve();
     socket.on("data", (chunk: Buffer) => {
+      // A TLS greeting on a plain server.
+      if (chunk[0] === 0x16 && !this.#options.tls) {
+        return void socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+      }
       received = Buffer.concat([received, chunk]);
       for (;;) {
         const taken = takeRequest(received);

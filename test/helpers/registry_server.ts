@@ -121,7 +121,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     addManifest: (manifest, repository, tag) => storeManifest(storage, manifest, repository, tag),
     addLayout: (directory, repository, tag) => storeLayout(storage, directory, repository, tag),
     uri: (repository, tag = "latest") => `docker://127.0.0.1:${port}#${repository}:${tag}`,
-    log: () => running.stderr(),
+    log: () => running.stdout(),
     async kill() {
       running.child.kill("SIGKILL");
       await running.done;

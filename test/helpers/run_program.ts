@@ -22,7 +22,8 @@ export interface RunningProgram {
   readonly pid: number;
   readonly child: ChildProcess;
   readonly done: Promise<ProgramResult>;
-  /** What has come on standard error so far. */
+  /** What has come so far. */
+  stdout(): string;
   stderr(): string;
 }
 
@@ -80,6 +81,7 @@ export function startProgram(
     pid: child.pid ?? -1,
     child,
     done,
+    stdout: () => Buffer.concat(stdout).toString("utf8"),
     stderr: () => Buffer.concat(stderr).toString("utf8"),
   };
 }

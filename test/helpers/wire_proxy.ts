@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 export interface WireFaults {
   /** Of all connections together. */
   bytesPerSecond?: number;
-  /** Each connection is reset after so many bytes of answers, as often as `times` says. */
+  /** Each connection is closed after so many bytes of answers, as often as `times` says. */
   cutAfter?: number;
   /** Each connection stays open but goes silent after so many bytes, as often as `times` says. */
   stallAfter?: number;
@@ -65,7 +65,7 @@ export async function startWireProxy(
         chunk = chunk.subarray(0, Math.max(0, limit - sent));
         strike();
         upstream.pause();
-        if (faults.cutAfter !== undefined) client.write(chunk, () => client.resetAndDestroy());
+        if (faults.cutAfter !== undefined) client.end(chunk, () => upstream.destroy());
         else client.write(chunk);
         bytes += chunk.length;
         return;

@@ -76,6 +76,8 @@ interface Part extends ByteRange {
 /** A response whose bytes, after the first `skip`, begin with the `expected` ones. */
 interface Answer {
   readonly response: HttpResponse;
+  /** Where the expected bytes lie in the blob. */
+  readonly start: number;
   /** Not 0 when the server began the blob anew. */
   readonly skip: number;
   readonly expected: number;
@@ -210,14 +212,20 @@ function toAnswer(
     if (start > 0 || end < descriptor.size) places.ignoresRanges = true;
     if (start > 0 && part.isFirst) throw rangeUnsupported(descriptor);
     checkLength(response, descriptor.size, descriptor);
-    return { response, skip: start, expected: end - start, isExact: end === descriptor.size };
+    return {
+      response,
+      start,
+      skip: start,
+      expected: end - start,
+      isExact: end === descriptor.size,
+    };
   }
   const given = contentRange(response);
   const isFitting = given !== undefined && given.start === start && given.end > start &&
     given.end <= end && (given.size === undefined || given.size === descriptor.size);
   if (!isFitting) throw wrongRange(response, descriptor, part);
   checkLength(response, given.end - start, descriptor);
-  return { response, skip: 0, expected: given.end - start, isExact: true };
+  return { response, start, skip: 0, expected: given.end - start, isExact: true };
 }
 
 /** `bytes 0-99/200`, `bytes 0-99/*`. */
@@ -244,7 +252,7 @@ function checkLength(response: HttpResponse, expected: number, descriptor: Descr
 
 /** Yields the expected bytes, no more and no fewer. */
 async function* bytesOfPart(
-  { response, skip, expected, isExact }: Answer,
+  { response, start, skip, expected, isExact }: Answer,
   descriptor: Descriptor,
 ): AsyncGenerator<Uint8Array, void, void> {
   let [toSkip, left] = [skip, expected];
@@ -269,7 +277,7 @@ async function* bytesOfPart(
       return;
     }
   }
-  if (left > 0) throw shortBody(response, descriptor, expected - left, expected);
+  if (left > 0) throw shortBody(response, descriptor, start + expected - left);
   if (last !== undefined) yield last;
 }
 
@@ -295,13 +303,12 @@ function shortBody(
   response: HttpResponse,
   descriptor: Descriptor,
   received: number,
-  expected: number,
 ): TransferError {
   return new TransferError(
     "network",
     `${
       shownUrl(response.url)
-    } ended after ${received} of ${expected} bytes of blob ${descriptor.digest}`,
+    } ended after ${received} of ${descriptor.size} bytes of blob ${descriptor.digest}`,
     { transient: true },
   );
 }

@@ -51,7 +51,7 @@ export class RegistryClient {
         return response;
       }
     } catch (error) {
-      if (isProven || !(error instanceof TransferError) || !error.transient) throw error;
+      if (isProven || !mayBeTls(error, base)) throw error;
       failure = error;
     }
     return await this.#getSecure(path, headers, signal, failure);
@@ -156,4 +156,11 @@ async function isTlsComplaint(response: HttpResponse, limits: RegistryLimits): P
   if (response.status !== 400 || response.url.protocol !== "http:") return false;
   const text = await response.body.textStart(limits.errorBytes);
   return /HTTPS|SSL/i.test(text);
+}
+
+/** A TLS server may answer plain HTTP with an alert, or hang up; another is on port 443 only. */
+function mayBeTls(error: unknown, base: URL): boolean {
+  if (!(error instanceof TransferError)) return false;
+  const code = String((error.cause as { code?: unknown } | undefined)?.code);
+  return /^(HPE_|ECONNRESET|EPIPE)/.test(code) || (code === "ECONNREFUSED" && base.port === "");
 }

@@ -1,0 +1,243 @@
+/** From a tag to one platform's manifest, and what registries answer instead. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { digestOf } from "../../../lib/oci/digest.ts";
+import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
+import { type Answer, startFakeRegistry } from "../../helpers/fake_registry.ts";
+import {
+  AMD64,
+  blobOf,
+  indexText,
+  isError,
+  MANIFEST,
+  MANIFEST_DIGEST,
+  MANIFEST_REQUEST,
+  manifestAnswer,
+  manifestText,
+  NEVER,
+  open,
+} from "./registry_fixture.ts";
+
+const OTHER = manifestText({ annotations: { other: "yes" } });
+const ONCE = { settings: { transferRetries: 0 } };
+
+function requestFor(text: string): string {
+  return `GET /v2/team/app/manifests/${digestOf(Buffer.from(text))}`;
+}
+
+test("an index leads to the platform's manifest, whose digest is the result", async () => {
+  const index = indexText([[OTHER, { os: "linux", architecture: "s390x" }], [MANIFEST, AMD64]]);
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: manifestAnswer(index, OCI_INDEX) },
+    { request: requestFor(MANIFEST), answer: manifestAnswer() },
+  ]);
+  await using source = await open(registry.host);
+  const { digest, manifest } = await source.resolve(AMD64, NEVER);
+  assert.equal(digest, MANIFEST_DIGEST);
+  assert.equal(manifest.layers.length, 1);
+  registry.finished();
+});
+
+test("a Docker manifest without a digest header is hashed (ECR, Red Hat)", async () => {
+  const text = manifestText({ mediaType: DOCKER_MANIFEST });
+  await using registry = await startFakeRegistry(() => manifestAnswer(text, DOCKER_MANIFEST));
+  await using source = await open(registry.host);
+  const { digest, manifest } = await source.resolve(AMD64, NEVER);
+  assert.equal(digest, digestOf(Buffer.from(text)));
+  assert.equal(manifest.mediaType, DOCKER_MANIFEST);
+});
+
+test("a registry that refuses HEAD is no matter: manifests are asked for with GET", async () => {
+  await using registry = await startFakeRegistry(({ line }) =>
+    line.startsWith("HEAD ") ? { status: 405 } : manifestAnswer()
+  );
+  await using source = await open(registry.host, ONCE);
+  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+});
+
+test("a digest in the reference wins over the tag and is verified", async () => {
+  await using registry = await startFakeRegistry([
+    { request: requestFor(MANIFEST), answer: manifestAnswer() },
+    { request: requestFor(MANIFEST), answer: manifestAnswer(OTHER) },
+  ]);
+  await using source = await open(registry.host, { reference: { digest: MANIFEST_DIGEST } });
+  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("digest", /The manifest of .* has the digest sha256:.* instead of sha256:/),
+  );
+});
+
+test("a manifest that is not what its digest header says is refused", async () => {
+  await using registry = await startFakeRegistry(() => ({
+    headers: { "Docker-Content-Digest": digestOf(Buffer.from("other")) },
+    body: MANIFEST,
+  }));
+  await using source = await open(registry.host);
+  await assert.rejects(source.resolve(AMD64, NEVER), isError("digest", /instead of/));
+});
+
+test("a manifest that an index names and that is another one is refused", async () => {
+  const index = indexText([[MANIFEST, AMD64]]);
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: manifestAnswer(index, OCI_INDEX) },
+    { request: requestFor(MANIFEST), answer: manifestAnswer(OTHER) },
+  ]);
+  await using source = await open(registry.host);
+  await assert.rejects(source.resolve(AMD64, NEVER), isError("digest", /instead of/));
+});
+
+test("an index inside an index is followed, to a bounded depth", async () => {
+  let [text, depth] = [MANIFEST, 0];
+  const answers = new Map<string, Answer>([[requestFor(MANIFEST), manifestAnswer()]]);
+  const nest = () => {
+    text = indexText([[text, AMD64, depth++ === 0 ? OCI_MANIFEST : OCI_INDEX]]);
+    answers.set(requestFor(text), manifestAnswer(text, OCI_INDEX));
+  };
+  await using registry = await startFakeRegistry(({ line }) => answers.get(line)!);
+  for (let i = 0; i < 4; i++) nest();
+  const four = digestOf(Buffer.from(text));
+  await using source = await open(registry.host, { reference: { digest: four } });
+  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  nest();
+  const five = digestOf(Buffer.from(text));
+  await using deeper = await open(registry.host, { reference: { digest: five } });
+  await assert.rejects(deeper.resolve(AMD64, NEVER), isError("limit", /deeper than 4/));
+});
+
+for (const announced of [undefined, null] as const) {
+  const how = announced === null ? "as it comes" : "before it comes";
+  test(`a manifest of 100 MB is refused ${how}`, async () => {
+    const body = new Uint8Array(100 * 1024 * 1024);
+    await using registry = await startFakeRegistry(() => ({ body, announced }));
+    await using source = await open(registry.host);
+    await assert.rejects(source.resolve(AMD64, NEVER), isError("limit", /larger than 8 MiB/));
+    assert.ok(registry.bytesWritten < 40 * 1024 * 1024, `${registry.bytesWritten} were sent`);
+  });
+}
+
+test("Docker schema 1 is refused for what it is, signed or not", async () => {
+  const text = JSON.stringify({ schemaVersion: 1, name: "x", fsLayers: [], history: [] });
+  const type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+  await using registry = await startFakeRegistry(() => ({
+    headers: {
+      "Content-Type": type,
+      // Of the part that is signed.
+      "Docker-Content-Digest": digestOf(Buffer.from("payload")),
+    },
+    body: text,
+  }));
+  await using source = await open(registry.host);
+  await assert.rejects(source.resolve(AMD64, NEVER), isError("unsupported", /schema 1/));
+});
+
+test("a Helm chart is called a Helm chart", async () => {
+  const config = { ...blobOf("{}"), mediaType: "application/vnd.cncf.helm.config.v1+json" };
+  await using registry = await startFakeRegistry(() => manifestAnswer(manifestText({ config })));
+  await using source = await open(registry.host);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("unsupported", /Not a container image but a Helm chart/),
+  );
+});
+
+test("an image or tag that does not exist is code not_found, with the registry's words", async () => {
+  const body = '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}';
+  await using registry = await startFakeRegistry(() => ({ status: 404, body }));
+  await using source = await open(registry.host);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("not_found", /team\/app:latest: not found.*MANIFEST_UNKNOWN manifest unknown/),
+  );
+});
+
+for (
+  const [title, retryAfter] of [
+    ["in seconds", "1"],
+    ["as a date", new Date(Date.now() + 1000).toUTCString()],
+    ["that asks for a year, which is capped", "31536000"],
+  ] as const
+) {
+  test(`429 with a Retry-After ${title} is waited for`, async () => {
+    await using registry = await startFakeRegistry([
+      {
+        request: MANIFEST_REQUEST,
+        answer: { status: 429, headers: { "Retry-After": retryAfter } },
+      },
+      { request: MANIFEST_REQUEST, answer: manifestAnswer() },
+    ]);
+    const log: string[] = [];
+    await using source = await open(registry.host, { log });
+    await source.resolve(AMD64, NEVER);
+    registry.finished();
+    assert.match(log[0] ?? "", /it asks to wait \d+ seconds; trying again in 0\.0 seconds/);
+  });
+}
+
+test("a rate limit is called so, with what is left of the quota", async () => {
+  await using registry = await startFakeRegistry(() => ({
+    status: 429,
+    headers: { "RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "0;w=21600" },
+    body: '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull limit"}]}',
+  }));
+  await using source = await open(registry.host, ONCE);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError(
+      "rate_limit",
+      /too many requests: TOOMANYREQUESTS You have .*; limit 100 in 6 hours; left 0 in 6 hours$/,
+    ),
+  );
+});
+
+test("toomanyrequests in a body means a rate limit whatever the status", async () => {
+  await using registry = await startFakeRegistry([
+    {
+      request: MANIFEST_REQUEST,
+      answer: { status: 403, body: "toomanyrequests: Data limit exceeded" },
+    },
+    { request: MANIFEST_REQUEST, answer: manifestAnswer() },
+  ]);
+  const log: string[] = [];
+  await using source = await open(registry.host, { log });
+  await source.resolve(AMD64, NEVER);
+  assert.match(log[0] ?? "", /has had too many requests: "toomanyrequests: Data limit exceeded"/);
+});
+
+test("a server's failures are retried within the limit, and no further", async () => {
+  await using registry = await startFakeRegistry(() => ({ status: 502, body: "<html>bad</html>" }));
+  await using source = await open(registry.host);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("registry", /the server's backend failed, status 502/),
+  );
+  assert.equal(registry.requests.length, 3);
+});
+
+test("a host that does not exist is told by its name", async () => {
+  await using source = await open("no-such-host.invalid", ONCE);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("network", /The connection to no-such-host\.invalid failed/),
+  );
+});
+
+test("a port where nothing listens is a refused connection", async () => {
+  const registry = await startFakeRegistry([]);
+  const { host } = registry;
+  await registry[Symbol.asyncDispose]();
+  await using source = await open(host, ONCE);
+  await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /it was refused/));
+});
+
+test("where HTTP is allowed, a redirect to the registry's own HTTPS port is kept to", async () => {
+  await using registry = await startFakeRegistry(() => ({
+    status: 400,
+    body: "Client sent an HTTP request to an HTTPS server.\n",
+  }));
+  await using source = await open(registry.host, ONCE);
+  // The fake server speaks no TLS after all: the attempt itself is what counts.
+  await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /does not speak HTTPS/));
+});
