@@ -102,7 +102,11 @@ function readPaths(read: SettingReader, loaded: LoadedValues) {
       "ENROOT_CACHE_PATH",
       `${value("XDG_CACHE_HOME") ?? `${home}/.cache`}/enroot`,
     ),
-    tempPath: read.path("ENROOT_TEMP_PATH", value("TMPDIR") ?? "/tmp"),
+    tempPath: read.path(
+      "ENROOT_TEMP_PATH",
+      value("TMPDIR") ?? "/tmp",
+      "no effect: nothing is unpacked on the way",
+    ),
     dataPath: read.path(
       "ENROOT_DATA_PATH",
       `${value("XDG_DATA_HOME") ?? `${home}/.local/share`}/enroot`,

@@ -11,6 +11,7 @@ import { defaultOutputName } from "../reference/format_reference.ts";
 import { ownFiles } from "../rootfs/own_files.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_mksquashfs.ts";
 import { outputExists } from "../squashfs/packer.ts";
+import { throwIfAborted } from "../transport/aborted.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
 import { checkSpace } from "./check_space.ts";
@@ -51,7 +52,7 @@ const MAX_ATTEMPTS = 3;
 /**
  * Imports the image that `uri` names as an enroot image. The output appears whole, or not at all.
  *
- * Throws {@link DenrootError}; code `aborted` or the signal's reason when `signal` aborts.
+ * Throws {@link DenrootError}: code `aborted` when `signal` aborts.
  */
 export async function importImage(
   uri: string,
@@ -148,13 +149,14 @@ async function fetchAndPack(
 
 /** Damaged bytes are thrown away and fetched anew; what an image has wrong itself is not. */
 async function withFreshBlobs(
-  { cache, onProgress }: ImportContext,
+  { cache, signal, onProgress }: ImportContext,
   attempt: () => Promise<number>,
 ): Promise<number> {
   for (let count = 1;; count++) {
     try {
       return await attempt();
     } catch (error) {
+      throwIfAborted(signal);
       const cause = error instanceof LayerFailure ? error.cause : error;
       const again = damagedCopy(error, cache);
       if (!again || count === MAX_ATTEMPTS) throw cause;

@@ -210,6 +210,11 @@ const cases: readonly LayerCase[] = [
     },
   },
   {
+    title: "a time after the image's creation stays what it is",
+    layers: [[file("newer", "1", { mtime: 1_900_000_000 }), file("older", "2", { mtime: 1 })]],
+    holds: { newer: "1" },
+  },
+  {
     title: "sparse files of all four formats are as they were",
     layers: [(["gnu", "0.0", "0.1", "1.0"] as const).map((format) =>
       file(`sparse-${format}`, "", {
