@@ -28,7 +28,7 @@ export interface Packer {
   finish(): Promise<string>;
   /** Gives the finished image its name. Gives its size. */
   publish(): number;
-  /** Rejects with mksquashfs's own reason when it ends before {@link finish} was called. */
+  /** Rejects with mksquashfs's own reason when it fails before {@link finish} was called. */
   readonly failure: Promise<never>;
   /** Ends mksquashfs, if it still runs, and removes what it wrote. */
   abort(): Promise<void>;
@@ -76,7 +76,8 @@ export async function startPacker(target: string, options: PackOptions): Promise
   };
   const program = options.mksquashfs.path;
   const failure = child.exited.then((exit): Promise<never> => {
-    if (!open) return new Promise(() => {});
+    // It may have all it needs before `finish` is called: whether it did is told there.
+    if (!open || exit.exitCode === 0) return new Promise(() => {});
     throw failureOf(exit, program, directory);
   });
   failure.catch(() => {});

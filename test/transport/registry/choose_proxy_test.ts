@@ -44,7 +44,7 @@ const EXEMPT: readonly (readonly [no: string, url: string, isExempt: boolean])[]
   ["0.0.1", "http://127.0.0.1/", false],
   ["10.0.0.0/8", "http://10.1.2.3/", true],
   ["10.0.0.0/8", "http://11.1.2.3/", false],
-  ["10.0.0.0/99", "http://10.1.2.3/", true],
+  ["10.0.0.0/99", "http://10.1.2.3/", false],
   ["10.0.0.0/8", "http://host.example.com/", false],
   ["::1", "http://[::1]:5000/", true],
   ["[::1]:5000", "http://[::1]:5000/", true],

@@ -1,0 +1,116 @@
+/** Bad references: where they are wrong, and which rule they break. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DenrootError } from "../../lib/errors.ts";
+import { parseReference } from "../../lib/reference/parse_reference.ts";
+
+const HEX = "0123456789abcdef".repeat(4);
+
+/** [text, character that the error names (from 1), part of the rule] */
+const WRONG: ReadonlyArray<[string, number, RegExp]> = [
+  ["alpine", 1, /begins with its scheme/],
+  ["docker:alpine", 1, /docker:\/\//],
+  ["DOCKER://alpine", 1, /docker:\/\//],
+  ["OCI:dir", 1, /"oci:"/],
+  ["docker://", 10, /name is empty/],
+  ["docker://@alpine", 10, /user/],
+  ["docker://a b@alpine", 11, /user/],
+  ["docker://#alpine", 10, /registry is empty/],
+  ["docker://nvcr.io#", 18, /name is empty/],
+  ["docker://nvcr.io/", 18, /name is empty/],
+  ["docker://a#b#c", 13, /consists of/],
+  ["docker://Alpine", 10, /lower case/],
+  ["docker://nvcr.io#nvidia/PyTorch", 25, /lower case/],
+  ["docker://alpine:", 17, /tag after/],
+  ["docker://alpine:.x", 17, /begins with/],
+  ["docker://alpine:-x", 17, /begins with/],
+  ["docker://alpine:a/b", 17, /port/],
+  ["docker://n/alpine:a/b", 20, /tag consists/],
+  ["docker://n/alpine:a:b", 20, /tag consists/],
+  ["docker://n/alpine:../../x", 21, /tag consists/],
+  ["docker://a//b", 12, /empty/],
+  ["docker://a/b/", 14, /empty/],
+  ["docker:///a", 10, /empty/],
+  ["docker://a/../b", 12, /between letters/],
+  ["docker://a/.b", 12, /between letters/],
+  ["docker://a/b-", 13, /between letters/],
+  ["docker://a/b..c", 13, /between letters/],
+  ["docker://a/b___c", 13, /between letters/],
+  ["docker://host:0/a", 15, /port/],
+  ["docker://host:65536/a", 15, /port/],
+  ["docker://host:/a", 15, /port/],
+  ["docker://host:x/a", 15, /port/],
+  ["docker://-a.b/c", 10, /parts of a host/],
+  ["docker://a-.b/c", 11, /parts of a host/],
+  ["docker://a..b/c", 12, /parts of a host/],
+  ["docker://.a/c", 10, /parts of a host/],
+  ["docker://a.b./c", 14, /parts of a host/],
+  ["docker://[::1/c", 14, /]/],
+  ["docker://[::g]/c", 11, /IPv6/],
+  ["docker://[::1]5000/c", 15, /port/],
+  ["docker://::1/c", 10, /brackets/],
+  ["docker://alpine@sha256:abc", 27, /64/],
+  [`docker://alpine@sha256:${HEX}0`, 88, /64/],
+  [`docker://alpine@sha256:${HEX.toUpperCase()}`, 34, /lower-case/],
+  ["docker://alpine@sha256:../../etc/passwd", 24, /64/],
+  ["docker://alpine@sha256:", 24, /64/],
+  ["docker://alpine@sha384:00", 17, /sha256: or sha512:/],
+  [`docker://${"a".repeat(256)}`, 265, /at most 255/],
+  [`docker://a:${"t".repeat(129)}`, 140, /at most 128/],
+  ["docker://al\npine", 12, /control/],
+  ["docker://al\u001b[2Jpine", 12, /control/],
+  ["docker://alpine\u202e", 16, /control/],
+  ["docker://alpi\u00e9", 14, /consists of/],
+  ["oci:", 5, /path/],
+  ["oci::tag", 5, /path/],
+  ["oci:dir:", 9, /tag/],
+  ["oci:dir:a b", 10, /tag in a layout/],
+  ["oci:dir@sha256:00", 18, /64/],
+  ["oci://ghcr.io/x", 5, /directory/],
+];
+
+for (const [text, character, rule] of WRONG) {
+  test(`names character ${character} of ${JSON.stringify(text).slice(0, 90)}`, () => {
+    assert.throws(() => parseReference(text), (error: unknown) => {
+      assert(error instanceof DenrootError);
+      assert.equal(error.code, "reference");
+      assert.match(error.message, new RegExp(`at character ${character}\\b`));
+      assert.match(error.message, rule);
+      assert.doesNotMatch(error.message, /\p{Cc}/u);
+      return true;
+    });
+  });
+}
+
+const FOREIGN = [
+  "dockerd://alpine",
+  "podman://alpine",
+  "docker-archive:x.tar",
+  "http://x/y",
+  "docker-daemon:alpine:3",
+  "oci-archive:x.tar",
+  "containers-storage:x",
+];
+
+for (const text of FOREIGN) {
+  test(`says which schemes work for ${text}`, () => {
+    assert.throws(
+      () => parseReference(text),
+      (error: unknown) =>
+        error instanceof DenrootError && error.code === "unsupported" &&
+        /docker:\/\/ and oci:/.test(error.message),
+    );
+  });
+}
+
+test("an error never shows a password written into a reference", () => {
+  assert.throws(
+    () => parseReference("docker://me:hun@ter2@nvcr.io#Bad"),
+    (error: unknown) => error instanceof DenrootError && !/hun|ter2/.test(error.message),
+  );
+});
+
+test("a reference of unbounded length is refused", () => {
+  assert.throws(() => parseReference(`oci:${"x".repeat(5000)}`), DenrootError);
+});

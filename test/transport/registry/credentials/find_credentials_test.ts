@@ -1,0 +1,321 @@
+/** Which credentials are found, from which place, and what is told of it. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import type { CredentialsQuery } from "../../../../lib/transport/registry/credentials/credentials.ts";
+import {
+  type AskPassword,
+  createCredentialsFinder,
+} from "../../../../lib/transport/registry/credentials/find_credentials.ts";
+import { scratchDirectory } from "../../../helpers/scratch.ts";
+import { isError, makeSettings, NEVER } from "../registry_fixture.ts";
+
+const scratch = scratchDirectory("credentials");
+let homes = 0;
+
+interface Home {
+  /** Contents by path below the home directory. */
+  readonly files?: Readonly<Record<string, string | object>>;
+  readonly mode?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly ask?: AskPassword;
+}
+
+async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
+  const root = join(scratch, `${homes++}`);
+  mkdirSync(root);
+  for (const [name, content] of Object.entries(home.files ?? {})) {
+    const path = join(root, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+    chmodSync(path, name.startsWith("bin/") ? 0o755 : home.mode ?? 0o600);
+  }
+  const env: Record<string, string> = { HOME: root, PATH: `${join(root, "bin")}:/usr/bin:/bin` };
+  for (const [name, value] of Object.entries(home.env ?? {})) env[name] = value.replace("~", root);
+  const log: string[] = [];
+  const finder = createCredentialsFinder(
+    makeSettings({ configPath: join(root, "enroot"), environment: env }),
+    (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
+    home.ask ?? (() => Promise.resolve(undefined)),
+  );
+  const found = await finder({ registry: "reg.io", repository: "team/app", ...query }, NEVER);
+  const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
+  return { found: shown, log: log.map((line) => line.replaceAll(root, "~")) };
+}
+
+function auth(text: string) {
+  return { auth: Buffer.from(text).toString("base64") };
+}
+
+const NETRC = "enroot/.credentials";
+const PODMAN = ".config/containers/auth.json";
+const DOCKER = ".docker/config.json";
+
+test("without any file there are no credentials", async () => {
+  assert.deepEqual(await find({}), { found: undefined, log: [] });
+});
+
+const NETRC_TABLE: readonly (readonly [
+  title: string,
+  file: string,
+  query: Partial<CredentialsQuery>,
+  expected: string | undefined,
+])[] = [
+  ["by the registry's host", "machine reg.io login u password p", {}, "u:p"],
+  ["whatever its case", "machine REG.io login u password p", {}, "u:p"],
+  ["not by another's", "machine eg.io login u password p", {}, undefined],
+  ["without the port", "machine reg.io login u password p", { registry: "reg.io:5000" }, "u:p"],
+  [
+    "with the port first",
+    "machine reg.io login u password p\nmachine reg.io:5000 login v password q",
+    { registry: "reg.io:5000" },
+    "v:q",
+  ],
+  [
+    "not with another port",
+    "machine reg.io:5001 login u password p",
+    { registry: "reg.io:5000" },
+    undefined,
+  ],
+  [
+    "by the registry before the token service",
+    "machine auth.io login u password p\nmachine reg.io login v password q",
+    { realmHost: "auth.io" },
+    "v:q",
+  ],
+  ["by the token service", "machine auth.io login u password p", { realmHost: "auth.io" }, "u:p"],
+  [
+    "by any of Docker Hub's names",
+    "machine index.docker.io login u password p",
+    { registry: "registry-1.docker.io" },
+    "u:p",
+  ],
+  [
+    "by the first entry of a host",
+    "machine reg.io login u password p\nmachine reg.io login v password q",
+    {},
+    "u:p",
+  ],
+  [
+    "by the user that the reference names",
+    "machine reg.io login u password p\nmachine reg.io login v password q",
+    { user: "v" },
+    "v:q",
+  ],
+  ["by default at last", "default login u password p\nmachine x login v password q", {}, "u:p"],
+  ["only with a password", "machine reg.io login u", {}, undefined],
+  ["after substitution", "machine reg.io login u password $(echo $HOME | wc -l)", {}, "u:1"],
+];
+
+for (const [title, file, query, expected] of NETRC_TABLE) {
+  test(`netrc credentials are found ${title}`, async () => {
+    const { found, log } = await find({ files: { [NETRC]: file } }, query);
+    assert.equal(found, expected);
+    const told = expected === undefined
+      ? []
+      : ["info: Using credentials from ~/enroot/.credentials"];
+    assert.deepEqual(log, told);
+  });
+}
+
+test("a substitution that fails is an error and no anonymous pull", async () => {
+  const file = "# mine\nmachine reg.io login u password $(exit 7)\n";
+  await assert.rejects(
+    find({ files: { [NETRC]: file } }),
+    isError("credentials", /\.credentials, line 2 \(machine reg\.io\) could not .*: exit code 7/),
+  );
+});
+
+test("an entry of another registry is not evaluated", async () => {
+  const file = "machine other.io login u password $(touch ~/evaluated; exit 1)\n" +
+    "machine reg.io login u password p\n";
+  assert.equal((await find({ files: { [NETRC]: file } })).found, "u:p");
+});
+
+for (const path of [NETRC, DOCKER]) {
+  test(`${path} that others can read draws a warning`, async () => {
+    const files = path === NETRC
+      ? { [path]: "machine reg.io login u password hunter2" }
+      : { [path]: { auths: { "reg.io": auth("u:hunter2") } } };
+    const { log } = await find({ files, mode: 0o644 });
+    assert.deepEqual(log, [
+      `warn: "~/${path}" can be read by other users; chmod 600 it`,
+      `info: Using credentials from ~/${path}`,
+    ]);
+  });
+}
+
+test("the files are looked through in order", async () => {
+  const files: Record<string, string | object> = {
+    [NETRC]: "machine reg.io login netrc password p",
+    "named.json": { auths: { "reg.io": auth("named:p") } },
+    "run/containers/auth.json": { auths: { "reg.io": auth("runtime:p") } },
+    [PODMAN]: { auths: { "reg.io": auth("podman:p") } },
+    [DOCKER]: { auths: { "reg.io": auth("docker:p") } },
+  };
+  const env = { REGISTRY_AUTH_FILE: "~/named.json", XDG_RUNTIME_DIR: "~/run" };
+  for (const user of ["netrc", "named", "runtime", "podman", "docker"]) {
+    assert.equal((await find({ files, env })).found, `${user}:p`);
+    delete files[Object.keys(files)[0]!];
+  }
+  assert.equal((await find({ files, env })).found, undefined);
+});
+
+const AUTH_TABLE: readonly (readonly [
+  title: string,
+  file: object,
+  query: Partial<CredentialsQuery>,
+  expected: string | undefined,
+])[] = [
+  ["user and password", { auths: { "reg.io": auth("u:p:q") } }, {}, "u:p:q"],
+  ["plain fields", { auths: { "reg.io": { username: "u", password: "p" } } }, {}, "u:p"],
+  [
+    "an identity token",
+    { auths: { "reg.io": { ...auth("<token>:"), identitytoken: "refresh" } } },
+    {},
+    "<token>:refresh",
+  ],
+  ["a URL for a key", { auths: { "https://reg.io/v2/": auth("u:p") } }, {}, "u:p"],
+  [
+    "Docker Hub's key",
+    { auths: { "https://index.docker.io/v1/": auth("u:p") } },
+    { registry: "registry-1.docker.io" },
+    "u:p",
+  ],
+  [
+    "the longest path first",
+    {
+      auths: { "reg.io": auth("a:p"), "reg.io/team": auth("b:p"), "reg.io/team/app": auth("c:p") },
+    },
+    {},
+    "c:p",
+  ],
+  [
+    "a path's beginning, by whole names",
+    { auths: { "reg.io/tea": auth("a:p"), "reg.io/team": auth("b:p") } },
+    {},
+    "b:p",
+  ],
+  ["another user's entry", { auths: { "reg.io": auth("u:p") } }, { user: "v" }, "v:typed"],
+  ["the empty entry of a store", { auths: { "reg.io": {} } }, {}, undefined],
+  ["no entries", {}, {}, undefined],
+];
+
+for (const [title, file, query, expected] of AUTH_TABLE) {
+  test(`an auth file with ${title} is read`, async () => {
+    const ask = () => Promise.resolve("typed");
+    assert.equal((await find({ files: { [DOCKER]: file }, ask }, query)).found, expected);
+  });
+}
+
+for (
+  const [title, content] of [
+    ["is not JSON", '{"auths":{"reg.io":{"auth":"hunter2"'],
+    ["holds no object", "[]"],
+    ["has a wrong auth", { auths: { "reg.io": { auth: "aHVudGVyMg==" } } }],
+    ["names a helper with a slash", { credHelpers: { "reg.io": "../../bin/hunter2" } }],
+  ] as const
+) {
+  test(`an auth file that ${title} is an error that does not quote it`, async () => {
+    await assert.rejects(find({ files: { [DOCKER]: content } }), (error: Error) => {
+      assert.doesNotMatch(`${error.message} ${error.cause}`, /hunter2/);
+      return isError("credentials", /config\.json" cannot be used/)(error);
+    });
+  });
+}
+
+/** A helper as docker runs it: the server on standard input, JSON on standard output. */
+const HELPER = `#!/bin/sh
+read -r server || :
+[ "$1" = get ] || exit 9
+case "$server" in
+  reg.io) echo '{"ServerURL":"reg.io","Username":"u","Secret":"p"}' ;;
+  token.io) echo '{"ServerURL":"token.io","Username":"<token>","Secret":"refresh"}' ;;
+  https://index.docker.io/v1/) echo '{"Username":"hub","Secret":"p"}' ;;
+  broken.io) echo 'it is locked'; exit 1 ;;
+  garbled.io) echo 'hunter2' ;;
+  *) echo 'credentials not found in native keychain'; exit 1 ;;
+esac
+`;
+
+for (const kind of ["credHelpers", "credsStore"]) {
+  const files = (host: string) => ({
+    "bin/docker-credential-fake": HELPER,
+    [DOCKER]: kind === "credsStore" ? { credsStore: "fake" } : { credHelpers: { [host]: "fake" } },
+  });
+
+  test(`${kind}: the helper program is asked`, async () => {
+    assert.deepEqual(await find({ files: files("reg.io") }), {
+      found: "u:p",
+      log: ["info: Using credentials from docker-credential-fake"],
+    });
+  });
+
+  test(`${kind}: a token of the helper is an identity token`, async () => {
+    const { found } = await find({ files: files("token.io") }, { registry: "token.io" });
+    assert.equal(found, "<token>:refresh");
+  });
+
+  test(`${kind}: Docker Hub has docker's name for it`, async () => {
+    const query = { registry: "registry-1.docker.io" };
+    assert.equal((await find({ files: files("docker.io") }, query)).found, "hub:p");
+  });
+
+  test(`${kind}: a helper that has nothing is no error`, async () => {
+    assert.equal(
+      (await find({ files: files("none.io") }, { registry: "none.io" })).found,
+      undefined,
+    );
+  });
+
+  test(`${kind}: a helper that fails is an error`, async () => {
+    await assert.rejects(
+      find({ files: files("broken.io") }, { registry: "broken.io" }),
+      isError(
+        "credentials",
+        /docker-credential-fake failed for broken\.io: exit code 1: it is locked/,
+      ),
+    );
+    await assert.rejects(
+      find({ files: files("garbled.io") }, { registry: "garbled.io" }),
+      isError("credentials", /its answer is not JSON$/),
+    );
+  });
+}
+
+test("a helper that is named for the registry and is not there is an error", async () => {
+  await assert.rejects(
+    find({ files: { [DOCKER]: { credHelpers: { "reg.io": "missing" } } } }),
+    isError("credentials", /docker-credential-missing was not found/),
+  );
+});
+
+test("a store for all registries that is not there is left out with a warning", async () => {
+  const { found, log } = await find({ files: { [DOCKER]: { credsStore: "desktop" } } });
+  assert.equal(found, undefined);
+  assert.match(log[0] ?? "", /^warn: .*docker-credential-desktop was not found/);
+});
+
+test("a user without an entry is asked for the password", async () => {
+  const questions: string[] = [];
+  const ask: AskPassword = (question) => {
+    questions.push(question);
+    return Promise.resolve("typed");
+  };
+  const files = { [NETRC]: "machine reg.io login other password p" };
+  assert.deepEqual(await find({ files, ask }, { user: "me" }), {
+    found: "me:typed",
+    log: ["info: Using credentials from the terminal"],
+  });
+  assert.deepEqual(questions, ["Password of user me at reg.io: "]);
+});
+
+test("a user without an entry and without a terminal is an error", async () => {
+  await assert.rejects(
+    find({}, { user: "me" }),
+    isError("credentials", /There is no password for user me at reg\.io/),
+  );
+});
