@@ -1,7 +1,8 @@
 /** Packing while layers stream by: see `merge/stream_merge.ts`. */
 
 import { nameOf } from "../merge/clean_path.ts";
-import { type Decision, NeedsPlan, StreamMerge } from "../merge/stream_merge.ts";
+import { NeedsPlan } from "../merge/needs_plan.ts";
+import { type Decision, StreamMerge } from "../merge/stream_merge.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
 import { usableMode } from "../rootfs/permissions.ts";

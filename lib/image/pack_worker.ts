@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { DenrootError, toPlainError } from "../errors.ts";
 import { type LayerChunk } from "../layer/layer_messages.ts";
 import { PathError } from "../merge/clean_path.ts";
-import { NeedsPlan } from "../merge/stream_merge.ts";
+import { NeedsPlan } from "../merge/needs_plan.ts";
 import { ImageLedger } from "../squashfs/image_ledger.ts";
 import { verifyImage } from "../squashfs/verify_image.ts";
 import { nativeCalls } from "../system/native_calls.ts";

@@ -1,6 +1,6 @@
 /** Emits chosen entries of a layer under chosen names. */
 
-import type { Selection } from "../merge/stream_merge.ts";
+import type { Selection } from "../merge/layer_notes.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
 import type { Emission } from "./emission.ts";

@@ -7,7 +7,7 @@
 import type { EntryType, TarEntry } from "../tar/entry.ts";
 import { cleanPath, join, nameOf, parentOf, PathError } from "./clean_path.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
-import type { Selection } from "./stream_merge.ts";
+import type { Selection } from "./layer_notes.ts";
 import { parseWhiteout } from "./whiteout.ts";
 
 /** `NONE` stands for a layer or an ordinal that there is not. */

@@ -5,13 +5,11 @@
 
 import type { TarEntry } from "../tar/entry.ts";
 import { cleanPath, join, nameOf, parentOf } from "./clean_path.ts";
+import { LayerNotes, type Selection } from "./layer_notes.ts";
+import { comesTwice, NeedsPlan, twoThings } from "./needs_plan.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
+import { Directory, isRemoved, layerOf, type Leaf, type Node, NONE } from "./stream_tree.ts";
 import { parseWhiteout } from "./whiteout.ts";
-
-/** Streaming cannot give the exact result; merge with a plan instead. */
-export class NeedsPlan extends Error {
-  override readonly name = "NeedsPlan";
-}
 
 /** What to do with an entry. */
 export type Decision =
@@ -20,45 +18,6 @@ export type Decision =
   | { readonly action: "emit"; readonly path: string; readonly linkPath: string };
 
 const DROP: Decision = { action: "drop" };
-
-/** The content at an entry's ordinal, and the names under which it is still to be emitted. */
-export type Selection = Map<number, string[]>;
-
-/** A layer counts from 0, the base. `NONE` is below all. */
-const NONE = -1;
-
-class Directory {
-  readonly path: string;
-  readonly children = new Map<string, Node>();
-  /** The layer whose entry gave mode and time; `NONE` while only children have spoken. */
-  explicit = NONE;
-  /** Layers below this one say nothing of the directory itself. */
-  selfHidden = NONE;
-  /** Layers below this one have no children here. */
-  childrenHidden = NONE;
-  mode = 0;
-  mtime = 0;
-  /** False while only whiteouts have spoken of it. */
-  exists = false;
-
-  constructor(path: string) {
-    this.path = path;
-  }
-}
-
-interface Symlink {
-  readonly layer: number;
-  readonly target: string;
-}
-
-/** The path was removed by that layer and nothing is there. */
-interface Removed {
-  readonly removedBy: number;
-}
-
-/** A number is a file, device or fifo of that layer. */
-type Leaf = number | Symlink | Removed;
-type Node = Leaf | Directory;
 
 export class StreamMerge {
   readonly #root = new Directory("");
@@ -69,14 +28,7 @@ export class StreamMerge {
   readonly #unsure = new Map<string, number>();
 
   // Of the current layer only.
-  /** Directories that have an entry, or children, in this layer. */
-  #directories = new Set<string>();
-  #hiddenSymlinks = new Set<string>();
-  /** Where a hidden file's content is, by path. */
-  #hiddenFiles = new Map<string, number>();
-  /** The first name of an emitted file, by the names of its links. */
-  #linkNames = new Map<string, string>();
-  #promotions: Selection = new Map();
+  #notes = new LayerNotes();
   #lastParent: string | undefined;
   #lastExists = false;
   #lastDirectory: Directory | undefined;
@@ -89,11 +41,7 @@ export class StreamMerge {
   /** Goes on to the next lower layer. */
   beginLayer(): void {
     this.#layer--;
-    this.#directories = new Set();
-    this.#hiddenSymlinks = new Set();
-    this.#hiddenFiles = new Map();
-    this.#linkNames = new Map();
-    this.#promotions = new Map();
+    this.#notes = new LayerNotes();
     this.#lastParent = undefined;
   }
 
@@ -102,7 +50,7 @@ export class StreamMerge {
    * read once more and emitted under these names.
    */
   endLayer(): Selection {
-    return this.#promotions;
+    return this.#notes.promotions;
   }
 
   /** Throws {@link NeedsPlan}, and PathError on a path that leads out. */
@@ -158,17 +106,14 @@ export class StreamMerge {
         throw new NeedsPlan(`'${path}' had whiteouts below it, but is no directory`);
       }
       if (node.explicit === this.#layer) {
-        throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
+        throw twoThings(path);
       }
       // Replaced above by a directory: what lower layers have below this path is gone.
-      node.selfHidden = Math.max(node.selfHidden, this.#layer);
-      node.childrenHidden = Math.max(node.childrenHidden, this.#layer);
+      node.hideBelow(this.#layer);
       return this.#hide(entry, path);
     }
     const by = node === undefined ? NONE : layerOf(node);
-    if (by === this.#layer && !isRemoved(node)) {
-      throw new NeedsPlan(`'${path}' comes twice in one layer`);
-    }
+    if (by === this.#layer && !isRemoved(node)) throw comesTwice(path);
     if (by > this.#layer) return this.#hide(entry, path);
     return this.#claim(entry, path, parent, name);
   }
@@ -184,14 +129,14 @@ export class StreamMerge {
 
   #claimLink(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
     const target = cleanPath(entry.linkPath);
-    const ordinal = this.#hiddenFiles.get(target);
+    const ordinal = this.#notes.hiddenFile(target);
     if (ordinal !== undefined) {
-      this.#promote(ordinal, path);
+      this.#notes.promote(ordinal, path);
       parent.children.set(name, this.#layer);
       return DROP;
     }
     const linkPath = this.#emittedName(path, target);
-    this.#linkNames.set(path, linkPath);
+    this.#notes.addLink(path, linkPath);
     parent.children.set(name, this.#find(target)!);
     return { action: "emit", path, linkPath };
   }
@@ -203,19 +148,14 @@ export class StreamMerge {
     name: string,
     node: Node | undefined,
   ): Decision {
-    this.#checkNotHiddenYet(path);
-    this.#directories.add(path);
-    const unsure = this.#unsure.get(path);
-    if (unsure !== undefined && unsure > this.#layer) this.#unsure.delete(path);
+    this.#noteDirectory(path);
     if (node instanceof Directory) {
       if (node.explicit !== NONE) return this.#describedAbove(node, entry);
       return node.selfHidden > this.#layer ? DROP : this.#describe(node, entry);
     }
     if (node !== undefined) {
       const by = layerOf(node);
-      if (by === this.#layer && !isRemoved(node)) {
-        throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
-      }
+      if (by === this.#layer && !isRemoved(node)) throw twoThings(path);
       if (by > this.#layer) return DROP;
     }
     return this.#describe(this.#makeDirectory(parent, name, node), entry);
@@ -241,29 +181,28 @@ export class StreamMerge {
   }
 
   #hide(entry: TarEntry, path: string): Decision {
-    this.#checkNotHiddenYet(path);
     if (entry.type === "directory") {
-      this.#directories.add(path);
-      if (this.#unsure.get(path)! > this.#layer) this.#unsure.delete(path);
+      this.#noteDirectory(path);
       return DROP;
     }
+    this.#notes.checkNotHidden(path);
     this.#checkNotADirectory(path);
     if (entry.type === "hardlink") this.#hideLink(path, cleanPath(entry.linkPath));
-    else if (entry.type === "symlink") this.#hiddenSymlinks.add(path);
-    else this.#hiddenFiles.set(path, entry.ordinal);
+    else if (entry.type === "symlink") this.#notes.hideSymlink(path);
+    else this.#notes.hideFile(path, entry.ordinal);
     return DROP;
   }
 
   /** A link that is hidden itself may be the target of another. */
   #hideLink(path: string, target: string): void {
-    const ordinal = this.#hiddenFiles.get(target);
-    if (ordinal !== undefined) this.#hiddenFiles.set(path, ordinal);
-    else this.#linkNames.set(path, this.#emittedName(path, target));
+    const ordinal = this.#notes.hiddenFile(target);
+    if (ordinal !== undefined) this.#notes.hideFile(path, ordinal);
+    else this.#notes.addLink(path, this.#emittedName(path, target));
   }
 
   /** The name under which this layer's `target` was emitted. */
   #emittedName(path: string, target: string): string {
-    const first = this.#linkNames.get(target);
+    const first = this.#notes.firstName(target);
     if (first !== undefined) return first;
     const node = this.#find(target);
     const here = node !== undefined && !(node instanceof Directory) && !isRemoved(node) &&
@@ -272,27 +211,20 @@ export class StreamMerge {
     return target;
   }
 
-  #promote(ordinal: number, path: string): void {
-    const names = this.#promotions.get(ordinal);
-    if (names === undefined) this.#promotions.set(ordinal, [path]);
-    else names.push(path);
-    this.#hiddenFiles.set(path, ordinal);
-  }
-
-  /** A higher layer used this path as a directory that it did not describe: it may mean a link. */
+  /** A higher layer may have used this path as a directory without an entry: by a link, perhaps. */
   #checkNotADirectory(path: string): void {
     if (this.#unsure.has(path)) {
       throw new NeedsPlan(`'${path}' is used as a directory by a higher layer`);
     }
-    if (this.#directories.has(path)) {
-      throw new NeedsPlan(`'${path}' is a directory and something else in one layer`);
-    }
+    this.#notes.checkNotADirectory(path);
   }
 
-  #checkNotHiddenYet(path: string): void {
-    if (this.#hiddenSymlinks.has(path) || this.#hiddenFiles.has(path) || this.#linkNames.has(path)) {
-      throw new NeedsPlan(`'${path}' comes twice in one layer`);
-    }
+  /** The layer has an entry for the directory: so higher ones that used it meant a directory. */
+  #noteDirectory(path: string): void {
+    this.#notes.checkNotHidden(path);
+    this.#notes.directories.add(path);
+    const unsure = this.#unsure.get(path);
+    if (unsure !== undefined && unsure > this.#layer) this.#unsure.delete(path);
   }
 
   #remove(path: string): void {
@@ -303,8 +235,7 @@ export class StreamMerge {
     if (node === undefined) {
       parent.children.set(name, { removedBy: this.#layer });
     } else if (node instanceof Directory) {
-      node.selfHidden = Math.max(node.selfHidden, this.#layer);
-      node.childrenHidden = Math.max(node.childrenHidden, this.#layer);
+      node.hideBelow(this.#layer);
     }
   }
 
@@ -317,9 +248,10 @@ export class StreamMerge {
   /** Remembers the directories that this layer uses, and those that it does not describe. */
   #noteParents(path: string): void {
     if (path === this.#lastParent) return;
-    for (let at = path; at !== "" && !this.#directories.has(at); at = parentOf(at)) {
-      this.#checkNotHiddenYet(at);
-      this.#directories.add(at);
+    const { directories } = this.#notes;
+    for (let at = path; at !== "" && !directories.has(at); at = parentOf(at)) {
+      this.#notes.checkNotHidden(at);
+      directories.add(at);
       this.#unsure.set(at, this.#layer);
     }
   }
@@ -381,14 +313,4 @@ export class StreamMerge {
     }
     return node;
   }
-}
-
-function isRemoved(node: Node | undefined): node is Removed {
-  return typeof node === "object" && "removedBy" in node;
-}
-
-/** The layer that decided what is there. */
-function layerOf(node: Leaf): number {
-  if (typeof node === "number") return node;
-  return "removedBy" in node ? node.removedBy : node.layer;
 }

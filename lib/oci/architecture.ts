@@ -12,8 +12,8 @@ import { quoteText } from "./quote_text.ts";
 export function parseArchitecture(text: string): Pick<Platform, "architecture" | "variant"> {
   const words = text.toLowerCase().replace(/^linux\//, "").split("/");
   const [name = "", variant] = words;
-  const wellFormed = words.length <= 2 && /^[a-z0-9_.-]{1,32}$/.test(name) &&
-    (variant === undefined || /^[a-z0-9_.-]{1,32}$/.test(variant));
+  const wellFormed = words.length <= 2 && /^[a-z0-9][a-z0-9_.-]{0,31}$/.test(name) &&
+    (variant === undefined || /^[a-z0-9][a-z0-9_.-]{0,31}$/.test(variant));
   if (!wellFormed) {
     throw new DenrootError("usage", `Not an architecture: ${quoteText(text)}`, {
       hint: "Give a name such as x86_64, amd64, aarch64, arm64, arm/v7 or ppc64le",

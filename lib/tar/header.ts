@@ -45,8 +45,11 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
   const name = text(block, at, FIELD.path);
   // GNU's magic puts times and a sparse map where POSIX has the prefix.
   const prefix = ustar && block[at + 345] !== 0 ? text(block, at, FIELD.prefix) : "";
+  const flag = String.fromCharCode(block[at + 156]!);
+  // Writers from before POSIX leave anything there for what is no device.
+  const device = flag === "3" || flag === "4";
   return {
-    flag: String.fromCharCode(block[at + 156]!),
+    flag,
     path: prefix === "" ? name : `${prefix}/${name}`,
     linkPath: text(block, at, FIELD.linkPath),
     mode: number(block, at, FIELD.mode) & 0o7777,
@@ -54,8 +57,8 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
     gid: number(block, at, FIELD.gid),
     size: number(block, at, FIELD.size),
     mtime: number(block, at, FIELD.mtime),
-    deviceMajor: number(block, at, FIELD.deviceMajor),
-    deviceMinor: number(block, at, FIELD.deviceMinor),
+    deviceMajor: device ? number(block, at, FIELD.deviceMajor) : 0,
+    deviceMinor: device ? number(block, at, FIELD.deviceMinor) : 0,
   };
 }
 
@@ -70,9 +73,9 @@ export function parseNumber(block: Uint8Array, start: number, length: number): n
     if (byte >= 0x30 && byte <= 0x37) {
       value = value * 8 + (byte - 0x30);
       seen = true;
-    } else if (byte === 0 || (byte === 0x20 && seen)) {
-      break;
-    } else if (byte !== 0x20) {
+    } else if (byte === 0 || byte === 0x20) {
+      if (seen) break;
+    } else {
       throw new TarError(`A tar header has a number with the byte 0x${byte.toString(16)} in it`);
     }
   }

@@ -70,7 +70,7 @@ function assign(records: PaxRecords, key: string, value: Buffer): void {
   }
 }
 
-function name(key: string, text: string): string | undefined {
+export function name(key: string, text: string): string | undefined {
   if (text.includes("\0")) throw new TarError(`A PAX ${key} has a zero byte in it`);
   return text === "" ? undefined : text;
 }
@@ -82,8 +82,12 @@ export function integer(key: string, text: string): number {
 }
 
 function seconds(text: string): number {
-  if (!/^-?\d{1,15}(\.\d*)?$/.test(text)) throw new TarError("A PAX mtime is no time");
-  return Math.floor(Number(text));
+  const match = /^(-?\d{1,15})(\.\d*)?$/.exec(text);
+  if (match === null) throw new TarError("A PAX mtime is no time");
+  // Not by way of the fraction: as a double, .999999999 would round up.
+  const whole = Number(match[1]);
+  const fraction = /[1-9]/.test(match[2] ?? "");
+  return fraction && text.startsWith("-") ? whole - 1 : whole;
 }
 
 function decimal(text: string): number {

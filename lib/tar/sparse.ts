@@ -1,9 +1,9 @@
 /** Sparse files: GNU's old map in the header, and PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Sparse Formats"). */
 
 import { Buffer } from "node:buffer";
-import { TarError } from "./entry.ts";
+import { BLOCK, TarError } from "./entry.ts";
 import { parseNumber } from "./header.ts";
-import { integer, type PaxRecords } from "./pax.ts";
+import { integer, name, type PaxRecords } from "./pax.ts";
 
 /** A stretch of data; holes lie between. Bytes. */
 export interface Segment {
@@ -22,13 +22,15 @@ export interface SparseFile {
 }
 
 const MAX_SEGMENTS = 1_000_000;
+/** Of a PAX 1.0 map: the digits of 2^53, zeros in front of them, the line's end. */
+const MAX_LINE = 32;
 const OLD_ENTRIES = { header: 4, extension: 21 } as const;
 
 /** Reads what a PAX header says of a sparse file; undefined when it says nothing. */
 export function sparseFromPax(records: PaxRecords, storedSize: number): SparseFile | undefined {
   if (records.sparse === undefined) return undefined;
   const last = new Map(records.sparse);
-  const path = last.get("name");
+  const path = name("GNU.sparse.name", last.get("name") ?? "");
   if (last.get("major") === "1") {
     const size = integer("GNU.sparse.realsize", last.get("realsize") ?? "");
     return { size, segments: [], path, mapInData: true };
@@ -56,11 +58,15 @@ export function sparseExtension(block: Buffer, at: number, segments: Segment[]):
   return block[at + 504] !== 0;
 }
 
-/** The number of segments that a PAX 1.0 map announces in its first line. */
-export function sparseMapCount(firstBlock: Buffer): number {
+/**
+ * How long a PAX 1.0 map is, which its first line tells: the count of its segments. The map has
+ * that line and two for each segment, of at most as many bytes as a number has digits.
+ */
+export function sparseMapExtent(firstBlock: Buffer): { lines: number; maxBytes: number } {
   const count = integer("sparse map", firstBlock.toString("latin1", 0, firstBlock.indexOf(0x0a)));
   if (count > MAX_SEGMENTS) throw tooManySegments();
-  return count;
+  const lines = 1 + 2 * count;
+  return { lines, maxBytes: BLOCK + lines * MAX_LINE };
 }
 
 /** Parses a PAX 1.0 map: decimal numbers, one a line; the count of segments, then their pairs. */
@@ -75,12 +81,14 @@ export function checkSegments(segments: readonly Segment[], size: number, stored
   let end = 0;
   let total = 0;
   for (const segment of segments) {
+    if (segment.length < 0) throw new TarError("A sparse map has a segment of negative length");
     if (segment.offset < end) throw new TarError("A sparse map's segments overlap");
     end = segment.offset + segment.length;
     total += segment.length;
   }
   if (end > size) throw new TarError("A sparse map reaches beyond its file");
   if (total > stored) throw new TarError("A sparse map needs more data than the archive has");
+  if (total < stored) throw new TarError("A sparse map needs less data than the archive has");
 }
 
 function readOldEntries(block: Buffer, start: number, count: number): Segment[] {

@@ -11,7 +11,7 @@ import {
   type SparseFile,
   sparseFromHeader,
   sparseFromPax,
-  sparseMapCount,
+  sparseMapExtent,
 } from "./sparse.ts";
 
 /** Whoever is told what a {@link TarParser} finds. */
@@ -70,6 +70,8 @@ export class TarParser {
 
   #metadataFlag = "";
   #metadata: Buffer[] = [];
+  /** Metadata has come, and the entry that it is for has not. */
+  #announced = false;
   #pax: PaxRecords = {};
   #longPath: string | undefined;
   #longLink: string | undefined;
@@ -113,8 +115,9 @@ export class TarParser {
   finish(): void {
     // Some writers forget the last padding, and the end-of-archive blocks with it.
     const between = (this.#state === "header" && this.#carried === 0) || this.#state === "skip";
-    const announced = this.#longPath ?? this.#longLink ?? this.#pax.path;
-    if (this.#state !== "end" && (!between || announced !== undefined)) throw new TarError("The tar stream is cut short");
+    if (this.#state !== "end" && (!between || this.#announced)) {
+      throw new TarError("The tar stream is cut short");
+    }
   }
 
   #takeBlock(buffer: Buffer, at: number): number {
@@ -193,8 +196,9 @@ export class TarParser {
     this.#metadata = [];
     this.#metadataFlag = "";
     if (flag === "x") this.#pax = parsePax(bytes);
-    else if (flag === "L") this.#longPath = untilZero(bytes);
-    else if (flag === "K") this.#longLink = untilZero(bytes);
+    else if (flag === "L") this.#longPath = untilZero(bytes) || undefined;
+    else if (flag === "K") this.#longLink = untilZero(bytes) || undefined;
+    if (flag !== "g") this.#announced = true;
     // A global header (`g`) says nothing that an image keeps: every engine passes over it.
     this.#skipPadding();
   }
@@ -207,12 +211,15 @@ export class TarParser {
     const pax = this.#pax;
     const entry = this.#entry;
     const storedSize = pax.size ?? header.size;
-    if (type === "file" && header.flag !== "S") this.#sparse = sparseFromPax(pax, storedSize);
     entry.ordinal++;
-    entry.path = this.#longPath ?? this.#sparse?.path ?? pax.path ?? header.path;
+    entry.path = this.#longPath ?? pax.path ?? header.path;
     entry.linkPath = this.#longLink ?? pax.linkPath ?? header.linkPath;
     // Before there was a type for directories, a slash said it.
     entry.type = header.flag === "\0" && entry.path.endsWith("/") ? "directory" : type;
+    if (entry.type === "file" && header.flag !== "S") {
+      this.#sparse = sparseFromPax(pax, storedSize);
+      if (this.#longPath === undefined) entry.path = this.#sparse?.path ?? entry.path;
+    }
     entry.mode = header.mode;
     entry.uid = pax.uid ?? header.uid;
     entry.gid = pax.gid ?? header.gid;
@@ -220,6 +227,7 @@ export class TarParser {
     entry.deviceMajor = header.deviceMajor;
     entry.deviceMinor = header.deviceMinor;
     entry.xattrs = pax.xattrs;
+    this.#announced = false;
     this.#pax = {};
     this.#longPath = undefined;
     this.#longLink = undefined;
@@ -289,8 +297,7 @@ export class TarParser {
   #storedLeft = 0;
   #mapBlocks: Buffer[] = [];
   #mapLines = 0;
-  /** Lines that the map has: its count of segments, then two numbers for each. */
-  #mapLinesWanted = Infinity;
+  #mapExtent = { lines: 0, maxBytes: 0 };
 
   /** A PAX 1.0 map fills whole blocks in front of the data; how many, only its text says. */
   #collectSparseBlock(): void {
@@ -303,9 +310,11 @@ export class TarParser {
     this.#metadata = [];
     this.#storedLeft -= BLOCK;
     this.#mapBlocks.push(block);
-    if (this.#mapBlocks.length === 1) this.#mapLinesWanted = 1 + 2 * sparseMapCount(block);
+    if (this.#mapBlocks.length === 1) this.#mapExtent = sparseMapExtent(block);
+    const { lines, maxBytes } = this.#mapExtent;
+    if (this.#mapBlocks.length * BLOCK > maxBytes) throw new TarError("A sparse map is too long");
     for (const byte of block) if (byte === 0x0a) this.#mapLines++;
-    if (this.#mapLines < this.#mapLinesWanted) return this.#collectSparseBlock();
+    if (this.#mapLines < lines) return this.#collectSparseBlock();
     const segments = parseSparseMap(Buffer.concat(this.#mapBlocks));
     this.#mapBlocks = [];
     checkSegments(segments, this.#sparse!.size, this.#storedLeft);

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { DEFAULT_SQUASH_OPTIONS } from "../../lib/config/settings.ts";
 import { findProgram } from "../../test/helpers/run_program.ts";
 import { type Registry, startRegistry } from "../../test/helpers/registry_server.ts";
 import { startWireProxy, type WireProxy } from "../../test/helpers/wire_proxy.ts";
@@ -21,8 +22,8 @@ const usage = `Usage: scripts/bench [options]
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 
-/** What the README tells enroot's users as the default, and enroot's own. */
-const fastOptions = "-comp lzo -Xalgorithm lzo1x_1";
+/** denroot's default, and enroot's. */
+const fastOptions = DEFAULT_SQUASH_OPTIONS;
 const enrootOptions = "-comp lzo -noD";
 const throttledBytesPerSecond = 100e6;
 
@@ -128,7 +129,8 @@ async function benchTimes(image: BenchImage, place: Place, options: Options): Pr
     for (const [name, command] of chosenPrograms(options)) {
       // Deno and the source are compared once; the rest is the executable's.
       if (one.title !== "cold cache" && name !== firstProgram(options)) continue;
-      const result = await importRuns(image, command, place, one);
+      const result = await importRuns(image, command, place, one).catch(told);
+      if (result === undefined) continue;
       medians.set(`${name}, ${one.title}`, result.wallS);
       row(one.title, name, result, one);
     }
@@ -186,7 +188,8 @@ async function benchEnroot(
   const once = { ...place, runs: 1 };
   const cases = [{ title: "cold cache" }, { title: "cold, fast options", squash: fastOptions }];
   for (const one of cases) {
-    const result = await importRuns(image, [enroot], once, one);
+    const result = await importRuns(image, [enroot], once, one).catch(told);
+    if (result === undefined) continue;
     row(one.title, "enroot", result, one);
     const ours = medians.get(`${firstProgram(options)}, cold cache`);
     if (ours !== undefined) say(`${"".padEnd(24)}${(result.wallS / ours).toFixed(1)} x denroot's`);
@@ -197,8 +200,9 @@ async function benchMemory(image: BenchImage, place: Place, options: Options): P
   say(`\n${image.name}: ${image.tars.length} layers, ${mib(image.storedBytes)} MiB stored`);
   header();
   for (const [name, command] of chosenPrograms(options)) {
-    const result = await importRuns(image, command, { ...place, runs: 1 }, { title: "" });
-    row("cold cache", name, result, {});
+    const once = { ...place, runs: 1 };
+    const result = await importRuns(image, command, once, { title: "" }).catch(told);
+    if (result !== undefined) row("cold cache", name, result, {});
   }
 }
 
@@ -260,6 +264,12 @@ function row(title: string, name: string, result: Measurement, one: Partial<Benc
       ratio.padStart(7) + (one.target?.toFixed(1) ?? "-").padStart(6) +
       result.peakMiB.toFixed(0).padStart(10),
   );
+}
+
+/** A program that fails does not end the comparison of the others. */
+function told(error: Error): undefined {
+  say(error.message.trimEnd());
+  process.exitCode = 1;
 }
 
 function mib(bytes: number): string {

@@ -167,7 +167,7 @@ class Server implements FakeRegistry {
 
   async #send(answer: Answer, request: ReceivedRequest, socket: net.Socket): Promise<void> {
     if (answer.hangUp) return void socket.destroy();
-    const body = Buffer.from(answer.body ?? "");
+    const body = toBuffer(answer.body ?? "");
     const announced = answer.announced === undefined ? body.length : answer.announced;
     const lines = [`HTTP/1.1 ${answer.status ?? 200} Whatever`];
     for (const [name, value] of Object.entries(answer.headers ?? {})) {
@@ -200,6 +200,12 @@ class Server implements FakeRegistry {
   #fill(text: string): string {
     return text.replaceAll("{origin}", this.origin).replaceAll("{host}", this.host);
   }
+}
+
+/** Without a copy of what is bytes already. */
+function toBuffer(body: string | Uint8Array): Buffer {
+  if (typeof body === "string") return Buffer.from(body);
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 }
 
 function takeRequest(

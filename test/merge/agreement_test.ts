@@ -5,7 +5,9 @@ import test from "node:test";
 import fc from "fast-check";
 import { PathError } from "../../lib/merge/clean_path.ts";
 import { PlanMerge } from "../../lib/merge/plan_merge.ts";
-import { NeedsPlan, type Selection, StreamMerge } from "../../lib/merge/stream_merge.ts";
+import { type Selection } from "../../lib/merge/layer_notes.ts";
+import { NeedsPlan } from "../../lib/merge/needs_plan.ts";
+import { StreamMerge } from "../../lib/merge/stream_merge.ts";
 import type { EntryType, TarEntry } from "../../lib/tar/entry.ts";
 
 type Draft = { type: EntryType; path: string; linkPath: string; mode: number };

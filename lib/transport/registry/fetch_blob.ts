@@ -1,41 +1,26 @@
 /** A blob's bytes: ranges, resumption, and every way in which a server can send the wrong ones. */
 
-import { DenrootError } from "../../errors.ts";
-import { plainText } from "../../oci/quote_text.ts";
 import type { ByteRange, Descriptor, Digest } from "../../types.ts";
+import type { BlobPlaces } from "./blob_places.ts";
+import {
+  type BlobAnswer,
+  type BlobPart,
+  bytesOf,
+  checkAnswer,
+  rangeUnsupported,
+} from "./blob_answer.ts";
 import type { HttpResponse } from "./http_client.ts";
 import type { RegistryLimits } from "./limits.ts";
 import type { RegistryClient } from "./registry_client.ts";
 import { responseError } from "./response_error.ts";
 import type { Retries } from "./retry.ts";
-import { shownUrl, TransferError } from "./transfer_error.ts";
+import { TransferError } from "./transfer_error.ts";
 
 export interface BlobContext {
   readonly client: RegistryClient;
   readonly limits: RegistryLimits;
   readonly createRetries: () => Retries;
   readonly places: BlobPlaces;
-}
-
-/** What is known of where blobs lie and how they are served; shared by a source's transfers. */
-export class BlobPlaces {
-  /** Whether a whole blob came when a part was asked for. */
-  ignoresRanges = false;
-  readonly #targets = new Map<Digest, { url: URL; until: number }>();
-
-  /** The storage that the registry sent us to for this blob a short while ago. */
-  target(digest: Digest): URL | undefined {
-    const target = this.#targets.get(digest);
-    return target !== undefined && performance.now() < target.until ? target.url : undefined;
-  }
-
-  remember(digest: Digest, url: URL, reuseMs: number): void {
-    this.#targets.set(digest, { url, until: performance.now() + reuseMs });
-  }
-
-  forget(digest: Digest): void {
-    this.#targets.delete(digest);
-  }
 }
 
 /**
@@ -57,7 +42,7 @@ export async function* fetchBlob(
     try {
       const part = { start: offset, end, isFirst: offset === start };
       const answer = await openPart(descriptor, part, context, signal);
-      for await (const chunk of bytesOfPart(answer, descriptor)) {
+      for await (const chunk of bytesOf(answer, descriptor)) {
         offset += chunk.length;
         yield chunk;
       }
@@ -68,23 +53,6 @@ export async function* fetchBlob(
   }
 }
 
-/** What is asked for: `isFirst` while nothing has been handed on. */
-interface Part extends ByteRange {
-  readonly isFirst: boolean;
-}
-
-/** A response whose bytes, after the first `skip`, begin with the `expected` ones. */
-interface Answer {
-  readonly response: HttpResponse;
-  /** Where the expected bytes lie in the blob. */
-  readonly start: number;
-  /** Not 0 when the server began the blob anew. */
-  readonly skip: number;
-  readonly expected: number;
-  /** Whether more bytes than those are wrong. */
-  readonly isExact: boolean;
-}
-
 function checkedRange(descriptor: Descriptor, range: ByteRange | undefined): ByteRange {
   const { start, end } = range ?? { start: 0, end: descriptor.size };
   if (start >= 0 && start <= end && end <= descriptor.size) return { start, end };
@@ -93,13 +61,16 @@ function checkedRange(descriptor: Descriptor, range: ByteRange | undefined): Byt
 
 async function openPart(
   descriptor: Descriptor,
-  part: Part,
+  part: BlobPart,
   context: BlobContext,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<BlobAnswer> {
   const response = await requestPart(descriptor, part, context, signal);
   try {
-    return toAnswer(response, descriptor, part, context.places);
+    const answer = checkAnswer(response, descriptor, part);
+    if (answer.isRangeIgnored) context.places.ignoresRanges = true;
+    if (answer.skip > 0 && part.isFirst) throw rangeUnsupported(descriptor);
+    return answer;
   } catch (error) {
     response.body.destroy();
     throw error;
@@ -109,7 +80,7 @@ async function openPart(
 /** Asks the storage known from before, then the registry, then the layer's own URLs. */
 async function requestPart(
   descriptor: Descriptor,
-  part: Part,
+  part: BlobPart,
   context: BlobContext,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
@@ -191,134 +162,11 @@ function blobError(
   );
 }
 
-function rangeHeaders(descriptor: Descriptor, part: Part): Readonly<Record<string, string>> {
+function rangeHeaders(descriptor: Descriptor, part: BlobPart): Readonly<Record<string, string>> {
   const isWhole = part.start === 0 && part.end === descriptor.size;
   return isWhole ? {} : { range: `bytes=${part.start}-${part.end - 1}` };
 }
 
 function isContent(response: HttpResponse): boolean {
   return response.status === 200 || response.status === 206;
-}
-
-/** Checks the headers against what was asked for. */
-function toAnswer(
-  response: HttpResponse,
-  descriptor: Descriptor,
-  part: Part,
-  places: BlobPlaces,
-): Answer {
-  const { start, end } = part;
-  if (response.status === 200) {
-    if (start > 0 || end < descriptor.size) places.ignoresRanges = true;
-    if (start > 0 && part.isFirst) throw rangeUnsupported(descriptor);
-    checkLength(response, descriptor.size, descriptor);
-    return {
-      response,
-      start,
-      skip: start,
-      expected: end - start,
-      isExact: end === descriptor.size,
-    };
-  }
-  const given = contentRange(response);
-  const isFitting = given !== undefined && given.start === start && given.end > start &&
-    given.end <= end && (given.size === undefined || given.size === descriptor.size);
-  if (!isFitting) throw wrongRange(response, descriptor, part);
-  checkLength(response, given.end - start, descriptor);
-  return { response, start, skip: 0, expected: given.end - start, isExact: true };
-}
-
-/** `bytes 0-99/200`, `bytes 0-99/*`. */
-function contentRange(response: HttpResponse): (ByteRange & { size?: number }) | undefined {
-  const match = /^\s*bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)\s*$/i
-    .exec(response.header("content-range") ?? "");
-  if (match === null) return undefined;
-  const size = match[3] === "*" ? undefined : Number(match[3]);
-  return { start: Number(match[1]), end: Number(match[2]) + 1, size };
-}
-
-function checkLength(response: HttpResponse, expected: number, descriptor: Descriptor): void {
-  const text = response.header("content-length");
-  // Without the header the bytes are counted as they come.
-  if (text === undefined || Number(text) === expected) return;
-  throw new TransferError(
-    "network",
-    `${plainText(response.url.host)} announced ${
-      plainText(text, 20)
-    } bytes instead of ${expected} for blob ${descriptor.digest}`,
-    { transient: true },
-  );
-}
-
-/** Yields the expected bytes, no more and no fewer. */
-async function* bytesOfPart(
-  { response, start, skip, expected, isExact }: Answer,
-  descriptor: Descriptor,
-): AsyncGenerator<Uint8Array, void, void> {
-  let [toSkip, left] = [skip, expected];
-  let last: Uint8Array | undefined;
-  for await (const received of response.body) {
-    const passed = Math.min(toSkip, received.length);
-    toSkip -= passed;
-    let chunk = passed === 0 ? received : received.subarray(passed);
-    if (chunk.length === 0) continue;
-    if (chunk.length > left) {
-      if (isExact) throw surplusBody(response, descriptor);
-      chunk = chunk.subarray(0, left);
-    }
-    left -= chunk.length;
-    if (left > 0) {
-      yield chunk;
-    } else if (isExact) {
-      // Kept back until the end: with a surplus the attempt has failed and is made again.
-      last = chunk;
-    } else {
-      yield chunk;
-      return;
-    }
-  }
-  if (left > 0) throw shortBody(response, descriptor, start + expected - left);
-  if (last !== undefined) yield last;
-}
-
-function rangeUnsupported(descriptor: Descriptor): DenrootError {
-  return new DenrootError(
-    "range_unsupported",
-    `The server sends blob ${descriptor.digest} as a whole only`,
-  );
-}
-
-function wrongRange(response: HttpResponse, descriptor: Descriptor, part: Part): TransferError {
-  const given = plainText(response.header("content-range") ?? "nothing", 60);
-  return new TransferError(
-    "network",
-    `${plainText(response.url.host)} answered a request for bytes ${part.start}-${
-      part.end - 1
-    } of blob ${descriptor.digest} with the range ${given}`,
-    { transient: true },
-  );
-}
-
-function shortBody(
-  response: HttpResponse,
-  descriptor: Descriptor,
-  received: number,
-): TransferError {
-  return new TransferError(
-    "network",
-    `${
-      shownUrl(response.url)
-    } ended after ${received} of ${descriptor.size} bytes of blob ${descriptor.digest}`,
-    { transient: true },
-  );
-}
-
-function surplusBody(response: HttpResponse, descriptor: Descriptor): TransferError {
-  return new TransferError(
-    "network",
-    `${
-      plainText(response.url.host)
-    } sent more bytes than the ${descriptor.size} of blob ${descriptor.digest}`,
-    { transient: true },
-  );
 }

@@ -66,11 +66,11 @@ async function sendOnFreshSocket(
 ): Promise<HttpResponse> {
   // Bounded: each round removes one idle connection of the pool, and there are not more.
   for (let round = settings.maxConnections;; round--) {
-    const agent = await agents.agentFor(request.url);
+    const route = await agents.routeFor(request.url);
     throwIfAborted(request.signal);
     const exchange = new Exchange(request, settings, limits, release);
     try {
-      return await exchange.send(agent);
+      return await exchange.send(route);
     } catch (error) {
       if (!exchange.wasSocketStale || round <= 0) throw error;
     }
@@ -99,7 +99,7 @@ class Exchange {
     this.#release = release;
   }
 
-  send(agent: http.Agent): Promise<HttpResponse> {
+  send({ agent, proxy }: Route): Promise<HttpResponse> {
     const { url, method, headers, body, signal } = this.#request;
     return new Promise((resolve, reject) => {
       const { request: start } = url.protocol === "https:" ? https : http;
@@ -117,7 +117,7 @@ class Exchange {
       request.on("error", (error) => {
         if (responseBody !== undefined) return this.#lateError(responseBody, error);
         this.wasSocketStale = request.reusedSocket && isReset(error);
-        fail(connectionError(error, url));
+        fail(connectionError(error, url, proxy));
       });
       request.on("response", (response) => {
         clearTimeout(this.#phaseTimer);
@@ -181,20 +181,26 @@ class Exchange {
 /** Bodies are taken as stored: nothing is decoded here, and nothing need be encoded for us. */
 const DEFAULT_HEADERS = { "user-agent": "denroot", "accept-encoding": "identity" };
 
+/** How a host is reached. */
+interface Route {
+  readonly agent: http.Agent;
+  readonly proxy?: URL;
+}
+
 /** Keep-alive agents: one for direct connections and one for each proxy, by protocol. */
 class AgentPool {
   readonly #settings: Settings;
-  readonly #agents = new Map<string, http.Agent>();
+  readonly #routes = new Map<string, Route>();
   #certificates: Promise<readonly string[] | undefined> | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
   }
 
-  async agentFor(url: URL): Promise<http.Agent> {
+  async routeFor(url: URL): Promise<Route> {
     const proxy = chooseProxy(url, this.#settings.proxy);
     const key = `${url.protocol} ${proxy?.href ?? "direct"}`;
-    const known = this.#agents.get(key);
+    const known = this.#routes.get(key);
     if (known !== undefined) return known;
     const isSecure = url.protocol === "https:";
     const ca = isSecure
@@ -204,15 +210,15 @@ class AgentPool {
     const proxyEnv = proxy === undefined ? {} : { http_proxy: proxy.href, https_proxy: proxy.href };
     const options = { keepAlive: true, proxyEnv, ...(ca && { ca: [...ca] }) };
     const agent = isSecure ? new https.Agent(options) : new http.Agent(options);
-    const other = this.#agents.get(key);
-    if (other !== undefined) return other;
-    this.#agents.set(key, agent);
-    return agent;
+    // Another request may have come here while the certificates were read.
+    const route = this.#routes.get(key) ?? { agent, ...(proxy && { proxy }) };
+    this.#routes.set(key, route);
+    return route;
   }
 
   close(): void {
-    for (const agent of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
+    for (const { agent } of this.#routes.values()) agent.destroy();
+    this.#routes.clear();
   }
 }
 

@@ -31,7 +31,7 @@ export function shownUrl(url: URL): string {
 }
 
 /** A socket's, a resolver's or a TLS error -> what it means for the user. */
-export function connectionError(error: unknown, url: URL): TransferError {
+export function connectionError(error: unknown, url: URL, proxy?: URL): TransferError {
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const host = plainText(url.host);
   const text = messageOf(error);
@@ -55,9 +55,13 @@ export function connectionError(error: unknown, url: URL): TransferError {
     });
   }
   const meaning = MEANINGS[code] ?? (plainText(text) || "unknown reason");
-  return new TransferError("network", `The connection to ${host} failed: ${meaning}`, {
+  const way = proxy === undefined ? host : `${host} through the proxy ${plainText(proxy.host)}`;
+  const isRefusedByProxy = code === "ERR_PROXY_TUNNEL" && /HTTP\/1\.\d 4\d\d/.test(text);
+  return new TransferError("network", `The connection to ${way} failed: ${meaning}`, {
     cause: error,
-    transient: code !== "ERR_INVALID_URL",
+    transient: !isRefusedByProxy,
+    ...(isRefusedByProxy &&
+      { hint: "Check the proxy's URL, user and password; no_proxy exempts hosts" }),
   });
 }
 

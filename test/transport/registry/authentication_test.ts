@@ -170,77 +170,6 @@ for (
   });
 }
 
-test("credentials kept for the token service's host alone are found (NGC's two hosts)", async () => {
-  await using service = await startFakeRegistry([{
-    request: `${TOKEN_REQUEST}&account=%24oauthtoken`,
-    sent: { authorization: basic("$oauthtoken", "key") },
-    answer: token("t1"),
-  }], { host: "localhost" });
-  const value = `Bearer realm="${service.origin}/token",service="reg",scope="${SCOPE}"`;
-  await using registry = await startFakeRegistry([
-    { request: MANIFEST_REQUEST, answer: challenge(value) },
-    { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
-  ]);
-  const settings = config("machine localhost login $oauthtoken password key\n");
-  await using source = await open(registry.host, { settings });
-  await source.resolve(AMD64, NEVER);
-  service.finished();
-  registry.finished();
-});
-
-test("a registry's password is never sent to a foreign host over plain HTTP", async () => {
-  await using service = await startFakeRegistry([], { host: "localhost" });
-  await using registry = await startFakeRegistry([{
-    request: MANIFEST_REQUEST,
-    answer: challenge(`Bearer realm="${service.origin}/token",service="reg"`),
-  }]);
-  const settings = config("machine 127.0.0.1 login u password p\n");
-  await using source = await open(registry.host, { settings });
-  await assert.rejects(
-    source.resolve(AMD64, NEVER),
-    isError("credentials", /is not sent to another host, localhost:\d+, over plain HTTP/),
-  );
-  service.finished();
-});
-
-test("an Azure refresh token is posted, and no password is sent", async () => {
-  const zeros = "00000000-0000-0000-0000-000000000000";
-  await using registry = await startFakeRegistry([
-    { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
-    {
-      request: "POST /token",
-      sent: { authorization: null, "content-type": "application/x-www-form-urlencoded" },
-      sentBody: "service=reg&grant_type=refresh_token&client_id=denroot" +
-        `&scope=${encodeURIComponent(SCOPE)}&refresh_token=r%2Bt`,
-      answer: token("t1", "access_token"),
-    },
-    { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
-  ]);
-  const settings = config(`machine 127.0.0.1 login ${zeros} password r+t\n`);
-  await using source = await open(registry.host, { settings });
-  await source.resolve(AMD64, NEVER);
-  registry.finished();
-});
-
-for (const status of [404, 405]) {
-  test(`a token service that answers POST with ${status} is asked with GET`, async () => {
-    await using registry = await startFakeRegistry([
-      { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
-      { request: "POST /token", answer: { status } },
-      {
-        request: `${TOKEN_REQUEST}&account=%3Ctoken%3E`,
-        sent: { authorization: basic("<token>", "refresh") },
-        answer: token("t1"),
-      },
-      { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
-    ]);
-    const settings = config("machine 127.0.0.1 login <token> password refresh\n");
-    await using source = await open(registry.host, { settings });
-    await source.resolve(AMD64, NEVER);
-    registry.finished();
-  });
-}
-
 test("passwords of thousands of characters work (Google's JSON keys)", async () => {
   const key = `{"private_key":"-----BEGIN\\n${"x".repeat(6000)}\\u0020KEY"}`;
   await using registry = await startFakeRegistry([
@@ -303,22 +232,6 @@ test("one token is kept for each scope", async () => {
   registry.finished();
 });
 
-for (const parameter of ["", ',scope=""']) {
-  test(`no empty scope is sent after a challenge with ${parameter || "none"}`, async () => {
-    await using registry = await startFakeRegistry([
-      {
-        request: MANIFEST_REQUEST,
-        answer: challenge(`Bearer realm="{origin}/token",service="reg"${parameter}`),
-      },
-      { request: TOKEN_REQUEST, answer: token("t1") },
-      { request: MANIFEST_REQUEST, answer: manifestAnswer() },
-    ]);
-    await using source = await open(registry.host);
-    await source.resolve(AMD64, NEVER);
-    registry.finished();
-  });
-}
-
 test("refused credentials are an error that names their source and not the secret", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
@@ -355,16 +268,4 @@ test("a token that is refused again and again ends in an error", async () => {
     isError("credentials", /authentication is required/),
   );
   assert.equal(tokens, 3);
-});
-
-test("a refused anonymous token is an error of the token service", async () => {
-  await using registry = await startFakeRegistry([
-    { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
-    { request: TOKEN_REQUEST, answer: { status: 401, body: '{"details":"who are you"}' } },
-  ]);
-  await using source = await open(registry.host);
-  await assert.rejects(
-    source.resolve(AMD64, NEVER),
-    isError("credentials", /The token service .*authentication is required.*who are you/),
-  );
 });

@@ -81,7 +81,8 @@ async function startProxy() {
   const asked: string[] = [];
   const server = http.createServer((request, response) => {
     asked.push(`${request.method} ${new URL(request.url!).pathname}`);
-    const { host, ...headers } = request.headers;
+    const headers = { ...request.headers };
+    delete headers.host;
     http.get(request.url!, { headers }, (answer) => {
       response.writeHead(answer.statusCode!, answer.headers);
       answer.pipe(response);
@@ -141,4 +142,15 @@ test("a host in no_proxy is reached directly", async () => {
   const settings = { proxy: { http: "http://127.0.0.1:9", no: "127.0.0.0/8" } };
   await using source = await open(registry.host, { settings });
   assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+});
+
+test("a proxy that refuses is named, without its password, and not asked again", async () => {
+  await using proxy = await startFakeRegistry(() => ({ status: 407 }));
+  const settings = { allowHttp: false, proxy: { all: `http://u:hunter2@${proxy.host}`, no: "" } };
+  await using source = await open("registry.test", { settings });
+  await assert.rejects(source.resolve(AMD64, NEVER), (error: Error) => {
+    assert.doesNotMatch(error.message, /hunter2/);
+    return isError("network", /registry\.test through the proxy 127[^ ]+ failed: .*407/)(error);
+  });
+  assert.deepEqual(proxy.requests.map(({ line }) => line), ["CONNECT registry.test:443"]);
 });

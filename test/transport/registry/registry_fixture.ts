@@ -46,7 +46,6 @@ export const QUICK_LIMITS: RegistryLimits = {
   backOffMs: 2,
   backOffMaxMs: 10,
   retryAfterMaxMs: 20,
-  stallTimeoutMs: 150,
 };
 
 export interface OpenOptions {

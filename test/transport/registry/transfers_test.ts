@@ -1,9 +1,7 @@
 /** Blobs on a bad line: resumption, ranges, and every way to send the wrong bytes. */
 
 import assert from "node:assert/strict";
-import * as net from "node:net";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, startFakeRegistry } from "../../helpers/fake_registry.ts";
 import { blobOf, blobRequest, isError, NEVER, open, read } from "./registry_fixture.ts";
 
@@ -128,9 +126,11 @@ const FAULTS: readonly (readonly [title: string, answer: Answer, message: RegExp
 
 for (const [title, answer, message] of FAULTS) {
   test(`${title} is an error of its own, and retried`, async () => {
+    const limits = title.startsWith("a stalled") ? { stallTimeoutMs: 150 } : {};
     await using failing = await startFakeRegistry(() => answer);
     await using source = await open(failing.host, {
-      settings: { transferRetries: 1, connectTimeoutMs: 300 },
+      settings: { transferRetries: 1 },
+      limits,
     });
     await assert.rejects(read(source, BLOB), (error: Error & { code: string }) => {
       assert.match(error.message, message);
@@ -144,7 +144,11 @@ for (const [title, answer, message] of FAULTS) {
       return start === 0 ? { body: CONTENT } : part(start, 10);
     });
     const log: string[] = [];
-    await using again = await open(recovering.host, { settings: { transferRetries: 1 }, log });
+    await using again = await open(recovering.host, {
+      settings: { transferRetries: 1 },
+      limits,
+      log,
+    });
     assert.equal(await read(again, BLOB), CONTENT);
     assert.match(log.join("\n"), /^warn: .*; trying again in \d+\.\d seconds \(1 of 1\)/);
   });
@@ -233,104 +237,4 @@ test("a blob that is nowhere is not found", async () => {
       /^Blob sha256:.* not found, status 404 .*: BLOB_UNKNOWN no\\u\{1b\}\[31m$/,
     ),
   );
-});
-
-test("no more requests are open than the settings allow", async () => {
-  const blobs = Array.from({ length: 12 }, (_, index) => blobOf(`blob ${index}`));
-  let [open_, most] = [0, 0];
-  await using registry = await startFakeRegistry(async ({ line }) => {
-    most = Math.max(most, ++open_);
-    await sleep(10);
-    open_--;
-    return { body: `blob ${blobs.findIndex(({ digest }) => line.endsWith(digest))}` };
-  });
-  await using source = await open(registry.host, { settings: { maxConnections: 3 } });
-  const texts = await Promise.all(blobs.map((blob) => read(source, blob)));
-  assert.deepEqual(texts, blobs.map((_, index) => `blob ${index}`));
-  assert.equal(most, 3);
-  assert.equal(registry.connections.most, 3);
-  assert.equal(registry.connections.all, 3, "connections are kept alive");
-});
-
-test("a slow consumer slows the server down: what is buffered is bounded", async () => {
-  const size = 64 * 1024 * 1024;
-  const body = new Uint8Array(size);
-  await using registry = await startFakeRegistry(() => ({ body }));
-  await using source = await open(registry.host, ONCE);
-  const digest = `sha256:${"0".repeat(64)}`;
-  const chunks = source.blob({ mediaType: "", digest, size }, undefined, NEVER);
-  let received = 0;
-  for await (const chunk of chunks) {
-    received += chunk.length;
-    // Longer than the stall time-out: the consumer's pause is no stall.
-    if (received === chunk.length) await sleep(400);
-    const ahead = registry.bytesWritten - received;
-    assert.ok(ahead < 24 * 1024 * 1024, `${ahead} bytes ahead of the consumer`);
-  }
-  assert.equal(received, size);
-});
-
-test("a consumer that leaves in the middle ends the transfer and frees its place", async () => {
-  await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
-  await using source = await open(registry.host, { settings: { maxConnections: 1 } });
-  for (let round = 0; round < 3; round++) {
-    for await (const chunk of source.blob(BLOB, undefined, NEVER)) {
-      assert.equal(chunk.length, 5);
-      break;
-    }
-  }
-  await sleep(20);
-  assert.equal(registry.connections.open, 0);
-});
-
-test("an abort ends a transfer at once, with code aborted", async () => {
-  await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
-  await using source = await open(registry.host);
-  const controller = new AbortController();
-  const chunks = source.blob(BLOB, undefined, controller.signal)[Symbol.asyncIterator]();
-  assert.equal((await chunks.next()).value?.length, 5);
-  const waiting = chunks.next();
-  controller.abort();
-  await assert.rejects(waiting, isError("aborted", /Interrupted/));
-  await assert.rejects(
-    read(source, BLOB).then(() => source.blob(BLOB, undefined, controller.signal)),
-    isError("network", /sent nothing/),
-  );
-});
-
-test("the total time of a transfer is bounded by the settings", async () => {
-  await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
-  await using source = await open(registry.host, {
-    settings: { transferTimeoutMs: 50, transferRetries: 0 },
-  });
-  await assert.rejects(read(source, BLOB), isError("network", /took more than 0\.05 seconds/));
-});
-
-test("a connection that the server closed while it was idle is not a failure", async () => {
-  const [a, b] = [blobOf("a"), blobOf("b")];
-  await using registry = await startFakeRegistry([
-    { request: blobRequest(a), answer: { body: "a" } },
-    { request: blobRequest(b), answer: { hangUp: true } },
-    { request: blobRequest(b), answer: { body: "b" } },
-  ]);
-  await using source = await open(registry.host, ONCE);
-  assert.equal(await read(source, a), "a");
-  assert.equal(await read(source, b), "b");
-  registry.finished();
-});
-
-test("a host that does not finish its greeting is given up after the time to connect", async () => {
-  const server = net.createServer(() => {});
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  {
-    await using source = await open(`127.0.0.1:${port}`, {
-      settings: { connectTimeoutMs: 50, transferRetries: 0, allowHttp: false },
-    });
-    await assert.rejects(
-      read(source, BLOB),
-      isError("network", /No connection to 127\.0\.0\.1:\d+ within 0\.05 seconds/),
-    );
-  }
-  await new Promise((resolve) => server.close(resolve));
 });

@@ -1,0 +1,220 @@
+/** Manifests and indexes: what is taken, what is refused and how it is called. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { DenrootError } from "../../lib/errors.ts";
+import {
+  DOCKER_CONFIG,
+  DOCKER_MANIFEST,
+  DOCKER_MANIFEST_LIST,
+  OCI_CONFIG,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from "../../lib/oci/media_types.ts";
+import { parseIndex, parseManifest, parseManifestOrIndex } from "../../lib/oci/parse_manifest.ts";
+
+const HEX = "0123456789abcdef".repeat(4);
+const DIGEST = `sha256:${HEX}`;
+const CONFIG = { mediaType: OCI_CONFIG, digest: DIGEST, size: 2 };
+const GZIP = "application/vnd.oci.image.layer.v1.tar+gzip";
+const LAYER = { mediaType: GZIP, digest: DIGEST, size: 10 };
+
+function bytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
+}
+
+function manifest(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    schemaVersion: 2,
+    mediaType: OCI_MANIFEST,
+    config: CONFIG,
+    layers: [LAYER],
+    ...changes,
+  };
+}
+
+function errorOf(action: () => unknown): DenrootError {
+  try {
+    action();
+  } catch (error) {
+    assert.ok(error instanceof DenrootError, String(error));
+    return error;
+  }
+  throw new Error("No error was thrown");
+}
+
+test("an OCI manifest is read, with all that its descriptors say", () => {
+  const layer = { ...LAYER, urls: ["https://x/y"], annotations: { a: "b" } };
+  assert.deepEqual(parseManifest(bytes(manifest({ layers: [layer, LAYER] }))), {
+    mediaType: OCI_MANIFEST,
+    config: CONFIG,
+    layers: [layer, LAYER],
+  });
+});
+
+test("a Docker manifest is read", () => {
+  const changes = { mediaType: DOCKER_MANIFEST, config: { ...CONFIG, mediaType: DOCKER_CONFIG } };
+  assert.equal(parseManifest(bytes(manifest(changes))).mediaType, DOCKER_MANIFEST);
+});
+
+test("a layer by sha512 and one of a wrong media type are taken as they are", () => {
+  const layers = [
+    { ...LAYER, digest: `sha512:${HEX}${HEX}` },
+    { ...LAYER, mediaType: "application/octet-stream" },
+    { digest: DIGEST, size: 1 },
+  ];
+  const types = parseManifest(bytes(manifest({ layers }))).layers.map((layer) => layer.mediaType);
+  assert.deepEqual(types, [GZIP, "application/octet-stream", ""]);
+});
+
+test("an index is read, platforms included", () => {
+  const platform = { os: "linux", architecture: "arm64", variant: "v8" };
+  const entry = { mediaType: OCI_MANIFEST, digest: DIGEST, size: 1, platform };
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry] };
+  assert.deepEqual(parseIndex(bytes(index)), { mediaType: OCI_INDEX, manifests: [entry] });
+});
+
+test("what a document is: its own media type, then the header's, then its fields", () => {
+  const index = { schemaVersion: 2, manifests: [] };
+  const kind = (value: unknown, type?: string) => parseManifestOrIndex(bytes(value), type).kind;
+  assert.equal(kind(index), "index");
+  assert.equal(kind(index, "text/plain"), "index");
+  assert.equal(kind(index, `${DOCKER_MANIFEST_LIST}; charset=utf-8`), "index");
+  assert.equal(kind(manifest({ mediaType: undefined })), "manifest");
+  assert.equal(kind(manifest({ mediaType: undefined }), OCI_MANIFEST), "manifest");
+  assert.equal(kind(manifest(), OCI_INDEX), "manifest");
+});
+
+const REFUSED: readonly (readonly [title: string, value: unknown, code: string, text: RegExp])[] = [
+  ["no JSON", "<html>", "manifest", /^The manifest is not JSON$/],
+  ["no UTF-8", "\ud800", "manifest", /not JSON/],
+  ["an array", [], "manifest", /must be an object/],
+  ["schema 1", { schemaVersion: 1, fsLayers: [] }, "unsupported", /schema 1/],
+  ["schema 1 without a version", { fsLayers: [] }, "unsupported", /schema 1/],
+  ["schema 3", manifest({ schemaVersion: 3 }), "unsupported", /schema version is 3/],
+  ["a version that is text", manifest({ schemaVersion: "2" }), "manifest", /"schemaVersion" must/],
+  ["both kinds at once", manifest({ manifests: [] }), "manifest", /ambiguous/],
+  ["no config", manifest({ config: undefined }), "unsupported", /Not a container image/],
+  ["no config and no layers", { schemaVersion: 2 }, "manifest", /"config" must be an object/],
+  ["no layers", manifest({ layers: undefined }), "manifest", /"layers" must be an array/],
+  ["layers that are no objects", manifest({ layers: [1] }), "manifest", /layer 1\/1 is invalid/],
+  [
+    "a layer without a digest",
+    manifest({ layers: [LAYER, { ...LAYER, digest: undefined }] }),
+    "manifest",
+    /layer 2\/2 is invalid: "digest" must be a string/,
+  ],
+  [
+    "a digest that climbs",
+    manifest({ layers: [{ ...LAYER, digest: "sha256:../../etc/passwd" }] }),
+    "manifest",
+    /"sha256:\.\.\/\.\.\/etc\/passwd" is no digest/,
+  ],
+  [
+    "a digest in capitals",
+    manifest({ layers: [{ ...LAYER, digest: DIGEST.toUpperCase() }] }),
+    "manifest",
+    /is no digest/,
+  ],
+  [
+    "a digest with control characters",
+    manifest({ layers: [{ ...LAYER, digest: "\u001b[2J\n\u202e" }] }),
+    "manifest",
+    /"\\u\{1b\}\[2J\\u\{a\}\\u\{202e\}" is no digest$/,
+  ],
+  ["a negative size", manifest({ layers: [{ ...LAYER, size: -1 }] }), "manifest", /"size" must be/],
+  ["a broken size", manifest({ layers: [{ ...LAYER, size: 1.5 }] }), "manifest", /"size" must be/],
+  ["a huge size", manifest({ layers: [{ ...LAYER, size: 1e300 }] }), "manifest", /"size" must be/],
+  ["a size in text", manifest({ layers: [{ ...LAYER, size: "1" }] }), "manifest", /"size" must be/],
+  ["urls that are no texts", manifest({ layers: [{ ...LAYER, urls: [1] }] }), "manifest", /"urls"/],
+  [
+    "too many layers",
+    manifest({ layers: Array(10_001).fill(LAYER) }),
+    "limit",
+    /10001 layers; the limit is 10000/,
+  ],
+  [
+    "too many entries",
+    { schemaVersion: 2, manifests: Array(10_001).fill(LAYER) },
+    "limit",
+    /10001 manifests; the limit is 10000/,
+  ],
+  [
+    "an entry that is none",
+    { schemaVersion: 2, manifests: [null] },
+    "manifest",
+    /manifest 1 is invalid: it must be an object/,
+  ],
+];
+
+for (const [title, value, code, text] of REFUSED) {
+  test(`a manifest with ${title} is refused`, () => {
+    const error = errorOf(() => parseManifestOrIndex(bytes(value)));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, text);
+  });
+}
+
+const EMPTY = { mediaType: "application/vnd.oci.empty.v1+json", digest: DIGEST, size: 2 };
+
+const ARTIFACTS: readonly (readonly [changes: Record<string, unknown>, kind: RegExp])[] = [
+  [
+    { config: { ...CONFIG, mediaType: "application/vnd.cncf.helm.config.v1+json" } },
+    /a Helm chart/,
+  ],
+  [
+    { layers: [{ ...LAYER, mediaType: "application/vnd.dev.cosign.simplesigning.v1+json" }] },
+    /a signature \(cosign\)/,
+  ],
+  [
+    { artifactType: "application/vnd.cncf.notary.signature", config: EMPTY },
+    /signature \(Notary\)/,
+  ],
+  [{ layers: [{ ...LAYER, mediaType: "application/vnd.in-toto+json" }] }, /an attestation/],
+  [
+    { layers: [{ ...LAYER, mediaType: "application/vnd.ollama.image.model" }] },
+    /a model \(Ollama\)/,
+  ],
+  [{ artifactType: "application/vnd.cncf.model.manifest.v1+json", config: EMPTY }, /a model/],
+  [{ artifactType: "application/spdx+json", config: EMPTY }, /a bill of materials/],
+  [{ config: { ...CONFIG, mediaType: "application/vnd.wasm.config.v0+json" } }, /WebAssembly/],
+  [{ artifactType: "application/x\u0007", config: EMPTY }, /type "application\/x\\u\{7\}"/],
+  [{ config: EMPTY, layers: [{ ...EMPTY, mediaType: "text/plain" }] }, /text\/plain inside/],
+  [{ config: { ...CONFIG, mediaType: "application/x-thing" } }, /type "application\/x-thing"/],
+];
+
+for (const [changes, kind] of ARTIFACTS) {
+  test(`an artifact that is no image is called by its name: ${kind.source}`, () => {
+    const error = errorOf(() => parseManifest(bytes(manifest(changes))));
+    assert.equal(error.code, "unsupported");
+    assert.match(error.message, /^Not a container image but /);
+    assert.match(error.message, kind);
+  });
+}
+
+test("a manifest where an index is expected, and the other way round, is refused", () => {
+  assert.match(errorOf(() => parseIndex(bytes(manifest()))).message, /an image's where an index/);
+  const index = bytes({ schemaVersion: 2, manifests: [] });
+  assert.match(errorOf(() => parseManifest(index)).message, /an index where an image/);
+});
+
+test("deep nesting is an error and no crash", () => {
+  const error = errorOf(() => parseManifest(bytes("[".repeat(1_000_000))));
+  assert.equal(error.code, "manifest");
+});
+
+test("whatever the JSON, the answer is a manifest or one clear error", () => {
+  const field = fc.oneof(fc.jsonValue(), fc.constant(CONFIG), fc.constant([LAYER]));
+  const names = ["schemaVersion", "mediaType", "config", "layers", "manifests", "artifactType"];
+  fc.assert(
+    fc.property(fc.dictionary(fc.constantFrom(...names), field), (value) => {
+      try {
+        parseManifestOrIndex(bytes(value));
+      } catch (error) {
+        assert.ok(error instanceof DenrootError, String(error));
+        assert.doesNotMatch(error.message, /\p{Cc}/u);
+      }
+    }),
+  );
+});

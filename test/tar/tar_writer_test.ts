@@ -1,0 +1,235 @@
+/** The written stream: the parser, GNU tar and a real mksquashfs read it as it was meant. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import fc from "fast-check";
+import type { EntryType } from "../../lib/tar/entry.ts";
+import { type EntryHeader, TarWriter } from "../../lib/tar/tar_writer.ts";
+import { findProgram, runProgram } from "../helpers/run_program.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
+import { listImage } from "../helpers/tree_listing.ts";
+import { readTar } from "./read_tar.ts";
+
+interface Written extends Omit<EntryHeader, "size"> {
+  readonly content: Uint8Array;
+}
+
+const scratch = scratchDirectory("writer");
+
+test("what the writer writes, the parser reads", () => {
+  fc.assert(fc.property(fc.array(written, { maxLength: 12 }), (entries) => {
+    const read = readTar(write(entries)).map(comparable);
+    assert.deepEqual(read, entries.map(comparable));
+  }));
+});
+
+for (const size of [0, 1, 511, 512, 513, 65_535, 65_536, 65_537, 524_288, 600_000]) {
+  test(`a file of ${size} bytes is padded to whole blocks, however it is cut`, () => {
+    const content = Buffer.alloc(size, "0123456789");
+    const archive = write([make({ path: "f", content }), make({ path: "next" })], 100_001);
+    assert.equal(archive.length, 512 + Math.ceil(size / 512) * 512 + 512 + 1024);
+    const [first, next] = readTar(archive);
+    assert.deepEqual(first!.content, content);
+    assert.equal(next!.path, "next");
+  });
+}
+
+test("nothing but the end is two blocks of zeros", () => {
+  assert.deepEqual(write([]), Buffer.alloc(1024));
+});
+
+test("a size beyond 8 GiB is written in base-256", () => {
+  const pieces: Buffer[] = [];
+  const writer = new TarWriter((bytes) => void pieces.push(Buffer.from(bytes)));
+  writer.entry({ ...make({ path: "big" }), size: 9 * 2 ** 30 });
+  writer.content(Buffer.alloc(600_000));
+  const [header] = pieces;
+  assert.equal(header!.readBigUInt64BE(128), 9n * 2n ** 30n);
+  assert.equal(header![124], 0x80);
+});
+
+test("times that no image can have become the nearest that it can", () => {
+  const mtimes = [-5, 0, 2 ** 32 - 1, 2 ** 40].map((mtime) => make({ path: "f", mtime }));
+  assert.deepEqual(readTar(write(mtimes)).map(({ mtime }) => mtime), [
+    0,
+    0,
+    2 ** 32 - 1,
+    2 ** 32 - 1,
+  ]);
+});
+
+test("only attributes that an image can hold are written", () => {
+  const xattrs = new Map([
+    ["user.a", Buffer.from("1")],
+    ["system.posix_acl_access", Buffer.from("2")],
+    ["security.capability", Buffer.from("3")],
+    ["trusted.overlay.opaque", Buffer.from("y")],
+    ["btrfs.x", Buffer.from("4")],
+  ]);
+  const [entry] = readTar(write([make({ path: "f", xattrs })]));
+  const names = ["user.a", "security.capability", "trusted.overlay.opaque"];
+  assert.deepEqual([...entry!.xattrs!.keys()], names);
+});
+
+test("content that was not announced is a mistake of the caller", () => {
+  const writer = new TarWriter(() => {});
+  writer.entry({ ...make({ path: "f" }), size: 3 });
+  assert.throws(() => writer.content(Buffer.alloc(4)), TypeError);
+  assert.throws(() => writer.entry({ ...make({ path: "g" }), size: 0 }), TypeError);
+});
+
+/** Names that a shell, a line or an old header would spoil, and all lengths about the header's end. */
+const oddNames = [
+  "plain",
+  "with blank",
+  "quotes'\"`",
+  "back\\slash",
+  "new\nline",
+  "tab\tbell\x07",
+  "no UTF-8 \xff\xfe",
+  "-dash",
+  "#hash",
+  "*",
+  "~",
+  "$(touch x)",
+  ...[98, 99, 100, 101, 102, 154, 155, 156, 254, 255].map((length) => "n".repeat(length)),
+];
+const tree: readonly Written[] = [
+  make({ type: "directory", path: "d", mode: 0o755 }),
+  ...oddNames.map((name, at) => make({ path: `d/${name}`, content: Buffer.from(`content ${at}`) })),
+  ...[97, 98, 99, 100, 101].flatMap((length) => {
+    const path = `d-${"x".repeat(length - 2)}`;
+    return [
+      make({ type: "directory", path, mode: 0o711 }),
+      make({ type: "symlink", path: `${path}/symlink`, linkPath: path }),
+      make({ path: `${path}/file`, content: Buffer.from(path) }),
+      make({ type: "hardlink", path: `${path}/link`, linkPath: `${path}/file` }),
+    ];
+  }),
+  make({ type: "hardlink", path: "d/link", linkPath: "d/new\nline" }),
+  make({ type: "symlink", path: "d/symlink", linkPath: "/no UTF-8 \xff\n'x'" }),
+  make({ type: "character", path: "d/null", deviceMajor: 1, deviceMinor: 3, mode: 0o666 }),
+  make({ type: "block", path: "d/disk", deviceMajor: 259, deviceMinor: 70_000, mode: 0o660 }),
+  make({ type: "fifo", path: "d/fifo", mode: 0o600 }),
+  make({ path: "d/setuid", mode: 0o6755 }),
+  make({ path: "d/sticky", mode: 0o1644, mtime: 1 }),
+  make({ path: "d/large", content: Buffer.alloc(700_000, "large ") }),
+];
+
+test("GNU tar lists the stream without a complaint", async () => {
+  const { stdout, stderr } = await runProgram("tar", [
+    "-tvf",
+    "-",
+    "--numeric-owner",
+    "--quoting-style=escape",
+  ], {
+    input: write(tree),
+    env: { ...process.env, TZ: "UTC", LC_ALL: "C" },
+  });
+  assert.equal(stderr, "");
+  const lines = stdout.trimEnd().split("\n");
+  assert.equal(lines.length, tree.length);
+  assert.match(lines[0]!, /^drwxr-xr-x 0\/0 +0 2020-09-13 12:26 d\/$/);
+  assert.ok(lines.some((line) => /^brw-rw---- 0\/0 +259,70000 .* d\/disk$/.test(line)));
+  assert.ok(lines.some((line) => /^-rwsr-sr-x .* d\/setuid$/.test(line)));
+  assert.ok(lines.some((line) => /^hrw-r--r-- .* d\/link link to d\/new\\nline$/.test(line)));
+});
+
+test("a real mksquashfs makes of the stream what was meant", async (context) => {
+  if (findProgram("mksquashfs") === undefined || process.getuid?.() !== 0) {
+    return context.skip("needs root and mksquashfs");
+  }
+  const image = join(scratch, "image.sqsh");
+  const args = ["-", image, "-tar", "-no-duplicates", "-no-progress", "-quiet", "-comp", "gzip"];
+  const { stderr } = await runProgram("mksquashfs", [...args, "-Xcompression-level", "1"], {
+    input: write(tree),
+  });
+  assert.equal(stderr, "");
+  const listing = await listImage(image);
+  rmSync(image);
+  for (const entry of tree) {
+    const seen = listing.get(entry.path);
+    assert.ok(seen !== undefined, `${entry.path} is missing`);
+    if (entry.type === "hardlink") continue;
+    assert.equal(seen.type, entry.type, entry.path);
+    if (entry.type !== "symlink") assert.equal(seen.mode, entry.mode, entry.path);
+    assert.equal(seen.mtime, entry.mtime, entry.path);
+  }
+});
+
+const printable = fc.stringMatching(/^[\x01-.0-\xff]{1,12}$/);
+const path = fc.oneof(
+  fc.array(printable, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/")),
+  fc.integer({ min: 90, max: 300 }).map((length) => `${"d".repeat(80)}/${"p".repeat(length - 81)}`),
+);
+const written: fc.Arbitrary<Written> = fc.record({
+  type: fc.constantFrom<EntryType>("file", "directory", "symlink", "hardlink", "fifo", "block"),
+  path,
+  target: path,
+  mode: fc.nat(0o7777),
+  mtime: fc.nat(2 ** 32 - 1),
+  content: fc.uint8Array({ maxLength: 1500 }),
+  device: fc.tuple(fc.nat(4095), fc.nat(2 ** 20 - 1)),
+  xattrs: fc.dictionary(fc.constantFrom("user.a", "security.b"), fc.uint8Array({ maxLength: 30 })),
+}).map(({ type, path, target, mode, mtime, content, device, xattrs }) => ({
+  type,
+  path,
+  linkPath: type === "symlink" || type === "hardlink" ? target : "",
+  mode,
+  mtime,
+  content: type === "file" ? content : new Uint8Array(),
+  deviceMajor: type === "block" ? device[0] : 0,
+  deviceMinor: type === "block" ? device[1] : 0,
+  xattrs: Object.keys(xattrs).length > 0 ? new Map(Object.entries(xattrs)) : undefined,
+}));
+
+function make(entry: Partial<Written> & { readonly path: string }): Written & { size: number } {
+  const content = entry.content ?? new Uint8Array();
+  return {
+    type: "file",
+    linkPath: "",
+    mode: 0o644,
+    mtime: 1_600_000_000,
+    deviceMajor: 0,
+    deviceMinor: 0,
+    ...entry,
+    content,
+    size: content.length,
+  };
+}
+
+/** The archive; contents are given to the writer in pieces. */
+function write(entries: readonly Written[], piece = 700): Buffer {
+  const parts: Buffer[] = [];
+  const writer = new TarWriter((bytes) => void parts.push(Buffer.from(bytes)));
+  for (const entry of entries) {
+    const { content } = entry;
+    writer.entry({ ...entry, size: content.length });
+    for (let at = 0; at < content.length; at += piece) {
+      writer.content(content.subarray(at, at + piece));
+    }
+  }
+  writer.end();
+  return Buffer.concat(parts);
+}
+
+/** What must come out as it went in; a directory's path gets its slash. */
+function comparable(entry: Written) {
+  const { type, linkPath, mode, mtime, content, deviceMajor, deviceMinor } = entry;
+  const path = type === "directory" && !entry.path.endsWith("/") ? `${entry.path}/` : entry.path;
+  const xattrs = [...entry.xattrs ?? []].map(([name, value]) => [name, Buffer.from(value)]);
+  return {
+    type,
+    path,
+    linkPath,
+    mode,
+    mtime,
+    content: Buffer.from(content),
+    deviceMajor,
+    deviceMinor,
+    xattrs,
+  };
+}

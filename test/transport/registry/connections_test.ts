@@ -1,0 +1,110 @@
+/** Connections: how many, how long, how fast, and how they end. */
+
+import assert from "node:assert/strict";
+import * as net from "node:net";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startFakeRegistry } from "../../helpers/fake_registry.ts";
+import { blobOf, blobRequest, isError, NEVER, open, read } from "./registry_fixture.ts";
+
+const CONTENT = "0123456789";
+const BLOB = blobOf(CONTENT);
+const ONCE = { settings: { transferRetries: 0 } };
+
+test("no more requests are open than the settings allow", async () => {
+  const blobs = Array.from({ length: 12 }, (_, index) => blobOf(`blob ${index}`));
+  let [open_, most] = [0, 0];
+  await using registry = await startFakeRegistry(async ({ line }) => {
+    most = Math.max(most, ++open_);
+    await sleep(10);
+    open_--;
+    return { body: `blob ${blobs.findIndex(({ digest }) => line.endsWith(digest))}` };
+  });
+  await using source = await open(registry.host, { settings: { maxConnections: 3 } });
+  const texts = await Promise.all(blobs.map((blob) => read(source, blob)));
+  assert.deepEqual(texts, blobs.map((_, index) => `blob ${index}`));
+  assert.equal(most, 3);
+  assert.equal(registry.connections.most, 3);
+  assert.equal(registry.connections.all, 3, "connections are kept alive");
+});
+
+test("a slow consumer slows the server down: what is buffered is bounded", async () => {
+  const size = 64 * 1024 * 1024;
+  const body = new Uint8Array(size);
+  await using registry = await startFakeRegistry(() => ({ body }));
+  await using source = await open(registry.host, { ...ONCE, limits: { stallTimeoutMs: 1000 } });
+  const digest = `sha256:${"0".repeat(64)}`;
+  const chunks = source.blob({ mediaType: "", digest, size }, undefined, NEVER);
+  let received = 0;
+  for await (const chunk of chunks) {
+    received += chunk.length;
+    // Longer than the stall time-out: the consumer's pause is no stall.
+    if (received === chunk.length) await sleep(1200);
+    const ahead = registry.bytesWritten - received;
+    assert.ok(ahead < 24 * 1024 * 1024, `${ahead} bytes ahead of the consumer`);
+  }
+  assert.equal(received, size);
+});
+
+test("a consumer that leaves in the middle ends the transfer and frees its place", async () => {
+  await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
+  await using source = await open(registry.host, { settings: { maxConnections: 1 } });
+  for (let round = 0; round < 3; round++) {
+    for await (const chunk of source.blob(BLOB, undefined, NEVER)) {
+      assert.equal(chunk.length, 5);
+      break;
+    }
+  }
+  await sleep(20);
+  assert.equal(registry.connections.open, 0);
+});
+
+test("an abort ends a transfer at once, with code aborted", async () => {
+  await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
+  await using source = await open(registry.host);
+  const controller = new AbortController();
+  const chunks = source.blob(BLOB, undefined, controller.signal)[Symbol.asyncIterator]();
+  assert.equal((await chunks.next()).value?.length, 5);
+  const waiting = chunks.next();
+  controller.abort();
+  await assert.rejects(waiting, isError("aborted", /Interrupted/));
+  const late = source.blob(BLOB, undefined, controller.signal)[Symbol.asyncIterator]();
+  await assert.rejects(late.next(), isError("aborted", /Interrupted/));
+});
+
+test("the total time of a transfer is bounded by the settings", async () => {
+  await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
+  await using source = await open(registry.host, {
+    settings: { transferTimeoutMs: 50, transferRetries: 0 },
+  });
+  await assert.rejects(read(source, BLOB), isError("network", /took more than 0\.05 seconds/));
+});
+
+test("a connection that the server closed while it was idle is not a failure", async () => {
+  const [a, b] = [blobOf("a"), blobOf("b")];
+  await using registry = await startFakeRegistry([
+    { request: blobRequest(a), answer: { body: "a" } },
+    { request: blobRequest(b), answer: { hangUp: true } },
+    { request: blobRequest(b), answer: { body: "b" } },
+  ]);
+  await using source = await open(registry.host, ONCE);
+  assert.equal(await read(source, a), "a");
+  assert.equal(await read(source, b), "b");
+  registry.finished();
+});
+
+test("a host that does not finish its greeting is given up after the time to connect", async () => {
+  const server = net.createServer((socket) => socket.resume());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  {
+    await using source = await open(`127.0.0.1:${port}`, {
+      settings: { connectTimeoutMs: 50, transferRetries: 0, allowHttp: false },
+    });
+    await assert.rejects(
+      read(source, BLOB),
+      isError("network", /No connection to 127\.0\.0\.1:\d+ within 0\.05 seconds/),
+    );
+  }
+  await new Promise((resolve) => server.close(resolve));
+});

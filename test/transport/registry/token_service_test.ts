@@ -1,0 +1,143 @@
+/** Tokens: what is asked of a token service, how, and what it is never given. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Answer, startFakeRegistry } from "../../helpers/fake_registry.ts";
+import { scratchDirectory } from "../../helpers/scratch.ts";
+import {
+  AMD64,
+  isError,
+  MANIFEST_REQUEST,
+  manifestAnswer,
+  NEVER,
+  open,
+} from "./registry_fixture.ts";
+
+const scratch = scratchDirectory("token-service");
+let directories = 0;
+
+/** A configuration directory with this credentials file. */
+function config(credentials: string): { configPath: string } {
+  const configPath = join(scratch, `${directories++}`);
+  mkdirSync(configPath);
+  writeFileSync(join(configPath, ".credentials"), credentials, { mode: 0o600 });
+  return { configPath };
+}
+
+function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
+const SCOPE = "repository:team/app:pull";
+const BEARER = `Bearer realm="{origin}/token",service="reg",scope="${SCOPE}"`;
+const TOKEN_REQUEST = `GET /token?service=reg&scope=${encodeURIComponent(SCOPE)}`;
+
+function challenge(value: string | readonly string[]): Answer {
+  return { status: 401, headers: { "WWW-Authenticate": value } };
+}
+
+function token(value: string, name = "token"): Answer {
+  return { body: JSON.stringify({ [name]: value, expires_in: 300 }) };
+}
+
+test("credentials kept for the token service's host alone are found (NGC's two hosts)", async () => {
+  await using service = await startFakeRegistry([{
+    request: `${TOKEN_REQUEST}&account=%24oauthtoken`,
+    sent: { authorization: basic("$oauthtoken", "key") },
+    answer: token("t1"),
+  }], { host: "localhost" });
+  const value = `Bearer realm="${service.origin}/token",service="reg",scope="${SCOPE}"`;
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: challenge(value) },
+    { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
+  ]);
+  const settings = config("machine localhost login $oauthtoken password key\n");
+  await using source = await open(registry.host, { settings });
+  await source.resolve(AMD64, NEVER);
+  service.finished();
+  registry.finished();
+});
+
+test("a registry's password is never sent to a foreign host over plain HTTP", async () => {
+  await using service = await startFakeRegistry([], { host: "localhost" });
+  await using registry = await startFakeRegistry([{
+    request: MANIFEST_REQUEST,
+    answer: challenge(`Bearer realm="${service.origin}/token",service="reg"`),
+  }]);
+  const settings = config("machine 127.0.0.1 login u password p\n");
+  await using source = await open(registry.host, { settings });
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("credentials", /is not sent to another host, localhost:\d+, over plain HTTP/),
+  );
+  service.finished();
+});
+
+test("an Azure refresh token is posted, and no password is sent", async () => {
+  const zeros = "00000000-0000-0000-0000-000000000000";
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
+    {
+      request: "POST /token",
+      sent: { authorization: null, "content-type": "application/x-www-form-urlencoded" },
+      sentBody: "service=reg&grant_type=refresh_token&client_id=denroot" +
+        `&scope=${encodeURIComponent(SCOPE)}&refresh_token=r%2Bt`,
+      answer: token("t1", "access_token"),
+    },
+    { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
+  ]);
+  const settings = config(`machine 127.0.0.1 login ${zeros} password r+t\n`);
+  await using source = await open(registry.host, { settings });
+  await source.resolve(AMD64, NEVER);
+  registry.finished();
+});
+
+for (const status of [404, 405]) {
+  test(`a token service that answers POST with ${status} is asked with GET`, async () => {
+    await using registry = await startFakeRegistry([
+      { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
+      { request: "POST /token", answer: { status } },
+      {
+        request: `${TOKEN_REQUEST}&account=%3Ctoken%3E`,
+        sent: { authorization: basic("<token>", "refresh") },
+        answer: token("t1"),
+      },
+      { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
+    ]);
+    const settings = config("machine 127.0.0.1 login <token> password refresh\n");
+    await using source = await open(registry.host, { settings });
+    await source.resolve(AMD64, NEVER);
+    registry.finished();
+  });
+}
+
+for (const parameter of ["", ',scope=""']) {
+  test(`no empty scope is sent after a challenge with ${parameter || "none"}`, async () => {
+    await using registry = await startFakeRegistry([
+      {
+        request: MANIFEST_REQUEST,
+        answer: challenge(`Bearer realm="{origin}/token",service="reg"${parameter}`),
+      },
+      { request: TOKEN_REQUEST, answer: token("t1") },
+      { request: MANIFEST_REQUEST, answer: manifestAnswer() },
+    ]);
+    await using source = await open(registry.host);
+    await source.resolve(AMD64, NEVER);
+    registry.finished();
+  });
+}
+
+test("a refused anonymous token is an error of the token service", async () => {
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
+    { request: TOKEN_REQUEST, answer: { status: 401, body: '{"details":"who are you"}' } },
+  ]);
+  await using source = await open(registry.host);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("credentials", /The token service .*authentication is required.*who are you/),
+  );
+});
