@@ -17,6 +17,8 @@ export interface EmissionOptions {
   readonly defaultTime: number;
   /** Told of the bytes written, now and then. */
   readonly onBytes: (bytes: number) => void;
+  /** Content, holes included, that an image may have. */
+  readonly maxBytes: number;
   /** Keeps what was emitted, for a comparison with the finished image. */
   readonly ledger?: ImageLedger;
 }
@@ -28,7 +30,10 @@ export class Emission {
   readonly #options: EmissionOptions;
   readonly #native: NativeCalls;
   readonly #writer: TarWriter;
+  /** The latest time of any entry. */
+  latestTime = 0;
   #bytes = 0;
+  #contentBytes = 0;
   #reported = 0;
 
   constructor(native: NativeCalls, options: EmissionOptions) {
@@ -97,6 +102,10 @@ export class Emission {
   }
 
   #header(header: EntryHeader): void {
+    // Before the first byte: a sparse file is as large as it says.
+    this.#contentBytes += header.size;
+    if (this.#contentBytes > this.#options.maxBytes) throw imageTooLarge(this.#options.maxBytes);
+    if (header.mtime > this.latestTime) this.latestTime = header.mtime;
     this.#options.ledger?.entry(header);
     this.#writer.entry(header);
   }
@@ -114,4 +123,10 @@ export class Emission {
       this.#options.onBytes(this.#bytes);
     }
   }
+}
+
+export function imageTooLarge(maxBytes: number): DenrootError {
+  return new DenrootError("limit", `The image unpacks to more than ${maxBytes} bytes`, {
+    hint: "Set DENROOT_MAX_IMAGE_BYTES higher if you trust the image",
+  });
 }

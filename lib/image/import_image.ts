@@ -13,11 +13,12 @@ import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/fin
 import { outputExists } from "../squashfs/packer.ts";
 import { throwIfAborted } from "../transport/aborted.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
+import type { Descriptor, Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { LayerFailure, packLayers } from "./pack_layers.ts";
 import { requestedPlatform, warnOfMismatch } from "./platform.ts";
+import { blobName } from "./blob_name.ts";
 import { reportLayers } from "./report_layers.ts";
 
 export interface ImportOptions {
@@ -109,6 +110,7 @@ async function fetchAndPack(
   const { settings, source, image, cache, mksquashfs, signal, onProgress } = context;
   const { config: configDescriptor, layers } = image.manifest;
   const report = reportLayers(layers, onProgress);
+  const nameOf = (descriptor: Descriptor) => blobName(image.manifest, descriptor);
   // The topmost layer is packed first.
   const wanted = [configDescriptor, ...layers.toReversed()];
   const fetcher = new LayerFetcher(wanted, {
@@ -118,6 +120,7 @@ async function fetchAndPack(
     signal,
     onReceived: report.received,
     onFound: report.found,
+    nameOf,
   });
   try {
     const config = await fetchConfig(configDescriptor, layers.length, fetcher);
@@ -128,14 +131,15 @@ async function fetchAndPack(
       layers,
       config,
       ownFiles: ownFiles(config, source.uri),
+      nameOf,
       fetcher,
       squash: {
         mksquashfs,
         squashOptions: settings.squashOptions,
         processors: settings.maxProcessors,
-        time,
         force,
       },
+      time,
       allTime: settings.sourceDateEpoch,
       maxBytes: settings.maxImageBytes,
       verifyWith,

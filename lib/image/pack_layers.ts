@@ -22,8 +22,12 @@ export interface PackJob {
   readonly layers: readonly Descriptor[];
   readonly config: ImageConfig;
   readonly ownFiles: readonly OwnFile[];
+  /** What messages call a blob. */
+  readonly nameOf: (descriptor: Descriptor) => string;
   readonly fetcher: LayerFetcher;
-  readonly squash: Omit<PackOptions, "rootMode">;
+  readonly squash: Omit<PackOptions, "rootMode" | "time">;
+  /** Of the image, and of entries that no layer has. */
+  readonly time: number;
   /** All entries get this time. */
   readonly allTime: number | undefined;
   readonly maxBytes: number;
@@ -50,16 +54,14 @@ const DEFAULT_ROOT_MODE = 0o755;
 const READERS = 2;
 
 type Result = Extract<PackMessage, { type: "restart" | "end" | "verified" }>;
-type Restart = Extract<Result, { type: "restart" }>;
 
 /** Gives the image's size. Throws {@link LayerFailure}, or what went wrong otherwise. */
 export async function packLayers(job: PackJob): Promise<number> {
-  let mode: PackMode = "stream";
-  let rootMode = DEFAULT_ROOT_MODE;
+  let attempt: Attempt = { mode: "stream", rootMode: DEFAULT_ROOT_MODE, time: job.time };
   for (;;) {
-    const outcome = await packOnce(job, mode, rootMode);
+    const outcome = await packOnce(job, attempt);
     if (typeof outcome === "number") return outcome;
-    ({ mode, rootMode } = outcome);
+    attempt = { ...attempt, ...outcome };
     job.onProgress({
       type: "log",
       level: "info",
@@ -68,13 +70,21 @@ export async function packLayers(job: PackJob): Promise<number> {
   }
 }
 
+/** What has to be known before mksquashfs starts. */
+interface Attempt {
+  readonly mode: PackMode;
+  /** Of the root directory. */
+  readonly rootMode: number;
+  /** Of the file system and its root directory. */
+  readonly time: number;
+}
+
 async function packOnce(
   job: PackJob,
-  mode: PackMode,
-  rootMode: number,
-): Promise<number | Restart> {
+  attempt: Attempt,
+): Promise<number | Partial<Attempt> & { reason: string }> {
   job.signal.throwIfAborted();
-  const packer = await startPacker(job.target, { ...job.squash, rootMode });
+  const packer = await startPacker(job.target, { ...job.squash, ...attempt });
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const abort = () => failed.reject(job.signal.reason);
@@ -85,11 +95,11 @@ async function packOnce(
   );
   const worker = startWorker(
     "lib/image/pack_worker.ts",
-    packInput(job, mode, rootMode, packer.descriptor),
+    packInput(job, attempt, packer.descriptor),
   );
   let complete = false;
   try {
-    const layers = new LayerOpener(job, readers, mode);
+    const layers = new LayerOpener(job, readers, attempt.mode);
     const outcome = await Promise.race([
       conversation(worker, layers, job),
       failed.promise,
@@ -97,6 +107,9 @@ async function packOnce(
       packer.failure,
     ]);
     if (outcome.type === "restart") return outcome;
+    if (outcome.type === "end" && capped(job, attempt, outcome.latestTime)) {
+      return { time: outcome.latestTime, reason: "some of its files are newer than the image" };
+    }
     await Promise.race([job.fetcher.finished(), failed.promise]);
     const image = await Promise.race([packer.finish(), failed.promise]);
     if (job.verifyWith !== undefined) {
@@ -115,6 +128,11 @@ async function packOnce(
     await Promise.all([worker.terminate(), readers.close()]);
     packer.close();
   }
+}
+
+/** Whether files would lose their times to a mksquashfs that caps them by the image's. */
+function capped(job: PackJob, { time }: Attempt, latestTime: number): boolean {
+  return !job.squash.mksquashfs.setsRootTime && latestTime > time;
 }
 
 /** When mksquashfs ended, its own words say more than the broken connection to it. */
@@ -190,34 +208,23 @@ class LayerOpener {
   }
 }
 
-function packInput(
-  job: PackJob,
-  mode: PackMode,
-  rootMode: number,
-  descriptor: number,
-): PackInput {
+function packInput(job: PackJob, { mode, rootMode }: Attempt, descriptor: number): PackInput {
   return {
     mode,
     descriptor,
     rootMode,
-    layerNames: job.layers.map((_, layer) => layerName(job, layer)),
+    layerNames: job.layers.map(job.nameOf),
     ownFiles: job.ownFiles,
     workingDir: Buffer.from(workingDirectory(job.config)).toString("latin1"),
     allTime: job.allTime,
-    defaultTime: job.squash.time,
+    defaultTime: job.time,
     maxBytes: job.maxBytes,
     verify: job.verifyWith !== undefined,
   };
 }
 
-function layerName(job: PackJob, layer: number): string {
-  return `Layer ${layer + 1}/${job.layers.length} (${job.layers[layer]!.digest})`;
-}
-
 function attribute(job: PackJob, readable: Readable, error: Error): Promise<unknown> {
-  const { digest } = readable.descriptor;
-  const layer = job.layers.findIndex((descriptor) => descriptor.digest === digest);
-  const message = `${layerName(job, layer)}: ${messageOf(error)}`;
+  const message = `${job.nameOf(readable.descriptor)}: ${messageOf(error)}`;
   const code = error instanceof DenrootError ? error.code : "layer";
   return fault(job.fetcher, readable, new DenrootError(code, message, { cause: error }));
 }

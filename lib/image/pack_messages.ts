@@ -35,8 +35,8 @@ export type PackMessage =
   /** Asks for a layer's tar stream; a `MessagePort` is the answer. */
   | { readonly type: "open"; readonly layer: number; readonly verify: boolean }
   | { readonly type: "packed"; readonly bytes: number }
-  /** The stream is complete. */
-  | { readonly type: "end" }
+  /** The stream is complete; the latest time in it. */
+  | { readonly type: "end"; readonly latestTime: number }
   /** The finished image has what was packed. */
   | { readonly type: "verified" }
   /** To be started again with this mode, or this mode of the root. */

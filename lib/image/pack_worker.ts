@@ -11,7 +11,7 @@ import { nativeCalls } from "../system/native_calls.ts";
 import { type MessagePort, workerInput, workerPort } from "../system/worker.ts";
 import { TarError } from "../tar/entry.ts";
 import { TarParser, type TarVisitor } from "../tar/tar_parser.ts";
-import { Emission } from "./emission.ts";
+import { Emission, imageTooLarge } from "./emission.ts";
 import type { OpenedLayer, PackInput, PackMessage, VerifyRequest } from "./pack_messages.ts";
 import { packPlanned } from "./pack_planned.ts";
 import { packStreamed } from "./pack_streamed.ts";
@@ -34,11 +34,12 @@ async function main(): Promise<void> {
       defaultTime: input.defaultTime,
       onBytes: (bytes) => tell({ type: "packed", bytes }),
       ledger,
+      maxBytes: input.maxBytes,
     });
     const pack = input.mode === "stream" ? packStreamed : packPlanned;
     await pack(input, readLayer, emission);
     emission.end();
-    tell({ type: "end" });
+    tell({ type: "end", latestTime: emission.latestTime });
     if (ledger === undefined) return;
     const { unsquashfs, image } = await answer<VerifyRequest>();
     await verifyImage(unsquashfs, image, ledger);
@@ -98,8 +99,9 @@ function forEachChunk(chunks: MessagePort, use: (bytes: Uint8Array) => void): Pr
         use(new Uint8Array(chunk.buffer, 0, chunk.length));
         chunks.postMessage(chunk.buffer, [chunk.buffer]);
       } catch (error) {
-        chunks.close();
+        // In this order: closing may still deliver the end that is on its way.
         reject(error);
+        chunks.close();
       }
     });
   });
@@ -107,11 +109,7 @@ function forEachChunk(chunks: MessagePort, use: (bytes: Uint8Array) => void): Pr
 
 function countBytes(count: number): void {
   readBytes += count;
-  if (readBytes > input.maxBytes) {
-    throw new DenrootError("limit", `The image unpacks to more than ${input.maxBytes} bytes`, {
-      hint: "Set DENROOT_MAX_IMAGE_BYTES higher if you trust the image",
-    });
-  }
+  if (readBytes > input.maxBytes) throw imageTooLarge(input.maxBytes);
 }
 
 function tell(message: PackMessage): void {

@@ -100,6 +100,7 @@ export class Ingest {
   readonly #root: string;
   /** Open from the first byte on: an image may have thousands of layers. */
   #fd: number | undefined;
+  #closed = false;
 
   constructor(root: string, temporary: string, final: string) {
     this.#root = root;
@@ -143,6 +144,7 @@ export class Ingest {
 
   /** Closes the file, and removes it unless it was committed. */
   close(): void {
+    this.#closed = true;
     if (this.#fd === undefined) return;
     fs.closeSync(this.#fd);
     this.#fd = undefined;
@@ -150,6 +152,8 @@ export class Ingest {
   }
 
   #open(): number {
+    // A transfer that ends late must not bring back what was removed.
+    if (this.#closed) throw new DenrootError("aborted", "The transfer was ended");
     return this.#fd ??= fs.openSync(this.paths[0], "wx+", 0o600);
   }
 }
@@ -157,25 +161,36 @@ export class Ingest {
 /** Kept alive until released. */
 export class BlobLock {
   readonly #file: string;
+  readonly #mark: string;
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(file: string, mark: string) {
     this.#file = file;
+    this.#mark = mark;
     this.#timer = setInterval(() => renew(file, mark), LOCK_RENEW_MS);
     this.#timer.unref();
   }
 
   release(): void {
     clearInterval(this.#timer);
-    fs.rmSync(this.#file, { force: true });
+    if (isHeldBy(this.#file, this.#mark)) fs.rmSync(this.#file, { force: true });
   }
 }
 
 function renew(file: string, mark: string): void {
   try {
-    if (fs.readFileSync(file, "latin1") === mark) fs.utimesSync(file, new Date(), new Date());
+    if (isHeldBy(file, mark)) fs.utimesSync(file, new Date(), new Date());
   } catch {
-    // Somebody took the lock for a stale one: both then download, and both are right.
+    // It went away just now: both then download, and both are right.
+  }
+}
+
+/** False when somebody took the lock for a stale one. */
+function isHeldBy(file: string, mark: string): boolean {
+  try {
+    return fs.readFileSync(file, "latin1") === mark;
+  } catch {
+    return false;
   }
 }
 

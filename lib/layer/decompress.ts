@@ -1,5 +1,6 @@
 /** A layer's stored bytes into its tar stream, by what the bytes are, not by what they are called. */
 
+import { Buffer } from "node:buffer";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DenrootError, messageOf } from "../errors.ts";
@@ -13,6 +14,7 @@ const FOREIGN: readonly [name: string, magic: readonly number[]][] = [
   ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
   ["lz4", [0x04, 0x22, 0x4d, 0x18]],
 ];
+const LONGEST_MAGIC = 5;
 
 /**
  * Yields the tar stream. Throws code `layer` on damaged or truncated input, `unsupported` on a
@@ -20,18 +22,33 @@ const FOREIGN: readonly [name: string, magic: readonly number[]][] = [
  */
 export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const input = stored[Symbol.asyncIterator]();
-  const first = await input.next();
-  if (first.done) return;
-  const all = prepend(first.value, input);
-  if (startsWith(first.value, [0x1f, 0x8b])) yield* gunzip(all);
-  else if (isZstd(first.value)) yield* decompressZstd(all);
-  else {
-    const foreign = FOREIGN.find(([, magic]) => startsWith(first.value, magic));
-    if (foreign !== undefined) {
-      throw new DenrootError("unsupported", `The layer is compressed with ${foreign[0]}`);
+  try {
+    const start = await readStart(input);
+    const all = prepend(start, input);
+    if (startsWith(start, [0x1f, 0x8b])) yield* gunzip(all);
+    else if (isZstd(start)) yield* decompressZstd(all);
+    else {
+      const foreign = FOREIGN.find(([, magic]) => startsWith(start, magic));
+      if (foreign !== undefined) {
+        throw new DenrootError("unsupported", `The layer is compressed with ${foreign[0]}`);
+      }
+      yield* all;
     }
-    yield* all;
+  } finally {
+    // Not awaited: it may be waiting for bytes that nobody brings any more.
+    void input.return?.().catch(() => {});
   }
+}
+
+/** Enough of the bytes to tell what they are, if there are as many: a network cuts anywhere. */
+async function readStart(input: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let start: Uint8Array = new Uint8Array();
+  while (start.length < LONGEST_MAGIC) {
+    const next = await input.next();
+    if (next.done) break;
+    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+  }
+  return start;
 }
 
 async function* gunzip(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -58,6 +75,6 @@ async function* prepend(
   first: Uint8Array,
   rest: AsyncIterator<Uint8Array>,
 ): AsyncIterable<Uint8Array> {
-  yield first;
+  if (first.length > 0) yield first;
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }

@@ -30,6 +30,8 @@ export interface FetchOptions {
   readonly cache: BlobCache;
   readonly connections: number;
   readonly signal: AbortSignal;
+  /** What messages call a blob. */
+  readonly nameOf: (descriptor: Descriptor) => string;
   /** A blob lay on this machine already. */
   readonly onFound?: (descriptor: Descriptor) => void;
   /** More bytes of a blob are here. */
@@ -41,6 +43,7 @@ interface Download {
   readonly lock: BlobLock;
   /** Resolves when the blob is verified and in the cache. */
   readonly done: PromiseWithResolvers<void>;
+  committed: boolean;
   /** Ends the requests that are under way for it. */
   requests: AbortController;
 }
@@ -72,7 +75,7 @@ export class LayerFetcher {
     for (const descriptor of descriptors) {
       if (this.#readables.has(descriptor.digest)) continue;
       const readable = this.#begin(descriptor);
-      readable.catch((error) => this.#fail(error));
+      readable.catch((error) => this.#fail(this.#named(descriptor, error)));
       this.#readables.set(descriptor.digest, readable);
     }
   }
@@ -139,7 +142,13 @@ export class LayerFetcher {
     );
     const done = Promise.withResolvers<void>();
     done.promise.catch(() => {});
-    const download: Download = { blob, lock, done, requests: new AbortController() };
+    const download: Download = {
+      blob,
+      lock,
+      done,
+      committed: false,
+      requests: new AbortController(),
+    };
     this.#downloads.push(download);
     this.#downloads.sort((a, b) => this.#rank(a) - this.#rank(b));
     if (descriptor.size === 0) this.#commit(download);
@@ -158,7 +167,7 @@ export class LayerFetcher {
       const segment = download.blob.pending.shift()!;
       this.#running++;
       this.#request(download, segment)
-        .catch((error) => this.#fail(error))
+        .catch((error) => this.#fail(this.#named(download.blob.descriptor, error)))
         .finally(() => {
           this.#running--;
           this.#startRequests();
@@ -184,7 +193,7 @@ export class LayerFetcher {
       this.#withoutRanges(download);
       return;
     }
-    if (blob.complete) this.#commit(download);
+    if (blob.complete && !download.committed) this.#commit(download);
   }
 
   /** The server ignores ranges: what has not begun is asked for in one piece. */
@@ -198,13 +207,22 @@ export class LayerFetcher {
     }
   }
 
-  #commit({ blob, lock, done }: Download): void {
+  #commit(download: Download): void {
+    const { blob, lock, done } = download;
+    // The requests for a blob's last segments may end in any order, the last byte long here.
+    download.committed = true;
     const commit = blob.commit().then(() => {
       lock.release();
       done.resolve();
     });
-    commit.catch((error) => this.#fail(error));
+    commit.catch((error) => this.#fail(this.#named(blob.descriptor, error)));
     this.#commits.push(commit);
+  }
+
+  #named(descriptor: Descriptor, error: unknown): unknown {
+    if (!(error instanceof DenrootError) || error.code === "aborted") return error;
+    const message = `${this.#options.nameOf(descriptor)}: ${error.message}`;
+    return new DenrootError(error.code, message, { cause: error, hint: error.hint });
   }
 
   #fail(error: unknown): void {

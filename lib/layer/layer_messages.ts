@@ -14,6 +14,8 @@ export interface LayerJob {
   readonly size: number;
   /** How many of them can be read now; {@link Available} tells of more. */
   readonly available: number;
+  /** What the stored bytes must digest to; undefined when that was checked before. */
+  readonly digest: Digest | undefined;
   /** What the tar stream must digest to; undefined when that was checked before. */
   readonly diffId: Digest | undefined;
   /** Takes {@link LayerChunk}s, and gives the buffers back. */

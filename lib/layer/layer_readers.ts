@@ -41,6 +41,7 @@ export class LayerReaders {
       paths: readable.paths,
       size: descriptor.size,
       available: blob?.available ?? descriptor.size,
+      digest: readable.origin === "local" && diffId !== undefined ? descriptor.digest : undefined,
       diffId,
       output: port1,
     };

@@ -92,7 +92,7 @@ export class StoredBlob {
     const { digest } = this.descriptor;
     const actual = `${parseDigest(digest).algorithm}:${this.#hash.digest("hex")}`;
     if (actual !== digest) {
-      throw new DenrootError("digest", `The blob ${digest} arrived as ${actual}`);
+      throw new DenrootError("digest", `It arrived as ${actual}`);
     }
     await this.#ingest.commit();
   }

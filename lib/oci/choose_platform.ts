@@ -2,13 +2,14 @@
 
 import { DenrootError } from "../errors.ts";
 import type { Descriptor, Platform } from "../types.ts";
+import { isIndexType } from "./media_types.ts";
 import { plainText } from "./quote_text.ts";
 
 /**
  * The entry for `platform`: the first of those whose variant fits best. Without a variant asked
  * for, the baseline one is best (`arm64` is `arm64/v8`, `amd64` is `amd64/v1`); with one, lower
  * ones still run. Attestations (`unknown/unknown`) are never chosen. An entry without a platform
- * is chosen when it is the only one.
+ * is chosen when it is the only one, or the first index inside the index.
  *
  * Throws code `platform`, with a list of what there is, when nothing fits.
  */
@@ -23,6 +24,8 @@ export function choosePlatform(entries: readonly Descriptor[], platform: Platfor
   if (best !== undefined) return best;
   const only = images.length === 1 ? images[0] : undefined;
   if (only !== undefined && isUnsaid(only.platform)) return only;
+  const nested = images.find((entry) => isIndexType(entry.mediaType) && isUnsaid(entry.platform));
+  if (nested !== undefined) return nested;
   throw noMatch(images, platform);
 }
 

@@ -15,7 +15,10 @@ export interface PackOptions {
   readonly processors: number;
   /** Permission bits of the root directory. */
   readonly rootMode: number;
-  /** Of the file system and its root directory: seconds since 1970. */
+  /**
+   * Of the file system and its root directory: seconds since 1970. A mksquashfs that does not
+   * `setsRootTime` also caps the times of files by it.
+   */
   readonly time: number;
   /** Replace an existing target. */
   readonly force: boolean;
@@ -41,9 +44,6 @@ const TEMPORARY = /^\.denroot-(.+)\.sqsh$/;
 const TERM_GRACE_MS = 3000;
 /** Options with which the user fixes times: ours would collide. */
 const TIME_OPTIONS = new Set(["-mkfs-time", "-fstime", "-all-time", "-root-time"]);
-
-/** For images that do not say when they were made: 2020-01-01. */
-const LATE_TIME = 1_577_836_800;
 
 /** Starts mksquashfs on a temporary file beside `target`. Throws codes `squashfs` and `file`. */
 export async function startPacker(target: string, options: PackOptions): Promise<Packer> {
@@ -137,8 +137,7 @@ function argumentsFor(output: string, options: PackOptions): string[] {
 function environment(options: PackOptions): Record<string, string> {
   const user = splitOptions(options.squashOptions);
   if (options.mksquashfs.setsRootTime || fixesTimes(user)) return {};
-  // Before 4.6 this alone sets the root's time; it also caps those of files, so never 1970.
-  return { SOURCE_DATE_EPOCH: String(options.time || LATE_TIME) };
+  return { SOURCE_DATE_EPOCH: String(options.time) };
 }
 
 function fixesTimes(words: readonly string[]): boolean {

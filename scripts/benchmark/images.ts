@@ -160,6 +160,8 @@ async function writeLayout(home: string): Promise<void> {
     os: "linux",
     config: { Env: ["PATH=/usr/bin:/bin"], Cmd: ["/bin/bash"] },
     rootfs: { type: "layers", diff_ids: diffIds },
+    // enroot asks for the manifest without Accept: the registry needs this for its oldest format.
+    history: diffIds.map(() => ({ created_by: "scripts/bench" })),
   });
   const mediaType = "application/vnd.docker.distribution.manifest.v2+json";
   const manifest = await putJson(layout, mediaType, {

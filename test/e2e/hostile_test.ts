@@ -49,7 +49,10 @@ async function run(image: Image, env: Record<string, string> = {}) {
   rmSync(output, { force: true });
   const uri = `oci:${image.directory}:${image.tag}`;
   const started = Date.now();
-  const result = await denroot.run(["import", "--output", output, uri], { env });
+  const result = await denroot.run(["import", "--output", output, uri], {
+    env,
+    timeoutMs: 30_000,
+  });
   const seconds = (Date.now() - started) / 1000;
   assert.ok(seconds < 60, `it took ${seconds} s`);
   assertNoEscapes(result.stdout + result.stderr);
@@ -119,8 +122,8 @@ test("PAX records that lie about their length are refused", async () => {
   }
 });
 
-test("PAX records with huge and odd numbers are refused or clamped", async () => {
-  const odd = ["99999999999999999999999", "-1", "1e9", "0x10", "", "NaN", "8589934592.5"];
+test("PAX records with huge and odd numbers are refused", async () => {
+  const odd = ["99999999999999999999999", "-1", "1e9", "0x10", "NaN", "8589934592.5"];
   for (const size of odd) {
     const records = paxRecords([["size", size]]);
     const tar = tarArchive([file("h", records, { flag: "x" }), file("a", "1")]);

@@ -112,7 +112,8 @@ function makePace(rate: () => number | undefined): (bytes: number) => number {
     const bytesPerSecond = rate();
     if (bytesPerSecond === undefined) return 0;
     const now = performance.now();
-    free = Math.max(free, now) + (bytes / bytesPerSecond) * 1000;
+    // What a late timer has cost is caught up with.
+    free = Math.max(free, now - 30) + (bytes / bytesPerSecond) * 1000;
     // Below a few milliseconds a timer would sleep for too long.
     return free - now < 4 ? 0 : free - now;
   };

@@ -78,6 +78,8 @@ test("a cut at any place is an error, except between entries and within a file's
     const whole = Buffer.concat([before, tarMember(one)]);
     const complete = whole.length - paddingOf(one);
     for (let length = before.length; length <= whole.length; length++) {
+      // Around the blocks' ends every place, within them some.
+      if ((length + 3) % 512 > 6 && length !== complete && length % 41 !== 0) continue;
       const read = () => readTar(whole.subarray(0, length));
       const message = `${one.path} at ${length} of ${whole.length}`;
       if (length === before.length || length >= complete) assert.doesNotThrow(read, message);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
@@ -89,7 +90,6 @@ const oddNames = [
   "back\\slash",
   "new\nline",
   "tab\tbell\x07",
-  "no UTF-8 \xff\xfe",
   "-dash",
   "#hash",
   "*",
@@ -113,9 +113,15 @@ const tree: readonly Written[] = [
   make({ type: "symlink", path: "d/symlink", linkPath: "/no UTF-8 \xff\n'x'" }),
   make({ type: "character", path: "d/null", deviceMajor: 1, deviceMinor: 3, mode: 0o666 }),
   make({ type: "block", path: "d/disk", deviceMajor: 259, deviceMinor: 70_000, mode: 0o660 }),
+  make({ type: "fifo", path: "d/no UTF-8 \xff\xfe", mode: 0o600 }),
   make({ type: "fifo", path: "d/fifo", mode: 0o600 }),
   make({ path: "d/setuid", mode: 0o6755 }),
   make({ path: "d/sticky", mode: 0o1644, mtime: 1 }),
+  make({ path: "d/attributes", xattrs: new Map([["user.a", Buffer.from("\0\n=")]]) }),
+  make({
+    path: `d/capable-${"x".repeat(100)}`,
+    xattrs: new Map([["security.capability", Buffer.from(`01000002${"00".repeat(16)}`, "hex")]]),
+  }),
   make({ path: "d/large", content: Buffer.alloc(700_000, "large ") }),
 ];
 
@@ -153,16 +159,22 @@ test("a real mksquashfs makes of the stream what was meant", async (context) => 
   for (const entry of tree) {
     const seen = listing.get(entry.path);
     assert.ok(seen !== undefined, `${entry.path} is missing`);
-    if (entry.type === "hardlink") continue;
-    assert.equal(seen.type, entry.type, entry.path);
-    if (entry.type !== "symlink") assert.equal(seen.mode, entry.mode, entry.path);
-    assert.equal(seen.mtime, entry.mtime, entry.path);
+    if (entry.type === "hardlink") {
+      assert.equal(seen.sha256, listing.get(entry.linkPath)!.sha256, entry.path);
+      assert.equal(seen.group, listing.get(entry.linkPath)!.group, entry.path);
+      assert.ok(seen.group !== undefined, entry.path);
+    } else {
+      assert.deepEqual(seen, { ...seen, ...expectedInImage(entry) });
+    }
   }
 });
 
-const printable = fc.stringMatching(/^[\x01-.0-\xff]{1,12}$/);
+/** Every byte but zero and the slash. */
+const nameByte = fc.integer({ min: 1, max: 255 }).filter((byte) => byte !== 0x2f);
+const name = fc.array(nameByte, { minLength: 1, maxLength: 12 })
+  .map((bytes) => String.fromCharCode(...bytes));
 const path = fc.oneof(
-  fc.array(printable, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/")),
+  fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/")),
   fc.integer({ min: 90, max: 300 }).map((length) => `${"d".repeat(80)}/${"p".repeat(length - 81)}`),
 );
 const written: fc.Arbitrary<Written> = fc.record({
@@ -214,6 +226,21 @@ function write(entries: readonly Written[], piece = 700): Buffer {
   }
   writer.end();
   return Buffer.concat(parts);
+}
+
+function expectedInImage({ type, mode, mtime, content, linkPath, xattrs, ...entry }: Written) {
+  const isDevice = type === "character" || type === "block";
+  const hex = (value: Uint8Array) => Buffer.from(value).toString("hex");
+  return {
+    type: type === "character" ? "char" : type,
+    mtime,
+    ...(type === "symlink" ? { linkPath } : { mode }),
+    ...(isDevice ? { device: `${entry.deviceMajor}:${entry.deviceMinor}` } : {}),
+    ...(type === "file" ? { sha256: createHash("sha256").update(content).digest("hex") } : {}),
+    ...(xattrs === undefined ? {} : {
+      xattrs: Object.fromEntries([...xattrs].map(([name, value]) => [name, hex(value)])),
+    }),
+  };
 }
 
 /** What must come out as it went in; a directory's path gets its slash. */
