@@ -12,8 +12,17 @@ import { ownFiles } from "../rootfs/own_files.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_mksquashfs.ts";
 import { outputExists } from "../squashfs/packer.ts";
 import { throwIfAborted } from "../transport/aborted.ts";
+import { RELEASED } from "../system/version.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Descriptor, Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
+import type {
+  Descriptor,
+  Digest,
+  ImageConfig,
+  OnProgress,
+  Platform,
+  ResolvedImage,
+  Source,
+} from "../types.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { LayerFailure, packLayers } from "./pack_layers.ts";
@@ -125,7 +134,7 @@ async function fetchAndPack(
   try {
     const config = await fetchConfig(configDescriptor, layers.length, fetcher);
     warnOfMismatch(platform, config, onProgress);
-    const time = settings.sourceDateEpoch ?? secondsOf(config.created);
+    const time = settings.sourceDateEpoch ?? imageTime(config, mksquashfs);
     return await packLayers({
       target: output,
       layers,
@@ -137,9 +146,9 @@ async function fetchAndPack(
         mksquashfs,
         squashOptions: settings.squashOptions,
         processors: settings.maxProcessors,
+        time,
         force,
       },
-      time,
       allTime: settings.sourceDateEpoch,
       maxBytes: settings.maxImageBytes,
       verifyWith,
@@ -183,8 +192,12 @@ function damagedCopy(error: unknown, cache: BlobCache): boolean {
   return error instanceof DenrootError && error.code === "digest";
 }
 
-/** 0 when the image does not say when it was made. */
-function secondsOf(created: string | undefined): number {
+/**
+ * When the image was made, in seconds since 1970; 0 when it does not say. A mksquashfs that caps
+ * the times of files by it gets a later one, the same for all runs of this version.
+ */
+function imageTime({ created }: ImageConfig, { setsRootTime }: Mksquashfs): number {
   const milliseconds = created === undefined ? NaN : Date.parse(created);
-  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
+  const seconds = Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
+  return setsRootTime ? seconds : Math.max(seconds, RELEASED);
 }

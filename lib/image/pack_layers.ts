@@ -25,9 +25,7 @@ export interface PackJob {
   /** What messages call a blob. */
   readonly nameOf: (descriptor: Descriptor) => string;
   readonly fetcher: LayerFetcher;
-  readonly squash: Omit<PackOptions, "rootMode" | "time">;
-  /** Of the image, and of entries that no layer has. */
-  readonly time: number;
+  readonly squash: Omit<PackOptions, "rootMode">;
   /** All entries get this time. */
   readonly allTime: number | undefined;
   readonly maxBytes: number;
@@ -54,14 +52,15 @@ const DEFAULT_ROOT_MODE = 0o755;
 const READERS = 2;
 
 type Result = Extract<PackMessage, { type: "restart" | "end" | "verified" }>;
+type Restart = Extract<Result, { type: "restart" }>;
 
 /** Gives the image's size. Throws {@link LayerFailure}, or what went wrong otherwise. */
 export async function packLayers(job: PackJob): Promise<number> {
-  let attempt: Attempt = { mode: "stream", rootMode: DEFAULT_ROOT_MODE, time: job.time };
+  let attempt: Attempt = { mode: "stream", rootMode: DEFAULT_ROOT_MODE };
   for (;;) {
     const outcome = await packOnce(job, attempt);
     if (typeof outcome === "number") return outcome;
-    attempt = { ...attempt, ...outcome };
+    attempt = outcome;
     job.onProgress({
       type: "log",
       level: "info",
@@ -75,16 +74,12 @@ interface Attempt {
   readonly mode: PackMode;
   /** Of the root directory. */
   readonly rootMode: number;
-  /** Of the file system and its root directory. */
-  readonly time: number;
 }
 
-async function packOnce(
-  job: PackJob,
-  attempt: Attempt,
-): Promise<number | Partial<Attempt> & { reason: string }> {
+async function packOnce(job: PackJob, attempt: Attempt): Promise<number | Restart> {
   job.signal.throwIfAborted();
-  const packer = await startPacker(job.target, { ...job.squash, ...attempt });
+  const { rootMode } = attempt;
+  const packer = await startPacker(job.target, { ...job.squash, rootMode });
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const abort = () => failed.reject(job.signal.reason);
@@ -107,9 +102,7 @@ async function packOnce(
       packer.failure,
     ]);
     if (outcome.type === "restart") return outcome;
-    if (outcome.type === "end" && capped(job, attempt, outcome.latestTime)) {
-      return { time: outcome.latestTime, reason: "some of its files are newer than the image" };
-    }
+    if (outcome.type === "end") warnOfCappedTimes(job, outcome.latestTime);
     await Promise.race([job.fetcher.finished(), failed.promise]);
     const image = await Promise.race([packer.finish(), failed.promise]);
     if (job.verifyWith !== undefined) {
@@ -130,9 +123,15 @@ async function packOnce(
   }
 }
 
-/** Whether files would lose their times to a mksquashfs that caps them by the image's. */
-function capped(job: PackJob, { time }: Attempt, latestTime: number): boolean {
-  return !job.squash.mksquashfs.setsRootTime && latestTime > time;
+function warnOfCappedTimes({ squash, onProgress }: PackJob, latestTime: number): void {
+  const { mksquashfs, time } = squash;
+  if (mksquashfs.setsRootTime || latestTime <= time) return;
+  onProgress({
+    type: "log",
+    level: "warn",
+    message: `mksquashfs ${mksquashfs.version} sets the times of files that are newer than the ` +
+      `image to ${new Date(time * 1000).toISOString()}; 4.6 and later keep them`,
+  });
 }
 
 /** When mksquashfs ended, its own words say more than the broken connection to it. */
@@ -217,7 +216,7 @@ function packInput(job: PackJob, { mode, rootMode }: Attempt, descriptor: number
     ownFiles: job.ownFiles,
     workingDir: Buffer.from(workingDirectory(job.config)).toString("latin1"),
     allTime: job.allTime,
-    defaultTime: job.time,
+    defaultTime: job.squash.time,
     maxBytes: job.maxBytes,
     verify: job.verifyWith !== undefined,
   };

@@ -69,9 +69,9 @@ export class LayerFetcher {
     this.#order = [...new Set(descriptors.map(({ digest }) => digest))];
     this.failure = new Promise((_, reject) => this.#failed = reject);
     this.failure.catch(() => {});
-    options.signal.addEventListener("abort", () => this.#fail(options.signal.reason), {
-      once: true,
-    });
+    const abort = () => this.#fail(options.signal.reason);
+    if (options.signal.aborted) abort();
+    else options.signal.addEventListener("abort", abort, { once: true });
     for (const descriptor of descriptors) {
       if (this.#readables.has(descriptor.digest)) continue;
       const readable = this.#begin(descriptor);
@@ -183,7 +183,7 @@ export class LayerFetcher {
     try {
       const bytes = this.#options.source.blob(descriptor, whole ? undefined : segment, signal);
       for await (const chunk of bytes) {
-        if (requests.signal.aborted) return;
+        if (signal.aborted) return;
         blob.write(segment, chunk);
         this.#options.onReceived?.(descriptor, blob.received);
       }
@@ -193,6 +193,8 @@ export class LayerFetcher {
       this.#withoutRanges(download);
       return;
     }
+    if (signal.aborted) return;
+    if (segment.start + segment.received !== segment.end) throw incomplete(segment);
     if (blob.complete && !download.committed) this.#commit(download);
   }
 
@@ -236,4 +238,9 @@ export class LayerFetcher {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (this.#failure !== undefined) throw this.#failure;
   }
+}
+
+/** Without this, everybody would wait for the rest for ever. */
+function incomplete({ start, end, received }: Segment): DenrootError {
+  return new DenrootError("network", `${received} bytes arrived instead of ${end - start}`);
 }

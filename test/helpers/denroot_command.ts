@@ -15,10 +15,10 @@ import {
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
 const entryPoint = join(project, "cli.ts");
-const executable = join(project, "dist/denroot");
+export const executable = join(project, "dist/denroot");
 
 export interface Runtime {
-  readonly name: "Bun" | "Deno" | "the executable";
+  readonly name: string;
   readonly command: readonly [string, ...string[]];
 }
 

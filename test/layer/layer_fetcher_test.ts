@@ -101,6 +101,7 @@ test("what lies in the cache, or on this machine, is not asked for", async () =>
     cache,
     connections: 4,
     signal: new AbortController().signal,
+    nameOf: () => "Layer 1/1",
     onFound: ({ digest }) => void found.push(digest),
   });
   await again.finished();
@@ -130,7 +131,7 @@ test("bytes that are not what the digest names are an error, and are not kept", 
   const descriptor = source.add(large);
   const { cache, fetcher } = start(source, [descriptor]);
   const readable = await fetcher.readable(descriptor);
-  await assert.rejects(fetcher.verified(readable), { code: "digest" });
+  await assert.rejects(fetcher.verified(readable), { code: "digest", message: /^Layer 1\/1: / });
   await assert.rejects(fetcher.finished(), { code: "digest" });
   await fetcher.close();
   assert.equal(cache.find(descriptor), undefined);
@@ -142,8 +143,9 @@ test("a source that fails ends all transfers with its own error", async () => {
   const source = new MemorySource({ failsAfter: { bytes: 2 * MiB, error } });
   const descriptors = [source.add("small"), source.add(large)];
   const { cache, fetcher } = start(source, descriptors);
-  await assert.rejects(fetcher.finished(), error);
-  await assert.rejects(fetcher.failure, error);
+  const named = { code: "network", message: "Layer 1/1: The connection broke", cause: error };
+  await assert.rejects(fetcher.finished(), named);
+  await assert.rejects(fetcher.failure, named);
   await fetcher.close();
   await untilQuiet(source);
   assert.equal(cache.find(descriptors[1]!), undefined);
@@ -153,7 +155,10 @@ test("a source that fails ends all transfers with its own error", async () => {
 test("a source that brings fewer bytes than were asked for is an error, not a wait for ever", async () => {
   const source = new MemorySource({ stopsAfter: 1000 });
   const { cache, fetcher } = start(source, [source.add(large)]);
-  await assert.rejects(within(fetcher.finished(), 2000), { name: "DenrootError" });
+  await assert.rejects(within(fetcher.finished(), 2000), {
+    code: "network",
+    message: /1000 bytes arrived/,
+  });
   await fetcher.close();
   assertNothingLeft(cache);
 });
@@ -237,6 +242,7 @@ function start(
     cache,
     connections: 4,
     signal,
+    nameOf: () => "Layer 1/1",
     ...options,
   });
   return { cache, fetcher };

@@ -74,7 +74,7 @@ test("a blob that is divided anew begins from nothing", async () => {
 test("other bytes than the digest names are never committed", async () => {
   const blob = newBlob(content, Infinity);
   blob.write(blob.pending[0]!, Buffer.from(content).fill(0, 4999));
-  await assert.rejects(blob.commit(), { code: "digest", message: new RegExp(digestOf(content)) });
+  await assert.rejects(blob.commit(), { code: "digest", message: /arrived as sha256:/ });
   blob.close();
   assert.ok(blob.paths.every((path) => !fs.existsSync(path)));
 });
