@@ -5,7 +5,7 @@ import { DenrootError, fromPlainError, messageOf } from "../errors.ts";
 import type { LayerFetcher, Readable } from "../layer/layer_fetcher.ts";
 import { LayerReaders } from "../layer/layer_readers.ts";
 import { type OwnFile, workingDirectory } from "../rootfs/own_files.ts";
-import { type PackOptions, startPacker } from "../squashfs/packer.ts";
+import { type Packer, type PackOptions, startPacker } from "../squashfs/packer.ts";
 import { type MessagePort, startWorker, type Worker } from "../system/worker.ts";
 import type { Descriptor, ImageConfig, OnProgress } from "../types.ts";
 import type {
@@ -50,6 +50,8 @@ export class LayerFailure extends Error {
 const DEFAULT_ROOT_MODE = 0o755;
 /** One layer is merged while the next is decompressed ahead. */
 const READERS = 2;
+/** So many bytes of the stream between two flushes of the image. */
+const FLUSH_BYTES = 128 * 1024 * 1024;
 
 type Result = Extract<PackMessage, { type: "restart" | "end" | "verified" }>;
 type Restart = Extract<Result, { type: "restart" }>;
@@ -96,7 +98,7 @@ async function packOnce(job: PackJob, attempt: Attempt): Promise<number | Restar
   try {
     const layers = new LayerOpener(job, readers, attempt.mode);
     const outcome = await Promise.race([
-      conversation(worker, layers, job),
+      conversation(worker, layers, packer, job),
       failed.promise,
       job.fetcher.failure,
       packer.failure,
@@ -107,7 +109,7 @@ async function packOnce(job: PackJob, attempt: Attempt): Promise<number | Restar
     const image = await Promise.race([packer.finish(), failed.promise]);
     if (job.verifyWith !== undefined) {
       worker.postMessage({ image, unsquashfs: job.verifyWith } satisfies VerifyRequest);
-      await Promise.race([conversation(worker, layers, job), failed.promise]);
+      await Promise.race([conversation(worker, layers, packer, job), failed.promise]);
     }
     const size = packer.publish();
     complete = true;
@@ -142,7 +144,13 @@ async function rootCause(error: unknown, packerFailure: Promise<never>): Promise
 }
 
 /** Answers the pack worker until it has a result. */
-function conversation(worker: Worker, layers: LayerOpener, job: PackJob): Promise<Result> {
+function conversation(
+  worker: Worker,
+  layers: LayerOpener,
+  packer: Packer,
+  job: PackJob,
+): Promise<Result> {
+  let flushed = 0;
   return new Promise((resolve, reject) => {
     worker.on("error", reject);
     worker.removeAllListeners("message").on("message", (message: PackMessage) => {
@@ -154,6 +162,10 @@ function conversation(worker: Worker, layers: LayerOpener, job: PackJob): Promis
           break;
         case "packed":
           job.onProgress(message);
+          if (message.bytes - flushed >= FLUSH_BYTES) {
+            flushed = message.bytes;
+            packer.flush();
+          }
           break;
         case "end":
         case "verified":

@@ -7,7 +7,7 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { decompressZstd } from "./decompress_zstd.ts";
 import { through } from "./through.ts";
 
-const OUTPUT_CHUNK = 1024 * 1024;
+const OUTPUT_CHUNK = 256 * 1024;
 
 const FOREIGN: readonly [name: string, magic: readonly number[]][] = [
   ["bzip2", [0x42, 0x5a, 0x68]],

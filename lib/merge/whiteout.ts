@@ -22,6 +22,9 @@ export function parseWhiteout(path: string): Whiteout | undefined {
   if (name === OPAQUE) return { kind: "opaque", path: parentOf(path) };
   if (path.startsWith(AUFS) || name.startsWith(AUFS)) return { kind: "aufs" };
   if (!name.startsWith(PREFIX)) return undefined;
-  if (name === PREFIX) throw new PathError(`The whiteout '${path}' names no file`);
-  return { kind: "path", path: join(parentOf(path), name.slice(PREFIX.length)) };
+  const hidden = name.slice(PREFIX.length);
+  if (hidden === "" || hidden === "." || hidden === "..") {
+    throw new PathError(`The whiteout '${path}' names no file`);
+  }
+  return { kind: "path", path: join(parentOf(path), hidden) };
 }

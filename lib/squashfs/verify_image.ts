@@ -2,14 +2,15 @@
 
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, messageOf } from "../errors.ts";
 import { readFromChild } from "../system/child_process.ts";
 import type { EntryType } from "../tar/entry.ts";
 import { fingerprint, type ImageLedger } from "./image_ledger.ts";
 
 const DATA_MARK = "#\n# START OF DATA - DO NOT MODIFY\n#\n";
-/** A path, its type, and the rest; the path ends at the first space that no backslash precedes. */
-const LINE = /((?:\\[^]|[^\\ ])+) ([DRSLIBC]) ([^\n]*)\n/y;
+/** A path and its type; the path ends at the first space that no backslash precedes. */
+const START = /((?:\\[^]|[^\\ ])+) ([DRSLIBC]) /y;
+const ATTRIBUTES = /(\d+ [0-7]+ \d+ \d+)/y;
 
 const TYPES: Readonly<Record<string, EntryType>> = {
   D: "directory",
@@ -19,6 +20,10 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   B: "block",
   C: "character",
 };
+
+const NO_DEVICE = { deviceMajor: 0, deviceMinor: 0 };
+/** More than a path can have, each byte escaped. */
+const MAX_LINK_TEXT = 1024 * 1024;
 
 interface FileInImage {
   readonly path: string;
@@ -40,8 +45,12 @@ export async function verifyImage(
     image,
   ]);
   const check = new ImageCheck(ledger);
-  for (const bytes of child.output) check.push(bytes);
-  const { exitCode, signal, messages } = await child.exited;
+  for await (const bytes of child.output) check.push(bytes);
+  const { exitCode, signal, messages } = await child.exited.catch((cause) => {
+    throw new DenrootError("squashfs", `${unsquashfs} cannot be started: ${messageOf(cause)}`, {
+      cause,
+    });
+  });
   if (exitCode !== 0) {
     const how = signal ?? `status ${exitCode}`;
     throw new DenrootError("squashfs", `${unsquashfs} ended with ${how}: ${messages.trim()}`);
@@ -54,7 +63,6 @@ class ImageCheck {
   #head: Buffer[] | undefined = [];
   #headLength = 0;
   #files: FileInImage[] = [];
-  #links: { path: string; target: string }[] = [];
   #seen = 0;
   #hash: Hash = createHash("sha256");
   #at = 0;
@@ -85,12 +93,6 @@ class ImageCheck {
       throw differs(this.#files[this.#at]!.path, "is cut short");
     }
     const { fingerprints } = this.#ledger;
-    for (const { path, target } of this.#links) {
-      this.#seen++;
-      if (fingerprints.get(path) !== fingerprints.get(target)) {
-        throw differs(path, "is another file");
-      }
-    }
     if (this.#seen !== fingerprints.size) {
       throw new DenrootError(
         "squashfs",
@@ -100,31 +102,63 @@ class ImageCheck {
   }
 
   #lines(text: string): void {
-    LINE.lastIndex = 0;
-    for (let match = LINE.exec(text); match !== null; match = LINE.exec(text)) {
-      this.#line(match[1]!.replace(/\\([^])/g, "$1"), match[2]!, match[3]!);
+    for (let at = 0; at < text.length;) {
+      START.lastIndex = at;
+      const match = START.exec(text);
+      if (match === null) break;
+      at = this.#line(unescape(match[1]!), match[2]!, text, START.lastIndex);
     }
     this.#skipEmpty();
   }
 
-  #line(path: string, letter: string, rest: string): void {
-    if (path === "/") return;
-    if (letter === "L") {
-      this.#links.push({ path, target: rest });
-      return;
-    }
-    const words = rest.split(" ");
+  /** Takes what follows the path and its type; gives where the line ends. */
+  #line(path: string, letter: string, text: string, start: number): number {
+    if (letter === "L") return this.#link(path, text, start);
+    if (letter === "S") return this.#symlink(path, text, start);
+    const end = text.indexOf("\n", start);
+    const words = text.slice(start, end).split(" ");
     const mode = parseInt(words[1]!, 8);
+    if (path === "/") return end + 1;
     if (letter === "R") {
       this.#files.push({ path, mode, size: Number(words[4]) });
-      return;
+      return end + 1;
     }
-    const [deviceMajor, deviceMinor] = letter === "B" || letter === "C"
-      ? [Number(words[4]), Number(words[5])] as const
-      : [0, 0] as const;
-    const linkPath = letter === "S" ? words.slice(4).join(" ") : "";
-    const type = TYPES[letter]!;
-    this.#compare(path, fingerprint({ type, mode, deviceMajor, deviceMinor, linkPath }));
+    const device = letter === "B" || letter === "C"
+      ? deviceNumbers(Number(words[4]), Number(words[5]))
+      : NO_DEVICE;
+    this.#compare(path, fingerprint({ type: TYPES[letter]!, mode, linkPath: "", ...device }));
+    return end + 1;
+  }
+
+  /** Nothing escapes a newline in a target: only what was packed tells which one ends the line. */
+  #symlink(path: string, text: string, start: number): number {
+    ATTRIBUTES.lastIndex = start;
+    const attributes = ATTRIBUTES.exec(text)?.[0] ?? "";
+    const at = start + attributes.length + 1;
+    const packed = this.#ledger.fingerprints.get(path) ?? "";
+    for (let end = text.indexOf("\n", at); end >= 0; end = text.indexOf("\n", end + 1)) {
+      const linkPath = text.slice(at, end);
+      const actual = fingerprint({ type: "symlink", mode: 0, linkPath, ...NO_DEVICE });
+      if (actual === packed) {
+        this.#seen++;
+        return end + 1;
+      }
+      if (actual.length > packed.length) break;
+    }
+    throw differs(path, "is not what was packed");
+  }
+
+  #link(path: string, text: string, start: number): number {
+    const packed = this.#ledger.fingerprints.get(path);
+    for (let end = text.indexOf("\n", start); end >= 0; end = text.indexOf("\n", end + 1)) {
+      const target = this.#ledger.fingerprints.get(unescape(text.slice(start, end)));
+      if (target !== undefined && target === packed) {
+        this.#seen++;
+        return end + 1;
+      }
+      if (end - start > MAX_LINK_TEXT) break;
+    }
+    throw differs(path, "is another file");
   }
 
   #data(bytes: Uint8Array): void {
@@ -165,6 +199,15 @@ class ImageCheck {
       throw differs(path, "is not what was packed");
     }
   }
+}
+
+function unescape(text: string): string {
+  return text.replace(/\\([^])/g, "$1");
+}
+
+/** Some versions print the numbers as if all devices had small ones: the rest is in the major. */
+function deviceNumbers(major: number, minor: number) {
+  return { deviceMajor: major & 0xfff, deviceMinor: (major >>> 12) * 256 + minor };
 }
 
 function differs(path: string, how: string): DenrootError {

@@ -53,14 +53,11 @@ export function startChild(
   });
 }
 
-/**
- * Runs `command` for what it writes to standard output: a pipe, which it may open by name. Blocks
- * the thread while it reads, so this is for workers.
- */
+/** Runs `command` for what it writes to standard output: a pipe, which it may open by name. */
 export async function readFromChild(
   command: string,
   args: readonly string[],
-): Promise<{ readonly output: Iterable<Uint8Array>; readonly exited: Promise<ChildExit> }> {
+): Promise<{ readonly output: AsyncIterable<Uint8Array>; readonly exited: Promise<ChildExit> }> {
   const native = await nativeCalls();
   const [readEnd, writeEnd] = native.pipe();
   // Opened anew by name: not every runtime's own reads take a foreign descriptor.
@@ -80,11 +77,25 @@ export async function readFromChild(
   return { output: readAll(fd), exited };
 }
 
-function* readAll(fd: number): Iterable<Uint8Array> {
+/** Not by blocking reads: the child's messages have to be taken meanwhile, lest it waits for that. */
+async function* readAll(fd: number): AsyncIterable<Uint8Array> {
   try {
     const buffer = new Uint8Array(READ_SIZE);
-    for (let count = 0; (count = fs.readSync(fd, buffer)) > 0;) yield buffer.subarray(0, count);
+    for (let count = 0; (count = await readSome(fd, buffer)) > 0;) yield buffer.subarray(0, count);
   } finally {
     fs.closeSync(fd);
   }
+}
+
+function readSome(fd: number, buffer: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) =>
+    fs.read(
+      fd,
+      buffer,
+      0,
+      buffer.length,
+      null,
+      (error, count) => error ? reject(error) : resolve(count),
+    )
+  );
 }
