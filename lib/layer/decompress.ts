@@ -1,7 +1,6 @@
 /** A layer's stored bytes into its tar stream, by what the bytes are, not by what they are called. */
 
 import { Buffer } from "node:buffer";
-import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DenrootError, messageOf } from "../errors.ts";
 import { decompressZstd } from "./decompress_zstd.ts";
@@ -17,7 +16,7 @@ const FOREIGN: readonly [name: string, magic: readonly number[]][] = [
 const LONGEST_MAGIC = 5;
 
 /**
- * Yields the tar stream. Throws code `layer` on damaged or truncated input, `unsupported` on a
+ * Yields the tar stream. A piece of `stored` may be overwritten once the next is asked for. Throws code `layer` on damaged or truncated input, `unsupported` on a
  * compression that image layers do not have.
  */
 export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
@@ -46,14 +45,14 @@ async function readStart(input: AsyncIterator<Uint8Array>): Promise<Uint8Array> 
   while (start.length < LONGEST_MAGIC) {
     const next = await input.next();
     if (next.done) break;
-    start = start.length === 0 ? next.value : Buffer.concat([start, next.value]);
+    start = Buffer.concat([start, next.value]);
   }
   return start;
 }
 
 async function* gunzip(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   try {
-    yield* through(Readable.from(stored), createGunzip({ chunkSize: OUTPUT_CHUNK }));
+    yield* through(stored, createGunzip({ chunkSize: OUTPUT_CHUNK }));
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
     throw new DenrootError("layer", `The gzip data is damaged: ${messageOf(cause)}`, { cause });

@@ -4,7 +4,6 @@
  */
 
 import { Buffer } from "node:buffer";
-import { Readable } from "node:stream";
 import { constants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
 import { DenrootError, messageOf } from "../errors.ts";
 import { through } from "./through.ts";
@@ -58,8 +57,10 @@ async function* decodeFrame(input: ByteReader, magic: Buffer): AsyncIterable<Uin
       yield small;
       return;
     }
-    const frame = Readable.from(concat(start, blocks));
-    yield* through(frame, createZstdDecompress({ chunkSize: OUTPUT_CHUNK, params: PARAMS }));
+    yield* through(
+      concat(start, blocks),
+      createZstdDecompress({ chunkSize: OUTPUT_CHUNK, params: PARAMS }),
+    );
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
     throw damaged(messageOf(cause), cause);
@@ -176,7 +177,8 @@ class ByteReader {
   async #more(): Promise<boolean> {
     const next = await this.#input.next();
     if (next.done) return false;
-    this.#chunk = Buffer.from(next.value.buffer, next.value.byteOffset, next.value.byteLength);
+    // A copy: blocks are kept while the input goes on.
+    this.#chunk = Buffer.from(next.value);
     return true;
   }
 }

@@ -39,4 +39,4 @@ export type LayerChunk = { readonly buffer: ArrayBuffer; readonly length: number
 
 /** Buffers that travel between a layer worker and the taker: what is read ahead of need. */
 export const CHUNK_SIZE = 1024 * 1024;
-export const CHUNKS_AHEAD = 12;
+export const CHUNKS_AHEAD = 8;

@@ -79,17 +79,18 @@ class StoredBytes {
     this.hash = job.digest === undefined ? undefined : createDigestHash(job.digest);
   }
 
-  /** Goes on where the last reading stopped. */
+  /** Goes on where the last reading stopped. Every piece lies in the same buffer. */
   async *read(): AsyncGenerator<Uint8Array, void> {
     const { size, paths } = this.#job;
     if (this.#at === size) return;
     await this.#arrival.beyond(0);
     const fd = openFirst(paths);
+    const buffer = new Uint8Array(Math.min(READ_SIZE, size));
     try {
       while (this.#at < size) {
         const available = await this.#arrival.beyond(this.#at);
-        const buffer = new Uint8Array(Math.min(READ_SIZE, available - this.#at));
-        const count = fs.readSync(fd, buffer, 0, buffer.length, this.#at);
+        const wanted = Math.min(buffer.length, available - this.#at);
+        const count = fs.readSync(fd, buffer, 0, wanted, this.#at);
         if (count === 0) throw new DenrootError("digest", `It is cut short at ${this.#at} bytes`);
         this.#at += count;
         this.hash?.update(buffer.subarray(0, count));

@@ -1,16 +1,30 @@
 /** Runs bytes through a node stream such that every error comes out in one place. */
 
-import { pipeline, type Readable, type Transform } from "node:stream";
+import type { Transform } from "node:stream";
 
-/** Yields what `transform` makes of `input`. Throws the first error of either. */
-export async function* through(input: Readable, transform: Transform): AsyncIterable<Uint8Array> {
-  let failure: NodeJS.ErrnoException | undefined;
-  pipeline(input, transform, (error) => failure = error ?? undefined);
+/**
+ * Yields what `transform` makes of `input`. Each piece of the input has been used up when the next
+ * is asked for, so that one buffer serves for all. Throws the first error of either.
+ */
+export async function* through(
+  input: AsyncIterable<Uint8Array>,
+  transform: Transform,
+): AsyncIterable<Uint8Array> {
+  feed(input, transform).catch((error) => transform.destroy(error));
   try {
     for await (const chunk of transform) yield chunk as Uint8Array;
-  } catch (error) {
-    throw failure ?? error;
+  } finally {
+    transform.destroy();
   }
-  // Some gzip data ends before its input does: zeros may fill up what is behind it.
-  if (failure !== undefined && failure.code !== "ERR_STREAM_PREMATURE_CLOSE") throw failure;
+}
+
+async function feed(input: AsyncIterable<Uint8Array>, transform: Transform): Promise<void> {
+  for await (const bytes of input) {
+    // Some gzip data ends before its input does: zeros may fill up what is behind it.
+    if (transform.readableEnded || transform.destroyed) return;
+    await new Promise<void>((resolve, reject) =>
+      transform.write(bytes, (error) => error ? reject(error) : resolve())
+    );
+  }
+  transform.end();
 }

@@ -7,6 +7,8 @@ export class PathError extends Error {
 
 const MAX_NAME = 255;
 const MAX_DEPTH = 4096;
+/** PATH_MAX, less the zero byte at its end. */
+const MAX_TARGET = 4095;
 /** Needs work: a slash at either end or doubled, or a component of dots. */
 const UNCLEAN = /^\/|\/$|\/\/|(^|\/)\.{1,2}(\/|$)/;
 
@@ -18,6 +20,17 @@ export function cleanPath(path: string): string {
   const clean = UNCLEAN.test(path) ? cleanSlowly(path) : path;
   if (clean.length > MAX_NAME) checkLengths(clean);
   return clean;
+}
+
+/**
+ * Throws {@link PathError} on a symlink that no kernel could make. An image with an empty target
+ * could not even be read.
+ */
+export function checkSymlink(path: string, target: string): void {
+  if (target === "") throw new PathError(`The symlink '${path}' has no target`);
+  if (target.length > MAX_TARGET) {
+    throw new PathError(`The target of the symlink '${path}' has more than ${MAX_TARGET} bytes`);
+  }
 }
 
 /** `a/b/c` -> `a/b`; what has no slash lies in the root, the empty string. */

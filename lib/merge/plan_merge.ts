@@ -5,7 +5,7 @@
  */
 
 import type { EntryType, TarEntry } from "../tar/entry.ts";
-import { cleanPath, join, nameOf, parentOf, PathError } from "./clean_path.ts";
+import { checkSymlink, cleanPath, join, nameOf, parentOf, PathError } from "./clean_path.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
 import type { Selection } from "./layer_notes.ts";
 import { parseWhiteout } from "./whiteout.ts";
@@ -61,8 +61,10 @@ export class PlanMerge {
     const path = cleanPath(entry.path);
     if (path === "") return this.#describe(this.#root, entry, path);
     const whiteout = parseWhiteout(path);
-    if (whiteout === undefined) this.#put(entry, path, this.#makeDirectory(parentOf(path)));
-    else if (whiteout.kind === "path") this.#removeAt(whiteout.path);
+    if (whiteout === undefined) {
+      if (entry.type === "symlink") checkSymlink(path, entry.linkPath);
+      this.#put(entry, path, this.#makeDirectory(parentOf(path)));
+    } else if (whiteout.kind === "path") this.#removeAt(whiteout.path);
     else if (whiteout.kind === "opaque") {
       const directory = this.#findThroughLinks(whiteout.path);
       if (directory instanceof Directory) this.#removeLowerChildren(directory);

@@ -4,7 +4,7 @@
  */
 
 import type { TarEntry } from "../tar/entry.ts";
-import { cleanPath, join, nameOf, parentOf } from "./clean_path.ts";
+import { checkSymlink, cleanPath, join, nameOf, parentOf } from "./clean_path.ts";
 import { LayerNotes, type Selection } from "./layer_notes.ts";
 import { comesTwice, NeedsPlan, twoThings } from "./needs_plan.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
@@ -59,7 +59,10 @@ export class StreamMerge {
     if (path === "") return this.#rootEntry(entry);
     this.#noteParents(parentOf(path));
     const whiteout = parseWhiteout(path);
-    if (whiteout === undefined) return this.#ordinary(entry, path);
+    if (whiteout === undefined) {
+      if (entry.type === "symlink") checkSymlink(path, entry.linkPath);
+      return this.#ordinary(entry, path);
+    }
     if (whiteout.kind === "aufs") this.#hide(entry, path);
     else if (whiteout.kind === "path") this.#remove(whiteout.path);
     else this.#makeOpaque(whiteout.path);

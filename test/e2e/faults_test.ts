@@ -78,7 +78,9 @@ function descendants(pid: number): number[] {
 function mksquashfsOf(program: RunningProgram): number | undefined {
   return descendants(program.pid).find((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/comm`, "utf8").trim() === "mksquashfs";
+      // Not the one that is only asked for its version.
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      return words[0]!.endsWith("mksquashfs") && words.includes("-tar");
     } catch {
       return false;
     }

@@ -272,6 +272,8 @@ const refused: readonly [title: string, message: RegExp, layer: readonly Draft[]
   ["a whiteout of nothing", /names no file/, [file("d/.wh.")]],
   ["a whiteout of its own directory", /names no file/, [file("d/.wh..")]],
   ["children of a file of the same layer", /'a' has entries below it/, [file("a"), file("a/b")]],
+  ["a symlink without a target", /symlink 'd\/s' has no target/, [symlink("d/s", "")]],
+  ["a symlink of 4096 bytes", /symlink 's' has more than 4095/, [symlink("s", "t".repeat(4096))]],
   ["a root that is a file", /no directory/, [file("./")]],
 ];
 for (const [title, message, layer] of refused) {
