@@ -24,9 +24,7 @@ export function checkSpace(
   source: Source,
   output: string,
 ): void {
-  const missing = manifest.layers.filter((layer) =>
-    source.localPath?.(layer) === undefined && cache.find(layer) === undefined
-  );
+  const missing = manifest.layers.filter((layer) => !isHere(layer, source, cache));
   const needs: Need[] = [{
     directory: cache.root,
     what: "the cache",
@@ -40,6 +38,15 @@ export function checkSpace(
   }];
   const taken = new Map<number, number>();
   for (const need of needs) check(need, taken);
+}
+
+function isHere(layer: Descriptor, source: Source, cache: BlobCache): boolean {
+  try {
+    return source.localPath?.(layer) !== undefined || cache.find(layer) !== undefined;
+  } catch {
+    // Whoever reads it will say what is wrong with it, and which layer it is.
+    return true;
+  }
 }
 
 function leastPacked({ mediaType, size }: Descriptor): number {

@@ -11,9 +11,14 @@ import { plainText } from "./quote_text.ts";
  * ones still run. Attestations (`unknown/unknown`) are never chosen. An entry without a platform
  * is chosen when it is the only one, or the first index inside the index.
  *
- * Throws code `platform`, with a list of what there is, when nothing fits.
+ * Throws code `platform`, with a list of what there is, when nothing fits: here, or in the `outer`
+ * indexes that lead here.
  */
-export function choosePlatform(entries: readonly Descriptor[], platform: Platform): Descriptor {
+export function choosePlatform(
+  entries: readonly Descriptor[],
+  platform: Platform,
+  outer: readonly Descriptor[] = [],
+): Descriptor {
   const images = entries.filter((entry) => !isAttestation(entry));
   let best: Descriptor | undefined;
   let bestDistance = Infinity;
@@ -26,7 +31,7 @@ export function choosePlatform(entries: readonly Descriptor[], platform: Platfor
   if (only !== undefined && isUnsaid(only.platform)) return only;
   const nested = images.find((entry) => isIndexType(entry.mediaType) && isUnsaid(entry.platform));
   if (nested !== undefined) return nested;
-  throw noMatch(images, platform);
+  throw noMatch([...outer.filter(isPlatformSaid), ...images], platform);
 }
 
 /** `linux/arm64/v8`, fit to be shown. */
@@ -43,6 +48,10 @@ function isAttestation(entry: Descriptor): boolean {
 
 function isUnsaid(platform: Platform | undefined): boolean {
   return platform === undefined || (platform.os === "" && platform.architecture === "");
+}
+
+function isPlatformSaid({ platform }: Descriptor): boolean {
+  return !isUnsaid(platform) && platform?.architecture !== "unknown";
 }
 
 /** 0 for the very platform, more for one that will do, Infinity for one that will not. */

@@ -1,7 +1,8 @@
 /** A long-running child that reads from a descriptor, and whose messages are kept. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
+import process from "node:process";
 import { nativeCalls } from "./native_calls.ts";
 
 export interface Child {
@@ -47,10 +48,20 @@ export function startChild(
       resolve({
         pid: child.pid!,
         exited,
-        terminate: () => void child.kill("SIGTERM"),
-        kill: () => void child.kill("SIGKILL"),
+        terminate: () => signalChild(child, "SIGTERM"),
+        kill: () => signalChild(child, "SIGKILL"),
       }));
   });
+}
+
+/** Not by the child's own method: on Deno that sends one signal only, whatever comes later. */
+function signalChild(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(child.pid!, signal);
+  } catch {
+    // It has just ended.
+  }
 }
 
 /** Runs `command` for what it writes to standard output: a pipe, which it may open by name. */

@@ -1,7 +1,7 @@
 /** Bytes in, entries out: a push parser that copies no content and allocates next to nothing for an entry. */
 
 import { Buffer } from "node:buffer";
-import { BLOCK, type EntryType, padding, type TarEntry, TarError, ZEROS } from "./entry.ts";
+import { BLOCK, type EntryType, padding, type TarEntry, TarError } from "./entry.ts";
 import { parseHeader, type RawHeader } from "./header.ts";
 import { parsePax, type PaxRecords } from "./pax.ts";
 import {
@@ -13,6 +13,7 @@ import {
   sparseFromPax,
   sparseMapExtent,
 } from "./sparse.ts";
+import { SparseContent } from "./sparse_content.ts";
 
 /** Whoever is told what a {@link TarParser} finds. */
 export interface TarVisitor {
@@ -78,10 +79,7 @@ export class TarParser {
 
   #header: RawHeader | undefined;
   #sparse: SparseFile | undefined;
-  #segment = 0;
-  #segmentDone = 0;
-  /** Expanded bytes given out so far. */
-  #expanded = 0;
+  #sparseContent: SparseContent | undefined;
 
   constructor(visitor: TarVisitor) {
     this.#visitor = visitor;
@@ -255,9 +253,9 @@ export class TarParser {
   #announce(size: number): void {
     this.#entry.size = size;
     this.#wanted = this.#visitor.entry(this.#entry);
-    this.#segment = 0;
-    this.#segmentDone = 0;
-    this.#expanded = 0;
+    const { content } = this.#visitor;
+    this.#sparseContent = this.#sparse &&
+      new SparseContent(this.#sparse, content.bind(this.#visitor));
     if (this.#left > 0) this.#state = "content";
     else this.#endContent();
   }
@@ -266,8 +264,8 @@ export class TarParser {
     const count = Math.min(this.#left, buffer.length - at);
     if (this.#wanted) {
       const piece = buffer.subarray(at, at + count);
-      if (this.#sparse === undefined) this.#visitor.content(piece);
-      else this.#expand(piece);
+      if (this.#sparseContent === undefined) this.#visitor.content(piece);
+      else this.#sparseContent.push(piece);
     }
     this.#left -= count;
     if (this.#left === 0) this.#endContent();
@@ -275,8 +273,9 @@ export class TarParser {
   }
 
   #endContent(): void {
-    if (this.#wanted && this.#sparse !== undefined) this.#fill(this.#sparse.size);
+    if (this.#wanted) this.#sparseContent?.end();
     this.#sparse = undefined;
+    this.#sparseContent = undefined;
     this.#skipPadding();
   }
 
@@ -321,33 +320,6 @@ export class TarParser {
     this.#sparse = { ...this.#sparse!, segments, mapInData: false };
     this.#left = this.#storedLeft;
     this.#announce(this.#sparse.size);
-  }
-
-  #expand(piece: Buffer): void {
-    const { segments } = this.#sparse!;
-    let at = 0;
-    while (at < piece.length && this.#segment < segments.length) {
-      const segment = segments[this.#segment]!;
-      this.#fill(segment.offset);
-      const count = Math.min(segment.length - this.#segmentDone, piece.length - at);
-      if (count > 0) this.#visitor.content(piece.subarray(at, at + count));
-      at += count;
-      this.#expanded += count;
-      this.#segmentDone += count;
-      if (this.#segmentDone === segment.length) {
-        this.#segment++;
-        this.#segmentDone = 0;
-      }
-    }
-  }
-
-  /** Gives out zeros up to the place `end` of the expanded file. */
-  #fill(end: number): void {
-    while (this.#expanded < end) {
-      const count = Math.min(ZEROS.length, end - this.#expanded);
-      this.#visitor.content(ZEROS.subarray(0, count));
-      this.#expanded += count;
-    }
   }
 }
 

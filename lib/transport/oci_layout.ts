@@ -70,6 +70,7 @@ async function resolveImage(
   platform: Platform,
 ): Promise<ResolvedImage> {
   let digest = reference.digest ?? await choose(root, reference, platform);
+  const outer: Descriptor[] = [];
   for (let depth = 0; depth <= LIMITS.depth; depth++) {
     const what = `Manifest ${digest}`;
     const path = checkedBlobPath(root, { digest });
@@ -77,7 +78,8 @@ async function resolveImage(
     verifyDigest(bytes, digest, what);
     const parsed = parseManifestOrIndex(bytes);
     if (parsed.kind === "manifest") return { digest, manifest: parsed.manifest };
-    digest = choosePlatform(parsed.index.manifests, platform).digest;
+    digest = choosePlatform(parsed.index.manifests, platform, outer).digest;
+    outer.push(...parsed.index.manifests);
   }
   throw new DenrootError("limit", `The layout has indexes deeper than ${LIMITS.depth}`);
 }

@@ -5,7 +5,7 @@ import { digestOf, isDigest, verifyDigest } from "../../oci/digest.ts";
 import { ACCEPTED_MANIFESTS, essenceOf, isSchema1Type } from "../../oci/media_types.ts";
 import { type ManifestOrIndex, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { plainText } from "../../oci/quote_text.ts";
-import type { Digest, Platform, ResolvedImage } from "../../types.ts";
+import type { Descriptor, Digest, Platform, ResolvedImage } from "../../types.ts";
 import type { HttpResponse } from "./http_client.ts";
 import type { RegistryLimits } from "./limits.ts";
 import type { RegistryClient } from "./registry_client.ts";
@@ -37,10 +37,12 @@ export async function fetchManifest(
   signal: AbortSignal,
 ): Promise<ResolvedImage> {
   let { name } = request;
+  const outer: Descriptor[] = [];
   for (let depth = 0; depth <= context.limits.indexDepth; depth++) {
     const { digest, parsed } = await fetchVerified(name, request, context, signal);
     if (parsed.kind === "manifest") return { digest, manifest: parsed.manifest };
-    name = choosePlatform(parsed.index.manifests, request.platform).digest;
+    name = choosePlatform(parsed.index.manifests, request.platform, outer).digest;
+    outer.push(...parsed.index.manifests);
   }
   throw new TransferError(
     "limit",
