@@ -57,7 +57,11 @@ function verdict(error: unknown): PackMessage {
   if (error instanceof OtherRootMode) {
     return { type: "restart", mode, rootMode: error.mode, reason: error.message };
   }
-  return { type: "failed", error: toPlainError(error), layer: faulty };
+  // Of no layer: the places of denroot's own files in the merged tree.
+  const known = error instanceof PathError
+    ? new DenrootError("layer", readable(error.message), { cause: error })
+    : error;
+  return { type: "failed", error: toPlainError(known), layer: faulty };
 }
 
 async function readLayer(layer: number, visitor: TarVisitor, verify: boolean): Promise<void> {

@@ -10,12 +10,18 @@ export async function* through(
   input: AsyncIterable<Uint8Array>,
   transform: Transform,
 ): AsyncIterable<Uint8Array> {
-  feed(input, transform).catch((error) => transform.destroy(error));
+  let failure: { readonly error: unknown } | undefined;
+  feed(input, transform).catch((error) => {
+    failure = { error };
+    transform.destroy(error);
+  });
   try {
     for await (const chunk of transform) yield chunk as Uint8Array;
   } finally {
     transform.destroy();
   }
+  // Deno ends quietly when an error finds the last of the output waiting to be read.
+  if (failure !== undefined) throw failure.error;
 }
 
 async function feed(input: AsyncIterable<Uint8Array>, transform: Transform): Promise<void> {

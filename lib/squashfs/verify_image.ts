@@ -62,6 +62,8 @@ class ImageCheck {
   readonly #ledger: ImageLedger;
   #head: Buffer[] | undefined = [];
   #headLength = 0;
+  /** The end of the head as far as it is here. */
+  #tail: Buffer = Buffer.alloc(0);
   #files: FileInImage[] = [];
   #seen = 0;
   #hash: Hash = createHash("sha256");
@@ -76,8 +78,9 @@ class ImageCheck {
     if (this.#head === undefined) return this.#data(bytes);
     this.#head.push(Buffer.from(bytes));
     this.#headLength += bytes.length;
-    // The mark may straddle two pieces, so look at the last of them together.
-    const tail = Buffer.concat(this.#head.slice(-2));
+    // The mark may straddle pieces, however short they are.
+    const tail = Buffer.concat([this.#tail.subarray(1 - DATA_MARK.length), bytes]);
+    this.#tail = tail;
     const found = tail.indexOf(DATA_MARK);
     if (found < 0) return;
     const head = Buffer.concat(this.#head);

@@ -35,6 +35,9 @@ export const FIELD = {
 } as const;
 
 const USTAR_MAGIC = "ustar\0";
+/** As Linux and squashfs have them: 12 and 20 bits. */
+const MAX_MAJOR = 0xfff;
+const MAX_MINOR = 0xfffff;
 
 /** Reads the header at `at`, or gives undefined for a block of zeros. Throws {@link TarError}. */
 export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
@@ -57,8 +60,8 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
     gid: number(block, at, FIELD.gid),
     size: number(block, at, FIELD.size),
     mtime: number(block, at, FIELD.mtime),
-    deviceMajor: device ? number(block, at, FIELD.deviceMajor) : 0,
-    deviceMinor: device ? number(block, at, FIELD.deviceMinor) : 0,
+    deviceMajor: device ? deviceNumber(block, at, FIELD.deviceMajor, MAX_MAJOR) : 0,
+    deviceMinor: device ? deviceNumber(block, at, FIELD.deviceMinor, MAX_MINOR) : 0,
   };
 }
 
@@ -89,6 +92,17 @@ function parseBase256(block: Uint8Array, start: number, length: number): number 
   if (!Number.isSafeInteger(value)) {
     throw new TarError("A tar header has a number beyond 2^53");
   }
+  return value;
+}
+
+function deviceNumber(
+  block: Uint8Array,
+  at: number,
+  field: readonly [number, number],
+  max: number,
+): number {
+  const value = number(block, at, field);
+  if (value < 0 || value > max) throw new TarError(`A tar header has the device number ${value}`);
   return value;
 }
 

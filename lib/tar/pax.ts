@@ -4,6 +4,8 @@ import { Buffer } from "node:buffer";
 import { TarError } from "./entry.ts";
 
 const XATTR_PREFIX = "SCHILY.xattr.";
+const MAX_XATTR_NAME = 255;
+const MAX_XATTR_VALUE = 64 * 1024;
 
 /** What an entry's PAX header overrides. Times are whole seconds, rounded down. */
 export interface PaxRecords {
@@ -41,7 +43,7 @@ export function parsePax(bytes: Uint8Array): PaxRecords {
 function assign(records: PaxRecords, key: string, value: Buffer): void {
   if (key.startsWith(XATTR_PREFIX)) {
     records.xattrs ??= new Map();
-    records.xattrs.set(key.slice(XATTR_PREFIX.length), Uint8Array.from(value));
+    records.xattrs.set(xattrName(key.slice(XATTR_PREFIX.length), value), Uint8Array.from(value));
     return;
   }
   // An empty value takes a record back.
@@ -68,6 +70,18 @@ function assign(records: PaxRecords, key: string, value: Buffer): void {
     default:
       if (key.startsWith("GNU.sparse.")) (records.sparse ??= []).push([key.slice(11), text]);
   }
+}
+
+/** Refuses what no file can have (xattr(7)): whoever unpacked the image would stop at it. */
+function xattrName(name: string, value: Buffer): string {
+  const inNamespace = name.slice(name.indexOf(".") + 1);
+  if (inNamespace === "" || name.length > MAX_XATTR_NAME || name.includes("\0")) {
+    throw new TarError("A PAX header has an extended attribute with an impossible name");
+  }
+  if (value.length >= MAX_XATTR_VALUE) {
+    throw new TarError(`A PAX header has an extended attribute of ${value.length} bytes`);
+  }
+  return name;
 }
 
 export function name(key: string, text: string): string | undefined {

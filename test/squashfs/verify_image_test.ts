@@ -212,19 +212,15 @@ test("an unsquashfs that complains at length is waited for, and its words are to
 
 test("the list of paths may come in pieces of any size", async () => {
   const image = newImage();
-  await pack(image, base, packOptions(mksquashfs));
-  for (const size of [1, 7]) {
-    const program = script(
-      join(scratch, "slow"),
-      `$UNSQUASHFS "$@" | dd bs=${size} status=none | while IFS= read -r line; do printf '%s\\n' "$line"; done`,
-    );
-    const textOnly = base.map((one) =>
-      one.type === "file" ? { ...one, content: Buffer.from("lines\n") } : one
-    );
-    const lines = newImage();
-    await pack(lines, textOnly, packOptions(mksquashfs));
-    await verifyImage(program, lines, ledgerOf(textOnly));
-  }
+  const entries = base.map((one) =>
+    one.type === "file" ? { ...one, content: Buffer.from("a line\n") } : one
+  );
+  await pack(image, entries, packOptions(mksquashfs));
+  const program = script(
+    join(scratch, "slow"),
+    `$UNSQUASHFS "$@" | while IFS= read -r line; do printf '%s\\n' "$line"; sleep 0.01; done`,
+  );
+  await verifyImage(program, image, ledgerOf(entries));
 });
 
 function change(path: string, to: Partial<PackedEntry>): (entries: PackedEntry[]) => void {
