@@ -11,6 +11,11 @@ import { type Segment, StoredBlob } from "./stored_blob.ts";
 
 /** Small enough that many connections together fill the front of a blob evenly. */
 const SEGMENT_SIZE = 4 * 1024 * 1024;
+/**
+ * With all connections from the start, each would have a small share of the line, and packing would
+ * wait for the first segment while the bytes of the tenth arrive.
+ */
+const FIRST_CONNECTIONS = 2;
 /** How often to look whether another process has finished a blob. */
 const POLL_MS = 200;
 
@@ -57,6 +62,8 @@ export class LayerFetcher {
   #downloads: Download[] = [];
   readonly #commits: Promise<void>[] = [];
   #running = 0;
+  /** Grows with every request that ended: see {@link FIRST_CONNECTIONS}. */
+  #allowed: number;
   #ranges = true;
   #failure: unknown;
   #failed: (error: unknown) => void = () => {};
@@ -66,6 +73,7 @@ export class LayerFetcher {
   /** Begins at once; `descriptors` in the order of need. */
   constructor(descriptors: readonly Descriptor[], options: FetchOptions) {
     this.#options = options;
+    this.#allowed = Math.min(FIRST_CONNECTIONS, options.connections);
     this.#order = [...new Set(descriptors.map(({ digest }) => digest))];
     this.failure = new Promise((_, reject) => this.#failed = reject);
     this.failure.catch(() => {});
@@ -161,7 +169,7 @@ export class LayerFetcher {
   }
 
   #startRequests(): void {
-    while (this.#running < this.#options.connections && this.#failure === undefined) {
+    while (this.#running < this.#allowed && this.#failure === undefined) {
       const download = this.#downloads.find(({ blob }) => blob.pending.length > 0);
       if (download === undefined) return;
       const segment = download.blob.pending.shift()!;
@@ -170,6 +178,7 @@ export class LayerFetcher {
         .catch((error) => this.#fail(this.#named(download.blob.descriptor, error)))
         .finally(() => {
           this.#running--;
+          this.#allowed = Math.min(this.#allowed + 1, this.#options.connections);
           this.#startRequests();
         });
     }

@@ -33,7 +33,7 @@ export async function measure(
   let peakKiB = 0;
   const timer = setInterval(() => {
     for (const pid of childrenOf(shell.pid)) peakKiB = Math.max(peakKiB, peakOf(pid));
-  }, 20);
+  }, 50);
   const result = await shell.done;
   const wallS = (performance.now() - started) / 1000;
   clearInterval(timer);
