@@ -96,11 +96,11 @@ export class Progress {
     if (this.#saidFetched || !complete) return;
     this.#saidFetched = true;
     if (cached === layers.length) {
-      this.log("info", `Found all ${count(cached, "layer")} in the cache`);
+      this.log("info", `Found all ${count(cached, "layer")} on this machine`);
       return;
     }
     const fetched = count(layers.length - cached, "layer");
-    const rest = cached > 0 ? `, found ${cached} in the cache` : "";
+    const rest = cached > 0 ? `, found ${cached} on this machine` : "";
     const seconds = formatSeconds((now - startMs) / 1000);
     this.log("info", `Fetched ${fetched} (${formatBytes(fetchedBytes)}) in ${seconds}${rest}`);
   }

@@ -14,15 +14,7 @@ import { outputExists } from "../squashfs/packer.ts";
 import { throwIfAborted } from "../transport/aborted.ts";
 import { RELEASED } from "../system/version.ts";
 import { openSource } from "../transport/open_source.ts";
-import type {
-  Descriptor,
-  Digest,
-  ImageConfig,
-  OnProgress,
-  Platform,
-  ResolvedImage,
-  Source,
-} from "../types.ts";
+import type { Descriptor, Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { LayerFailure, packLayers } from "./pack_layers.ts";
@@ -76,6 +68,7 @@ export async function importImage(
   const output = path.resolve(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   if (!force && fs.existsSync(output)) throw outputExists(output);
+  if (!fs.existsSync(path.dirname(output))) throw noDirectory(path.dirname(output));
   const searchPath = settings.environment.PATH ?? "";
   const mksquashfs = await findMksquashfs(settings.mksquashfs, searchPath);
   const verifyWith = options.verify ? findUnsquashfs(mksquashfs, searchPath) : undefined;
@@ -134,7 +127,9 @@ async function fetchAndPack(
   try {
     const config = await fetchConfig(configDescriptor, layers.length, fetcher);
     warnOfMismatch(platform, config, onProgress);
-    const time = settings.sourceDateEpoch ?? imageTime(config, mksquashfs);
+    const created = secondsOf(config.created);
+    // One that caps the times of files by the image's gets a late one, the same in all runs.
+    const time = mksquashfs.setsRootTime ? created : Math.max(created, RELEASED);
     return await packLayers({
       target: output,
       layers,
@@ -146,9 +141,10 @@ async function fetchAndPack(
         mksquashfs,
         squashOptions: settings.squashOptions,
         processors: settings.maxProcessors,
-        time,
+        time: settings.sourceDateEpoch ?? time,
         force,
       },
+      defaultTime: settings.sourceDateEpoch ?? created,
       allTime: settings.sourceDateEpoch,
       maxBytes: settings.maxImageBytes,
       verifyWith,
@@ -192,12 +188,14 @@ function damagedCopy(error: unknown, cache: BlobCache): boolean {
   return error instanceof DenrootError && error.code === "digest";
 }
 
-/**
- * When the image was made, in seconds since 1970; 0 when it does not say. A mksquashfs that caps
- * the times of files by it gets a later one, the same for all runs of this version.
- */
-function imageTime({ created }: ImageConfig, { setsRootTime }: Mksquashfs): number {
+/** Since 1970; 0 when the image does not say when it was made. */
+function secondsOf(created: string | undefined): number {
   const milliseconds = created === undefined ? NaN : Date.parse(created);
-  const seconds = Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
-  return setsRootTime ? seconds : Math.max(seconds, RELEASED);
+  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
+}
+
+function noDirectory(directory: string): DenrootError {
+  return new DenrootError("file", `There is no directory ${directory} for the output`, {
+    hint: "Make it, or name an output elsewhere with --output",
+  });
 }

@@ -28,6 +28,8 @@ export interface PackJob {
   readonly squash: Omit<PackOptions, "rootMode">;
   /** All entries get this time. */
   readonly allTime: number | undefined;
+  /** For entries that no layer has. */
+  readonly defaultTime: number;
   readonly maxBytes: number;
   /** The unsquashfs to read the finished image back with, when that is wanted. */
   readonly verifyWith: string | undefined;
@@ -228,7 +230,7 @@ function packInput(job: PackJob, { mode, rootMode }: Attempt, descriptor: number
     ownFiles: job.ownFiles,
     workingDir: Buffer.from(workingDirectory(job.config)).toString("latin1"),
     allTime: job.allTime,
-    defaultTime: job.squash.time,
+    defaultTime: job.defaultTime,
     maxBytes: job.maxBytes,
     verify: job.verifyWith !== undefined,
   };

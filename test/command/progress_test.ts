@@ -198,7 +198,7 @@ test("off a terminal there are a few plain lines", () => {
     "[INFO] Using credentials from /home/me/.credentials\n" +
       `[INFO] Resolved ${DIGEST}: 3 layers, 6.0 MiB\n` +
       "[INFO] Packing the image\n" +
-      "[INFO] Fetched 2 layers (5.0 MiB) in 0.5 s, found 1 in the cache\n" +
+      "[INFO] Fetched 2 layers (5.0 MiB) in 0.5 s, found 1 on this machine\n" +
       "[WARN] odd \\u{1b}[2J\\u{a}name\n",
   );
 });
@@ -209,7 +209,7 @@ test("a warm cache is a line", () => {
     { type: "resolved", digest: DIGEST, layers },
     { type: "layer", index: 0, size: MIB, received: MIB, cached: true },
   );
-  assert.match(written, /\[INFO\] Found all 1 layer in the cache\n$/);
+  assert.match(written, /\[INFO\] Found all 1 layer on this machine\n$/);
 });
 
 test("off a terminal a long transfer says now and then that it is alive", () => {
