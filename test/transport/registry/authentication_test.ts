@@ -1,13 +1,18 @@
 /** How a client proves who it is: challenges, tokens, and what is never sent where. */
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { ACCEPTED_MANIFESTS } from "../../../lib/oci/media_types.ts";
-import { type Answer, startFakeRegistry } from "../../helpers/fake_registry.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
+import { startFakeRegistry } from "../../helpers/fake_registry.ts";
+import {
+  basic,
+  BEARER,
+  challenge,
+  configIn,
+  token,
+  TOKEN_REQUEST,
+} from "./authentication_fixture.ts";
 import {
   AMD64,
   blobOf,
@@ -22,31 +27,7 @@ import {
 } from "./registry_fixture.ts";
 
 const scratch = scratchDirectory("authentication");
-let directories = 0;
-
-/** A configuration directory with this credentials file. */
-function config(credentials: string): { configPath: string } {
-  const configPath = join(scratch, `${directories++}`);
-  mkdirSync(configPath);
-  writeFileSync(join(configPath, ".credentials"), credentials, { mode: 0o600 });
-  return { configPath };
-}
-
-function basic(user: string, password: string): string {
-  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-}
-
-const SCOPE = "repository:team/app:pull";
-const BEARER = `Bearer realm="{origin}/token",service="reg",scope="${SCOPE}"`;
-const TOKEN_REQUEST = `GET /token?service=reg&scope=${encodeURIComponent(SCOPE)}`;
-
-function challenge(value: string | readonly string[]): Answer {
-  return { status: 401, headers: { "WWW-Authenticate": value } };
-}
-
-function token(value: string, name = "token"): Answer {
-  return { body: JSON.stringify({ [name]: value, expires_in: 300 }) };
-}
+const config = (credentials: string) => configIn(scratch, credentials);
 
 test("an open registry is asked once, without any credential", async () => {
   await using registry = await startFakeRegistry([
