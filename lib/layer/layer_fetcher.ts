@@ -57,7 +57,8 @@ export class LayerFetcher {
   readonly #options: FetchOptions;
   readonly #abort = new AbortController();
   readonly #readables = new Map<string, Promise<Readable>>();
-  readonly #order: string[];
+  /** The place of each digest in the order of need. */
+  readonly #ranks: ReadonlyMap<string, number>;
   /** In the order of need. */
   #downloads: Download[] = [];
   readonly #commits: Promise<void>[] = [];
@@ -74,7 +75,7 @@ export class LayerFetcher {
   constructor(descriptors: readonly Descriptor[], options: FetchOptions) {
     this.#options = options;
     this.#allowed = Math.min(FIRST_CONNECTIONS, options.connections);
-    this.#order = [...new Set(descriptors.map(({ digest }) => digest))];
+    this.#ranks = new Map(descriptors.map(({ digest }, index) => [digest, index]));
     this.failure = new Promise((_, reject) => this.#failed = reject);
     this.failure.catch(() => {});
     const abort = () => this.#fail(options.signal.reason);
@@ -157,15 +158,17 @@ export class LayerFetcher {
       committed: false,
       requests: new AbortController(),
     };
-    this.#downloads.push(download);
-    this.#downloads.sort((a, b) => this.#rank(a) - this.#rank(b));
+    this.#insert(download);
     if (descriptor.size === 0) this.#commit(download);
     this.#startRequests();
     return { descriptor, paths: blob.paths, origin: "download", blob };
   }
 
-  #rank({ blob }: Download): number {
-    return this.#order.indexOf(blob.descriptor.digest);
+  /** Nearly always at the end: only what another process gave up comes later than its turn. */
+  #insert(download: Download): void {
+    const rank = (one: Download) => this.#ranks.get(one.blob.descriptor.digest)!;
+    const before = this.#downloads.findLastIndex((other) => rank(other) <= rank(download));
+    this.#downloads.splice(before + 1, 0, download);
   }
 
   #startRequests(): void {
