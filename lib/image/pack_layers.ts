@@ -133,8 +133,8 @@ function warnOfCappedTimes({ squash, onProgress }: PackJob, latestTime: number):
   onProgress({
     type: "log",
     level: "warn",
-    message: `mksquashfs ${mksquashfs.version} sets the times of files that are newer than the ` +
-      `image to ${new Date(time * 1000).toISOString()}; 4.6 and later keep them`,
+    message: `mksquashfs ${mksquashfs.version} cannot keep times of files after ` +
+      `${new Date(time * 1000).toISOString()}: they become that; 4.6 and later keep them`,
   });
 }
 
