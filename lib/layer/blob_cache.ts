@@ -87,8 +87,11 @@ export class BlobCache {
   #removeStale(): void {
     const directory = path.join(this.root, INGEST);
     for (const name of fs.readdirSync(directory)) {
-      const mark = name.slice(name.indexOf("@") + 1);
-      if (isMarkStale(mark)) fs.rmSync(path.join(directory, name), { force: true });
+      const file = path.join(directory, name);
+      const stale = name.endsWith(LOCK)
+        ? isLockStale(file)
+        : isMarkStale(name.slice(name.indexOf("@") + 1));
+      if (stale) fs.rmSync(file, { force: true });
     }
   }
 }

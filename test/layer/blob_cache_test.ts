@@ -140,6 +140,17 @@ test("a dead process's lock is taken over", () => {
   lock.release();
 });
 
+test("a dead process's lock goes when the cache is opened, a living one's stays", () => {
+  const cache = openCache();
+  const host = processMark().split(".")[0];
+  fs.writeFileSync(lockFile(cache), `${host}.4194304.1.0123abcd`);
+  const living = cache.lock(digestOf(Buffer.from("another")))!;
+  cache.open();
+  assert.ok(!fs.existsSync(lockFile(cache)));
+  assert.equal(fs.readdirSync(join(cache.root, "ingest")).length, 1);
+  living.release();
+});
+
 test("another host's lock holds while it is renewed, and is taken over when it is not", () => {
   const cache = openCache();
   fs.writeFileSync(lockFile(cache), "elsewhere.1.1.0123abcd");
