@@ -155,7 +155,7 @@ function fixesTimes(words: readonly string[]): boolean {
 
 function failureOf(exit: ChildExit, program: string, directory: string): DenrootError {
   const { exitCode, signal, messages } = exit;
-  const said = lastLine(messages);
+  const said = reasonIn(messages);
   const colon = said === "" ? "" : `: ${said}`;
   if (/no space left|write failed because/i.test(messages)) {
     return new DenrootError("space", `There is no room left in ${directory}${colon}`, {
@@ -172,10 +172,11 @@ function failureOf(exit: ChildExit, program: string, directory: string): Denroot
   });
 }
 
-function lastLine(messages: string): string {
+/** The reason among its lines: a fatal error, else the first; a wrong option is followed by pages. */
+function reasonIn(messages: string): string {
   const lines = messages.split("\n").map((line) => line.trim()).filter((line) => line !== "");
   const fatal = lines.find((line) => line.startsWith("FATAL ERROR"));
-  return fatal ?? lines.at(-1) ?? "";
+  return (fatal ?? lines[0] ?? "").replace(/^\S*mksquashfs: /, "");
 }
 
 function flushInBackground(path: string): void {

@@ -244,3 +244,13 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+test("a wrong option is named by mksquashfs's first words, not by the help behind them", async () => {
+  const target = newTarget();
+  const options = packOptions(mksquashfs, { squashOptions: "-comp nope" });
+  const packer = await startPacker(target, options);
+  await assert.rejects(packer.failure, /: Compressor "nope" is not supported!$/);
+  await packer.abort();
+  packer.close();
+  assert.deepEqual(beside(target), []);
+});
