@@ -59,6 +59,7 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
   const isRefusedByProxy = code === "ERR_PROXY_TUNNEL" && /HTTP\/1\.\d 4\d\d/.test(text);
   return new TransferError("network", `The connection to ${way} failed: ${meaning}`, {
     cause: error,
+    hint: "Check the registry's name and port; denroot info shows the proxies that are used",
     transient: !isRefusedByProxy,
     ...(isRefusedByProxy &&
       { hint: "Check the proxy's URL, user and password; no_proxy exempts hosts" }),
