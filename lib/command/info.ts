@@ -1,52 +1,155 @@
-/** `info`: every setting, its value, and who set it. */
+/** `info`: every setting, its value, and who set it; the squashfs tools in use, and their licences. */
 
 import type { Command } from "commander";
-import { loadSettings, type Settings, version } from "../../mod.ts";
+import type { Component, Settings, SquashfsTool } from "../../mod.ts";
+import { DenrootError, messageOf } from "../errors.ts";
+import { VERSION } from "../system/version.ts";
 import { printableLine } from "./printable.ts";
-import { type CommandContext, examples, newCommand } from "./common.ts";
+import { type CommandContext, newCommand } from "./common.ts";
 
 export function infoCommand(context: CommandContext): Command {
-  return newCommand("info", "Show the settings and where each comes from.")
+  return newCommand(
+    "info",
+    "Show the settings, where each comes from, and the squashfs tools in use.",
+  )
     .option("--json", "print them as JSON")
-    .addHelpText(
-      "after",
-      examples(context.console.programName, ["info", "info --json | jq -r '.settings[] | .name'"]),
-    )
-    .action((options: { readonly json?: boolean }) => runInfo(options, context));
+    .option("--licenses", "print what denroot is made of, and the licences of all of it")
+    .examples("info", "info --json | jq -r '.settings[] | .name'", "info --licenses | less")
+    .action((options: Options) => runInfo(options, context));
 }
 
-async function runInfo(
-  options: { readonly json?: boolean },
-  context: CommandContext,
-): Promise<void> {
+interface Options {
+  readonly json?: boolean;
+  readonly licenses?: boolean;
+}
+
+/** What was found, or why there is none. */
+export type ToolReport =
+  | { readonly name: string } & Pick<SquashfsTool, "version" | "origin" | "location">
+  | { readonly name: string; readonly error: string };
+
+async function runInfo(options: Options, context: CommandContext): Promise<void> {
+  const { components: carriedComponents, licenceTexts, loadSettings } = await import(
+    "../../mod.ts"
+  );
+  const components = carriedComponents();
+  const licences = options.licenses ? licenceTexts() : undefined;
+  if (options.licenses && licences === undefined) throw noLicences();
+  if (licences !== undefined && !options.json) {
+    context.console.result(`${formatComponents(components)}\n\n${licences.trimEnd()}`);
+    return;
+  }
   const settings = await loadSettings();
+  const tools = await reportTools(settings);
   context.console.result(
     options.json
-      ? JSON.stringify({ version, settings: settings.entries }, undefined, 2)
-      : formatInfo(settings),
+      ? JSON.stringify(
+        {
+          version: VERSION,
+          settings: settings.entries,
+          squashfsTools: tools,
+          components,
+          licences,
+        },
+        undefined,
+        2,
+      )
+      : formatInfo(settings, tools, components),
   );
 }
 
-/** A row for each setting: name, value, origin, note. */
-export function formatInfo(settings: Pick<Settings, "entries" | "sysconfPath">): string {
-  const rows = settings.entries.map((entry) => ({
-    name: entry.name,
-    value: entry.value === "" ? "-" : printableLine(entry.value),
-    source: printableLine(
-      entry.note === undefined ? entry.origin : `${entry.origin} (${entry.note})`,
-    ),
-  }));
-  const nameWidth = Math.max(...rows.map((row) => row.name.length));
-  // One long value must not push all origins off the screen.
-  const valueWidth = Math.min(40, Math.max(...rows.map((row) => row.value.length)));
-  const lines = rows.map((row) =>
-    `  ${row.name.padEnd(nameWidth)}  ${row.value.padEnd(valueWidth)}  ${row.source}`
-  );
+/** Finds them as an import does: what is carried is unpacked and run. */
+async function reportTools(settings: Settings): Promise<ToolReport[]> {
+  const { findMksquashfs, findUnsquashfs } = await import("../../mod.ts");
   return [
-    `denroot ${version}`,
+    await reportTool("mksquashfs", findMksquashfs(settings)),
+    await reportTool("unsquashfs", findUnsquashfs(settings)),
+  ];
+}
+
+async function reportTool(name: string, found: Promise<SquashfsTool>): Promise<ToolReport> {
+  try {
+    using tool = await found;
+    const { version, origin, location } = tool;
+    return { name, version, origin, location };
+  } catch (error) {
+    return { name, error: messageOf(error) };
+  }
+}
+
+/** A row for each tool: name, version, where it is; for each setting: name, value, origin, note. */
+export function formatInfo(
+  settings: Pick<Settings, "entries" | "sysconfPath">,
+  tools: readonly ToolReport[],
+  components: readonly Component[],
+): string {
+  const settingRows = settings.entries.map((entry) => [
+    entry.name,
+    entry.value === "" ? "-" : printableLine(entry.value),
+    printableLine(entry.note === undefined ? entry.origin : `${entry.origin} (${entry.note})`),
+  ]);
+  const toolRows = tools.map((tool) =>
+    "error" in tool
+      ? [tool.name, "-", printableLine(tool.error)]
+      : [tool.name, tool.version, printableLine(whereIs(tool))]
+  );
+  const carried = tools.some((tool) => "origin" in tool && tool.origin === "carried");
+  const [source] = components;
+  return [
+    `denroot ${VERSION}`,
     `Configuration file: ${printableLine(settings.sysconfPath)}/enroot.conf`,
     "",
+    "Squashfs tools:",
+    ...alignRows(toolRows),
+    ...(carried && source !== undefined
+      ? [`  built from Debian's ${source.source}, ${source.licence}; see denroot info --licenses`]
+      : []),
+    "",
     "Settings:",
-    ...lines,
+    ...alignRows(settingRows),
   ].join("\n");
+}
+
+/** One row for what is carried: name, version, licence, Debian's source package. */
+export function formatComponents(components: readonly Component[]): string {
+  const rows = components.map(({ name, version, licence, source }) => [
+    name,
+    version,
+    licence,
+    `Debian's source package ${source}`,
+  ]);
+  return ["The squashfs tools that denroot carries:", ...alignRows(rows)].join("\n");
+}
+
+function whereIs({ origin, location }: Pick<SquashfsTool, "origin" | "location">): string {
+  switch (origin) {
+    case "host":
+      return location;
+    case "setting":
+      return `${location} (named by a setting)`;
+    case "carried":
+      return `denroot's own, in ${location}`;
+  }
+}
+
+/** Columns side by side; the last one is as long as it likes. */
+function alignRows(rows: readonly (readonly string[])[]): string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length - 1));
+  // One long value must not push all origins off the screen.
+  const widths = Array.from(
+    { length: columns },
+    (_, at) => Math.min(40, Math.max(...rows.map((row) => row[at]!.length))),
+  );
+  return rows.map((row) => `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ")}`);
+}
+
+function noLicences(): DenrootError {
+  return new DenrootError(
+    "not_found",
+    "This denroot carries no squashfs tools, and so no licences",
+    {
+      hint:
+        "Its own is in LICENSE; scripts/build_squashfs builds the tools and collects the others",
+    },
+  );
 }

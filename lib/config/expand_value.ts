@@ -29,8 +29,8 @@ export async function expandValue(value: string, context: ExpansionContext): Pro
   return expanded ?? await context.shell(value);
 }
 
-/** Undefined when only a shell can tell. */
-function expandSimply(
+/** As {@link expandValue} where that needs no shell; undefined when only a shell can tell. */
+export function expandSimply(
   text: string,
   lookUp: (name: string) => string | undefined,
 ): string | undefined {

@@ -33,8 +33,10 @@ export interface Settings {
   readonly sourceDateEpoch?: number;
   /** Limit of one image's uncompressed layers together. */
   readonly maxImageBytes: number;
-  /** The mksquashfs to run; found on PATH without it. */
+  /** The mksquashfs to run; without it denroot's own, else the host's. */
   readonly mksquashfs?: string;
+  /** The unsquashfs to run; without it denroot's own, else the host's. */
+  readonly unsquashfs?: string;
   readonly tls: { readonly certFile?: string; readonly certDir?: string };
   readonly proxy: {
     readonly http?: string;
@@ -129,7 +131,9 @@ function readPacking(read: SettingReader) {
   );
   const squashOptions = read.text("ENROOT_SQUASH_OPTIONS", DEFAULT_SQUASH_OPTIONS);
   const processors = read.integer("ENROOT_MAX_PROCESSORS", cpuCount(), { min: 0, max: 65_536 });
-  const mksquashfs = read.text("DENROOT_MKSQUASHFS", undefined, "found on PATH when not set");
+  const ownToolNote = "when not set denroot's own, else the one on PATH";
+  const mksquashfs = read.text("DENROOT_MKSQUASHFS", undefined, ownToolNote);
+  const unsquashfs = read.text("DENROOT_UNSQUASHFS", undefined, ownToolNote);
   const sourceDateEpoch = read.integer("SOURCE_DATE_EPOCH", undefined, {
     min: 0,
     max: LAST_SQUASHFS_TIME,
@@ -140,6 +144,7 @@ function readPacking(read: SettingReader) {
     squashOptions,
     maxProcessors: processors === 0 ? cpuCount() : processors,
     ...(mksquashfs !== undefined && { mksquashfs }),
+    ...(unsquashfs !== undefined && { unsquashfs }),
     ...(sourceDateEpoch !== undefined && { sourceDateEpoch }),
   };
 }

@@ -34,7 +34,7 @@ export function checkSpace(
     directory: path.dirname(output),
     what: "the output",
     bytes: Math.floor(manifest.layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
-    hint: "Free some space there, or name an output elsewhere with --output",
+    hint: "Free some space there, or name an output elsewhere",
   }];
   const taken = new Map<number, number>();
   for (const need of needs) check(need, taken);

@@ -4,12 +4,12 @@ import fs from "node:fs";
 import path from "node:path";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
-import { BlobCache } from "../layer/blob_cache.ts";
+import type { BlobCache } from "../layer/blob_cache.ts";
 import { LayerFetcher } from "../layer/layer_fetcher.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { defaultOutputName } from "../reference/format_reference.ts";
 import { ownFiles } from "../rootfs/own_files.ts";
-import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_mksquashfs.ts";
+import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_tools.ts";
 import { outputExists } from "../squashfs/packer.ts";
 import { throwIfAborted } from "../transport/aborted.ts";
 import { RELEASED } from "../system/version.ts";
@@ -17,6 +17,7 @@ import { openSource } from "../transport/open_source.ts";
 import type { Descriptor, Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
+import { openCache } from "./open_cache.ts";
 import { LayerFailure, packLayers } from "./pack_layers.ts";
 import { requestedPlatform, warnOfMismatch } from "./platform.ts";
 import { blobName } from "./blob_name.ts";
@@ -69,22 +70,21 @@ export async function importImage(
   const force = options.force ?? settings.forceOverride;
   if (!force && fs.existsSync(output)) throw outputExists(output);
   if (!fs.existsSync(path.dirname(output))) throw noDirectory(path.dirname(output));
-  const searchPath = settings.environment.PATH ?? "";
-  const mksquashfs = await findMksquashfs(settings.mksquashfs, searchPath);
-  const verifyWith = options.verify ? findUnsquashfs(mksquashfs, searchPath) : undefined;
+  using mksquashfs = await findMksquashfs(settings);
+  using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
   const platform = requestedPlatform(options.architecture);
 
   await using source = await openSource(reference, { settings, onProgress, signal });
   const image = await source.resolve(platform, signal);
-  const cache = new BlobCache(settings.cachePath);
-  cache.open();
+  using opened = openCache(settings, output, onProgress);
+  const { cache } = opened;
   checkSpace(image, cache, source, output);
   onProgress({ type: "resolved", digest: image.digest, layers: image.manifest.layers });
 
   const context: ImportContext = { settings, source, image, cache, mksquashfs, signal, onProgress };
   const bytes = await withFreshBlobs(
     context,
-    () => fetchAndPack(context, { output, force, platform, verifyWith }),
+    () => fetchAndPack(context, { output, force, platform, verifyWith: unsquashfs?.path }),
   );
   const seconds = (performance.now() - started) / 1000;
   return { output, digest: image.digest, uri: source.uri, bytes, seconds };
@@ -196,6 +196,6 @@ function secondsOf(created: string | undefined): number {
 
 function noDirectory(directory: string): DenrootError {
   return new DenrootError("file", `There is no directory ${directory} for the output`, {
-    hint: "Make it, or name an output elsewhere with --output",
+    hint: "Make it, or name an output elsewhere",
   });
 }

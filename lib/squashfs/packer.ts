@@ -6,7 +6,7 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { type Child, type ChildExit, startChild } from "../system/child_process.ts";
 import { nativeCalls } from "../system/native_calls.ts";
 import { isMarkStale, processMark } from "../system/process_mark.ts";
-import type { Mksquashfs } from "./find_mksquashfs.ts";
+import type { Mksquashfs } from "./find_tools.ts";
 
 export interface PackOptions {
   readonly mksquashfs: Mksquashfs;
@@ -62,12 +62,13 @@ export async function startPacker(target: string, options: PackOptions): Promise
     child = await startChild(options.mksquashfs.path, argumentsFor(temporary, options), {
       stdin: theirs,
       env: environment(options),
+      name: "mksquashfs",
     });
   } catch (cause) {
     native.close(ours);
     throw new DenrootError(
       "squashfs",
-      `${options.mksquashfs.path} cannot be started: ${messageOf(cause)}`,
+      `${options.mksquashfs.label} cannot be started: ${messageOf(cause)}`,
       { cause },
     );
   } finally {
@@ -79,7 +80,7 @@ export async function startPacker(target: string, options: PackOptions): Promise
     if (open) native.close(ours);
     open = false;
   };
-  const program = options.mksquashfs.path;
+  const program = options.mksquashfs.label;
   const failure = child.exited.then((exit): Promise<never> => {
     // It may have all it needs before `finish` is called: whether it did is told there.
     if (!open || exit.exitCode === 0) return new Promise(() => {});
@@ -159,7 +160,7 @@ function failureOf(exit: ChildExit, program: string, directory: string): Denroot
   const colon = said === "" ? "" : `: ${said}`;
   if (/no space left|write failed because/i.test(messages)) {
     return new DenrootError("space", `There is no room left in ${directory}${colon}`, {
-      hint: "Free some space, or name an output elsewhere with --output",
+      hint: "Free some space, or name an output elsewhere",
     });
   }
   const how = signal !== null

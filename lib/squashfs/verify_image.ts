@@ -41,19 +41,20 @@ export async function verifyImage(
     "-no-progress",
     "-quiet",
     "-pf",
-    "/dev/stdout",
+    // Not every machine has /dev/stdout.
+    "/proc/self/fd/1",
     image,
   ]);
   const check = new ImageCheck(ledger);
   for await (const bytes of child.output) check.push(bytes);
   const { exitCode, signal, messages } = await child.exited.catch((cause) => {
-    throw new DenrootError("squashfs", `${unsquashfs} cannot be started: ${messageOf(cause)}`, {
+    throw new DenrootError("squashfs", `unsquashfs cannot be started: ${messageOf(cause)}`, {
       cause,
     });
   });
   if (exitCode !== 0) {
     const how = signal ?? `status ${exitCode}`;
-    throw new DenrootError("squashfs", `${unsquashfs} ended with ${how}: ${messages.trim()}`);
+    throw new DenrootError("squashfs", `unsquashfs ended with ${how}: ${messages.trim()}`);
   }
   check.finish();
 }

@@ -25,15 +25,23 @@ export interface ChildExit {
 const MAX_MESSAGES = 64 * 1024;
 const READ_SIZE = 256 * 1024;
 
-/** Starts `command` with `stdin` as its standard input. Rejects when it cannot be started. */
+/**
+ * Starts `command` with `stdin` as its standard input, under `name` in lists of processes. Rejects
+ * when it cannot be started.
+ */
 export function startChild(
   command: string,
   args: readonly string[],
-  options: { readonly stdin: number; readonly env: Readonly<Record<string, string | undefined>> },
+  options: {
+    readonly stdin: number;
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly name?: string;
+  },
 ): Promise<Child> {
   const child = spawn(command, args, {
     stdio: [options.stdin, "ignore", "pipe"],
     env: options.env as Record<string, string>,
+    argv0: options.name ?? command,
   });
   let messages = "";
   child.stderr!.setEncoding("latin1").on("data", (text: string) => {

@@ -1,5 +1,7 @@
 /** The few libc calls that neither runtime offers: pairs of descriptors, and writing to one. */
 
+import { loadLibc } from "./libc.ts";
+
 export interface NativeCalls {
   /**
    * A connected pair of stream sockets that no child inherits by accident. A socket carries the tar
@@ -13,14 +15,19 @@ export interface NativeCalls {
   close(descriptor: number): void;
 }
 
-const LIBC = "libc.so.6";
 const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC = 0o2000001;
 const O_CLOEXEC = 0o2000000;
+const SIGNATURES = {
+  socketpair: { args: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  pipe2: { args: ["buffer", "i32"], result: "i32" },
+  write: { args: ["i32", "buffer", "usize"], result: "isize" },
+  close: { args: ["i32"], result: "i32" },
+} as const;
 
 /** Loads libc in the running runtime. Every thread that calls it loads it for itself. */
 export async function nativeCalls(): Promise<NativeCalls> {
-  const raw = "Deno" in globalThis ? denoLibc() : await bunLibc();
+  const raw = await loadLibc(SIGNATURES);
   return {
     socketPair() {
       const pair = new Int32Array(2);
@@ -37,60 +44,11 @@ export async function nativeCalls(): Promise<NativeCalls> {
     write(descriptor, bytes) {
       // A call that a signal interrupted fails alike; only a lasting failure counts.
       for (let attempt = 0; attempt < 3; attempt++) {
-        const count = raw.write(descriptor, bytes);
+        const count = raw.write(descriptor, bytes, bytes.length);
         if (count >= 0) return count;
       }
       return -1;
     },
     close: (descriptor) => void raw.close(descriptor),
-  };
-}
-
-interface RawCalls {
-  socketpair(domain: number, type: number, protocol: number, pair: Int32Array): number;
-  pipe2(pair: Int32Array, flags: number): number;
-  write(descriptor: number, bytes: Uint8Array): number;
-  close(descriptor: number): number;
-}
-
-async function bunLibc(): Promise<RawCalls> {
-  const { dlopen } = await import("bun:ffi");
-  const { symbols } = dlopen(
-    LIBC,
-    {
-      socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-      pipe2: { args: ["ptr", "i32"], returns: "i32" },
-      write: { args: ["i32", "ptr", "u64"], returns: "i64" },
-      close: { args: ["i32"], returns: "i32" },
-    } as const,
-  ) as { symbols: Record<string, (...args: unknown[]) => number | bigint> };
-  return {
-    socketpair: (...args) => Number(symbols.socketpair!(...args)),
-    pipe2: (...args) => Number(symbols.pipe2!(...args)),
-    write: (descriptor, bytes) => Number(symbols.write!(descriptor, bytes, bytes.length)),
-    close: (descriptor) => Number(symbols.close!(descriptor)),
-  };
-}
-
-/** What is used of `Deno.dlopen`; its own types are not to be had when Bun's are loaded. */
-interface DenoFfi {
-  dlopen(path: string, symbols: Record<string, { parameters: string[]; result: string }>): {
-    symbols: Record<string, (...args: unknown[]) => number | bigint>;
-  };
-}
-
-function denoLibc(): RawCalls {
-  const deno = (globalThis as unknown as { Deno: DenoFfi }).Deno;
-  const { symbols } = deno.dlopen(LIBC, {
-    socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
-    pipe2: { parameters: ["buffer", "i32"], result: "i32" },
-    write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
-    close: { parameters: ["i32"], result: "i32" },
-  });
-  return {
-    socketpair: (...args) => Number(symbols.socketpair!(...args)),
-    pipe2: (...args) => Number(symbols.pipe2!(...args)),
-    write: (descriptor, bytes) => Number(symbols.write!(descriptor, bytes, BigInt(bytes.length))),
-    close: (descriptor) => Number(symbols.close!(descriptor)),
   };
 }

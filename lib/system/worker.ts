@@ -1,6 +1,7 @@
 /** Worker threads, started from the project's own modules, from source and from an executable alike. */
 
 import { type MessagePort, parentPort, Worker, workerData } from "node:worker_threads";
+import { projectUrl } from "./project_url.ts";
 
 export { MessageChannel, type MessagePort, type Transferable } from "node:worker_threads";
 export type { Worker };
@@ -14,7 +15,7 @@ export function startWorker(
   data: unknown,
   transfer: readonly MessagePort[] = [],
 ): Worker {
-  return new Worker(moduleUrl(module), { workerData: data, transferList: [...transfer] });
+  return new Worker(projectUrl(module), { workerData: data, transferList: [...transfer] });
 }
 
 /** In a worker: what it was started with. */
@@ -25,10 +26,4 @@ export function workerInput<T>(): T {
 /** In a worker: the port to whoever started it. */
 export function workerPort(): MessagePort {
   return parentPort!;
-}
-
-/** In a compiled executable all modules have one URL, at the root of its own file system. */
-function moduleUrl(module: string): URL {
-  const here = import.meta.url;
-  return new URL(here.startsWith("file:///$bunfs/") ? `./${module}` : `../../${module}`, here);
 }

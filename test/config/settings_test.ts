@@ -59,6 +59,7 @@ test("the defaults are enroot's, but for packing and retries", async () => {
   assert.equal(settings.sourceDateEpoch, undefined);
   assert.equal(settings.maxImageBytes, 2 ** 40);
   assert.equal(settings.mksquashfs, undefined);
+  assert.equal(settings.unsquashfs, undefined);
   assert.deepEqual(settings.tls, {});
   assert.deepEqual(settings.proxy, { no: "" });
   assert(settings.maxProcessors >= 1 && settings.maxProcessors <= availableParallelism());
@@ -219,12 +220,14 @@ test("numbers, sizes and times are read", async () => {
     SOURCE_DATE_EPOCH: "1700000000",
     DENROOT_MAX_IMAGE_BYTES: "100G",
     DENROOT_MKSQUASHFS: "/opt/mksquashfs",
+    DENROOT_UNSQUASHFS: "/opt/unsquashfs",
   });
   assert.equal(settings.maxProcessors, 3);
   assert.equal(settings.connectTimeoutMs, 2500);
   assert.equal(settings.sourceDateEpoch, 1_700_000_000);
   assert.equal(settings.maxImageBytes, 100 * 2 ** 30);
   assert.equal(settings.mksquashfs, "/opt/mksquashfs");
+  assert.equal(settings.unsquashfs, "/opt/unsquashfs");
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "123" })).maxImageBytes, 123);
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "2KiB" })).maxImageBytes, 2048);
 });

@@ -127,6 +127,9 @@ export class Denroot {
       ENROOT_TEMP_PATH: this.temp,
       ENROOT_SYSCONF_PATH: join(this.home, "sysconf"),
       ENROOT_ALLOW_HTTP: "y",
+      // So that all tests can be run with other squashfs tools than denroot's own.
+      DENROOT_MKSQUASHFS: process.env.DENROOT_MKSQUASHFS,
+      DENROOT_UNSQUASHFS: process.env.DENROOT_UNSQUASHFS,
     };
   }
 

@@ -1,9 +1,12 @@
 /** Packs entries with a packer, as the pack worker does, and keeps a ledger of them. */
 
 import { Buffer } from "node:buffer";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { arch } from "node:os";
+import { fileURLToPath } from "node:url";
 import { ImageLedger } from "../../lib/squashfs/image_ledger.ts";
 import { type Packer, type PackOptions, startPacker } from "../../lib/squashfs/packer.ts";
+import type { Mksquashfs } from "../../lib/squashfs/find_tools.ts";
 import { nativeCalls } from "../../lib/system/native_calls.ts";
 import { type EntryHeader, TarWriter } from "../../lib/tar/tar_writer.ts";
 import { findProgram } from "../helpers/run_program.ts";
@@ -14,6 +17,24 @@ export interface PackedEntry extends Omit<EntryHeader, "size"> {
 
 export const mksquashfs = findProgram("mksquashfs") ?? "/usr/bin/mksquashfs";
 export const unsquashfs = findProgram("unsquashfs") ?? "/usr/bin/unsquashfs";
+
+const built = fileURLToPath(new URL(`../../build/squashfs/${arch()}`, import.meta.url));
+
+/** The host's, and those that denroot carries where they are built. */
+export const toolPairs: readonly {
+  readonly title: string;
+  readonly mksquashfs: string;
+  readonly unsquashfs: string;
+}[] = [
+  { title: "the host's", mksquashfs, unsquashfs },
+  ...(existsSync(built)
+    ? [{
+      title: "denroot's own",
+      mksquashfs: `${built}/mksquashfs`,
+      unsquashfs: `${built}/unsquashfs`,
+    }]
+    : []),
+];
 
 /** An entry; whatever is left out gets a plain value. */
 export function entry(path: string, more: Partial<PackedEntry> | string = {}): PackedEntry {
@@ -31,9 +52,21 @@ export function entry(path: string, more: Partial<PackedEntry> | string = {}): P
   };
 }
 
-export function packOptions(program: string, more: Partial<PackOptions> = {}): PackOptions {
+/** For a program of 4.5.1, unless it is one that was found. */
+export function packOptions(
+  program: string | Mksquashfs,
+  more: Partial<PackOptions> = {},
+): PackOptions {
   return {
-    mksquashfs: { path: program, version: "4.5.1", setsRootTime: false },
+    mksquashfs: typeof program !== "string" ? program : {
+      path: program,
+      location: program,
+      label: program,
+      version: "4.5.1",
+      origin: "setting",
+      setsRootTime: false,
+      [Symbol.dispose]() {},
+    },
     squashOptions: "-comp gzip -Xcompression-level 1",
     processors: 1,
     rootMode: 0o755,

@@ -15,6 +15,7 @@ import {
   type PackedEntry,
   packOptions,
   script,
+  toolPairs,
   unsquashfs,
 } from "./packing.ts";
 
@@ -88,12 +89,14 @@ const agreeing: readonly [title: string, entries: readonly PackedEntry[]][] = [
   ["attributes", [entry("f", { xattrs: new Map([["user.a", Buffer.from("b")]]) })]],
   ["many files", Array.from({ length: 3000 }, (_, at) => entry(`file-${at}`, String(at)))],
 ];
-for (const [title, entries] of agreeing) {
-  test(`an image with ${title} is what was packed`, async () => {
-    const image = newImage();
-    await pack(image, entries, packOptions(mksquashfs));
-    await verifyImage(unsquashfs, image, ledgerOf(entries));
-  });
+for (const tools of toolPairs) {
+  for (const [title, entries] of agreeing) {
+    test(`an image with ${title} is what was packed, by ${tools.title} tools`, async () => {
+      const image = newImage();
+      await pack(image, entries, packOptions(tools.mksquashfs));
+      await verifyImage(tools.unsquashfs, image, ledgerOf(entries));
+    });
+  }
 }
 
 const base: readonly PackedEntry[] = [

@@ -1,0 +1,131 @@
+/** Where a program that denroot carries can be put to run it, best first. */
+
+import type { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import type { Settings } from "../config/settings.ts";
+import { memoryFile } from "../system/memory_file.ts";
+import { isMarkStale, processMark } from "../system/process_mark.ts";
+import { isOwnFile, makePrivateDirectory } from "./private_directory.ts";
+
+export interface Place {
+  /** For people. */
+  readonly name: string;
+  /** Throws when the program cannot be put there, or not so that nobody else can change it. */
+  put(name: string, content: Buffer): PlacedProgram | Promise<PlacedProgram>;
+}
+
+export interface PlacedProgram {
+  readonly path: string;
+  /** For people: `memory`, or the path. */
+  readonly location: string;
+  /** Removes it, unless it is to be kept for the next time. */
+  [Symbol.dispose](): void;
+}
+
+export type PlaceSettings = Pick<Settings, "cachePath" | "environment">;
+
+const TEMPORARY = /^\.denroot-tools-(.+)$/;
+
+/** Memory, the cache, and directories for temporary files. */
+export function unpackPlaces({ cachePath, environment }: PlaceSettings): Place[] {
+  const { XDG_RUNTIME_DIR: runtime, TMPDIR: temporary } = environment;
+  const directories = [runtime, temporary || "/tmp"]
+    .filter((directory) => directory !== undefined && directory !== "")
+    .map((directory) => path.resolve(directory!));
+  return [inMemory, inCache(cachePath), ...new Set(directories)].map((place) =>
+    typeof place === "string" ? inTemporaryDirectory(place) : place
+  );
+}
+
+const inMemory: Place = {
+  name: "memory",
+  async put(name, content) {
+    const file = await memoryFile(name, content);
+    return { path: file.path, location: "memory", [Symbol.dispose]: () => file.close() };
+  },
+};
+
+/** By user, since a cache may be shared; by content, since many versions of denroot may use it. */
+export function inCache(cachePath: string): Place {
+  const own = path.join(cachePath, `tools-${process.geteuid!()}`);
+  return {
+    name: own,
+    put(name, content) {
+      const digest = createHash("sha256").update(content).digest("hex");
+      const directory = path.join(own, digest);
+      makePrivateDirectory(own);
+      makePrivateDirectory(directory);
+      const file = path.join(directory, name);
+      if (!isOwnFile(file, content)) {
+        const temporary = path.join(directory, `.${processMark()}`);
+        write(temporary, content);
+        moveInto(temporary, file, content);
+      }
+      return { path: file, location: file, [Symbol.dispose]: () => {} };
+    },
+  };
+}
+
+/** In a directory of its own, which the next run removes when this one is killed. */
+export function inTemporaryDirectory(parent: string): Place {
+  return {
+    name: parent,
+    put(name, content) {
+      removeStale(parent);
+      const directory = path.join(parent, `.denroot-tools-${processMark()}`);
+      const remove = () => fs.rmSync(directory, { recursive: true, force: true });
+      try {
+        makePrivateDirectory(directory);
+        const file = path.join(directory, name);
+        write(file, content);
+        return { path: file, location: file, [Symbol.dispose]: remove };
+      } catch (error) {
+        remove();
+        throw error;
+      }
+    },
+  };
+}
+
+function write(file: string, content: Buffer): void {
+  const descriptor = fs.openSync(file, "wx", 0o700);
+  try {
+    fs.writeFileSync(descriptor, content);
+    fs.fchmodSync(descriptor, 0o700);
+    fs.fsyncSync(descriptor);
+  } catch (error) {
+    fs.rmSync(file, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/**
+ * The first of many processes wins: on a network file system, what another host is just running
+ * must not be replaced. A file that is not to be trusted is.
+ */
+function moveInto(temporary: string, file: string, content: Buffer): void {
+  try {
+    try {
+      fs.linkSync(temporary, file);
+    } catch {
+      if (!isOwnFile(file, content)) fs.renameSync(temporary, file);
+    }
+  } finally {
+    fs.rmSync(temporary, { force: true });
+  }
+}
+
+function removeStale(parent: string): void {
+  for (const name of fs.readdirSync(parent)) {
+    const match = TEMPORARY.exec(name);
+    const directory = path.join(parent, name);
+    if (match === null || !isMarkStale(match[1]!)) continue;
+    if (fs.lstatSync(directory).uid !== process.geteuid!()) continue;
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+}
