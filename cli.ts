@@ -1,6 +1,6 @@
 /** Arguments to a command to an exit code. Nothing else prints or exits. */
 
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
@@ -52,6 +52,7 @@ async function main(): Promise<number> {
     await runCommandLine(args, {
       console: {
         programName: programName(),
+        colour: isatty(STDOUT) && env.TERM !== "dumb" && !env.NO_COLOR,
         result: (text) => writeAll(STDOUT, `${text}\n`),
         help: (text) => writeAll(STDOUT, text),
         log: (level, message) => progress.log(level, message),
@@ -103,10 +104,22 @@ function catchStops(progress: { finish(): void }, fail: (error: unknown) => numb
   };
 }
 
-/** What the user called: `denroot`, or `enroot` where it is installed under that name. */
+/**
+ * What the user called: `denroot`, or `enroot` where it is installed under that name. The runtimes
+ * show a script's path with its links resolved; the kernel has it as it was called.
+ */
 function programName(): string {
-  const names = [process.argv0, process.argv[1]].map((path) => basename(path ?? ""));
-  return names.includes("enroot") ? "enroot" : "denroot";
+  const words = commandLine();
+  const called = [words[0], words.at(-1 - args.length)].map((path) => basename(path ?? ""));
+  return called.includes("enroot") ? "enroot" : "denroot";
+}
+
+function commandLine(): readonly string[] {
+  try {
+    return readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
+  } catch {
+    return [process.argv0, ...args];
+  }
 }
 
 /** Synchronous, for what is still buffered at an exit is lost. */

@@ -1,8 +1,27 @@
 /** denroot as a library: what its own commands are made of. */
 
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
+export {
+  type DefinedImage,
+  type DefinitionOptions,
+  importDefinition,
+} from "./lib/image/import_definition.ts";
+export type { Definition } from "./lib/image/parse_definition.ts";
+export { readDefinition } from "./lib/image/read_definition.ts";
 export { resolveDigest, type ResolveOptions } from "./lib/image/resolve_digest.ts";
-export { findMksquashfs, type Mksquashfs } from "./lib/squashfs/find_mksquashfs.ts";
+export {
+  examineMachine,
+  type ExamineOptions,
+  type Finding,
+  type FindingStatus,
+} from "./lib/doctor/examine_machine.ts";
+export {
+  findMksquashfs,
+  findUnsquashfs,
+  type Mksquashfs,
+  type SquashfsTool,
+} from "./lib/squashfs/find_tools.ts";
+export { type Component, components, licenceTexts } from "./lib/squashfs/components.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { defaultOutputName, formatReference } from "./lib/reference/format_reference.ts";
 export { loadSettings, type SettingEntry, type Settings } from "./lib/config/settings.ts";

@@ -4,6 +4,7 @@ export type ErrorCode =
   | "usage" // the command line is wrong
   | "reference" // an image reference that breaks a rule
   | "settings" // a setting or configuration file that cannot be used
+  | "definition" // an image definition that cannot be read or breaks a rule
   | "credentials" // credentials that cannot be read, run or are refused
   | "not_found" // no such image, tag, blob, file
   | "unsupported" // an image or media type that denroot does not take

@@ -1,7 +1,8 @@
 /** What the commands have in common: their surroundings, options and help. */
 
-import { Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { Console } from "./console.ts";
+import { DocumentedCommand, type HelpSection } from "./documented_command.ts";
 import type { Progress } from "./progress.ts";
 
 export interface CommandContext {
@@ -10,10 +11,11 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** A command with the options that all of them have. */
-export function newCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
+/** A command with the options that all of them have. `summary` is its line in lists of commands. */
+export function newCommand(name: string, summary: string): DocumentedCommand {
+  return new DocumentedCommand(name)
+    .summary(summary)
+    .description(summary)
     .helpOption("-h, --help", "show this help")
     .option("--debug", "show the stack of an error and what caused it");
 }
@@ -28,17 +30,14 @@ export function outputOption(): Option {
     .argParser(notEmpty);
 }
 
-export const URI_HELP = `
-URI:
-  docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]  an image in a registry
-  docker://[USER@]REGISTRY/IMAGE[:TAG][@DIGEST]    the same, as Docker writes it
-  oci:PATH[:TAG]                                   an image in an OCI layout directory`;
-
-/** Command lines for the end of a help text. */
-export function examples(programName: string, lines: readonly string[]): string {
-  const text = lines.map((line) => `  $ ${programName} ${line}\n`).join("");
-  return `\nExample${lines.length === 1 ? "" : "s"}:\n${text}`;
-}
+export const URI_SECTION: HelpSection = {
+  title: "URI",
+  rows: [
+    ["docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]", "an image in a registry"],
+    ["docker://[USER@]REGISTRY/IMAGE[:TAG][@DIGEST]", "the same, as Docker writes it"],
+    ["oci:PATH[:TAG]", "an OCI layout directory"],
+  ],
+};
 
 function notEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");

@@ -6,6 +6,8 @@ import { printableLine, printableText } from "./printable.ts";
 
 export interface Console {
   readonly programName: string;
+  /** Whether results may be coloured. */
+  readonly colour: boolean;
   /** A result, for standard output; a line break is added. */
   result(text: string): void;
   /** Help that was asked for, for standard output as it is. */

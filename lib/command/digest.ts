@@ -1,25 +1,19 @@
 /** `digest`: what an image's name stands for at the moment. */
 
 import type { Command } from "commander";
-import { formatReference, loadSettings, parseReference, resolveDigest } from "../../mod.ts";
-import {
-  architectureOption,
-  type CommandContext,
-  examples,
-  newCommand,
-  URI_HELP,
-} from "./common.ts";
+import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
 
 export function digestCommand(context: CommandContext): Command {
   return newCommand("digest", "Print the digest of a container image's manifest.")
+    .explain(
+      "It is the digest of the manifest for one platform, as enroot prints it, not that of the " +
+        "list of platforms. Nothing else of the image is fetched.",
+    )
     .argument("<URI>", "the image")
     .addOption(architectureOption())
     .option("--json", "print the result as JSON")
-    .addHelpText("after", URI_HELP)
-    .addHelpText(
-      "after",
-      examples(context.console.programName, ["digest docker://nvcr.io#nvidia/pytorch:25.06-py3"]),
-    )
+    .section(URI_SECTION)
+    .examples("digest docker://nvcr.io#nvidia/pytorch:25.06-py3")
     .action((uri, options) => runDigest(uri, options, context));
 }
 
@@ -29,6 +23,9 @@ interface Options {
 }
 
 async function runDigest(uri: string, options: Options, context: CommandContext): Promise<void> {
+  const { formatReference, loadSettings, parseReference, resolveDigest } = await import(
+    "../../mod.ts"
+  );
   const digest = await resolveDigest(uri, {
     architecture: options.arch,
     settings: await loadSettings(),

@@ -1,23 +1,29 @@
-/** `help`: what `--help` says, for those who ask the other way round. */
+/** `help`: what `--help` says, for those who ask the other way round; and the manual. */
 
 import type { Command } from "commander";
-import { DenrootError } from "../../mod.ts";
-import { type CommandContext, examples, newCommand } from "./common.ts";
+import { DenrootError } from "../errors.ts";
+import { type CommandContext, newCommand } from "./common.ts";
+import type { DocumentedCommand } from "./documented_command.ts";
 
 export function helpCommand(context: CommandContext): Command {
   const command = newCommand("help", "Show how to use a command.")
     .argument("[COMMAND]", "the command; without it all are listed")
-    .addHelpText("after", examples(context.console.programName, ["help import"]));
-  return command.action((name: string | undefined) => {
-    const program = command.parent!;
-    const topic = name === undefined
-      ? program
-      : program.commands.find((candidate) => candidate.name() === name);
-    if (topic === undefined) {
-      throw new DenrootError("usage", `There is no command "${name}"`, {
-        hint: `See ${context.console.programName} --help`,
-      });
-    }
-    topic.outputHelp();
+    .option("--man", "print the manual page's source instead, for man")
+    .examples("help import", "help --man import | man -l -");
+  return command.action(async (name: string | undefined, options: { readonly man?: boolean }) => {
+    const topic = findTopic(command.parent!, name);
+    if (!options.man) return topic.outputHelp();
+    const { manualPage } = await import("./manual/manual_page.ts");
+    context.console.help(manualPage(topic));
+  });
+}
+
+function findTopic(program: Command, name: string | undefined): DocumentedCommand {
+  const topic = name === undefined
+    ? program
+    : program.commands.find((candidate) => candidate.name() === name);
+  if (topic !== undefined) return topic as DocumentedCommand;
+  throw new DenrootError("usage", `There is no command "${name}"`, {
+    hint: `See ${program.name()} --help`,
   });
 }

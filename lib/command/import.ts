@@ -1,33 +1,33 @@
 /** `import`: an image from where it is to an enroot image file. */
 
 import type { Command } from "commander";
-import { importImage, loadSettings } from "../../mod.ts";
 import {
   architectureOption,
   type CommandContext,
-  examples,
   newCommand,
   outputOption,
-  URI_HELP,
+  URI_SECTION,
 } from "./common.ts";
 import { formatBytes, formatSeconds } from "./units.ts";
 
 export function importCommand(context: CommandContext): Command {
   return newCommand("import", "Import a container image into an enroot image file.")
+    .explain(
+      "Layers are verified, decompressed, merged and packed while they are still on their way. The " +
+        "image file appears whole or not at all. Layers are kept in ENROOT_CACHE_PATH for the next " +
+        "import.",
+    )
     .argument("<URI>", "the image")
     .addOption(architectureOption())
     .addOption(outputOption())
     .option("-f, --force", "overwrite an existing image file")
     .option("--verify", "read the finished image back and compare it with what was sent")
     .option("--json", "print what was made as JSON")
-    .addHelpText("after", URI_HELP)
-    .addHelpText(
-      "after",
-      examples(context.console.programName, [
-        "import --output pytorch.sqsh docker://nvcr.io#nvidia/pytorch:25.06-py3",
-        "import -a arm64 docker://alpine:3.20",
-        "import oci:layout/directory:tag",
-      ]),
+    .section(URI_SECTION)
+    .examples(
+      "import -o torch.sqsh docker://nvcr.io#nvidia/pytorch:25.06-py3",
+      "import -a arm64 docker://alpine:3.20",
+      "import oci:layout/directory:tag",
     )
     .action((uri, options) => runImport(uri, options, context));
 }
@@ -41,6 +41,7 @@ interface Options {
 }
 
 async function runImport(uri: string, options: Options, context: CommandContext): Promise<void> {
+  const { importImage, loadSettings } = await import("../../mod.ts");
   const settings = await loadSettings();
   const result = await importImage(uri, {
     output: options.output,

@@ -1,15 +1,28 @@
 /** Arguments to a command's work; says how to use it when they are wrong. */
 
 import { type Command, CommanderError } from "commander";
-import { DenrootError, version } from "../../mod.ts";
-import { type CommandContext, examples, newCommand } from "./common.ts";
+import { DenrootError } from "../errors.ts";
+import { VERSION } from "../system/version.ts";
+import { type CommandContext, newCommand } from "./common.ts";
+import { completionsCommand } from "./completions.ts";
+import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
+import { doctorCommand } from "./doctor.ts";
+import type { DocumentedCommand } from "./documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { versionCommand } from "./version.ts";
 
-const COMMANDS = [importCommand, digestCommand, infoCommand, versionCommand, helpCommand] as const;
+const COMMANDS = [
+  importCommand,
+  digestCommand,
+  infoCommand,
+  doctorCommand,
+  completionsCommand,
+  versionCommand,
+  helpCommand,
+] as const;
 
 /** Commands of enroot's that people will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
@@ -34,40 +47,64 @@ export async function runCommandLine(
     throw new DenrootError("usage", "No command given", { hint: seeHelp(context, []) });
   }
   refuseLaterCommand(args, context);
+  const words = await withDefinition(program, args, context);
   try {
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync([...words], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
     throw new DenrootError("usage", usageMessage(error), {
       cause: error,
-      hint: seeHelp(context, program.commands.filter((command) => command.name() === args[0])),
+      hint: seeHelp(context, program.commands.filter((command) => command.name() === words[0])),
     });
   }
 }
 
 /** The tree of commands; each file adds its own. */
-export function createProgram(context: CommandContext): Command {
+export function createProgram(context: CommandContext): DocumentedCommand {
   const name = context.console.programName;
   const program = newCommand(
     name,
     "Turns container images into enroot images, without privileges.",
   )
-    .version(version, "--version", "print the version")
+    .explain(
+      "Reads an image from a registry or a directory and writes one squashfs file, which enroot " +
+        "starts containers from. It needs no root, no daemon and no mount.",
+    )
+    .version(VERSION, "--version", "print the version")
     .enablePositionalOptions()
     .helpCommand(false)
-    .addHelpText("after", examples(name, ["import docker://alpine:3.20"]));
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .section(DEFINITION_SECTION)
+    .examples("import docker://alpine:3.20");
   for (const make of COMMANDS) {
     program.addCommand(make(context));
   }
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({
-      writeOut: (text) => context.console.help(text),
-      writeErr: () => {},
-      outputError: () => {},
-    });
-  }
+  for (const command of [program, ...program.commands]) speakThrough(command, context);
   return program;
+}
+
+/** Gives the command line's file, if it names one, a command of its own. */
+async function withDefinition(
+  program: Command,
+  args: readonly string[],
+  context: CommandContext,
+): Promise<readonly string[]> {
+  const isCommand = (word: string) => program.commands.some((command) => command.name() === word);
+  const words = definitionArguments(args, isCommand);
+  if (words === undefined) return args;
+  const command = await definitionCommand(words[0], context);
+  program.addCommand(speakThrough(command, context));
+  return words;
+}
+
+/** Has the command tell its errors by throwing them. */
+function speakThrough<Spoken extends Command>(command: Spoken, context: CommandContext): Spoken {
+  return command.exitOverride().configureOutput({
+    writeOut: (text) => context.console.help(text),
+    writeErr: () => {},
+    outputError: () => {},
+  });
 }
 
 function refuseLaterCommand(args: readonly string[], context: CommandContext): void {

@@ -1,11 +1,11 @@
 /** `version`: the number alone, as enroot prints its own. */
 
 import type { Command } from "commander";
-import { version } from "../../mod.ts";
-import { type CommandContext, examples, newCommand } from "./common.ts";
+import { VERSION } from "../system/version.ts";
+import { type CommandContext, newCommand } from "./common.ts";
 
 export function versionCommand(context: CommandContext): Command {
   return newCommand("version", "Print denroot's version.")
-    .addHelpText("after", examples(context.console.programName, ["version"]))
-    .action(() => context.console.result(version));
+    .examples("version")
+    .action(() => context.console.result(VERSION));
 }

@@ -1,51 +1,12 @@
 /** The command line: options as enroot writes them, help, and what wrong use says. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { formatInfo } from "../../lib/command/info.ts";
-import { Progress } from "../../lib/command/progress.ts";
-import { createProgram, runCommandLine } from "../../lib/command/run_command_line.ts";
+import { test } from "node:test";
+import { createProgram } from "../../lib/command/run_command_line.ts";
 import { DenrootError } from "../../lib/errors.ts";
+import { newContext, runInProcess as run } from "./command_context.ts";
 
-let directory: string;
-
-before(() => {
-  directory = mkdtempSync(join(tmpdir(), "denroot-command-"));
-});
-after(() => rmSync(directory, { recursive: true, force: true }));
-
-function newContext(programName = "denroot") {
-  const printed: string[] = [];
-  const progress = new Progress({
-    write: () => {},
-    terminal: false,
-    colour: false,
-    size: () => ({ columns: 80, rows: 24 }),
-    nowMs: () => 0,
-  });
-  const context = {
-    console: {
-      programName,
-      result: (text: string) => void printed.push(`${text}\n`),
-      help: (text: string) => void printed.push(text),
-      log: () => {},
-    },
-    progress,
-    signal: new AbortController().signal,
-  };
-  return { context, printed };
-}
-
-async function run(args: readonly string[], programName?: string): Promise<string> {
-  const { context, printed } = newContext(programName);
-  await runCommandLine(args, context);
-  return printed.join("");
-}
-
-const COMMANDS = ["import", "digest", "info", "version", "help"];
+const COMMANDS = ["import", "digest", "info", "doctor", "completions", "version", "help"];
 
 for (const command of COMMANDS) {
   test(`${command} --help shows the options and an example`, async () => {
@@ -148,25 +109,6 @@ test("a bad reference is the image's fault, not the command line's", async () =>
     run(["import", "docker://Bad"]),
     (error: unknown) => error instanceof DenrootError && error.code === "reference",
   );
-});
-
-test("info shows each setting with its value, its origin and its note", () => {
-  const text = formatInfo({
-    sysconfPath: "/etc/enroot",
-    entries: [
-      { name: "ENROOT_A", value: "x", origin: "default", note: "no effect" },
-      { name: "ENROOT_LONGER", value: "", origin: "environment" },
-      { name: "ENROOT_EVIL", value: "\u001b[2J\nx", origin: "/etc/enroot/enroot.conf" },
-    ],
-  });
-  assert.deepEqual(text.split("\n").slice(1), [
-    "Configuration file: /etc/enroot/enroot.conf",
-    "",
-    "Settings:",
-    "  ENROOT_A       x                default (no effect)",
-    "  ENROOT_LONGER  -                environment",
-    "  ENROOT_EVIL    \\u{1b}[2J\\u{a}x  /etc/enroot/enroot.conf",
-  ]);
 });
 
 test("info --json is JSON with all settings", async () => {

@@ -44,7 +44,7 @@ class Finder {
   }
 
   async find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined> {
-    const path = join(this.#settings.configPath, ".credentials");
+    const path = netrcPath(this.#settings);
     const entries = parseNetrc(await this.#read(path) ?? "");
     const found = await this.#fromNetrc(entries, path, query, signal) ??
       await this.#fromAuthFiles(query, signal) ??
@@ -218,6 +218,15 @@ class Finder {
     this.#told.add(message);
     this.#onProgress?.({ type: "log", level, message });
   }
+}
+
+/** Every file that is looked into, in that order: the netrc file, then those of podman and docker. */
+export function credentialsFiles(settings: Settings): readonly string[] {
+  return [netrcPath(settings), ...authFilePaths(settings.environment)];
+}
+
+function netrcPath({ configPath }: Settings): string {
+  return join(configPath, ".credentials");
 }
 
 function authFilePaths(env: Readonly<Record<string, string | undefined>>): readonly string[] {

@@ -1,0 +1,53 @@
+/** Text for man(7): what must be escaped, and the few macros that denroot's pages use. */
+
+/** Running text, one sentence part or more: every character shows as it is. */
+export function roffText(text: string): string {
+  return text
+    .replaceAll("\\", "\\e")
+    .replace(/["'`^~-]/g, (character) => CHARACTERS[character]!)
+    .replace(/^\./gm, "\\&.");
+}
+
+/** Which would become typographic marks, hyphens or accents otherwise. */
+const CHARACTERS: Readonly<Record<string, string>> = {
+  '"': "\\(dq",
+  "'": "\\(aq",
+  "`": "\\(ga",
+  "^": "\\(ha",
+  "~": "\\(ti",
+  "-": "\\-",
+};
+
+export function section(title: string): string {
+  return `.SH ${title.toUpperCase()}`;
+}
+
+export function paragraph(text: string): string[] {
+  return [".PP", ...runningText(text)];
+}
+
+/** An entry of a list; `tag` is roff already. */
+export function tagged(tag: string, text: string): string[] {
+  return [".TP", tag, ...runningText(text)];
+}
+
+/** Lines that keep their breaks. */
+export function verbatim(lines: readonly string[]): string[] {
+  return [".nf", ...lines.map(roffText), ".fi"];
+}
+
+/** Short lines, a sentence beginning each: so is roff read and compared best. */
+export function runningText(text: string): string[] {
+  const sentences = text.split(/(?<=[.?!]) (?=[A-Z])/);
+  return sentences.flatMap((sentence) =>
+    sentence.match(/\S.{0,59}(?=\s|$)|\S+/g)!.map((line) => roffText(line.trimEnd()))
+  );
+}
+
+export function bold(text: string): string {
+  return `\\fB${roffText(text)}\\fR`;
+}
+
+export function italic(text: string): string {
+  return `\\fI${roffText(text)}\\fR`;
+}

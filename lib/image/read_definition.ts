@@ -1,0 +1,105 @@
+/** A file to the image definition in it; says what other files are. */
+
+import { Buffer } from "node:buffer";
+import fs from "node:fs";
+import path from "node:path";
+import { DenrootError, messageOf } from "../errors.ts";
+import { type Definition, parseDefinition } from "./parse_definition.ts";
+
+/** More is no definition, and is not read. */
+const MAX_BYTES = 64 * 1024;
+const SQUASHFS_MAGIC = "hsqs";
+
+/**
+ * Reads the definition in `file`, whose first line names denroot as its interpreter. Relative paths
+ * in it start from its directory: of the file itself, where `file` is a link.
+ *
+ * Throws code `definition` with the reason, for a file of enroot's `batch` code `unsupported`.
+ */
+export function readDefinition(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Definition {
+  const bytes = readStart(file);
+  const text = textOf(bytes, file);
+  const [interpreter = ""] = text.split(/\r?\n/, 1);
+  if (isBatchFile(text, interpreter)) throw batchFile(file);
+  if (!namesDenroot(interpreter)) {
+    throw noDefinition(file, "its first line is not #!/usr/bin/env denroot");
+  }
+  if (bytes.length > MAX_BYTES) {
+    throw noDefinition(file, `it is longer than ${MAX_BYTES / 1024} KiB`);
+  }
+  return parseDefinition(text, {
+    file,
+    directory: path.dirname(fs.realpathSync(file)),
+    lookUp: (variable) => env[variable],
+  });
+}
+
+/** One byte more than a definition may have. */
+function readStart(file: string): Buffer {
+  let descriptor: number | undefined;
+  try {
+    // Opening a pipe would wait for its writer.
+    if (!fs.statSync(file).isFile()) throw noDefinition(file, "it is not a regular file");
+    descriptor = fs.openSync(file, "r");
+    const bytes = Buffer.alloc(MAX_BYTES + 1);
+    let length = 0;
+    for (let count = -1; count !== 0 && length < bytes.length; length += count) {
+      count = fs.readSync(descriptor, bytes, length, bytes.length - length, null);
+    }
+    return bytes.subarray(0, length);
+  } catch (cause) {
+    if (cause instanceof DenrootError) throw cause;
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+      throw new DenrootError("not_found", `There is no file ${file}`, { cause });
+    }
+    throw new DenrootError("definition", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+}
+
+function textOf(bytes: Buffer, file: string): string {
+  if (bytes.toString("latin1", 0, SQUASHFS_MAGIC.length) === SQUASHFS_MAGIC) {
+    throw new DenrootError("definition", `${file} is a finished image, not a definition of one`, {
+      hint: "enroot create makes a container of it",
+    });
+  }
+  if (bytes.includes(0)) throw noDefinition(file, "it is not a text file");
+  try {
+    // A cut in the middle of a character is no fault of the text's.
+    return new TextDecoder("utf-8", { fatal: true })
+      .decode(bytes, { stream: bytes.length > MAX_BYTES });
+  } catch (cause) {
+    throw noDefinition(file, "it is not UTF-8 text", cause);
+  }
+}
+
+/** `#!/usr/bin/env denroot`, `#!/opt/denroot-linux-x64 --debug`; or `enroot`, where it has that name. */
+function namesDenroot(interpreter: string): boolean {
+  return interpreter.startsWith("#!") &&
+    interpreter.slice(2).split(/\s+/).some((word) =>
+      /^(?:.*\/)?(?:den|en)root(?:-\S+)?$/.test(word)
+    );
+}
+
+/** A script for `enroot batch`, which cannot do without a comment that names the root. */
+function isBatchFile(text: string, interpreter: string): boolean {
+  const directive = namesDenroot(interpreter) ? /^#\s*ENROOT_ROOTFS\b/m : /^#\s*ENROOT_[A-Z_]+\b/m;
+  return /^#!.*root\S*\s+batch\b/.test(interpreter) || directive.test(text);
+}
+
+function batchFile(file: string): DenrootError {
+  return new DenrootError("unsupported", `${file} is a batch file that starts a container`, {
+    hint: `denroot cannot start containers yet; run: enroot batch ${file}`,
+  });
+}
+
+function noDefinition(file: string, reason: string, cause?: unknown): DenrootError {
+  return new DenrootError("definition", `${file} is no image definition: ${reason}`, {
+    cause,
+    hint: "denroot help import says how to import an image without one",
+  });
+}

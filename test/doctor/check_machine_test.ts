@@ -1,0 +1,65 @@
+/** What the machine itself may lack. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkMachine } from "../../lib/doctor/check_machine.ts";
+import { thisMachine } from "../../lib/doctor/machine.ts";
+import { type FakeMachine, fakeMachine, troubles } from "./machine_fixture.ts";
+
+const MEMINFO = "MemTotal:  99 kB\nMemAvailable:    8000000 kB\n";
+const HEALTHY = { "/proc/meminfo": MEMINFO };
+
+const TABLE: readonly (readonly [title: string, machine: FakeMachine, found: readonly string[]])[] =
+  [
+    ["a healthy machine", { files: HEALTHY }, []],
+    ["another processor", { files: HEALTHY, architecture: "ppc64le" }, [
+      "error Processor: ppc64le, 4 may be used",
+    ]],
+    ["an old glibc", { files: HEALTHY, libc: "glibc 2.12" }, ["error C library: glibc 2.12"]],
+    ["the oldest glibc", { files: HEALTHY, libc: "glibc 2.17" }, []],
+    ["a future glibc", { files: HEALTHY, libc: "glibc 3.0" }, []],
+    ["another C library", { files: HEALTHY, libc: undefined }, ["error C library: not glibc"]],
+    ["a clock that was never set", { files: HEALTHY, nowMs: () => 0 }, [
+      "warning Clock: 1970-01-01 00:00 UTC is before denroot's release",
+    ]],
+    ["a small machine", { files: { "/proc/meminfo": "MemAvailable: 300000 kB" } }, [
+      "warning Memory: 307 MB of the machine may be used",
+    ]],
+    ["no /proc", {}, ["note Memory: how much there is cannot be told"]],
+    ["a control group's limit", {
+      files: {
+        ...HEALTHY,
+        "/proc/self/cgroup": "0::/system.slice/slurm/job_1\n",
+        "/sys/fs/cgroup/system.slice/slurm/job_1/memory.max": "max",
+        "/sys/fs/cgroup/system.slice/slurm/memory.max": "400000000",
+        "/sys/fs/cgroup/system.slice/slurm/memory.current": "150000000",
+      },
+    }, ["warning Memory: 250 MB of the control group may be used"]],
+    ["a limit of cgroup version 1", {
+      files: {
+        ...HEALTHY,
+        "/proc/self/cgroup": "5:cpu:/\n4:memory:/job\n",
+        "/sys/fs/cgroup/memory/job/memory.limit_in_bytes": "200000000",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
+      },
+    }, ["warning Memory: 200 MB of the control group may be used"]],
+  ];
+
+for (const [title, machine, found] of TABLE) {
+  test(`${title}: ${found[0] ?? "no trouble"}`, () => {
+    assert.deepEqual(troubles(checkMachine(fakeMachine(machine), undefined)), found);
+  });
+}
+
+test("this machine's own facts are read", async () => {
+  const machine = await thisMachine();
+  assert.match(machine.libc ?? "", /^glibc 2\.\d+$/);
+  assert.match(machine.architecture, /^(amd64|arm64)$/);
+  assert.match(machine.read("/proc/meminfo") ?? "", /MemAvailable/);
+  assert.equal(machine.read("/nonexistent"), undefined);
+  assert.ok(machine.space("/").freeBytes > 0);
+  assert.ok(machine.space("/proc").type === 0x9fa0);
+  assert.equal(await machine.complaintOf("true", []), "");
+  assert.equal(await machine.complaintOf("false", []), "exit code 1");
+  assert.equal(await machine.complaintOf("no-such-program", []), undefined);
+});

@@ -1,0 +1,98 @@
+/** Proxies, certificates and credentials as they are found. */
+
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { loadSettings } from "../../lib/config/settings.ts";
+import { checkNetwork } from "../../lib/doctor/check_network.ts";
+import { makeServerCertificate } from "../helpers/certificates.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
+import { troubles } from "./machine_fixture.ts";
+
+const scratch = scratchDirectory("check-network");
+const netrc = join(scratch, "config/enroot/.credentials");
+mkdirSync(join(scratch, "config/enroot"), { recursive: true });
+mkdirSync(join(scratch, "docker"));
+
+async function check(env: Readonly<Record<string, string>> = {}) {
+  const settings = await loadSettings({
+    HOME: scratch,
+    XDG_CONFIG_HOME: join(scratch, "config"),
+    DOCKER_CONFIG: join(scratch, "docker"),
+    ENROOT_SYSCONF_PATH: "/nonexistent",
+    ...env,
+  });
+  return await checkNetwork(settings);
+}
+
+test("nothing set is fine, and where credentials go is told", async () => {
+  const findings = await check();
+  assert.deepEqual(troubles(findings), [
+    "note Credentials: none: images for everybody can be fetched",
+  ]);
+  assert.ok(findings.at(-1)?.remedy?.includes(netrc));
+});
+
+test("proxies are shown with the place that set them, never with a password", async () => {
+  const findings = await check({
+    https_proxy: "http://me:secret@proxy.example:3128",
+    no_proxy: "localhost,10.0.0.0/8",
+  });
+  assert.deepEqual(troubles(findings).slice(0, 2), [
+    "note Proxy: https_proxy = http://***@proxy.example:3128 (environment)",
+    "note Proxy: no_proxy = localhost,10.0.0.0/8 (environment)",
+  ]);
+  assert.doesNotMatch(JSON.stringify(findings), /secret/);
+});
+
+test("a proxy that is no URL is an error", async () => {
+  const found = troubles(await check({ https_proxy: "socks5://me:secret@proxy" }));
+  assert.equal(found[0], "error Proxy: A proxy setting is no http:// or https:// URL");
+  assert.doesNotMatch(found.join("\n"), /secret/);
+});
+
+test("a certificate file must be there and hold certificates", async () => {
+  const { caFile } = await makeServerCertificate(join(scratch, "tls"));
+  assert.deepEqual(troubles(await check({ SSL_CERT_FILE: caFile })).length, 1);
+  const empty = join(scratch, "empty.pem");
+  writeFileSync(empty, "nothing\n");
+  assert.match(
+    troubles(await check({ SSL_CERT_FILE: empty }))[0]!,
+    /^error Certificates: .*holds no certificate$/,
+  );
+  assert.match(
+    troubles(await check({ SSL_CERT_FILE: join(scratch, "none.pem") }))[0]!,
+    /^error Certificates: SSL_CERT_FILE .* cannot be read/,
+  );
+  const damaged = join(scratch, "damaged.pem");
+  writeFileSync(damaged, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  assert.match(
+    troubles(await check({ SSL_CERT_FILE: damaged }))[0]!,
+    /^warning Certificates: .*; 1 cannot be read$/,
+  );
+  assert.match(
+    troubles(await check({ SSL_CERT_DIR: join(scratch, "no-directory") }))[0]!,
+    /^warning Certificates: SSL_CERT_DIR .* is no directory$/,
+  );
+});
+
+test("credentials files are counted, and must be private and whole", async () => {
+  writeFileSync(netrc, "machine a login b password secret\nmachine c login d password secret\n");
+  chmodSync(netrc, 0o600);
+  const docker = join(scratch, "docker/config.json");
+  writeFileSync(docker, JSON.stringify({ auths: { "r.example": {} }, credsStore: "pass" }));
+  chmodSync(docker, 0o644);
+  const findings = await check();
+  const shown = findings.filter(({ subject }) => subject === "Credentials")
+    .map(({ status, message }) => `${status} ${message}`);
+  assert.deepEqual(shown, [
+    `ok ${netrc}: 2 entries`,
+    `warning ${docker}: 0 entries, 1 helper; other users can read it`,
+  ]);
+  assert.equal(findings.at(-1)?.remedy, `Run: chmod 600 ${docker}`);
+  writeFileSync(docker, "{secret");
+  const broken = await check();
+  assert.match(troubles(broken)[0]!, /^error Credentials: .*it is not JSON$/);
+  assert.doesNotMatch(JSON.stringify([findings, broken]), /secret/);
+});

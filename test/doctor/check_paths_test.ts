@@ -1,0 +1,115 @@
+/** Directories that cannot be used, and mounts that are in the way. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkPaths } from "../../lib/doctor/check_paths.ts";
+import { mountOf } from "../../lib/doctor/mount_table.ts";
+import { makeSettings } from "../transport/registry/registry_fixture.ts";
+import { type FakeMachine, fakeMachine, ROOMY, troubles } from "./machine_fixture.ts";
+
+const SETTINGS = makeSettings({
+  cachePath: "/scratch/me/cache",
+  configPath: "/home/me/.config/enroot",
+  tempPath: "/tmp",
+  dataPath: "/scratch/me/data",
+  runtimePath: "/run/enroot",
+});
+
+const MOUNTS = [
+  "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
+  "30 22 0:30 / /tmp rw,nosuid,noexec - tmpfs tmpfs rw",
+  "31 22 0:31 / /scratch rw,relatime - lustre 10.0.0.1@o2ib:/fs rw,flock",
+];
+
+const PLACES = ["/", "/tmp", "/scratch", "/home/me", "/run", "/work", "/scratch/me/cache"];
+
+function check(
+  changes: FakeMachine & { readonly mounts?: readonly string[] },
+  directory: string | undefined = "/work",
+): string[] {
+  const { mounts = MOUNTS, ...machine } = changes;
+  const files = Object.fromEntries(PLACES.map((path) => [path, ""]));
+  return troubles(checkPaths(
+    SETTINGS,
+    fakeMachine({ files: { ...files, "/proc/self/mountinfo": mounts.join("\n") }, ...machine }),
+    directory,
+  ));
+}
+
+test("directories that are there, or can be made, are fine", () => {
+  assert.deepEqual(check({}), []);
+  assert.deepEqual(check({}, undefined), []);
+});
+
+test("a cache that cannot be written is an error, other places are warnings", () => {
+  assert.deepEqual(check({ isWritable: () => false }), [
+    "error ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be written",
+    "warning Current directory: /work: it cannot be written",
+    "warning ENROOT_TEMP_PATH: /tmp: it cannot be written",
+    "warning ENROOT_DATA_PATH: /scratch/me/data: it cannot be written (to be made in /scratch)",
+    "warning ENROOT_RUNTIME_PATH: /run/enroot: it cannot be written (to be made in /run)",
+  ]);
+});
+
+test("a read-only mount is named", () => {
+  const mounts = [...MOUNTS.slice(0, 2), MOUNTS[2]!.replace("rw,flock", "ro,flock")];
+  const [first] = check({ mounts, isWritable: (path) => !path.startsWith("/scratch") });
+  assert.equal(
+    first,
+    "error ENROOT_CACHE_PATH: /scratch/me/cache: /scratch is mounted read-only",
+  );
+});
+
+test("containers cannot be on a noexec mount", () => {
+  const mounts = [...MOUNTS.slice(0, 2), MOUNTS[2]!.replace("rw,relatime", "rw,noexec")];
+  assert.deepEqual(check({ mounts }), [
+    "warning ENROOT_DATA_PATH: /scratch/me/data: /scratch is mounted noexec: " +
+    "no program starts there",
+  ]);
+});
+
+test("little room and few free files are warned of where images go", () => {
+  const space = () => ({ ...ROOMY, freeBytes: 400_000_000, freeFiles: 12 });
+  assert.deepEqual(check({ space }).slice(0, 2), [
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: only 400 MB free",
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: room for 12 more files",
+  ]);
+  assert.deepEqual(check({ space: () => ({ ...ROOMY, files: 0, freeFiles: 0 }) }), []);
+});
+
+test("a network file system is a note", () => {
+  const space = (path: string) =>
+    path.startsWith("/scratch") ? { ...ROOMY, type: 0x0bd00bd0 } : ROOMY;
+  assert.deepEqual(check({ space }), [
+    "note ENROOT_CACHE_PATH: /scratch/me/cache: 1000 GB free, Lustre (a network file system)",
+    "note ENROOT_DATA_PATH: /scratch/me/data: 1000 GB free, Lustre (a network file system)",
+  ]);
+});
+
+test("a file system that does not answer is told", () => {
+  const space = () => {
+    throw new Error("ESTALE: stale file handle");
+  };
+  assert.equal(
+    check({ space })[0],
+    "error ENROOT_CACHE_PATH: /scratch/me/cache: cannot be used: ESTALE: stale file handle",
+  );
+});
+
+test("the innermost and last mount over a path counts, and names may be escaped", () => {
+  const table = [
+    ...MOUNTS,
+    "40 22 0:40 / /mnt/my\\040disk ro - xfs /dev/sdb rw",
+    "41 30 0:41 / /tmp rw - xfs /dev/sdc rw",
+    "broken line",
+  ].join("\n");
+  assert.equal(mountOf("/tmp/x", table)?.type, "xfs");
+  assert.equal(mountOf("/tmpfile", table)?.type, "ext4");
+  assert.deepEqual(mountOf("/mnt/my disk/a", table), {
+    path: "/mnt/my disk",
+    type: "xfs",
+    readOnly: true,
+    noExec: false,
+  });
+  assert.equal(mountOf("/x", ""), undefined);
+});
