@@ -116,7 +116,11 @@ function refuseLaterCommand(args: readonly string[], context: CommandContext): v
 }
 
 function usageMessage(error: CommanderError): string {
-  const text = error.message.replace(/^error: /, "").replace(/\n.*/s, "").replace(/\.$/, "");
+  const text = error.message.replace(/^error: /, "").replace(
+    /\n\(Did you mean (.*)\?\)$/,
+    "; is it '$1'?",
+  )
+    .replace(/\n.*/s, "").replace(/\.$/, "");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

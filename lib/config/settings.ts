@@ -89,6 +89,11 @@ export async function loadSettings(
   };
 }
 
+/** Whether somebody set `name`: it does not have its default. */
+export function isSet({ entries }: Pick<Settings, "entries">, name: string): boolean {
+  return entries.some((entry) => entry.name === name && entry.origin !== "default");
+}
+
 function readPaths(read: SettingReader, loaded: LoadedValues) {
   const value = (name: string) => loaded.values.get(name)?.value;
   const home = value("HOME") ?? "";

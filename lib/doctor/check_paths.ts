@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import type { Settings } from "../config/settings.ts";
+import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { type Finding, Findings, type FindingStatus } from "./finding.ts";
 import type { FileSystem, Machine } from "./machine.ts";
@@ -49,7 +49,8 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
   });
   return [
     place("ENROOT_CACHE_PATH", settings.cachePath, ["import"], {
-      unwritable: "error",
+      // Without the default one, an import keeps its layers beside the output.
+      unwritable: isSet(settings, "ENROOT_CACHE_PATH") ? "error" : "warning",
       holdsImages: true,
     }),
     ...(directory === undefined ? [] : [place("Current directory", directory, ["import"], {

@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import type { Settings } from "../config/settings.ts";
+import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { BlobCache } from "../layer/blob_cache.ts";
 import { isMarkStale, processMark } from "../system/process_mark.ts";
@@ -27,7 +27,7 @@ export function openCache(
   onProgress: OnProgress,
 ): OpenCache {
   const cache = new BlobCache(settings.cachePath);
-  if (isNamed(settings)) {
+  if (isSet(settings, "ENROOT_CACHE_PATH")) {
     cache.open();
     return { cache, [Symbol.dispose]: () => {} };
   }
@@ -41,10 +41,6 @@ export function openCache(
     onProgress({ type: "log", level: "warn", message });
     return openTemporaryCache(path.dirname(output));
   }
-}
-
-function isNamed({ entries }: Settings): boolean {
-  return entries.some(({ name, origin }) => name === "ENROOT_CACHE_PATH" && origin !== "default");
 }
 
 function openTemporaryCache(parent: string): OpenCache {

@@ -19,6 +19,7 @@ const usage = `Usage: scripts/bench [options]
   --only NAME    only the programs whose name holds NAME: executable, source, deno, enroot
   --runs N       the median of N runs, 3 unless told
   --memory       peak memory on an image ten times as large and on 1,000,000 entries instead
+  --startup      size, start-up times and memory while waiting instead
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 
@@ -66,7 +67,6 @@ async function main(): Promise<void> {
       if (image.flat === undefined) await benchMemory(image, place, options);
       else await benchTimes(image, place, options);
     }
-    await benchStart(options);
   } finally {
     rmSync(work, { recursive: true, force: true });
     await proxy.stop();
@@ -203,15 +203,6 @@ async function benchMemory(image: BenchImage, place: Place, options: Options): P
     const once = { ...place, runs: 1 };
     const result = await importRuns(image, command, once, { title: "" }).catch(told);
     if (result !== undefined) row("cold cache", name, result, {});
-  }
-}
-
-async function benchStart(options: Options): Promise<void> {
-  say("");
-  for (const [name, command] of chosenPrograms(options)) {
-    const results: Measurement[] = [];
-    for (let run = 0; run < 10; run++) results.push(await measure([...command, "--version"]));
-    say(`--version, ${name}: ${(median(results).wallS * 1000).toFixed(0)} ms`);
   }
 }
 

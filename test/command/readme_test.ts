@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadSettings } from "../../lib/config/settings.ts";
+import { readDefinition } from "../../lib/image/read_definition.ts";
 import { bun, deno, useDenroot } from "../helpers/denroot_command.ts";
 import { runProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -33,6 +34,15 @@ for (const runtime of [bun, deno]) {
     assert(existsSync(output));
   });
 }
+
+test("the image definition is one", () => {
+  const text = /```sh\n(#!\/usr\/bin\/env denroot\n.*?)```/s.exec(readme)?.[1];
+  assert(text, "the README has no image definition");
+  const path = join(scratch, "pytorch");
+  writeFileSync(path, text);
+  const { platform, output } = readDefinition(path, { HOME: "/home/me" });
+  assert.deepEqual([platform, output], ["linux/arm64", "/home/me/images/pytorch.sqsh"]);
+});
 
 test("the table of settings has every setting that info shows", async () => {
   const { entries } = await loadSettings({ HOME: "/home/me", ENROOT_SYSCONF_PATH: "/nonexistent" });

@@ -13,6 +13,7 @@ const SETTINGS = makeSettings({
   tempPath: "/tmp",
   dataPath: "/scratch/me/data",
   runtimePath: "/run/enroot",
+  entries: [{ name: "ENROOT_CACHE_PATH", value: "/scratch/me/cache", origin: "environment" }],
 });
 
 const MOUNTS = [
@@ -26,11 +27,12 @@ const PLACES = ["/", "/tmp", "/scratch", "/home/me", "/run", "/work", "/scratch/
 function check(
   changes: FakeMachine & { readonly mounts?: readonly string[] },
   directory: string | undefined = "/work",
+  settings = SETTINGS,
 ): string[] {
   const { mounts = MOUNTS, ...machine } = changes;
   const files = Object.fromEntries(PLACES.map((path) => [path, ""]));
   return troubles(checkPaths(
-    SETTINGS,
+    settings,
     fakeMachine({ files: { ...files, "/proc/self/mountinfo": mounts.join("\n") }, ...machine }),
     directory,
   ));
@@ -49,6 +51,11 @@ test("a cache that cannot be written is an error, other places are warnings", ()
     "warning ENROOT_DATA_PATH: /scratch/me/data: it cannot be written (to be made in /scratch)",
     "warning ENROOT_RUNTIME_PATH: /run/enroot: it cannot be written (to be made in /run)",
   ]);
+});
+
+test("a default cache that cannot be written is a warning: an import does without it", () => {
+  const [first] = check({ isWritable: () => false }, undefined, { ...SETTINGS, entries: [] });
+  assert.equal(first, "warning ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be written");
 });
 
 test("a read-only mount is named", () => {

@@ -1,0 +1,171 @@
+/**
+ * Writes DIRECTORY/denroot.cdx.json, the bill of materials (CycloneDX 1.6) of the executables in
+ * DIRECTORY: from the lock file, and from what scripts/build_squashfs says of its work. Nothing in
+ * it is random: the same inputs give the same bytes.
+ */
+
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+interface LockedPackage {
+  readonly version: string;
+  /** `sha512-BASE64`, of the package's archive. */
+  readonly integrity: string;
+  readonly license: string;
+  readonly dev?: boolean;
+}
+
+/** One entry of build/squashfs/components.json. */
+interface SquashfsComponent {
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+  /** Debian's source package and its version. */
+  readonly source: string;
+  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+}
+
+interface Component {
+  readonly "bom-ref": string;
+  readonly [field: string]: unknown;
+}
+
+const project = fileURLToPath(new URL("..", import.meta.url));
+
+function main(directory: string): void {
+  const { name, version, license } = readJson<{ name: string; version: string; license: string }>(
+    "package.json",
+  );
+  const locked =
+    readJson<{ packages: Record<string, LockedPackage> }>("package-lock.json").packages;
+  const executables = readdirSync(directory).filter((file) => file.startsWith("denroot-linux-"));
+  const denroot: Component = {
+    type: "application",
+    "bom-ref": `pkg:generic/${name}@${version}`,
+    name,
+    version,
+    licenses: licences(license),
+    purl: `pkg:generic/${name}@${version}`,
+    components: executables.sort().map((file) => fileComponent(file, sha256Of(directory, file))),
+  };
+  const packages = Object.keys(locked).filter((path) => path !== "" && !locked[path]!.dev);
+  const runtimes = executables.map((file) =>
+    `node_modules/@oven/bun-linux-${file.replace(/.*-/, "").replace("arm64", "aarch64")}`
+  );
+  const npm = packages.map((path) => npmComponent(path, locked[path]!));
+  const bun = runtimes.map((path) => runtimeComponent(path, locked[path]!));
+  const [tools, ...libraries] = readJson<SquashfsComponent[]>("build/squashfs/components.json")
+    .map(debianComponent) as [Component, ...Component[]];
+  const bill = {
+    $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
+    bomFormat: "CycloneDX",
+    specVersion: "1.6",
+    version: 1,
+    metadata: { timestamp: timestamp(), component: denroot },
+    components: [...npm, ...bun, tools, ...libraries],
+    dependencies: [
+      dependency(denroot, [...npm, ...bun, tools]),
+      ...[...npm, ...bun].map((component) => dependency(component, [])),
+      dependency(tools, libraries),
+      ...libraries.map((component) => dependency(component, [])),
+    ],
+  };
+  writeFileSync(join(directory, "denroot.cdx.json"), `${JSON.stringify(bill, null, 2)}\n`);
+}
+
+function npmComponent(path: string, locked: LockedPackage): Component {
+  const name = path.replace(/^.*node_modules\//, "");
+  const purl = `pkg:npm/${name.replace("@", "%40")}@${locked.version}`;
+  const archive = `${name.replace(/^.*\//, "")}-${locked.version}.tgz`;
+  return {
+    type: "library",
+    "bom-ref": purl,
+    name,
+    version: locked.version,
+    licenses: licences(locked.license),
+    purl,
+    externalReferences: [{
+      type: "distribution",
+      url: `https://registry.npmjs.org/${name}/-/${archive}`,
+      hashes: [{ alg: "SHA-512", content: hexOf(locked.integrity) }],
+    }],
+  };
+}
+
+/** Bun, which holds libraries of its own that only its makers can list. */
+function runtimeComponent(path: string, locked: LockedPackage): Component {
+  const component = npmComponent(path, locked);
+  return {
+    ...component,
+    type: "platform",
+    description:
+      "Bun, with JavaScriptCore (LGPL-2.0-or-later) and the libraries that its licence page lists",
+    externalReferences: [
+      ...component.externalReferences as readonly unknown[],
+      {
+        type: "license",
+        url: `https://github.com/oven-sh/bun/blob/bun-v${locked.version}/LICENSE.md`,
+      },
+    ],
+  };
+}
+
+function debianComponent(component: SquashfsComponent): Component {
+  const [source, version] = component.source.split(" ") as [string, string];
+  const purl = `pkg:deb/debian/${source}@${encodeURIComponent(version)}?arch=source`;
+  return {
+    type: component.name === "squashfs-tools" ? "application" : "library",
+    "bom-ref": purl,
+    name: component.name,
+    version: component.version,
+    licenses: licences(component.licence),
+    purl,
+    components: component.files.map((file) =>
+      fileComponent(file.name, file.sha256, `${component.name}/${file.name}`)
+    ),
+  };
+}
+
+function fileComponent(name: string, sha256: string, reference = name): Component {
+  return {
+    type: "file",
+    "bom-ref": `file:${reference}`,
+    name,
+    hashes: [{ alg: "SHA-256", content: sha256 }],
+  };
+}
+
+function dependency(component: Component, on: readonly Component[]) {
+  return { ref: component["bom-ref"], dependsOn: on.map((one) => one["bom-ref"]) };
+}
+
+/** A lone identifier of SPDX's list, or an expression of several. */
+function licences(spdx: string) {
+  return spdx.includes(" ") ? [{ expression: spdx }] : [{ license: { id: spdx } }];
+}
+
+function timestamp(): string {
+  return new Date(Number(process.env.SOURCE_DATE_EPOCH) * 1000).toISOString()
+    .replace(".000Z", "Z");
+}
+
+function hexOf(integrity: string): string {
+  return Buffer.from(integrity.replace(/^sha512-/, ""), "base64").toString("hex");
+}
+
+function sha256Of(directory: string, file: string): string {
+  return createHash("sha256").update(readFileSync(join(directory, file))).digest("hex");
+}
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(join(project, path), "utf8"));
+}
+
+const [directory] = process.argv.slice(2);
+if (directory === undefined) {
+  process.stderr.write("Usage: scripts/make_sbom.ts DIRECTORY\n");
+  process.exit(2);
+}
+main(directory);

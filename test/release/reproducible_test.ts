@@ -1,0 +1,53 @@
+/** The same sources give the same bytes, wherever they lie and in whatever order the disk lists them. */
+
+import assert from "node:assert/strict";
+import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { project } from "../helpers/release.ts";
+import { runProgram } from "../helpers/run_program.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
+
+const sources = [
+  ..."cli.ts mod.ts lib scripts LICENSE package.json package-lock.json bun.lock tsconfig.json"
+    .split(" "),
+  "build/squashfs",
+  "node_modules/commander",
+  ...globSync("build/squashfs-work/*.stamp", { cwd: project }),
+];
+
+test("two builds in different directories give the same bytes", async () => {
+  const scratch = scratchDirectory("reproducible");
+  const first = join(scratch, "first");
+  const second = join(scratch, "a/longer path/second");
+  copySources(first, (names) => names.sort());
+  copySources(second, (names) => names.sort().reverse());
+  const env = { ...process.env, SOURCE_DATE_EPOCH: "1700000000" };
+  for (const [directory, zone] of [[first, "UTC"], [second, "Asia/Tokyo"]] as const) {
+    await runProgram(join(directory, "scripts/build"), [], { env: { ...env, TZ: zone } });
+  }
+  const [expected, sums] = [first, second]
+    .map((directory) => readFileSync(join(directory, "dist/SHA256SUMS"), "utf8"));
+  assert.equal(sums, expected);
+  assert.match(expected!, / denroot-linux-x64\n/);
+});
+
+/** Writes files in the order that `ordered` puts the names of each directory in. */
+function copySources(target: string, ordered: (names: string[]) => string[]): void {
+  const copy = (path: string): void => {
+    mkdirSync(dirname(join(target, path)), { recursive: true });
+    const from = join(project, path);
+    let names: string[];
+    try {
+      names = readdirSync(from);
+    } catch {
+      return cpSync(from, join(target, path), { preserveTimestamps: false });
+    }
+    for (const name of ordered(names)) copy(join(path, name));
+  };
+  ordered([...sources]).forEach(copy);
+  // What gets into the executables is copied like all sources; the programs that build them serve all.
+  for (const shared of ["node_modules/.bin", "node_modules/@oven", "build/bun"]) {
+    symlinkSync(join(project, shared), join(target, shared));
+  }
+}
