@@ -8,8 +8,8 @@ import type { EntryType } from "../tar/entry.ts";
 import { fingerprint, type ImageLedger } from "./image_ledger.ts";
 
 const DATA_MARK = "#\n# START OF DATA - DO NOT MODIFY\n#\n";
-/** A path and its type; the path ends at the first space that no backslash precedes. */
-const START = /((?:\\[^]|[^\\ ])+) ([DRSLIBC]) /y;
+/** A path and its type, `x` for an attribute (from 4.6 on); the path ends at the first space that no backslash precedes. */
+const START = /((?:\\[^]|[^\\ ])+) ([DRSLIBCx]) /y;
 const ATTRIBUTES = /(\d+ [0-7]+ \d+ \d+)/y;
 
 const TYPES: Readonly<Record<string, EntryType>> = {
@@ -106,11 +106,17 @@ class ImageCheck {
   }
 
   #lines(text: string): void {
+    let inAttribute = false;
     for (let at = 0; at < text.length;) {
       START.lastIndex = at;
-      const match = START.exec(text);
-      if (match === null) break;
-      at = this.#line(unescape(match[1]!), match[2]!, text, START.lastIndex);
+      const [, name, letter] = START.exec(text) ?? [];
+      const path = name === undefined ? undefined : unescape(name);
+      // Nothing escapes a newline in an attribute's name: it ends where a packed path begins.
+      const isPath: boolean = path !== undefined &&
+        (!inAttribute || this.#ledger.fingerprints.has(path));
+      if (!isPath && !inAttribute) break;
+      inAttribute = !isPath || letter === "x";
+      at = inAttribute ? lineEnd(text, at) : this.#line(path!, letter!, text, START.lastIndex);
     }
     this.#skipEmpty();
   }
@@ -203,6 +209,11 @@ class ImageCheck {
       throw differs(path, "is not what was packed");
     }
   }
+}
+
+function lineEnd(text: string, at: number): number {
+  const newline = text.indexOf("\n", at);
+  return newline < 0 ? text.length : newline + 1;
 }
 
 function unescape(text: string): string {

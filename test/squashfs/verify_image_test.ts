@@ -86,7 +86,13 @@ const agreeing: readonly [title: string, entries: readonly PackedEntry[]][] = [
     entry("a", { type: "symlink", linkPath: "target" }),
     entry("b", { type: "hardlink", linkPath: "a" }),
   ]],
-  ["attributes", [entry("f", { xattrs: new Map([["user.a", Buffer.from("b")]]) })]],
+  [
+    "attributes",
+    ["user.a", "user.line\nbreak", "security.two  blanks"].flatMap((name, at) => [
+      entry(`${at}`, { xattrs: new Map([[name, Buffer.from(`\0\n${name} R 1 644`)]]) }),
+      entry(`${at} behind`, name),
+    ]),
+  ],
   ["many files", Array.from({ length: 3000 }, (_, at) => entry(`file-${at}`, String(at)))],
 ];
 for (const tools of toolPairs) {
