@@ -29,6 +29,8 @@ export interface Settings {
   readonly transferRetries: number;
   readonly allowHttp: boolean;
   readonly forceOverride: boolean;
+  /** Whether names without a registry are resolved as registries.conf says. */
+  readonly shortNames: boolean;
   /** Seconds since 1970. */
   readonly sourceDateEpoch?: number;
   /** Limit of one image's uncompressed layers together. */
@@ -172,12 +174,20 @@ function readNetwork(read: SettingReader) {
   const all = read.text(["all_proxy", "ALL_PROXY"]);
   const no = read.text(["no_proxy", "NO_PROXY"], "");
   read.text("REGISTRY_AUTH_FILE");
+  read.text(
+    "CONTAINERS_REGISTRIES_CONF",
+    undefined,
+    "registries.conf(5) is looked for when not set",
+  );
+  read.text("CONTAINERS_REGISTRIES_CONF_OVERRIDE");
+  const shortNames = read.flag("DENROOT_SHORT_NAMES", false, "no: Docker Hub");
   return {
     maxConnections: connections === 0 ? MANY_CONNECTIONS : connections,
     connectTimeoutMs: Math.ceil(connectTimeout * 1000),
     transferTimeoutMs: Math.ceil(transferTimeout * 1000),
     transferRetries,
     allowHttp,
+    shortNames,
     tls: { ...(certFile !== undefined && { certFile }), ...(certDir !== undefined && { certDir }) },
     proxy: {
       ...(http !== undefined && { http }),

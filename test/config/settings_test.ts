@@ -198,6 +198,11 @@ test("yes and no are enroot's", async () => {
   assert.equal((await load({ ENROOT_ALLOW_HTTP: "no" }, file)).allowHttp, false);
 });
 
+test("short names are Docker Hub's unless they are asked for", async () => {
+  assert.equal((await load({})).shortNames, false);
+  assert.equal((await load({}, { "enroot.conf": "DENROOT_SHORT_NAMES yes\n" })).shortNames, true);
+});
+
 test("0 stands for no limit", async () => {
   const settings = await load({
     ENROOT_MAX_PROCESSORS: "0",

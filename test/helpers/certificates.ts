@@ -27,6 +27,8 @@ export async function makeSigningCertificate(directory: string): Promise<Certifi
 export interface ServerCertificate extends Certificate {
   /** The private authority that a client has to trust. */
   readonly caFile: string;
+  /** With its key more can be signed. */
+  readonly caKeyFile: string;
 }
 
 /** A certificate for 127.0.0.1 and localhost, signed by an authority of its own. */
@@ -57,7 +59,41 @@ export async function makeServerCertificate(directory: string): Promise<ServerCe
     "-out",
     at("server.crt"),
   );
-  return { caFile: at("ca.crt"), certFile: at("server.crt"), keyFile: at("server.key") };
+  return {
+    caFile: at("ca.crt"),
+    caKeyFile: at("ca.key"),
+    certFile: at("server.crt"),
+    keyFile: at("server.key"),
+  };
+}
+
+/** A client's certificate, signed by the authority of a server's. */
+export async function makeClientCertificate(
+  directory: string,
+  { caFile, caKeyFile }: ServerCertificate,
+): Promise<Certificate> {
+  const at = (name: string) => join(directory, name);
+  await openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")(
+    "-subj",
+    "/CN=client",
+    "-keyout",
+    at("client.key"),
+    "-out",
+    at("client.csr"),
+  );
+  // Without extensions it would be of version 1, which not all servers take.
+  writeFileSync(at("extensions"), "extendedKeyUsage=clientAuth\n");
+  await openssl("x509", "-req", "-in", at("client.csr"), "-days", "2", "-CAcreateserial")(
+    "-CA",
+    caFile,
+    "-CAkey",
+    caKeyFile,
+    "-extfile",
+    at("extensions"),
+    "-out",
+    at("client.crt"),
+  );
+  return { certFile: at("client.crt"), keyFile: at("client.key") };
 }
 
 /** The certificate's DER bytes in base64: what a token's `x5c` header holds. */

@@ -42,7 +42,14 @@ export interface ReceivedRequest {
 export type Respond = (request: ReceivedRequest) => Answer | Promise<Answer>;
 
 export interface FakeRegistryOptions {
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** With `ca` and `requestCert` clients have to show a certificate. */
+  readonly tls?: {
+    readonly cert: string;
+    readonly key: string;
+    readonly ca?: string;
+    readonly requestCert?: boolean;
+    readonly rejectUnauthorized?: boolean;
+  };
   /** How the server is called in URLs; it listens on 127.0.0.1. */
   readonly host?: string;
 }

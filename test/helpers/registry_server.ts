@@ -11,7 +11,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { makeServerCertificate, makeSigningCertificate } from "./certificates.ts";
+import {
+  type Certificate,
+  makeClientCertificate,
+  makeServerCertificate,
+  makeSigningCertificate,
+} from "./certificates.ts";
 import { type Blob, blobPath, type Image } from "./image_fixture.ts";
 import {
   findProgram,
@@ -29,6 +34,10 @@ export interface RegistryOptions {
   readonly user?: string;
   readonly password?: string;
   readonly tls?: boolean;
+  /** With `tls`, clients have to show a certificate. */
+  readonly mutualTls?: boolean;
+  /** The registry that this one fetches from what it has not got. */
+  readonly mirrorOf?: Registry;
   readonly tokenLifetimeSeconds?: number;
 }
 
@@ -40,6 +49,8 @@ export interface Registry {
   readonly storage: string;
   /** The authority that signed its certificate, with `tls`. */
   readonly caFile?: string;
+  /** What a client has to show, with `mutualTls`. */
+  readonly clientCertificate?: Certificate;
   readonly tokens?: TokenServer;
   /** Puts an image into the storage, byte for byte, however broken it is. */
   add(image: Image, repository: string, tag?: string): void;
@@ -62,11 +73,15 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   const home = mkdtempSync(join(tmpdir(), "denroot-registry-"));
   const storage = join(home, "storage");
   const certificate = options.tls === true ? await makeServerCertificate(home) : undefined;
+  const clientCertificate = certificate && options.mutualTls
+    ? await makeClientCertificate(home, certificate)
+    : undefined;
   const tokens = options.auth === "token" ? await tokenServer(home, options) : undefined;
   const settings = {
     version: "0.1",
     log: { level: "info", accesslog: { disabled: false } },
     storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    ...(options.mirrorOf && { proxy: { remoteurl: `http://${options.mirrorOf.host}` } }),
     auth: options.auth === "htpasswd"
       ? { htpasswd: { realm: "test realm", path: await htpasswdFile(home, options) } }
       : tokens === undefined
@@ -86,9 +101,13 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
 
   async function start(): Promise<void> {
     const file = join(home, "config.yml");
-    const tls = certificate === undefined
-      ? {}
-      : { tls: { certificate: certificate.certFile, key: certificate.keyFile } };
+    const tls = certificate === undefined ? {} : {
+      tls: {
+        certificate: certificate.certFile,
+        key: certificate.keyFile,
+        ...(clientCertificate && { clientcas: [certificate.caFile] }),
+      },
+    };
     // JSON is YAML too.
     writeFileSync(
       file,
@@ -113,6 +132,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     port,
     storage,
     ...(certificate === undefined ? {} : { caFile: certificate.caFile }),
+    ...(clientCertificate && { clientCertificate }),
     ...(tokens === undefined ? {} : { tokens }),
     add(image, repository, tag = "latest") {
       for (const blob of [...image.layers, image.config]) storeBlob(storage, blob, repository);

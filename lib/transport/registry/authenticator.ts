@@ -84,13 +84,13 @@ export class Authenticator {
     used: string | undefined,
     signal: AbortSignal,
   ): Promise<string> {
-    const { url, repository, allowHttp } = this.#options;
+    const { url, repository, mayUseHttp } = this.#options;
     const request = toTokenRequest(challenge, repository, url);
     const key = JSON.stringify([request.realm.href, request.service, request.scopes]);
     const known = this.#tokens.get(key);
     if (known !== undefined && `Bearer ${known}` !== used) return `Bearer ${known}`;
     const credentials = await this.#find(request.realm.host, signal);
-    checkRealm(request.realm, url, credentials, allowHttp);
+    checkRealm(request.realm, url, credentials, mayUseHttp);
     try {
       const token = await fetchToken({ ...request, credentials }, this.#options, signal);
       this.#tokens.set(key, token);

@@ -1,7 +1,6 @@
 /** A blob's bytes: ranges, resumption, and every way in which a server can send the wrong ones. */
 
 import type { ByteRange, Descriptor, Digest } from "../../types.ts";
-import type { BlobPlaces } from "./blob_places.ts";
 import {
   type BlobAnswer,
   type BlobPart,
@@ -9,48 +8,41 @@ import {
   checkAnswer,
   rangeUnsupported,
 } from "./blob_answer.ts";
+import type { Endpoints, RegistryEndpoint } from "./endpoints.ts";
 import type { HttpResponse } from "./http_client.ts";
-import type { RegistryLimits } from "./limits.ts";
-import type { RegistryClient } from "./registry_client.ts";
 import { responseError } from "./response_error.ts";
-import type { Retries } from "./retry.ts";
 import { TransferError } from "./transfer_error.ts";
-
-export interface BlobContext {
-  readonly client: RegistryClient;
-  readonly limits: RegistryLimits;
-  readonly createRetries: () => Retries;
-  readonly places: BlobPlaces;
-}
 
 /**
  * The bytes of `range`, chunk by chunk as they come. A failed attempt is resumed at the byte it
- * came to, as often as the settings allow; one that brought much starts the count again.
+ * came to, as often as the settings allow, and then at the next place; one that brought much starts
+ * the count again.
  */
 export async function* fetchBlob(
   descriptor: Descriptor,
   range: ByteRange | undefined,
-  context: BlobContext,
+  endpoints: Endpoints,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { start, end } = checkedRange(descriptor, range);
-  if (start > 0 && start < end && context.places.ignoresRanges) throw rangeUnsupported(descriptor);
-  const retries = context.createRetries();
+  const attempts = endpoints.blobAttempts(descriptor.digest, start);
   let offset = start;
   while (offset < end) {
     const attemptStart = offset;
+    const { endpoint } = attempts;
     try {
       const part = { start: offset, end, isFirst: offset === start };
-      const answer = await openPart(descriptor, part, context, signal);
+      const answer = await openPart(descriptor, part, endpoint, signal);
       for await (const chunk of bytesOf(answer, descriptor)) {
         offset += chunk.length;
         yield chunk;
       }
     } catch (error) {
-      if (offset - attemptStart >= context.limits.progressBytes) retries.forgive();
-      await retries.wait(error, signal);
+      if (offset - attemptStart >= endpoint.limits.progressBytes) attempts.forgive();
+      await attempts.recover(error, signal);
     }
   }
+  endpoints.delivered(descriptor.digest, start, attempts);
 }
 
 function checkedRange(descriptor: Descriptor, range: ByteRange | undefined): ByteRange {
@@ -62,13 +54,15 @@ function checkedRange(descriptor: Descriptor, range: ByteRange | undefined): Byt
 async function openPart(
   descriptor: Descriptor,
   part: BlobPart,
-  context: BlobContext,
+  endpoint: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<BlobAnswer> {
-  const response = await requestPart(descriptor, part, context, signal);
+  const { places } = endpoint;
+  if (part.start > 0 && part.isFirst && places.ignoresRanges) throw rangeUnsupported(descriptor);
+  const response = await requestPart(descriptor, part, endpoint, signal);
   try {
     const answer = checkAnswer(response, descriptor, part);
-    if (answer.isRangeIgnored) context.places.ignoresRanges = true;
+    if (answer.isRangeIgnored) places.ignoresRanges = true;
     if (answer.skip > 0 && part.isFirst) throw rangeUnsupported(descriptor);
     return answer;
   } catch (error) {
@@ -81,27 +75,27 @@ async function openPart(
 async function requestPart(
   descriptor: Descriptor,
   part: BlobPart,
-  context: BlobContext,
+  endpoint: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   const headers = rangeHeaders(descriptor, part);
-  const reused = await requestKnownTarget(descriptor, headers, context, signal);
+  const reused = await requestKnownTarget(descriptor, headers, endpoint, signal);
   if (reused !== undefined) return reused;
-  const response = await context.client.get(`blobs/${descriptor.digest}`, headers, signal);
+  const response = await endpoint.client.get(`blobs/${descriptor.digest}`, headers, signal);
   if (isContent(response)) {
-    rememberTarget(descriptor.digest, response, context);
+    rememberTarget(descriptor.digest, response, endpoint);
     return response;
   }
-  const error = await responseError(response, `Blob ${descriptor.digest}`, context.limits);
-  if (response.status !== 404) throw blobError(error, response, descriptor, context);
-  return await requestForeign(descriptor, headers, error, context, signal);
+  const error = await responseError(response, `Blob ${descriptor.digest}`, endpoint.limits);
+  if (response.status !== 404) throw blobError(error, response, descriptor, endpoint);
+  return await requestForeign(descriptor, headers, error, endpoint, signal);
 }
 
 /** A signed URL may have expired: then the registry is asked again, and nothing has failed yet. */
 async function requestKnownTarget(
   descriptor: Descriptor,
   headers: Readonly<Record<string, string>>,
-  { client, places, limits }: BlobContext,
+  { client, places, limits }: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<HttpResponse | undefined> {
   const target = places.target(descriptor.digest);
@@ -117,9 +111,9 @@ async function requestKnownTarget(
   return undefined;
 }
 
-function rememberTarget(digest: Digest, response: HttpResponse, context: BlobContext): void {
-  if (!context.client.isOwn(response.url)) {
-    context.places.remember(digest, response.url, context.limits.redirectReuseMs);
+function rememberTarget(digest: Digest, response: HttpResponse, endpoint: RegistryEndpoint): void {
+  if (!endpoint.client.isOwn(response.url)) {
+    endpoint.places.remember(digest, response.url, endpoint.limits.redirectReuseMs);
   }
 }
 
@@ -128,7 +122,7 @@ async function requestForeign(
   descriptor: Descriptor,
   headers: Readonly<Record<string, string>>,
   notFound: TransferError,
-  { client, limits }: BlobContext,
+  { client, limits }: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   let last = notFound;
@@ -152,7 +146,7 @@ function blobError(
   error: TransferError,
   response: HttpResponse,
   descriptor: Descriptor,
-  { client }: BlobContext,
+  { client }: RegistryEndpoint,
 ): TransferError {
   if (client.isOwn(response.url) || response.status < 400 || response.status >= 500) return error;
   return new TransferError(

@@ -3,14 +3,17 @@
 import { choosePlatform } from "../../oci/choose_platform.ts";
 import { digestOf, isDigest, verifyDigest } from "../../oci/digest.ts";
 import { ACCEPTED_MANIFESTS, essenceOf, isSchema1Type } from "../../oci/media_types.ts";
-import { type ManifestOrIndex, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
+import {
+  type ManifestOrIndex,
+  mediaTypeOf,
+  parseManifestOrIndex,
+} from "../../oci/parse_manifest.ts";
 import { plainText } from "../../oci/quote_text.ts";
-import type { Descriptor, Digest, Platform, ResolvedImage } from "../../types.ts";
+import type { Descriptor, Digest, Platform, ResolvedImage, StoredDocument } from "../../types.ts";
+import type { Endpoints, RegistryEndpoint } from "./endpoints.ts";
 import type { HttpResponse } from "./http_client.ts";
 import type { RegistryLimits } from "./limits.ts";
-import type { RegistryClient } from "./registry_client.ts";
 import { responseError } from "./response_error.ts";
-import type { Retries } from "./retry.ts";
 import { TransferError } from "./transfer_error.ts";
 
 export interface ManifestRequest {
@@ -22,13 +25,13 @@ export interface ManifestRequest {
 }
 
 export interface ManifestContext {
-  readonly client: RegistryClient;
+  readonly endpoints: Endpoints;
   readonly limits: RegistryLimits;
-  readonly createRetries: () => Retries;
 }
 
 /**
- * The manifest that `request` names, for its platform. Always a GET and always hashed: a registry
+ * The manifest that `request` names, for its platform; from the first place that has it, and what
+ * an index names from there on. Always a GET and always hashed: a registry
  * need not answer HEAD, nor send a digest.
  */
 export async function fetchManifest(
@@ -38,9 +41,11 @@ export async function fetchManifest(
 ): Promise<ResolvedImage> {
   let { name } = request;
   const outer: Descriptor[] = [];
+  const documents: StoredDocument[] = [];
   for (let depth = 0; depth <= context.limits.indexDepth; depth++) {
-    const { digest, parsed } = await fetchVerified(name, request, context, signal);
-    if (parsed.kind === "manifest") return { digest, manifest: parsed.manifest };
+    const { digest, bytes, parsed } = await fetchVerified(name, request, context, signal);
+    documents.push({ digest, bytes, mediaType: mediaTypeOf(parsed) });
+    if (parsed.kind === "manifest") return { digest, manifest: parsed.manifest, documents };
     name = choosePlatform(parsed.index.manifests, request.platform, outer).digest;
     outer.push(...parsed.index.manifests);
   }
@@ -55,19 +60,21 @@ async function fetchVerified(
   request: ManifestRequest,
   context: ManifestContext,
   signal: AbortSignal,
-): Promise<{ digest: Digest; parsed: ManifestOrIndex }> {
+): Promise<{ digest: Digest; bytes: Uint8Array; parsed: ManifestOrIndex }> {
   const what = `The manifest of ${request.image}`;
-  const retries = context.createRetries();
+  const attempts = context.endpoints.attempts(what);
   for (;;) {
     try {
-      const { response, bytes } = await fetchOnce(name, what, context, signal);
+      const { response, bytes } = await fetchOnce(name, what, attempts.endpoint, signal);
       const type = response.header("content-type");
       // A signed schema 1 manifest's digest leaves its signatures out: refused for what it is.
       if (isSchema1Type(essenceOf(type))) parseManifestOrIndex(bytes, type);
       const digest = verifiedDigest(name, bytes, response, what);
-      return { digest, parsed: parseManifestOrIndex(bytes, type) };
+      const parsed = parseManifestOrIndex(bytes, type);
+      attempts.settle();
+      return { digest, bytes, parsed };
     } catch (error) {
-      await retries.wait(error, signal);
+      await attempts.recover(error, signal);
     }
   }
 }
@@ -75,7 +82,7 @@ async function fetchVerified(
 async function fetchOnce(
   name: string,
   what: string,
-  { client, limits }: ManifestContext,
+  { client, limits }: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<{ response: HttpResponse; bytes: Uint8Array }> {
   // A type left out would be a 404 for an image that has only that one.

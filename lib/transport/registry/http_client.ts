@@ -10,13 +10,15 @@ import type { RegistryLimits } from "./limits.ts";
 import { ResponseBody, stalledError } from "./response_body.ts";
 import { Semaphore } from "./semaphore.ts";
 import { connectionError, TransferError } from "./transfer_error.ts";
-import { trustedCertificates } from "./trusted_certificates.ts";
+import { HostCertificates } from "./host_certificates.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Any certificate of the server's will do. */
+  readonly isUnverified?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -66,7 +68,7 @@ async function sendOnFreshSocket(
 ): Promise<HttpResponse> {
   // Bounded: each round removes one idle connection of the pool, and there are not more.
   for (let round = settings.maxConnections;; round--) {
-    const route = await agents.routeFor(request.url);
+    const route = await agents.routeFor(request);
     throwIfAborted(request.signal);
     const exchange = new Exchange(request, settings, limits, release);
     try {
@@ -187,28 +189,32 @@ interface Route {
   readonly proxy?: URL;
 }
 
-/** Keep-alive agents: one for direct connections and one for each proxy, by protocol. */
+/** Keep-alive agents: one for each host, by protocol and proxy. */
 class AgentPool {
   readonly #settings: Settings;
   readonly #routes = new Map<string, Route>();
-  #certificates: Promise<readonly string[] | undefined> | undefined;
+  readonly #certificates: HostCertificates;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#certificates = new HostCertificates(settings);
   }
 
-  async routeFor(url: URL): Promise<Route> {
+  async routeFor({ url, isUnverified }: HttpRequest): Promise<Route> {
     const proxy = chooseProxy(url, this.#settings.proxy);
-    const key = `${url.protocol} ${proxy?.href ?? "direct"}`;
+    const key = `${url.origin} ${proxy?.href ?? "direct"} ${isUnverified ?? false}`;
     const known = this.#routes.get(key);
     if (known !== undefined) return known;
     const isSecure = url.protocol === "https:";
-    const ca = isSecure
-      ? await (this.#certificates ??= trustedCertificates(this.#settings.tls))
-      : undefined;
+    const certificates = isSecure ? await this.#certificates.of(url) : {};
     // Always given: the runtime's own reading of the variables knows no CIDRs.
     const proxyEnv = proxy === undefined ? {} : { http_proxy: proxy.href, https_proxy: proxy.href };
-    const options = { keepAlive: true, proxyEnv, ...(ca && { ca: [...ca] }) };
+    const options = {
+      keepAlive: true,
+      proxyEnv,
+      ...certificates,
+      ...(isUnverified && { rejectUnauthorized: false }),
+    };
     const agent = isSecure ? new https.Agent(options) : new http.Agent(options);
     // Another request may have come here while the certificates were read.
     const route = this.#routes.get(key) ?? { agent, ...(proxy && { proxy }) };

@@ -18,12 +18,22 @@ export interface RegistryLimits {
   readonly backOffMaxMs: number;
   /** The longest wait that a server can ask for. */
   readonly retryAfterMaxMs: number;
+  /** The same of a mirror, where the next place need not wait. */
+  readonly mirrorRetryAfterMaxMs: number;
+  /** How often a failed request to a mirror is made again, if the settings do not say less. */
+  readonly mirrorRetries: number;
   /** An attempt that brought this much is no sign of a hopeless transfer. */
   readonly progressBytes: number;
   /** Received and not yet taken, for each response. */
   readonly bufferedBytes: number;
   /** How long the target of a blob's redirect is used again. */
   readonly redirectReuseMs: number;
+  /** Asked for in one page of a list of tags. */
+  readonly tagsPerPage: number;
+  readonly tagPageBytes: number;
+  readonly tagPages: number;
+  /** Of one repository. */
+  readonly tags: number;
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
@@ -37,7 +47,13 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   backOffMs: 500,
   backOffMaxMs: 30_000,
   retryAfterMaxMs: 120_000,
+  mirrorRetryAfterMaxMs: 5_000,
+  mirrorRetries: 1,
   progressBytes: 1024 * 1024,
   bufferedBytes: 1024 * 1024,
   redirectReuseMs: 60_000,
+  tagsPerPage: 1000,
+  tagPageBytes: 16 * 1024 * 1024,
+  tagPages: 10_000,
+  tags: 1_000_000,
 };

@@ -3,13 +3,16 @@
 import type { HttpResponse } from "./http_client.ts";
 import { shownUrl, TransferError } from "./transfer_error.ts";
 
+/** Whether a URL's host may be talked to in the clear. */
+export type MayUseHttp = (url: URL) => boolean;
+
 export function isRedirect(response: HttpResponse): boolean {
   return [301, 302, 303, 307, 308].includes(response.status) &&
     response.header("location") !== undefined;
 }
 
 /** Where a redirect leads; throws when it may not be followed. */
-export function redirectTarget(response: HttpResponse, allowHttp: boolean): URL {
+export function redirectTarget(response: HttpResponse, mayUseHttp: MayUseHttp): URL {
   const target = URL.parse(response.header("location") ?? "", response.url);
   if (target === null || !/^https?:$/.test(target.protocol)) {
     throw new TransferError(
@@ -17,7 +20,8 @@ export function redirectTarget(response: HttpResponse, allowHttp: boolean): URL 
       `${shownUrl(response.url)} redirects to what is no http:// or https:// URL`,
     );
   }
-  if (target.protocol === "http:" && response.url.protocol === "https:" && !allowHttp) {
+  const isDowngrade = target.protocol === "http:" && response.url.protocol === "https:";
+  if (isDowngrade && !mayUseHttp(target)) {
     throw new TransferError(
       "registry",
       `${shownUrl(response.url)} redirects from HTTPS to plain HTTP: ${shownUrl(target)}`,

@@ -1,7 +1,6 @@
 /** Requests to one registry, on behalf of one repository: authorised, redirected, explained. */
 
-import type { Settings } from "../../config/settings.ts";
-import type { DockerReference } from "../../types.ts";
+import type { Endpoint } from "../../config/registry_endpoints.ts";
 import { Authenticator } from "./authenticator.ts";
 import { parseChallenges } from "./challenge.ts";
 import type { FindCredentials } from "./credentials/credentials.ts";
@@ -11,8 +10,11 @@ import { isRedirect, redirectTarget, tooManyRedirects } from "./redirect.ts";
 import { TransferError } from "./transfer_error.ts";
 
 export interface RegistryClientOptions {
-  readonly reference: DockerReference;
-  readonly settings: Settings;
+  readonly endpoint: Endpoint;
+  /** Whom the registry is asked for as; others are not. */
+  readonly user?: string;
+  /** Whether the settings allow plain HTTP everywhere. */
+  readonly allowHttp: boolean;
   readonly limits: RegistryLimits;
   readonly http: HttpClient;
   readonly findCredentials: FindCredentials;
@@ -21,15 +23,19 @@ export interface RegistryClientOptions {
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #authenticators = new Map<string, Authenticator>();
-  #base: URL;
-  /** Whether the registry has answered in the protocol of `#base`. */
-  #isBaseProven: boolean;
+  /** The registry's root; and the other to try while neither protocol is known to be spoken. */
+  #bases: readonly [URL, URL?];
 
   constructor(options: RegistryClientOptions) {
-    const { allowHttp } = options.settings;
-    this.#options = options;
-    this.#base = new URL(`${allowHttp ? "http" : "https"}://${options.reference.registry}/`);
-    this.#isBaseProven = !allowHttp;
+    const { endpoint, allowHttp } = options;
+    const [http, https] = ["http", "https"].map((protocol) =>
+      new URL(`${protocol}://${endpoint.registry}/`)
+    ) as [URL, URL];
+    this.#options = endpoint.insecure
+      ? { ...options, http: trusting(options.http, https.hostname) }
+      : options;
+    // As enroot and as containers/image do it: an insecure registry is asked for HTTPS first.
+    this.#bases = endpoint.insecure ? [https, http] : allowHttp ? [http, https] : [https];
   }
 
   /**
@@ -41,20 +47,19 @@ export class RegistryClient {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const base = this.#base;
-    const isProven = this.#isBaseProven;
+    const [base, other] = this.#bases;
     let failure: unknown;
     try {
       const response = await this.getUrl(this.#urlOf(path, base), headers, signal);
-      if (isProven || !await isTlsComplaint(response, this.#options.limits)) {
+      if (other === undefined || !await isTlsComplaint(response, this.#options.limits)) {
         this.#learnBase(base, response);
         return response;
       }
     } catch (error) {
-      if (isProven || !mayBeTls(error, base)) throw error;
+      if (other === undefined || !maySpeakOther(error, base)) throw error;
       failure = error;
     }
-    return await this.#getSecure(path, headers, signal, failure);
+    return await this.#getFromOther(other, path, headers, signal, failure);
   }
 
   /** As `get`, for an absolute URL; registry credentials go to the registry's origin only. */
@@ -63,7 +68,7 @@ export class RegistryClient {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<HttpResponse> {
-    const { http, limits, settings } = this.#options;
+    const { http, limits } = this.#options;
     let [url, redirects, challenged] = [start, 0, 0];
     for (;;) {
       const authenticator = this.#authenticatorFor(url);
@@ -80,10 +85,11 @@ export class RegistryClient {
           throw tooManyRedirects(start, limits.redirects);
         }
         await response.body.textStart(limits.errorBytes);
-        url = redirectTarget(response, settings.allowHttp);
+        url = redirectTarget(response, this.mayUseHttp);
         continue;
       }
-      const challenges = response.status === 401
+      const isPrivate = url.protocol === "https:" || this.mayUseHttp(url);
+      const challenges = response.status === 401 && isPrivate
         ? parseChallenges(response.headers("www-authenticate"))
         : [];
       if (challenges.length === 0 || ++challenged > limits.challenges) return response;
@@ -95,43 +101,51 @@ export class RegistryClient {
 
   /** Whether `url` is the registry's own, not that of a storage or mirror it sent us to. */
   isOwn(url: URL): boolean {
-    return url.origin === this.#base.origin;
+    return url.origin === this.#bases[0].origin;
   }
 
-  /** Whether the settings let us fetch from `url` at all. */
+  /** Whether we may fetch from `url` at all. */
   mayFetch(url: URL): boolean {
-    const { allowHttp } = this.#options.settings;
-    return url.protocol === "https:" || (url.protocol === "http:" && allowHttp);
+    return url.protocol === "https:" || (url.protocol === "http:" && this.mayUseHttp(url));
   }
+
+  /** Whether `url` may be asked in the clear: by the settings, or as this insecure registry's host. */
+  readonly mayUseHttp = (url: URL): boolean => {
+    const { allowHttp, endpoint } = this.#options;
+    return allowHttp || (endpoint.insecure && url.hostname === this.#bases[0].hostname);
+  };
 
   #urlOf(path: string, base: URL): URL {
-    return new URL(`/v2/${this.#options.reference.repository}/${path}`, base);
+    return new URL(`/v2/${this.#options.endpoint.repository}/${path}`, base);
   }
 
   #authenticatorFor(url: URL): Authenticator {
     const known = this.#authenticators.get(url.origin);
     if (known !== undefined) return known;
-    const { reference, settings, ...shared } = this.#options;
-    const isRegistry = url.hostname === this.#base.hostname && url.port === this.#base.port;
+    const { endpoint, user, http, limits, findCredentials } = this.#options;
+    const [base] = this.#bases;
+    const isRegistry = url.hostname === base.hostname && url.port === base.port;
     const authenticator = new Authenticator({
-      ...shared,
-      allowHttp: settings.allowHttp,
+      http,
+      limits,
+      findCredentials,
+      mayUseHttp: this.mayUseHttp,
       url: new URL("/", url),
-      repository: reference.repository,
-      ...(isRegistry && reference.user !== undefined && { user: reference.user }),
+      repository: endpoint.repository,
+      ...(isRegistry && user !== undefined && { user }),
     });
     this.#authenticators.set(url.origin, authenticator);
     return authenticator;
   }
 
-  /** HTTP is allowed and was tried first; the registry may speak HTTPS all the same. */
-  async #getSecure(
+  /** The registry may speak the protocol that was not tried first. */
+  async #getFromOther(
+    base: URL,
     path: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
     failure: unknown,
   ): Promise<HttpResponse> {
-    const base = new URL(`https://${this.#options.reference.registry}/`);
     try {
       const response = await this.getUrl(this.#urlOf(path, base), headers, signal);
       this.#learnBase(base, response);
@@ -143,12 +157,20 @@ export class RegistryClient {
   }
 
   #learnBase(base: URL, response: HttpResponse): void {
-    if (this.#isBaseProven) return;
-    this.#isBaseProven = true;
+    if (this.#bases.length === 1) return;
     const { url } = response;
     const isUpgraded = url.protocol === "https:" && url.hostname === base.hostname;
-    this.#base = isUpgraded ? new URL("/", url) : base;
+    this.#bases = [isUpgraded ? new URL("/", url) : base];
   }
+}
+
+/** Takes any certificate from this host, for whom the configuration says so. */
+function trusting(http: HttpClient, hostname: string): HttpClient {
+  return {
+    send: (request) =>
+      http.send(request.url.hostname === hostname ? { ...request, isUnverified: true } : request),
+    close: () => http.close(),
+  };
 }
 
 /** What Go's server, nginx and Apache say on their TLS port to plain HTTP. Ends the body if so. */
@@ -158,9 +180,13 @@ async function isTlsComplaint(response: HttpResponse, limits: RegistryLimits): P
   return /HTTPS|SSL/i.test(text);
 }
 
-/** A TLS server may answer plain HTTP with an alert, or hang up; another is on port 443 only. */
-function mayBeTls(error: unknown, base: URL): boolean {
+/**
+ * Whether the failure at `base` may be one of the protocol. A TLS server may answer plain HTTP with an
+ * alert, or hang up; another is on port 443 only. A plain server has many ways not to speak TLS.
+ */
+function maySpeakOther(error: unknown, base: URL): boolean {
   if (!(error instanceof TransferError)) return false;
+  if (base.protocol === "https:") return error.code === "network";
   const code = String((error.cause as { code?: unknown } | undefined)?.code);
   return /^(HPE_|ECONNRESET|EPIPE)/.test(code) || (code === "ECONNREFUSED" && base.port === "");
 }

@@ -1,43 +1,96 @@
 /** An image in a registry (distribution-spec): `docker://...` -> `Source`. */
 
+import { loadRegistriesConf, type RegistriesConf } from "../../config/registries_conf.ts";
+import { type Endpoint, endpointsOf } from "../../config/registry_endpoints.ts";
 import { DenrootError } from "../../errors.ts";
 import { plainText } from "../../oci/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { DockerReference, Source } from "../../types.ts";
+import type { DockerReference, ResolvedImage, Source } from "../../types.ts";
 import type { SourceContext } from "../source_context.ts";
 import { createCredentialsFinder } from "./credentials/find_credentials.ts";
-import { BlobPlaces } from "./blob_places.ts";
+import { Endpoints, type RegistryEndpoint, toRegistryEndpoint } from "./endpoints.ts";
 import { fetchBlob } from "./fetch_blob.ts";
 import { fetchManifest } from "./fetch_manifest.ts";
-import { createHttpClient } from "./http_client.ts";
+import { createHttpClient, type HttpClient } from "./http_client.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
+import { listTags } from "./list_tags.ts";
 import { RegistryClient } from "./registry_client.ts";
-import { Retries } from "./retry.ts";
+import { openShortName } from "./short_name_source.ts";
 
-/** Opens no connection yet: the first request does. */
-export function openRegistry(
+/** All blobs of a registry have to be fetched. */
+export type RegistrySource = Source & Required<Pick<Source, "blob" | "tags">>;
+
+/**
+ * Opens no connection yet: the first request does. Throws code `settings` when `registries.conf`
+ * cannot be used, or blocks the image.
+ */
+export async function openRegistry(
   reference: DockerReference,
-  { settings, onProgress }: SourceContext,
+  context: SourceContext,
   limits: RegistryLimits = DEFAULT_LIMITS,
-): Promise<Source> {
+): Promise<RegistrySource> {
+  const conf = await loadRegistriesConf(context.settings.environment);
+  const open = (reference: DockerReference) => openEndpoints(reference, conf, context, limits);
+  const { shortName } = reference;
+  return shortName !== undefined && context.settings.shortNames
+    ? openShortName(shortName, reference, conf, open, context.onProgress)
+    : open(reference);
+}
+
+function openEndpoints(
+  reference: DockerReference,
+  conf: RegistriesConf,
+  context: SourceContext,
+  limits: RegistryLimits,
+): RegistrySource {
+  const { settings, onProgress } = context;
+  const places = endpointsOf(reference, conf);
   const http = createHttpClient(settings, limits);
-  const client = new RegistryClient({
-    reference,
-    settings,
-    limits,
-    http,
-    findCredentials: createCredentialsFinder(settings, onProgress),
-  });
-  const createRetries = () => new Retries(settings.transferRetries, limits, onProgress);
-  const manifests = { client, limits, createRetries };
-  const blobs = { ...manifests, places: new BlobPlaces() };
+  const shared = { http, limits, helpers: conf.credentialHelpers };
+  const endpoints = new Endpoints(connect(places, reference, context, shared), onProgress);
   const uri = formatReference(reference);
-  return Promise.resolve({
+  const image = shown(uri);
+  const repository = shown(formatReference({ ...reference, tag: undefined, digest: undefined }));
+  const isElsewhere = places.length > 1 || !isSamePlace(places[0]!, reference);
+  const tell = ({ documents }: ResolvedImage) => {
+    const { name, isMirror } = endpoints.current;
+    const from = isMirror ? `the mirror ${name}` : name;
+    const message = `${plainText(uri, 300)} is ${documents[0]!.digest} (from ${from})`;
+    onProgress?.({ type: "log", level: "info", message });
+  };
+  return {
     uri,
-    resolve: (platform, signal) =>
-      fetchManifest({ name: nameOf(reference), image: shown(uri), platform }, manifests, signal),
-    blob: (descriptor, range, signal) => fetchBlob(descriptor, range, blobs, signal),
+    async resolve(platform, signal) {
+      const request = { name: nameOf(reference), image, platform };
+      const resolved = await fetchManifest(request, { endpoints, limits }, signal);
+      if (isElsewhere) tell(resolved);
+      return resolved;
+    },
+    blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
+    tags: (signal) => listTags(repository, endpoints, signal),
     [Symbol.asyncDispose]: () => Promise.resolve(http.close()),
+  };
+}
+
+/** A client for each place; they share the connections and what is known of credentials. */
+function connect(
+  places: readonly Endpoint[],
+  { registry, user }: DockerReference,
+  { settings, onProgress }: SourceContext,
+  { http, limits, helpers }: {
+    readonly http: HttpClient;
+    readonly limits: RegistryLimits;
+    readonly helpers: readonly string[];
+  },
+): readonly RegistryEndpoint[] {
+  const { allowHttp, transferRetries } = settings;
+  const findCredentials = createCredentialsFinder(settings, { onProgress, helpers });
+  return places.map((endpoint) => {
+    // The user that the reference names is one of the registry that it names.
+    const isNamed = endpoint.registry === registry && user !== undefined;
+    const options = { endpoint, allowHttp, limits, http, findCredentials };
+    const client = new RegistryClient({ ...options, ...(isNamed && { user }) });
+    return toRegistryEndpoint(endpoint, client, limits, transferRetries);
   });
 }
 
@@ -46,6 +99,10 @@ function nameOf(reference: DockerReference): string {
   const name = reference.digest ?? reference.tag;
   if (name === undefined) throw new DenrootError("reference", "The reference has no tag");
   return name;
+}
+
+function isSamePlace(endpoint: Endpoint, { registry, repository }: DockerReference): boolean {
+  return endpoint.registry === registry && endpoint.repository === repository;
 }
 
 function shown(uri: string): string {

@@ -6,7 +6,7 @@ import type { Challenge } from "./challenge.ts";
 import type { Credentials } from "./credentials/credentials.ts";
 import type { HttpClient, HttpResponse } from "./http_client.ts";
 import type { RegistryLimits } from "./limits.ts";
-import { isRedirect, redirectTarget, tooManyRedirects } from "./redirect.ts";
+import { isRedirect, type MayUseHttp, redirectTarget, tooManyRedirects } from "./redirect.ts";
 import { responseError } from "./response_error.ts";
 import { shownUrl, TransferError } from "./transfer_error.ts";
 
@@ -20,7 +20,7 @@ export interface TokenRequest {
 export interface TokenContext {
   readonly http: HttpClient;
   readonly limits: RegistryLimits;
-  readonly allowHttp: boolean;
+  readonly mayUseHttp: MayUseHttp;
 }
 
 /**
@@ -72,10 +72,10 @@ export function checkRealm(
   realm: URL,
   registryUrl: URL,
   credentials: Credentials | undefined,
-  allowHttp: boolean,
+  mayUseHttp: MayUseHttp,
 ): void {
   if (realm.protocol === "https:") return;
-  if (!allowHttp) {
+  if (!mayUseHttp(realm)) {
     throw new TransferError(
       "credentials",
       `${plainText(registryUrl.host)} has a token service that speaks plain HTTP only: ${
@@ -150,7 +150,7 @@ async function getToken(
     });
     if (!isRedirect(response)) return response;
     await response.body.textStart(context.limits.errorBytes);
-    url = redirectTarget(response, context.allowHttp);
+    url = redirectTarget(response, context.mayUseHttp);
   }
   throw tooManyRedirects(start, context.limits.redirects);
 }

@@ -35,6 +35,16 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const host = plainText(url.host);
   const text = messageOf(error);
+  if (/ALERT_(?:CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|NO_CERT)/.test(code)) {
+    return new TransferError(
+      "network",
+      `${host} did not take our client certificate, or wants one`,
+      {
+        cause: error,
+        hint: `Put a pair client.cert and client.key into ~/.config/containers/certs.d/${host}`,
+      },
+    );
+  }
   if (isCertificateError(code, text)) {
     return new TransferError(
       "network",
@@ -42,7 +52,7 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
       {
         cause: error,
         hint: "If it is signed by a private authority, name that one's certificate in " +
-          "SSL_CERT_FILE or SSL_CERT_DIR",
+          `SSL_CERT_FILE, or put it as ca.crt into ~/.config/containers/certs.d/${host}`,
       },
     );
   }

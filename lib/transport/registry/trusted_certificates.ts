@@ -59,6 +59,7 @@ async function readDirectories(paths: string): Promise<readonly string[]> {
   return [...new Set(certificates)];
 }
 
-function splitCertificates(text: string): readonly string[] {
+/** The PEM certificates in a text. */
+export function splitCertificates(text: string): readonly string[] {
   return text.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END [A-Z ]+-----/g) ?? [];
 }

@@ -1,13 +1,17 @@
 /** What the registry's tests share: settings, small images, sources with short waits. */
 
+import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Settings } from "../../../lib/config/settings.ts";
 import { DenrootError, type ErrorCode } from "../../../lib/errors.ts";
 import { digestOf } from "../../../lib/oci/digest.ts";
 import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "../../../lib/transport/registry/limits.ts";
-import { openRegistry } from "../../../lib/transport/registry/registry_source.ts";
-import type { ByteRange, Descriptor, DockerReference, Source } from "../../../lib/types.ts";
+import {
+  openRegistry,
+  type RegistrySource,
+} from "../../../lib/transport/registry/registry_source.ts";
+import type { BlobStore, ByteRange, Descriptor, DockerReference } from "../../../lib/types.ts";
 
 export const AMD64 = { os: "linux", architecture: "amd64" };
 export const NEVER = new AbortController().signal;
@@ -32,6 +36,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     transferRetries: 2,
     allowHttp: true,
     forceOverride: false,
+    shortNames: false,
     maxImageBytes: 1e12,
     tls: {},
     proxy: { no: "" },
@@ -48,6 +53,12 @@ export const QUICK_LIMITS: RegistryLimits = {
   retryAfterMaxMs: 20,
 };
 
+/** For what must not need a store. */
+export const NO_BLOBS: BlobStore = {
+  find: () => undefined,
+  spool: () => assert.fail("Nothing is to be stored"),
+};
+
 export interface OpenOptions {
   readonly settings?: Partial<Settings>;
   readonly limits?: Partial<RegistryLimits>;
@@ -56,7 +67,7 @@ export interface OpenOptions {
   readonly log?: string[];
 }
 
-export function open(host: string, options: OpenOptions = {}): Promise<Source> {
+export function open(host: string, options: OpenOptions = {}): Promise<RegistrySource> {
   const reference: DockerReference = {
     scheme: "docker",
     registry: host,
@@ -66,6 +77,7 @@ export function open(host: string, options: OpenOptions = {}): Promise<Source> {
   };
   return openRegistry(reference, {
     settings: makeSettings(options.settings),
+    blobs: NO_BLOBS,
     signal: NEVER,
     onProgress: (event) => {
       if (event.type === "log") options.log?.push(`${event.level}: ${event.message}`);
@@ -75,7 +87,7 @@ export function open(host: string, options: OpenOptions = {}): Promise<Source> {
 
 /** The text of a blob or of a part of it. */
 export async function read(
-  source: Source,
+  source: RegistrySource,
   descriptor: Descriptor,
   range?: ByteRange,
 ): Promise<string> {

@@ -16,17 +16,27 @@ import { substitutePassword } from "./substitute_password.ts";
 /** Asks a person; undefined where there is none to ask. */
 export type AskPassword = (question: string, signal: AbortSignal) => Promise<string | undefined>;
 
+/** The name that `credential-helpers` has for the files of podman and docker. */
+const AUTH_FILES = "containers-auth.json";
+
+export interface FinderOptions {
+  readonly onProgress?: OnProgress;
+  readonly ask?: AskPassword;
+  /** `credential-helpers` of registries.conf: what is asked, in this order. */
+  readonly helpers?: readonly string[];
+}
+
 /**
  * The finder of one import. It looks into `$ENROOT_CONFIG_PATH/.credentials`, then into the files
- * of podman and docker, then at netrc's `default`; for a user that the reference names it then
- * asks for the password. Files are read when they are first needed, by registries that ask.
+ * of podman and docker and what else registries.conf names, then at netrc's `default`; for a user
+ * that the reference names it then asks for the password. Files are read when they are first
+ * needed, by registries that ask.
  */
 export function createCredentialsFinder(
   settings: Settings,
-  onProgress?: OnProgress,
-  ask: AskPassword = askPassword,
+  options: FinderOptions = {},
 ): FindCredentials {
-  const finder = new Finder(settings, onProgress, ask);
+  const finder = new Finder(settings, options);
   return (query, signal) => finder.find(query, signal);
 }
 
@@ -34,20 +44,22 @@ class Finder {
   readonly #settings: Settings;
   readonly #onProgress: OnProgress | undefined;
   readonly #ask: AskPassword;
+  readonly #helpers: readonly string[];
   readonly #told = new Set<string>();
   readonly #typed = new Map<string, string>();
 
-  constructor(settings: Settings, onProgress: OnProgress | undefined, ask: AskPassword) {
+  constructor(settings: Settings, { onProgress, ask, helpers }: FinderOptions) {
     this.#settings = settings;
     this.#onProgress = onProgress;
-    this.#ask = ask;
+    this.#ask = ask ?? askPassword;
+    this.#helpers = helpers?.length ? helpers : [AUTH_FILES];
   }
 
   async find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined> {
     const path = netrcPath(this.#settings);
     const entries = parseNetrc(await this.#read(path) ?? "");
     const found = await this.#fromNetrc(entries, path, query, signal) ??
-      await this.#fromAuthFiles(query, signal) ??
+      await this.#fromHelpers(query, signal) ??
       await this.#fromDefault(entries, path, query, signal) ??
       await this.#fromPerson(query, signal);
     if (found !== undefined) this.#tell("info", `Using credentials from ${found.origin}`);
@@ -96,6 +108,20 @@ class Finder {
     return { username: entry.login ?? "", password, origin: plainText(path, 300), host };
   }
 
+  async #fromHelpers(
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    for (const helper of this.#helpers) {
+      const found = helper === AUTH_FILES
+        ? await this.#fromAuthFiles(query, signal)
+        // podman calls Docker Hub by its own name towards these.
+        : await this.#fromStore(helper, hostsOf(query), query, signal);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   async #fromAuthFiles(
     query: CredentialsQuery,
     signal: AbortSignal,
@@ -127,17 +153,18 @@ class Finder {
         if (found !== undefined) return { ...found, origin: plainText(path, 300) };
       }
     }
-    return await this.#fromStore(file, query, signal);
+    const { credsStore } = file;
+    if (credsStore === undefined) return undefined;
+    return await this.#fromStore(credsStore, hostsOf(query).map(serverOf), query, signal);
   }
 
   async #fromStore(
-    file: AuthFile,
+    store: string,
+    servers: readonly string[],
     query: CredentialsQuery,
     signal: AbortSignal,
   ): Promise<Credentials | undefined> {
-    const store = file.credsStore;
-    if (store === undefined) return undefined;
-    for (const host of new Set(hostsOf(query).map(serverOf))) {
+    for (const host of new Set(servers)) {
       let entry: AuthEntry | undefined;
       try {
         entry = await askHelper(store, host, this.#settings.environment, signal);

@@ -22,6 +22,7 @@ interface Home {
   readonly mode?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly ask?: AskPassword;
+  readonly helpers?: readonly string[];
 }
 
 async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
@@ -38,8 +39,11 @@ async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
   const log: string[] = [];
   const finder = createCredentialsFinder(
     makeSettings({ configPath: join(root, "enroot"), environment: env }),
-    (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
-    home.ask ?? (() => Promise.resolve(undefined)),
+    {
+      onProgress: (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
+      ask: home.ask ?? (() => Promise.resolve(undefined)),
+      ...(home.helpers && { helpers: home.helpers }),
+    },
   );
   const found = await finder({ registry: "reg.io", repository: "team/app", ...query }, NEVER);
   const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
@@ -297,6 +301,23 @@ test("a store for all registries that is not there is left out with a warning", 
   const { found, log } = await find({ files: { [DOCKER]: { credsStore: "desktop" } } });
   assert.equal(found, undefined);
   assert.match(log[0] ?? "", /^warn: .*docker-credential-desktop was not found/);
+});
+
+test("registries.conf's helpers are asked in their order, the files at their place in it", async () => {
+  const files = {
+    "bin/docker-credential-fake": HELPER,
+    [PODMAN]: { auths: { "reg.io": auth("file:p"), "none.io": auth("file:p") } },
+  };
+  const first = { files, helpers: ["fake", "containers-auth.json"] };
+  assert.equal((await find(first)).found, "u:p");
+  assert.equal((await find(first, { registry: "none.io" })).found, "file:p");
+  const last = { files, helpers: ["containers-auth.json", "fake"] };
+  assert.equal((await find(last)).found, "file:p");
+  // Without their name the files are left out.
+  assert.equal(
+    (await find({ files, helpers: ["fake"] }, { registry: "none.io" })).found,
+    undefined,
+  );
 });
 
 test("a user without an entry is asked for the password", async () => {

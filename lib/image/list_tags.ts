@@ -1,0 +1,51 @@
+/** The tags of a repository, or of a layout. */
+
+import { loadSettings } from "../config/settings.ts";
+import { DenrootError } from "../errors.ts";
+import { BlobCache } from "../layer/blob_cache.ts";
+import { parseReference } from "../reference/parse_reference.ts";
+import { openSource } from "../transport/open_source.ts";
+import type { Reference } from "../types.ts";
+import type { ImportOptions } from "./import_image.ts";
+
+export type ListTagsOptions = Pick<ImportOptions, "settings" | "onProgress" | "signal">;
+
+/** The tags of one place, and what their images' references are made from. */
+export interface TagList {
+  /** Where the tags are; a tag or digest in it counts for nothing. */
+  readonly reference: Reference;
+  /** Each once, in the order of that place: a registry's is that of the alphabet. */
+  readonly tags: readonly string[];
+}
+
+/**
+ * The tags of the place that `uri` names; a tag in `uri` itself counts for nothing. Throws code
+ * `unsupported` where images have no tags.
+ */
+export async function listTags(uri: string, options: ListTagsOptions = {}): Promise<TagList> {
+  const reference = parseReference(uri);
+  const settings = options.settings ?? await loadSettings();
+  const signal = options.signal ?? new AbortController().signal;
+  await using source = await openSource(reference, {
+    settings,
+    blobs: new BlobCache(settings.cachePath),
+    onProgress: options.onProgress,
+    signal,
+  });
+  if (source.tags === undefined) throw noTags(reference);
+  const tags = await source.tags(signal);
+  return { reference: settle(reference, source.uri), tags };
+}
+
+/** A path, or a name without its registry, has turned out to be something more definite. */
+function settle(asked: Reference, uri: string): Reference {
+  const found = parseReference(uri);
+  if (found.scheme !== "docker" || asked.scheme !== "docker" || asked.user === undefined) {
+    return found;
+  }
+  return found.registry === asked.registry ? { ...found, user: asked.user } : found;
+}
+
+function noTags({ scheme }: Reference): DenrootError {
+  return new DenrootError("unsupported", `The scheme "${scheme}:" has no tags to be listed`);
+}
