@@ -42,7 +42,7 @@ export function checkSpace(
 
 function isHere(layer: Descriptor, source: Source, cache: BlobCache): boolean {
   try {
-    return source.localPath?.(layer) !== undefined || cache.find(layer) !== undefined;
+    return source.local?.(layer) !== undefined || cache.find(layer) !== undefined;
   } catch {
     // Whoever reads it will say what is wrong with it, and which layer it is.
     return true;

@@ -2,14 +2,15 @@
 
 import fs from "node:fs";
 import { DenrootError } from "../errors.ts";
-import type { LayerFetcher } from "../layer/layer_fetcher.ts";
+import type { LayerFetcher, Readable } from "../layer/layer_fetcher.ts";
+import { readStretch } from "../layer/read_blob.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, ImageConfig } from "../types.ts";
 import { LayerFailure } from "./pack_layers.ts";
 
 /** Real ones have some kilobytes. */
-const MAX_CONFIG_SIZE = 16 * 1024 * 1024;
+export const MAX_CONFIG_SIZE = 16 * 1024 * 1024;
 
 /** Throws code `manifest` when it does not fit the manifest's layers, or is too large. */
 export async function fetchConfig(
@@ -22,20 +23,29 @@ export async function fetchConfig(
   }
   const readable = await fetcher.readable(descriptor);
   await fetcher.verified(readable);
-  const bytes = fs.readFileSync(
-    readable.blob === undefined ? readable.paths[0]! : readable.paths[1]!,
-  );
+  const bytes = readStored(readable);
   try {
     verifyDigest(bytes, descriptor.digest, "The image's configuration");
   } catch (error) {
     throw new LayerFailure(readable, error as Error);
   }
   const config = parseConfig(bytes);
-  if (config.diffIds.length !== layerCount) {
-    throw new DenrootError(
-      "manifest",
-      `The image's configuration names ${config.diffIds.length} layers, its manifest ${layerCount}`,
-    );
-  }
+  checkLayerCount(config, layerCount);
   return config;
+}
+
+/** Throws code `manifest` when the configuration and the manifest are of two minds. */
+export function checkLayerCount({ diffIds }: ImageConfig, layerCount: number): void {
+  if (diffIds.length === layerCount) return;
+  throw new DenrootError(
+    "manifest",
+    `The image's configuration names ${diffIds.length} layers, its manifest ${layerCount}`,
+  );
+}
+
+/** The verified blob's bytes, all of them. */
+function readStored({ place, descriptor }: Readable): Uint8Array {
+  if (place.type === "download") return fs.readFileSync(place.paths[1]);
+  if (place.type !== "file") throw new TypeError("A configuration is a file");
+  return readStretch(place, descriptor.size);
 }

@@ -7,7 +7,7 @@ import { DenrootError } from "../errors.ts";
 import type { BlobCache } from "../layer/blob_cache.ts";
 import { LayerFetcher } from "../layer/layer_fetcher.ts";
 import { parseReference } from "../reference/parse_reference.ts";
-import { defaultOutputName } from "../reference/format_reference.ts";
+import { defaultOutputName } from "../reference/output_name.ts";
 import { ownFiles } from "../rootfs/own_files.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_tools.ts";
 import { outputExists } from "../squashfs/packer.ts";
@@ -74,10 +74,10 @@ export async function importImage(
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
   const platform = requestedPlatform(options.architecture);
 
-  await using source = await openSource(reference, { settings, onProgress, signal });
-  const image = await source.resolve(platform, signal);
   using opened = openCache(settings, output, onProgress);
   const { cache } = opened;
+  await using source = await openSource(reference, { settings, blobs: cache, onProgress, signal });
+  const image = await source.resolve(platform, signal);
   checkSpace(image, cache, source, output);
   onProgress({ type: "resolved", digest: image.digest, layers: image.manifest.layers });
 

@@ -238,8 +238,8 @@ function packInput(job: PackJob, { mode, rootMode }: Attempt, descriptor: number
 
 function attribute(job: PackJob, readable: Readable, error: Error): Promise<unknown> {
   const message = `${job.nameOf(readable.descriptor)}: ${messageOf(error)}`;
-  const code = error instanceof DenrootError ? error.code : "layer";
-  return fault(job.fetcher, readable, new DenrootError(code, message, { cause: error }));
+  const { code, hint } = error instanceof DenrootError ? error : { code: "layer" as const };
+  return fault(job.fetcher, readable, new DenrootError(code, message, { cause: error, hint }));
 }
 
 /** Layers are read while they arrive: damage on the way explains whatever was found in them. */

@@ -1,6 +1,7 @@
 /** What a reference stands for, without importing it. */
 
 import { loadSettings } from "../config/settings.ts";
+import { BlobCache } from "../layer/blob_cache.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Digest } from "../types.ts";
@@ -20,6 +21,7 @@ export async function resolveDigest(uri: string, options: ResolveOptions = {}): 
   const platform = requestedPlatform(options.architecture);
   await using source = await openSource(reference, {
     settings,
+    blobs: new BlobCache(settings.cachePath),
     onProgress: options.onProgress,
     signal,
   });

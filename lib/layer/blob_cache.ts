@@ -3,12 +3,13 @@
  * there whole and verified, or not at all.
  */
 
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
 import { blobPath, parseDigest } from "../oci/digest.ts";
 import { isMarkStale, processMark } from "../system/process_mark.ts";
-import type { Descriptor, Digest } from "../types.ts";
+import type { BlobStore, BlobWriter, Descriptor, Digest } from "../types.ts";
 
 /** Where unfinished blobs are written, beside `blobs/`. */
 const INGEST = "ingest";
@@ -17,7 +18,7 @@ const LOCK = ".lock";
 const LOCK_STALE_MS = 60_000;
 const LOCK_RENEW_MS = 10_000;
 
-export class BlobCache {
+export class BlobCache implements BlobStore {
   readonly root: string;
 
   constructor(root: string) {
@@ -36,11 +37,12 @@ export class BlobCache {
     }
   }
 
-  /** The blob's file, when it is there with its full size. */
-  find(descriptor: Descriptor): string | undefined {
-    const file = this.#blobPath(descriptor.digest);
+  /** The blob's file, when it is there with its full size; with any, when that is not known. */
+  find({ digest, size }: { readonly digest: Digest; readonly size?: number }): string | undefined {
+    const file = this.#blobPath(digest);
     try {
-      return fs.statSync(file).size === descriptor.size ? file : undefined;
+      const stored = fs.statSync(file).size;
+      return size === undefined || size === stored ? file : undefined;
     } catch {
       return undefined;
     }
@@ -55,6 +57,13 @@ export class BlobCache {
   ingest(descriptor: Descriptor): Ingest {
     const file = path.join(this.root, INGEST, `${hexOf(descriptor.digest)}@${processMark()}`);
     return new Ingest(this.root, file, this.#blobPath(descriptor.digest));
+  }
+
+  /** A place for a blob whose digest is known at its end only. */
+  spool(): BlobWriter {
+    this.open();
+    const file = path.join(this.root, INGEST, `spool${spools++}@${processMark()}`);
+    return new Spool(this.root, file, (digest) => this.#blobPath(digest));
   }
 
   /**
@@ -133,9 +142,7 @@ export class Ingest {
     const [temporary, final] = this.paths;
     try {
       const fd = this.#open();
-      await new Promise<void>((resolve, reject) =>
-        fs.fdatasync(fd, (error) => error ? reject(error) : resolve())
-      );
+      await sync(fd);
       fs.mkdirSync(path.dirname(final), { recursive: true, mode: 0o700 });
       fs.renameSync(temporary, final);
     } catch (cause) {
@@ -159,6 +166,69 @@ export class Ingest {
     if (this.#closed) throw new DenrootError("aborted", "The transfer was ended");
     return this.#fd ??= fs.openSync(this.paths[0], "wx+", 0o600);
   }
+}
+
+/** Of this process. */
+let spools = 0;
+
+/** A blob on its way into the cache, front to back, that is named by what it turns out to be. */
+class Spool implements BlobWriter {
+  readonly #root: string;
+  readonly #file: string;
+  readonly #pathOf: (digest: Digest) => string;
+  readonly #hash = createHash("sha256");
+  #fd: number | undefined;
+  #size = 0;
+
+  constructor(root: string, file: string, pathOf: (digest: Digest) => string) {
+    this.#root = root;
+    this.#file = file;
+    this.#pathOf = pathOf;
+    try {
+      this.#fd = fs.openSync(file, "wx", 0o600);
+    } catch (cause) {
+      throw cacheError(root, cause);
+    }
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    try {
+      for (let at = 0; at < bytes.length;) at += fs.writeSync(this.#fd!, bytes, at);
+    } catch (cause) {
+      throw cacheError(this.#root, cause);
+    }
+    this.#size += bytes.length;
+  }
+
+  async commit(expected?: Digest): Promise<{ readonly digest: Digest; readonly size: number }> {
+    const digest = `sha256:${this.#hash.digest("hex")}`;
+    if (expected !== undefined && expected !== digest) {
+      throw new DenrootError("digest", `It came as ${digest} instead of ${expected}`);
+    }
+    const final = this.#pathOf(digest);
+    try {
+      await sync(this.#fd!);
+      fs.mkdirSync(path.dirname(final), { recursive: true, mode: 0o700 });
+      fs.renameSync(this.#file, final);
+    } catch (cause) {
+      throw cacheError(this.#root, cause);
+    }
+    return { digest, size: this.#size };
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    fs.closeSync(this.#fd);
+    this.#fd = undefined;
+    fs.rmSync(this.#file, { force: true });
+  }
+}
+
+function sync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) =>
+    fs.fdatasync(fd, (error) => error ? reject(error) : resolve())
+  );
 }
 
 /** Kept alive until released. */

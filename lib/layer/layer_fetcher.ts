@@ -5,8 +5,9 @@
  */
 
 import { DenrootError } from "../errors.ts";
-import type { Descriptor, Source } from "../types.ts";
+import type { Descriptor, LocalBlob, Source } from "../types.ts";
 import type { BlobCache, BlobLock } from "./blob_cache.ts";
+import type { BlobPlace } from "./layer_messages.ts";
 import { type Segment, StoredBlob } from "./stored_blob.ts";
 
 /** Small enough that many connections together fill the front of a blob evenly. */
@@ -22,8 +23,7 @@ const POLL_MS = 200;
 /** Where a layer's bytes can be read, now or soon. */
 export interface Readable {
   readonly descriptor: Descriptor;
-  /** To be tried in turn: a file that is being downloaded gets another name at its end. */
-  readonly paths: readonly string[];
+  readonly place: BlobPlace;
   /** Whether it lies in the cache, or elsewhere on this machine, or is on its way. */
   readonly origin: "cache" | "local" | "download";
   /** While it is on its way. */
@@ -122,19 +122,20 @@ export class LayerFetcher {
   async #begin(descriptor: Descriptor): Promise<Readable> {
     const { source, cache } = this.#options;
     for (;;) {
-      const local = source.localPath?.(descriptor);
+      const local = source.local?.(descriptor);
       if (local !== undefined) return this.#found(descriptor, local, "local");
       const cached = cache.find(descriptor);
-      if (cached !== undefined) return this.#found(descriptor, cached, "cache");
+      if (cached !== undefined) return this.#found(descriptor, inCache(cached), "cache");
+      if (source.blob === undefined) throw notThere();
       const lock = cache.lock(descriptor.digest);
       if (lock !== undefined) return this.#download(descriptor, lock);
       await this.#pause();
     }
   }
 
-  #found(descriptor: Descriptor, path: string, origin: "cache" | "local"): Readable {
+  #found(descriptor: Descriptor, place: LocalBlob, origin: "cache" | "local"): Readable {
     this.#options.onFound?.(descriptor);
-    return { descriptor, paths: [path], origin };
+    return { descriptor, place, origin };
   }
 
   #download(descriptor: Descriptor, lock: BlobLock): Readable {
@@ -142,7 +143,7 @@ export class LayerFetcher {
     const path = this.#options.cache.find(descriptor);
     if (path !== undefined) {
       lock.release();
-      return this.#found(descriptor, path, "cache");
+      return this.#found(descriptor, inCache(path), "cache");
     }
     const blob = new StoredBlob(
       descriptor,
@@ -161,7 +162,8 @@ export class LayerFetcher {
     this.#insert(download);
     if (descriptor.size === 0) this.#commit(download);
     this.#startRequests();
-    return { descriptor, paths: blob.paths, origin: "download", blob };
+    const place = { type: "download", paths: blob.paths } as const;
+    return { descriptor, place, origin: "download", blob };
   }
 
   /** Nearly always at the end: only what another process gave up comes later than its turn. */
@@ -193,7 +195,7 @@ export class LayerFetcher {
     const signal = AbortSignal.any([this.#abort.signal, requests.signal]);
     const whole = segment.end - segment.start === descriptor.size;
     try {
-      const bytes = this.#options.source.blob(descriptor, whole ? undefined : segment, signal);
+      const bytes = this.#options.source.blob!(descriptor, whole ? undefined : segment, signal);
       for await (const chunk of bytes) {
         if (signal.aborted) return;
         blob.write(segment, chunk);
@@ -255,4 +257,12 @@ export class LayerFetcher {
 /** Without this, everybody would wait for the rest for ever. */
 function incomplete({ start, end, received }: Segment): DenrootError {
   return new DenrootError("network", `${received} bytes arrived instead of ${end - start}`);
+}
+
+function inCache(path: string): LocalBlob {
+  return { type: "file", path, offset: 0, checkedBy: "digest" };
+}
+
+function notThere(): DenrootError {
+  return new DenrootError("not_found", "It is not there");
 }

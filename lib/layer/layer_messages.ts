@@ -2,14 +2,19 @@
 
 import type { PlainError } from "../errors.ts";
 import type { MessagePort } from "../system/worker.ts";
-import type { Digest } from "../types.ts";
+import type { Digest, LocalBlob } from "../types.ts";
+
+/** Where stored bytes are; a download's file has another name at its end: both are tried in turn. */
+export type BlobPlace = LocalBlob | {
+  readonly type: "download";
+  readonly paths: readonly [temporary: string, final: string];
+};
 
 /** One layer to be read, from the main thread. */
 export interface LayerJob {
   readonly type: "read";
   readonly id: number;
-  /** To be tried in turn. */
-  readonly paths: readonly string[];
+  readonly place: BlobPlace;
   /** Stored bytes. */
   readonly size: number;
   /** How many of them can be read now; {@link Available} tells of more. */

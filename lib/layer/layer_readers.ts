@@ -38,11 +38,12 @@ export class LayerReaders {
     const job: LayerJob = {
       type: "read",
       id,
-      paths: readable.paths,
+      place: readable.place,
       size: descriptor.size,
       available: blob?.available ?? descriptor.size,
-      digest: readable.origin === "local" && diffId !== undefined ? descriptor.digest : undefined,
-      diffId,
+      digest: diffId !== undefined && isUnchecked(readable) ? descriptor.digest : undefined,
+      // A tree's stream is of our own making: no digest of it is known.
+      diffId: readable.place.type === "tree" ? undefined : diffId,
       output: port1,
     };
     const settle = (error?: Error) => {
@@ -81,4 +82,9 @@ export class LayerReaders {
     if (next !== undefined) next(worker);
     else this.#idle.push(worker);
   }
+}
+
+/** Whether nobody has held the stored bytes against their digest yet. */
+function isUnchecked({ origin, place }: Readable): boolean {
+  return origin === "local" && place.type === "file" && place.checkedBy === "digest";
 }

@@ -6,7 +6,7 @@ import { DenrootError, toPlainError } from "../errors.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import { type MessagePort, workerPort } from "../system/worker.ts";
 import type { Digest } from "../types.ts";
-import { decompress } from "./decompress.ts";
+import { decompress } from "../compress/decompress.ts";
 import {
   type Available,
   CHUNK_SIZE,
@@ -14,6 +14,8 @@ import {
   type LayerAnswer,
   type LayerJob,
 } from "./layer_messages.ts";
+import { readLayerTree } from "./read_layer_tree.ts";
+import { readSplitLayer } from "./read_split_layer.ts";
 
 const READ_SIZE = 512 * 1024;
 
@@ -44,7 +46,7 @@ async function readLayer(job: LayerJob, arrival: Arrival): Promise<void> {
   const content = job.diffId === undefined ? undefined : createDigestHash(job.diffId);
   const stored = new StoredBytes(job, arrival);
   const output = new ChunkOutput(job.output);
-  for await (const bytes of decompress(stored.read())) {
+  for await (const bytes of tarStream(job, stored)) {
     content?.update(bytes);
     await output.write(bytes);
   }
@@ -56,6 +58,18 @@ async function readLayer(job: LayerJob, arrival: Arrival): Promise<void> {
     expectDigest("Its content is", job.diffId!, content);
   }
   await output.end();
+}
+
+function tarStream({ place }: LayerJob, stored: StoredBytes): AsyncIterable<Uint8Array> {
+  switch (place.type) {
+    case "file":
+    case "download":
+      return decompress(stored.read());
+    case "tar-split":
+      return readSplitLayer(place);
+    case "tree":
+      return readLayerTree(place);
+  }
 }
 
 function expectDigest(what: string, expected: Digest, hash: Hash): void {
@@ -81,16 +95,16 @@ class StoredBytes {
 
   /** Goes on where the last reading stopped. Every piece lies in the same buffer. */
   async *read(): AsyncGenerator<Uint8Array, void> {
-    const { size, paths } = this.#job;
+    const { size, place } = this.#job;
     if (this.#at === size) return;
     await this.#arrival.beyond(0);
-    const fd = openFirst(paths);
+    const { fd, offset } = openPlace(place);
     const buffer = new Uint8Array(Math.min(READ_SIZE, size));
     try {
       while (this.#at < size) {
         const available = await this.#arrival.beyond(this.#at);
         const wanted = Math.min(buffer.length, available - this.#at);
-        const count = fs.readSync(fd, buffer, 0, wanted, this.#at);
+        const count = fs.readSync(fd, buffer, 0, wanted, offset + this.#at);
         if (count === 0) throw new DenrootError("digest", `It is cut short at ${this.#at} bytes`);
         this.#at += count;
         this.hash?.update(buffer.subarray(0, count));
@@ -102,16 +116,27 @@ class StoredBytes {
   }
 }
 
-/** A download's file is renamed at its end. */
-function openFirst(paths: readonly string[]): number {
-  for (const path of paths.slice(0, -1)) {
-    try {
-      return fs.openSync(path, "r");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
+/** A file, open, and where in it the blob begins. */
+function openPlace(place: LayerJob["place"]): { readonly fd: number; readonly offset: number } {
+  switch (place.type) {
+    case "file":
+      return { fd: fs.openSync(place.path, "r"), offset: place.offset };
+    case "download":
+      return { fd: openFirst(place.paths), offset: 0 };
+    case "tar-split":
+    case "tree":
+      throw new TypeError("An unpacked layer is no file");
   }
-  return fs.openSync(paths.at(-1)!, "r");
+}
+
+/** A download's file is renamed at its end. */
+function openFirst([temporary, final]: readonly [string, string]): number {
+  try {
+    return fs.openSync(temporary, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return fs.openSync(final, "r");
+  }
 }
 
 class Arrival {

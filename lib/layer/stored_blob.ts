@@ -35,7 +35,7 @@ export class StoredBlob {
   }
 
   /** Where it is now, and where it will be: a reader tries both in turn. */
-  get paths(): readonly string[] {
+  get paths(): readonly [temporary: string, final: string] {
     return this.#ingest.paths;
   }
 

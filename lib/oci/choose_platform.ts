@@ -41,7 +41,7 @@ export function formatPlatform(platform: Platform): string {
 }
 
 /** Builders hang attestations beside images, as a platform that does not exist. */
-function isAttestation(entry: Descriptor): boolean {
+export function isAttestation(entry: Descriptor): boolean {
   return entry.platform?.architecture === "unknown" || entry.platform?.os === "unknown" ||
     entry.annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
 }

@@ -48,6 +48,12 @@ export class Fields {
     return typeof value === "string" ? value : this.#missing(name, "a string");
   }
 
+  optionalBoolean(name: string): boolean | undefined {
+    if (!this.has(name)) return undefined;
+    const value = this.#object[name];
+    return typeof value === "boolean" ? value : this.#missing(name, "true or false");
+  }
+
   /** A whole number from 0 to 2^53-1. */
   count(name: string): number {
     const value = this.has(name) ? this.#object[name] : undefined;

@@ -26,6 +26,10 @@ export type ManifestOrIndex =
   | { readonly kind: "manifest"; readonly manifest: Manifest }
   | { readonly kind: "index"; readonly index: ImageIndex };
 
+export function mediaTypeOf(parsed: ManifestOrIndex): string {
+  return parsed.kind === "manifest" ? parsed.manifest.mediaType : parsed.index.mediaType;
+}
+
 /** More layers or entries than any engine could use are an attack, or a mistake. */
 export const MAX_LAYERS = 10_000;
 export const MAX_INDEX_ENTRIES = 10_000;

@@ -1,47 +1,56 @@
-/** `Reference` to text: the canonical URI, and the name of the file that an import writes. */
+/** `Reference` to text: the canonical URI. */
 
-import { posix } from "node:path";
-import { DenrootError } from "../errors.ts";
-import type { Reference } from "../types.ts";
-import { familiarRepository } from "./parse_docker_reference.ts";
-
-const FILE_NAME_LIMIT = 255;
+import type { Digest, Reference, StorageReference } from "../types.ts";
+import { DEFAULT_OSTREE_REPOSITORY } from "./parse_ostree_reference.ts";
 
 /**
  * The canonical URI, without the user: `docker://REGISTRY#IMAGE:TAG`, `oci:PATH:TAG`. A digest wins
- * over the tag: `docker://REGISTRY#IMAGE@sha256:…`.
+ * over the tag: `docker://REGISTRY#IMAGE@sha256:…`. Paths, and names of engines' images, stay as
+ * they were given.
  */
 export function formatReference(reference: Reference): string {
-  const { tag, digest } = reference;
-  const version = digest !== undefined ? `@${digest}` : tag !== undefined ? `:${tag}` : "";
-  return reference.scheme === "docker"
-    ? `docker://${reference.registry}#${reference.repository}${version}`
-    : `oci:${reference.path}${version}`;
-}
-
-/**
- * The output's name when none is given, as enroot makes it: `nvidia+pytorch+25.06-py3.sqsh`,
- * `alpine+latest.sqsh`, `alpine+sha256:….sqsh`. It has no `/` and no control characters.
- *
- * Throws code `reference` where no file system could take the name.
- */
-export function defaultOutputName(reference: Reference): string {
-  const version = reference.digest ?? reference.tag;
-  const name = reference.scheme === "docker"
-    ? familiarRepository(reference)
-    : layoutName(reference.path);
-  const output = `${name}${version === undefined ? "" : `+${version}`}.sqsh`.replaceAll("/", "+");
-  if (new TextEncoder().encode(output).length > FILE_NAME_LIMIT) {
-    throw new DenrootError(
-      "reference",
-      `The image's name is too long for a file's: ${output.length} of ${FILE_NAME_LIMIT} characters`,
-      { hint: "Name the image file with --output" },
-    );
+  const { scheme } = reference;
+  switch (scheme) {
+    case "docker":
+      return `docker://${reference.registry}#${reference.repository}${versionOf(reference)}`;
+    case "dockerd":
+    case "podman":
+      return `${scheme}://${reference.image}`;
+    case "docker-daemon":
+      return `${scheme}:${reference.image}`;
+    case "containers-storage":
+      return `${scheme}:${formatPlace(reference)}${reference.image}`;
+    case "oci":
+    case "oci-archive":
+      return `${scheme}:${reference.path}${versionOf(reference)}`;
+    case "docker-archive":
+      return `${scheme}:${reference.path}${versionOf({ ...reference, tag: reference.image })}`;
+    case "dir":
+      return `${scheme}:${reference.path}`;
+    case "ostree":
+      return reference.repository === DEFAULT_OSTREE_REPOSITORY
+        ? `${scheme}:${reference.image}`
+        : `${scheme}:${reference.image}@${reference.repository}`;
+    case "path":
+      return reference.path;
   }
-  return output;
 }
 
-function layoutName(path: string): string {
-  const name = posix.basename(posix.normalize(path));
-  return name === "" || name === "." || name === ".." || name === "/" ? "image" : name;
+interface Version {
+  readonly tag?: string;
+  readonly digest?: Digest;
+  readonly index?: number;
+}
+
+function versionOf({ tag, digest, index }: Version): string {
+  if (digest !== undefined) return `@${digest}`;
+  if (tag !== undefined) return `:${tag}`;
+  return index === undefined ? "" : `:@${index}`;
+}
+
+function formatPlace({ driver, root, runRoot, options }: StorageReference): string {
+  if (root === undefined) return "";
+  const before = driver === undefined ? "" : `${driver}@`;
+  const behind = runRoot === undefined ? "" : `+${runRoot}`;
+  return `[${before}${root}${behind}${options.length === 0 ? "" : `:${options.join(",")}`}]`;
 }

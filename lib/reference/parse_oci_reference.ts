@@ -1,43 +1,32 @@
-/** `oci:PATH[:TAG][@DIGEST]`: an image in an OCI layout directory. */
+/** `oci:PATH[:TAG][@DIGEST]`, `oci:PATH:@INDEX`: an image in an OCI layout; `oci-archive:` in a tar. */
 
 import type { OciReference } from "../types.ts";
-import { badReference, checkDigest, findDigest } from "./rules.ts";
+import { badReference, checkDigest, checkIndex, checkPath, findDigest } from "./rules.ts";
 
-const PREFIX = "oci:";
 /** An image-layout's names may be whole references: `docker.io/library/alpine:3`. */
 const NAME_LIMIT = 512;
 
 /**
- * Reads an `oci:` reference. As in skopeo the first colon ends the path, because names in a layout
- * may contain colons and slashes; a directory with a colon in its name is reached by a link.
+ * Reads what follows the scheme. As in skopeo the first colon ends the path, because names in a
+ * layout may contain colons and slashes; a path with a colon in it is reached by a link.
  */
-export function parseOciReference(text: string): OciReference {
-  let end = text.length;
-  let digest: string | undefined;
-  const found = findDigest(text.slice(PREFIX.length));
-  if (found !== undefined) {
-    end = PREFIX.length + found.at;
-    digest = checkDigest(text, end + 1, found.digest);
+export function parseOciReference(text: string, scheme: OciReference["scheme"]): OciReference {
+  const start = scheme.length + 1;
+  const found = findDigest(text.slice(start));
+  const end = found === undefined ? text.length : start + found.at;
+  const digest = found && checkDigest(text, end + 1, found.digest);
+  const colon = text.indexOf(":", start);
+  const pathEnd = colon >= 0 && colon < end ? colon : end;
+  const path = checkPath(text, start, pathEnd, scheme === "oci" ? "directory" : "file");
+  if (pathEnd === end) return { scheme, path, ...(digest !== undefined && { digest }) };
+  if (text[colon + 1] !== "@") {
+    const tag = checkName(text, colon + 1, end);
+    return { scheme, path, tag, ...(digest !== undefined && { digest }) };
   }
-  if (/^oci:\/\/[^/]/.test(text)) {
-    throw badReference(
-      text,
-      PREFIX.length,
-      "oci: is followed by the path of a directory",
-      "For an image in a registry write docker://REGISTRY/IMAGE:TAG",
-    );
+  if (digest !== undefined) {
+    throw badReference(text, end, "an image is named by its index or by its digest, not by both");
   }
-  const colon = text.indexOf(":", PREFIX.length);
-  const hasTag = colon >= 0 && colon < end;
-  const path = text.slice(PREFIX.length, hasTag ? colon : end);
-  if (path === "") throw badReference(text, PREFIX.length, "the path of the layout is empty");
-  const tag = hasTag ? checkName(text, colon + 1, end) : undefined;
-  return {
-    scheme: "oci",
-    path,
-    ...(tag !== undefined && { tag }),
-    ...(digest !== undefined && { digest }),
-  };
+  return { scheme, path, index: checkIndex(text, colon + 2, end) };
 }
 
 /** image-spec, annotations.md: the grammar of `org.opencontainers.image.ref.name`. */

@@ -37,6 +37,34 @@ export function checkDigest(text: string, offset: number, digest: string): Diges
   return digest;
 }
 
+/** The path that stands from `start` up to `end`; `what` is the kind of thing that lies there. */
+export function checkPath(
+  text: string,
+  start: number,
+  end: number,
+  what: "directory" | "file",
+): string {
+  if (start === end) throw badReference(text, start, `the path of the ${what} is empty`);
+  if (/^\/\/[^/]/.test(text.slice(start))) {
+    throw badReference(
+      text,
+      start,
+      `${text.slice(0, start)} is followed by the path of a ${what}`,
+      "For an image in a registry write docker://REGISTRY/IMAGE:TAG",
+    );
+  }
+  return text.slice(start, end);
+}
+
+/** The place of an image among several, that stands behind `:@` from `start` up to `end`. */
+export function checkIndex(text: string, start: number, end: number): number {
+  const digits = text.slice(start, end);
+  if (!/^[0-9]{1,9}$/.test(digits)) {
+    throw badReference(text, start, 'behind ":@" stands an image\'s number, counted from 0');
+  }
+  return Number(digits);
+}
+
 /** Refuses what could play tricks on a terminal or break a line of a file. */
 export function refuseControlCharacters(text: string): void {
   const index = text.search(/[\p{Cc}\p{Cs}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);

@@ -72,17 +72,35 @@ function signalChild(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Runs `command` for what it writes to standard output: a pipe, which it may open by name. */
+/** A child whose standard output is read. */
+export interface ReadableChild {
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Rejects when it could not be started. */
+  readonly exited: Promise<ChildExit>;
+  /** Sends TERM. */
+  terminate(): void;
+  /** Sends KILL. */
+  kill(): void;
+}
+
+/**
+ * Runs `command` for what it writes to standard output: a pipe, which it may open by name. `env` is
+ * its whole environment; this process's own without it.
+ */
 export async function readFromChild(
   command: string,
   args: readonly string[],
-): Promise<{ readonly output: AsyncIterable<Uint8Array>; readonly exited: Promise<ChildExit> }> {
+  env?: Readonly<Record<string, string | undefined>>,
+): Promise<ReadableChild> {
   const native = await nativeCalls();
   const [readEnd, writeEnd] = native.pipe();
   // Opened anew by name: not every runtime's own reads take a foreign descriptor.
   const fd = fs.openSync(`/proc/self/fd/${readEnd}`, "r");
   native.close(readEnd);
-  const child = spawn(command, args, { stdio: ["ignore", writeEnd, "pipe"] });
+  const child = spawn(command, args, {
+    stdio: ["ignore", writeEnd, "pipe"],
+    ...(env && { env: env as Record<string, string> }),
+  });
   native.close(writeEnd);
   let messages = "";
   child.stderr!.setEncoding("latin1").on("data", (text: string) => {
@@ -93,7 +111,12 @@ export async function readFromChild(
     child.on("close", (exitCode, signal) => resolve({ exitCode, signal, messages }));
   });
   exited.catch(() => {});
-  return { output: readAll(fd), exited };
+  return {
+    output: readAll(fd),
+    exited,
+    terminate: () => signalChild(child, "SIGTERM"),
+    kill: () => signalChild(child, "SIGKILL"),
+  };
 }
 
 /** Not by blocking reads: the child's messages have to be taken meanwhile, lest it waits for that. */

@@ -46,6 +46,11 @@ export function accountHome(): string | undefined {
   }
 }
 
+/** The user's number. */
+export function accountId(): number {
+  return process.getuid!();
+}
+
 /** Processors granted by cgroup v2 at the visible root, as a container sees it. */
 function cgroupQuota(): number | undefined {
   try {

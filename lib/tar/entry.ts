@@ -27,6 +27,8 @@ export interface TarEntry {
   mtime: number;
   /** Bytes of content: of a sparse file the expanded ones. 0 unless a file. */
   size: number;
+  /** Whether the content has holes that are not in the stream. */
+  sparse: boolean;
   deviceMajor: number;
   deviceMinor: number;
   /** Names as in PAX records (`user.x`, `security.capability`), values as bytes. */

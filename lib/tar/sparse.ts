@@ -59,18 +59,32 @@ export function sparseExtension(block: Buffer, at: number, segments: Segment[]):
 }
 
 /**
- * How long a PAX 1.0 map is, which its first line tells: the count of its segments. The map has
- * that line and two for each segment, of at most as many bytes as a number has digits.
+ * A PAX 1.0 map on its way: decimal numbers, one a line; the count of segments, then their pairs.
+ * It fills whole blocks, and how many of them, only its first line tells.
  */
-export function sparseMapExtent(firstBlock: Buffer): { lines: number; maxBytes: number } {
-  const count = integer("sparse map", firstBlock.toString("latin1", 0, firstBlock.indexOf(0x0a)));
-  if (count > MAX_SEGMENTS) throw tooManySegments();
-  const lines = 1 + 2 * count;
-  return { lines, maxBytes: BLOCK + lines * MAX_LINE };
+export class SparseMap {
+  readonly #blocks: Buffer[] = [];
+  #linesLeft = 0;
+  #maxBlocks = 0;
+
+  /** Takes the next block; gives the segments once they are all there. Throws {@link TarError}. */
+  add(block: Buffer): Segment[] | undefined {
+    if (this.#blocks.length === 0) this.#begin(block);
+    this.#blocks.push(block);
+    if (this.#blocks.length > this.#maxBlocks) throw new TarError("A sparse map is too long");
+    for (const byte of block) if (byte === 0x0a) this.#linesLeft--;
+    return this.#linesLeft > 0 ? undefined : parseSparseMap(Buffer.concat(this.#blocks));
+  }
+
+  #begin(block: Buffer): void {
+    const count = integer("sparse map", block.toString("latin1", 0, block.indexOf(0x0a)));
+    if (count > MAX_SEGMENTS) throw tooManySegments();
+    this.#linesLeft = 1 + 2 * count;
+    this.#maxBlocks = Math.floor((BLOCK + this.#linesLeft * MAX_LINE) / BLOCK);
+  }
 }
 
-/** Parses a PAX 1.0 map: decimal numbers, one a line; the count of segments, then their pairs. */
-export function parseSparseMap(data: Buffer): Segment[] {
+function parseSparseMap(data: Buffer): Segment[] {
   const lines = data.toString("latin1").split("\n");
   const count = integer("sparse map", lines[0]!);
   return toSegments(lines.slice(1, 1 + 2 * count).map((line) => integer("sparse map", line)));

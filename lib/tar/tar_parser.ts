@@ -6,12 +6,11 @@ import { parseHeader, type RawHeader } from "./header.ts";
 import { parsePax, type PaxRecords } from "./pax.ts";
 import {
   checkSegments,
-  parseSparseMap,
   sparseExtension,
   type SparseFile,
   sparseFromHeader,
   sparseFromPax,
-  sparseMapExtent,
+  SparseMap,
 } from "./sparse.ts";
 import { SparseContent } from "./sparse_content.ts";
 
@@ -53,6 +52,7 @@ export class TarParser {
     gid: 0,
     mtime: 0,
     size: 0,
+    sparse: false,
     deviceMajor: 0,
     deviceMinor: 0,
     xattrs: undefined,
@@ -107,6 +107,19 @@ export class TarParser {
           at += this.#takeBlock(buffer, at);
       }
     }
+  }
+
+  /** How many of the next bytes say nothing: unwanted content, padding, all behind the end mark. */
+  get idle(): number {
+    if (this.#state === "end") return Infinity;
+    if (this.#state === "skip") return this.#left;
+    return this.#state === "content" && !this.#wanted ? this.#left + this.#padding : 0;
+  }
+
+  /** Passes over the {@link idle} bytes, in place of pushing them. */
+  skip(): void {
+    if (this.#state === "content" && !this.#wanted) this.#endContent();
+    if (this.#state === "skip") this.#state = "header";
   }
 
   /** To be called after the last chunk. Throws {@link TarError} when the archive was cut short. */
@@ -241,8 +254,7 @@ export class TarParser {
     this.#padding = padding(storedSize);
     if (sparse?.mapInData) {
       this.#storedLeft = storedSize;
-      this.#mapBlocks = [];
-      this.#mapLines = 0;
+      this.#map = new SparseMap();
       this.#collectSparseBlock();
       return;
     }
@@ -252,6 +264,7 @@ export class TarParser {
 
   #announce(size: number): void {
     this.#entry.size = size;
+    this.#entry.sparse = this.#sparse !== undefined;
     this.#wanted = this.#visitor.entry(this.#entry);
     const { content } = this.#visitor;
     this.#sparseContent = this.#sparse &&
@@ -294,11 +307,8 @@ export class TarParser {
   // Sparse files.
 
   #storedLeft = 0;
-  #mapBlocks: Buffer[] = [];
-  #mapLines = 0;
-  #mapExtent = { lines: 0, maxBytes: 0 };
+  #map = new SparseMap();
 
-  /** A PAX 1.0 map fills whole blocks in front of the data; how many, only its text says. */
   #collectSparseBlock(): void {
     if (this.#storedLeft < BLOCK) throw new TarError("A sparse file ends within its map");
     this.#collect("sparse map", BLOCK, this.#padding);
@@ -308,14 +318,8 @@ export class TarParser {
     const block = Buffer.concat(this.#metadata);
     this.#metadata = [];
     this.#storedLeft -= BLOCK;
-    this.#mapBlocks.push(block);
-    if (this.#mapBlocks.length === 1) this.#mapExtent = sparseMapExtent(block);
-    const { lines, maxBytes } = this.#mapExtent;
-    if (this.#mapBlocks.length * BLOCK > maxBytes) throw new TarError("A sparse map is too long");
-    for (const byte of block) if (byte === 0x0a) this.#mapLines++;
-    if (this.#mapLines < lines) return this.#collectSparseBlock();
-    const segments = parseSparseMap(Buffer.concat(this.#mapBlocks));
-    this.#mapBlocks = [];
+    const segments = this.#map.add(block);
+    if (segments === undefined) return this.#collectSparseBlock();
     checkSegments(segments, this.#sparse!.size, this.#storedLeft);
     this.#sparse = { ...this.#sparse!, segments, mapInData: false };
     this.#left = this.#storedLeft;

@@ -1,27 +1,37 @@
 /** A reference -> the source of its transport. */
 
-import type { DockerReference, OciReference, Reference, Source } from "../types.ts";
-import { openOciLayout } from "./oci_layout.ts";
-import { openRegistry } from "./registry/registry_source.ts";
+import type { Reference, Source } from "../types.ts";
 import type { SourceContext } from "./source_context.ts";
 
 export type { SourceContext } from "./source_context.ts";
 
-/** Opens the place that `reference` names; the caller disposes of the source. */
-export function openSource(reference: Reference, context: SourceContext): Promise<Source> {
-  switch (reference.scheme) {
-    case "docker":
-      return OPENERS.docker(reference, context);
-    case "oci":
-      return OPENERS.oci(reference, context);
-  }
-}
+type Scheme = Reference["scheme"];
+type ReferenceOf<S extends Scheme, R = Reference> = R extends { readonly scheme: infer T }
+  ? S extends T ? R : never
+  : never;
+type Opener<S extends Scheme> = (
+  reference: ReferenceOf<S>,
+  context: SourceContext,
+) => Promise<Source>;
 
-/** All the transports there are. */
-const OPENERS: {
-  readonly docker: (reference: DockerReference, context: SourceContext) => Promise<Source>;
-  readonly oci: (reference: OciReference, context: SourceContext) => Promise<Source>;
-} = {
-  docker: openRegistry,
-  oci: openOciLayout,
+/** All the transports there are; each is loaded when it is used. */
+const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
+  docker: async () => (await import("./registry/registry_source.ts")).openRegistry,
+  oci: async () => (await import("./oci_layout.ts")).openOciLayout,
+  "oci-archive": async () => (await import("./oci_archive.ts")).openOciArchive,
+  "docker-archive": async () => (await import("./docker_archive.ts")).openDockerArchive,
+  dir: async () => (await import("./directory.ts")).openDirectory,
+  path: async () => (await import("./recognise_path.ts")).openPath,
+  dockerd: async () => (await import("./docker_daemon.ts")).openDockerDaemon,
+  "docker-daemon": async () => (await import("./docker_daemon.ts")).openDockerDaemon,
+  podman: async () => (await import("./podman.ts")).openPodman,
+  "containers-storage": async () =>
+    (await import("./containers_storage/open_containers_storage.ts")).openContainersStorage,
+  ostree: async () => (await import("./ostree/open_ostree.ts")).openOstree,
 };
+
+/** Opens the place that `reference` names; the caller disposes of the source. */
+export async function openSource(reference: Reference, context: SourceContext): Promise<Source> {
+  const open = await OPENERS[reference.scheme]() as Opener<Scheme>;
+  return open(reference, context);
+}

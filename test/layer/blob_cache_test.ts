@@ -202,3 +202,45 @@ async function fill(cache: BlobCache): Promise<string> {
 function lockFile(cache: BlobCache): string {
   return join(cache.root, "ingest", `${hex}.lock`);
 }
+
+test("a blob that is named by what it turns out to be is found under that name", async () => {
+  const cache = new BlobCache(join(scratch, `${caches++}`));
+  const writer = cache.spool();
+  const other = cache.spool();
+  writer.write(content.subarray(0, 5));
+  other.write(content);
+  writer.write(content.subarray(5));
+  const { digest, size } = descriptor;
+  assert.deepEqual(await writer.commit(), { digest, size });
+  writer.close();
+  assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
+  assert.deepEqual(await other.commit(digest), { digest, size });
+  other.close();
+  assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+});
+
+test("a blob that is not what was expected, or was given up, leaves nothing", async () => {
+  const cache = openCache();
+  const [wrong, given] = [cache.spool(), cache.spool()];
+  wrong.write(content.subarray(1));
+  given.write(content);
+  await assert.rejects(wrong.commit(descriptor.digest), { code: "digest" });
+  wrong.close();
+  given.close();
+  given.close();
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+  assert.equal(cache.find(descriptor), undefined);
+});
+
+test("what a killed process spooled is removed by the next one", () => {
+  const cache = openCache();
+  const left = join(
+    cache.root,
+    "ingest",
+    "spool0@" + processMark().replace(/\.\d+\./, ".999999999."),
+  );
+  fs.writeFileSync(left, content);
+  cache.open();
+  assert.ok(!fs.existsSync(left));
+});

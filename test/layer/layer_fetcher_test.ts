@@ -93,8 +93,9 @@ test("what lies in the cache, or on this machine, is not asked for", async () =>
   await fetcher.finished();
   await fetcher.close();
   const found: string[] = [];
+  const place = { type: "file", path: "/local", offset: 7, checkedBy: "digest" } as const;
   const local = Object.assign(source, {
-    localPath: ({ digest }: Descriptor) => digest === descriptors[1]!.digest ? "/local" : undefined,
+    local: ({ digest }: Descriptor) => digest === descriptors[1]!.digest ? place : undefined,
   });
   const again = new LayerFetcher(descriptors, {
     source: local,
@@ -107,7 +108,7 @@ test("what lies in the cache, or on this machine, is not asked for", async () =>
   await again.finished();
   const readables = await Promise.all(descriptors.map((one) => again.readable(one)));
   assert.deepEqual(readables.map(({ origin }) => origin), ["cache", "local"]);
-  assert.deepEqual(readables[1]!.paths, ["/local"]);
+  assert.deepEqual(readables[1]!.place, place);
   assert.deepEqual(found.sort(), descriptors.map(({ digest }) => digest).sort());
   await again.close();
   assert.equal(source.requests.length, 1);

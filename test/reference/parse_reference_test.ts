@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { DenrootError } from "../../lib/errors.ts";
-import { defaultOutputName, formatReference } from "../../lib/reference/format_reference.ts";
+import { formatReference } from "../../lib/reference/format_reference.ts";
+import { defaultOutputName } from "../../lib/reference/output_name.ts";
+import type { Reference } from "../../lib/types.ts";
 import { parseReference } from "../../lib/reference/parse_reference.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
@@ -218,9 +220,10 @@ test("the canonical text of any accepted reference means the same reference", ()
   const host = fc.constantFrom("", "nvcr.io#", "localhost:5000/", "[::1]:5000#", "docker.io/");
   const version = fc.constantFrom("", ":1", `@${DIGEST}`, `:x@${DIGEST}`, `:${DIGEST}`);
   fc.assert(fc.property(host, image, version, (host, image, version) => {
-    const { user: _, ...first } = parseReference(`docker://${host}${image}${version}`) as never as
+    const uri = `docker://${host}${image}${version}`;
+    const { user: _, shortName: __, ...first } = parseReference(uri) as never as
       & Record<string, unknown>
-      & { user?: string };
+      & { user?: string; shortName?: string };
     const second = parseReference(formatReference(first as never)) as never as Record<
       string,
       unknown
@@ -230,16 +233,44 @@ test("the canonical text of any accepted reference means the same reference", ()
   }));
 });
 
+const PREFIXES = [
+  "dockerd://",
+  "podman://",
+  "docker-daemon:",
+  "containers-storage:",
+  "oci:",
+  "oci-archive:",
+  "docker-archive:",
+  "dir:",
+  "ostree:",
+  "",
+];
+
+/** Without what the canonical text leaves out. */
+function withoutHidden(reference: Reference): Reference {
+  const { user: _, shortName: __, tag, ...rest } = reference as {
+    user?: string;
+    shortName?: string;
+    tag?: string;
+  };
+  const isHidden = tag === undefined || (reference as { digest?: string }).digest !== undefined;
+  return (isHidden ? rest : { ...rest, tag }) as Reference;
+}
+
 test("any text gives a reference or a DenrootError, and an output's name is one safe component", () => {
   const text = fc.oneof(
     fc.string(),
     fc.string({ unit: "binary" }).map((text) => `docker://${text}`),
-    fc.string().map((text) => `oci:${text}`),
+    fc.tuple(fc.constantFrom(...PREFIXES), fc.string()).map((parts) => parts.join("")),
+    fc.tuple(fc.constantFrom(...PREFIXES), fc.stringMatching(/^[a-z0-9@:/.+,[\]-]{0,30}$/))
+      .map((parts) => parts.join("")),
     fc.stringMatching(/^docker:\/\/[a-z0-9@:#/.[\]-]{0,30}$/),
   );
   fc.assert(fc.property(text, (text) => {
     try {
-      const name = defaultOutputName(parseReference(text));
+      const reference = parseReference(text);
+      const name = defaultOutputName(reference);
+      assert.deepEqual(parseReference(formatReference(reference)), withoutHidden(reference));
       assert.doesNotMatch(name, /[/\p{Cc}]/u);
       assert(name.endsWith(".sqsh") && name !== ".sqsh");
     } catch (error) {

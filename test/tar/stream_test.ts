@@ -189,3 +189,32 @@ function chunksOf(archive: Buffer, cuts: readonly number[]): Buffer[] {
 function sparseChunks(count: number): [number, string][] {
   return Array.from({ length: count }, (_, at) => [at * 100 + 5, `piece ${at}`]);
 }
+
+test("a reader that passes over what nobody wants finds the same entries", () => {
+  const whole = readTar(tarArchive(zoo)).map(({ content: _, ...entry }) => entry);
+  for (const size of [512, 1024, 700]) {
+    const archive = Buffer.concat([tarArchive(zoo), Buffer.alloc(5000, "rubbish")]);
+    const entries: unknown[] = [];
+    let skipped = 0;
+    const parser = new TarParser({
+      entry: (entry) => entries.push({ ...entry }) < 0,
+      content: () => assert.fail("Nobody wants it"),
+    });
+    for (let at = 0; at < archive.length;) {
+      const chunk = archive.subarray(at, at + size);
+      parser.push(chunk);
+      skipped += parser.idle;
+      at += chunk.length + parser.idle;
+      parser.skip();
+    }
+    parser.finish();
+    assert.deepEqual(entries, whole);
+    assert.equal(parser.idle, Infinity);
+    assert.ok(skipped > 0);
+  }
+});
+
+test("an entry says whether there are holes in its content", () => {
+  const sparse = readTar(tarArchive(zoo)).filter((entry) => entry.sparse).map(({ path }) => path);
+  assert.deepEqual(sparse, ["sparse-gnu", "sparse-0", "sparse-1"]);
+});

@@ -1,4 +1,4 @@
-/** A layer's stored bytes into its tar stream, by what the bytes are, not by what they are called. */
+/** Stored bytes into what they were before, by what they are, not by what they are called. */
 
 import { Buffer } from "node:buffer";
 import { createGunzip } from "node:zlib";
@@ -8,31 +8,39 @@ import { through } from "./through.ts";
 
 const OUTPUT_CHUNK = 256 * 1024;
 
-const FOREIGN: readonly [name: string, magic: readonly number[]][] = [
+export type Compression = "gzip" | "zstd" | "bzip2" | "xz" | "lz4";
+
+const MAGICS: readonly [name: Compression, magic: readonly number[]][] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
   ["bzip2", [0x42, 0x5a, 0x68]],
   ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
   ["lz4", [0x04, 0x22, 0x4d, 0x18]],
 ];
 const LONGEST_MAGIC = 5;
 
+/** What the first bytes of something, at least five if it has as many, say of its compression. */
+export function compressionOf(start: Uint8Array): Compression | undefined {
+  return isSkippableFrame(start)
+    ? "zstd"
+    : MAGICS.find(([, magic]) => magic.every((byte, at) => start[at] === byte))?.[0];
+}
+
 /**
- * Yields the tar stream. A piece of `stored` may be overwritten once the next is asked for. Throws code `layer` on damaged or truncated input, `unsupported` on a
- * compression that image layers do not have.
+ * Yields the bytes without gzip or Zstandard, if that is what they have. A piece of `stored` may be
+ * overwritten once the next is asked for. Throws code `layer` on damaged or truncated input,
+ * `unsupported` on a compression that image layers do not have.
  */
 export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const input = stored[Symbol.asyncIterator]();
   try {
     const start = await readStart(input);
     const all = prepend(start, input);
-    if (startsWith(start, [0x1f, 0x8b])) yield* gunzip(all);
-    else if (isZstd(start)) yield* decompressZstd(all);
-    else {
-      const foreign = FOREIGN.find(([, magic]) => startsWith(start, magic));
-      if (foreign !== undefined) {
-        throw new DenrootError("unsupported", `The layer is compressed with ${foreign[0]}`);
-      }
-      yield* all;
-    }
+    const compression = compressionOf(start);
+    if (compression === undefined) yield* all;
+    else if (compression === "gzip") yield* gunzip(all);
+    else if (compression === "zstd") yield* decompressZstd(all);
+    else throw new DenrootError("unsupported", `It is compressed with ${compression}`);
   } finally {
     // Not awaited: it may be waiting for bytes that nobody brings any more.
     void input.return?.().catch(() => {});
@@ -59,15 +67,9 @@ async function* gunzip(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   }
 }
 
-/** A frame, or one of those that decoders pass over (RFC 8878, 3.1). */
-function isZstd(bytes: Uint8Array): boolean {
-  return startsWith(bytes, [0x28, 0xb5, 0x2f, 0xfd]) ||
-    (bytes.length >= 4 && (bytes[0]! & 0xf0) === 0x50 && bytes[1] === 0x2a && bytes[2] === 0x4d &&
-      bytes[3] === 0x18);
-}
-
-function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
-  return magic.every((byte, at) => bytes[at] === byte);
+/** A frame that decoders pass over (RFC 8878, 3.1.2). */
+function isSkippableFrame(bytes: Uint8Array): boolean {
+  return (bytes[0]! & 0xf0) === 0x50 && bytes[1] === 0x2a && bytes[2] === 0x4d && bytes[3] === 0x18;
 }
 
 async function* prepend(

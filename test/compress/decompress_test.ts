@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import test from "node:test";
 import { constants, gzipSync, zstdCompressSync, type ZstdOptions } from "node:zlib";
 import { DenrootError, type ErrorCode } from "../../lib/errors.ts";
-import { decompress } from "../../lib/layer/decompress.ts";
+import { decompress } from "../../lib/compress/decompress.ts";
 
 const small = Buffer.from("a layer ".repeat(2000));
 /** Noise and repetition: blocks of every type. */

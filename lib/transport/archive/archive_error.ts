@@ -1,0 +1,29 @@
+/** What went wrong with reading an archive. */
+
+import { DenrootError, messageOf } from "../../errors.ts";
+import { TarError } from "../../tar/entry.ts";
+
+/** Adds `name`, which is what messages call the archive. */
+export function archiveError(name: string, cause: unknown): DenrootError {
+  if (cause instanceof TarError) return damaged(name, cause);
+  if (!(cause instanceof DenrootError)) {
+    return new DenrootError("file", `${name} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  switch (cause.code) {
+    case "layer":
+      return damaged(name, cause);
+    case "unsupported":
+      return new DenrootError("unsupported", `${name} cannot be read: ${cause.message}`, {
+        cause,
+        hint: "Decompress it first, or compress it with gzip or zstd",
+      });
+    default:
+      return cause;
+  }
+}
+
+function damaged(name: string, cause: Error): DenrootError {
+  return new DenrootError("file", `${name} is no tar archive, or is damaged: ${cause.message}`, {
+    cause,
+  });
+}

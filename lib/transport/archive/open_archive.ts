@@ -1,0 +1,94 @@
+/** The path of an archive -> what is in it. */
+
+import { Buffer } from "node:buffer";
+import { closeSync, createReadStream, openSync, readSync, type Stats, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { compressionOf } from "../../compress/decompress.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { quoteText } from "../../oci/quote_text.ts";
+import { abortedError, throwIfAborted } from "../aborted.ts";
+import { PATH_HINT } from "../image_files.ts";
+import type { SourceContext } from "../source_context.ts";
+import type { ArchiveContents } from "./archive_contents.ts";
+import { indexArchive } from "./index_archive.ts";
+import { readArchiveStream } from "./read_archive_stream.ts";
+
+/**
+ * Makes an index of a plain tar file, and reads it in place later; reads what is compressed, or
+ * cannot be read at random, to its end now.
+ *
+ * Throws code `not_found`; what `indexArchive` and `readArchiveStream` throw.
+ */
+export async function openArchive(path: string, context: SourceContext): Promise<ArchiveContents> {
+  const name = `The archive ${quoteText(path, 300)}`;
+  const stats = statOf(path, name);
+  if (stats.isDirectory()) {
+    throw new DenrootError("file", `${name} is a directory`, {
+      hint: PATH_HINT,
+    });
+  }
+  const absolute = resolve(path);
+  if (stats.isFile() && !isCompressed(absolute, name)) {
+    return indexArchive(absolute, name, context.blobs);
+  }
+  context.onProgress?.({
+    type: "log",
+    level: "info",
+    message: `Reading the archive ${quoteText(path, 300)} into the cache`,
+  });
+  return await readArchiveStream(readFile(path, context.signal), name, context);
+}
+
+function statOf(path: string, name: string): Stats {
+  try {
+    return statSync(path);
+  } catch (cause) {
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw isMissing
+      ? new DenrootError("not_found", `${name} is not there`, { cause })
+      : new DenrootError("file", `${name} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function isCompressed(path: string, name: string): boolean {
+  const start = Buffer.alloc(8);
+  try {
+    const fd = openSync(path, "r");
+    try {
+      return compressionOf(start.subarray(0, readSync(fd, start, 0, start.length, 0))) !==
+        undefined;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw new DenrootError("file", `${name} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+const READ_SIZE = 1024 * 1024;
+
+/** Whoever writes into a pipe may leave it open for ever: an abort does not wait for the next byte. */
+async function* readFile(path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  // A standard input that is a socket cannot be opened by its name.
+  const isInput = /^\/(?:dev\/stdin|dev\/fd\/0|proc\/self\/fd\/0)$/.test(path);
+  const stream = createReadStream(path, {
+    ...(isInput && { fd: 0, autoClose: false }),
+    highWaterMark: READ_SIZE,
+  });
+  const pieces = stream[Symbol.asyncIterator]();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(abortedError(signal));
+  aborted.catch(() => {});
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      const { done, value } = await Promise.race([pieces.next(), aborted]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", abort);
+    stream.destroy();
+  }
+}

@@ -1,0 +1,181 @@
+/** A saved image's configuration and layers -> its manifest, and where each blob lies. */
+
+import { Buffer } from "node:buffer";
+import { createReadStream } from "node:fs";
+import { compressionOf, decompress } from "../../compress/decompress.ts";
+import { DenrootError } from "../../errors.ts";
+import { digestOf, verifyDigest } from "../../oci/digest.ts";
+import {
+  DOCKER_CONFIG,
+  DOCKER_LAYER,
+  DOCKER_MANIFEST,
+  DOCKER_PLAIN_LAYER,
+} from "../../oci/media_types.ts";
+import { parseConfig } from "../../oci/parse_config.ts";
+import type { Descriptor, Digest, FileBlob, ResolvedImage } from "../../types.ts";
+import { throwIfAborted } from "../aborted.ts";
+import type { ArchiveContents } from "./archive_contents.ts";
+import { cleanName } from "./clean_name.ts";
+import { chooseSavedImage, type ImageChoice } from "./saved_image.ts";
+
+const CONFIG_LIMIT = 16 * 1024 * 1024;
+/** Layers that are decompressed at the same time, to count their bytes. */
+const COUNTED_AT_ONCE = 4;
+/** Enough to tell a compression by. */
+const MAGIC_SIZE = 8;
+const READ_SIZE = 1024 * 1024;
+
+export interface ResolvedSavedImage {
+  readonly image: ResolvedImage;
+  /** By the digests in the manifest: the configuration's own, and the layers' diffIDs. */
+  readonly blobs: ReadonlyMap<Digest, FileBlob>;
+}
+
+/**
+ * Resolves an image that has no manifest of its own. Its digest is that of the Docker manifest that
+ * containers/image makes of it: every layer uncompressed, under its diffID.
+ *
+ * Throws what `chooseSavedImage` throws, code `not_found` or `file` for a file that is not there or
+ * not fit, `digest` for a configuration that is not what its name says.
+ */
+export async function resolveSavedImage(
+  contents: ArchiveContents,
+  choice: ImageChoice,
+  signal: AbortSignal,
+): Promise<ResolvedSavedImage> {
+  const saved = chooseSavedImage(contents, choice);
+  const bytes = contents.read(saved.config, CONFIG_LIMIT);
+  const config = {
+    mediaType: DOCKER_CONFIG,
+    size: bytes.length,
+    digest: configDigest(contents, saved.config, bytes),
+  };
+  const { diffIds } = parseConfig(bytes);
+  if (diffIds.length !== saved.layers.length) throw wrongCount(contents, diffIds, saved.layers);
+
+  const names = new Map<Digest, string>([[config.digest, saved.config]]);
+  // Layers of the same content are one layer, wherever it lies.
+  for (const [at, diffId] of diffIds.entries()) {
+    if (!names.has(diffId)) names.set(diffId, saved.layers[at]!);
+  }
+  const blobs = await locate(contents, names, config.digest);
+  const layers = new Map<Digest, Layer>();
+  for (const part of inParts([...new Set(diffIds)], COUNTED_AT_ONCE)) {
+    throwIfAborted(signal);
+    const found = await Promise.all(
+      part.map((diffId) => describeLayer(contents, names.get(diffId)!, diffId, signal)),
+    );
+    for (const [at, diffId] of part.entries()) layers.set(diffId, found[at]!);
+  }
+  return { image: toImage(config, diffIds.map((diffId) => layers.get(diffId)!)), blobs };
+}
+
+/** The file of a configuration is nearly always called by its digest. */
+function configDigest(contents: ArchiveContents, name: string, bytes: Uint8Array): Digest {
+  const hex = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(name)?.[1];
+  if (hex !== undefined) {
+    verifyDigest(bytes, `sha256:${hex}`, `${contents.name}: the image's configuration`);
+  }
+  return digestOf(bytes);
+}
+
+async function locate(
+  contents: ArchiveContents,
+  names: ReadonlyMap<Digest, string>,
+  config: Digest,
+): Promise<ReadonlyMap<Digest, FileBlob>> {
+  const blobs = new Map<Digest, FileBlob>();
+  for (const [digest, name] of names) {
+    await contents.keep(name);
+    const checkedBy = digest === config ? "digest" : "diffId";
+    blobs.set(digest, { type: "file", ...contents.place(name), checkedBy });
+  }
+  return blobs;
+}
+
+interface Layer {
+  /** The bytes in the archive, by the digest of what they are without compression. */
+  readonly stored: Descriptor;
+  /** The size that containers/image gives it. */
+  readonly shownSize: number;
+}
+
+async function describeLayer(
+  contents: ArchiveContents,
+  name: string,
+  diffId: Digest,
+  signal: AbortSignal,
+): Promise<Layer> {
+  const file = contents.find(name)!;
+  const isPlain = compressionOf(contents.readStart(name, MAGIC_SIZE)) === undefined;
+  const mediaType = isPlain ? DOCKER_PLAIN_LAYER : DOCKER_LAYER;
+  const stored = { mediaType, size: file.size, digest: diffId };
+  // It takes the size of the link, where Docker linked one image's layer to another's.
+  if (file.name !== cleanName(name)) return { stored, shownSize: 0 };
+  const shownSize = isPlain ? file.size : await countContent(contents, name, file.size, signal);
+  return { stored, shownSize };
+}
+
+async function countContent(
+  contents: ArchiveContents,
+  name: string,
+  size: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { path, offset } = contents.place(name);
+  const stored = createReadStream(path, {
+    start: offset,
+    end: offset + size - 1,
+    highWaterMark: READ_SIZE,
+    signal,
+  });
+  let count = 0;
+  try {
+    for await (const { length } of decompress(stored)) count += length;
+    return count;
+  } catch (cause) {
+    throwIfAborted(signal);
+    if (!(cause instanceof DenrootError)) throw cause;
+    throw new DenrootError(cause.code, `${contents.name}: the layer ${name}: ${cause.message}`, {
+      cause,
+    });
+  }
+}
+
+function toImage(config: Descriptor, layers: readonly Layer[]): ResolvedImage {
+  const mediaType = DOCKER_MANIFEST;
+  // The order of the fields, and that every layer is called compressed: as containers/image has it.
+  const bytes = Buffer.from(JSON.stringify({
+    schemaVersion: 2,
+    mediaType,
+    config: { mediaType: config.mediaType, size: config.size, digest: config.digest },
+    layers: layers.map(({ stored, shownSize }) => ({
+      mediaType: DOCKER_LAYER,
+      size: shownSize,
+      digest: stored.digest,
+    })),
+  }));
+  const digest = digestOf(bytes);
+  return {
+    digest,
+    manifest: { mediaType, config, layers: layers.map(({ stored }) => stored) },
+    documents: [{ mediaType, digest, bytes }],
+  };
+}
+
+function inParts<T>(all: readonly T[], size: number): T[][] {
+  const count = Math.ceil(all.length / size);
+  return Array.from({ length: count }, (_, part) => all.slice(part * size, (part + 1) * size));
+}
+
+function wrongCount(
+  contents: ArchiveContents,
+  diffIds: readonly string[],
+  layers: readonly string[],
+): DenrootError {
+  return new DenrootError(
+    "manifest",
+    `${contents.name}: the image's configuration names ${diffIds.length} layers, manifest.json ` +
+      `${layers.length}`,
+  );
+}

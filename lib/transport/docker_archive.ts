@@ -1,0 +1,39 @@
+/** An archive of `docker save`: `docker-archive:PATH` -> `Source`. */
+
+import { formatReference } from "../reference/format_reference.ts";
+import type { Digest, DockerArchiveReference, FileBlob, Source } from "../types.ts";
+import type { ArchiveContents } from "./archive/archive_contents.ts";
+import { openArchive } from "./archive/open_archive.ts";
+import { resolveSavedImage } from "./archive/resolve_saved_image.ts";
+import { type ImageChoice, readSavedImages } from "./archive/saved_image.ts";
+import type { SourceContext } from "./source_context.ts";
+
+/** Throws what `openArchive` throws. */
+export async function openDockerArchive(
+  reference: DockerArchiveReference,
+  context: SourceContext,
+): Promise<Source> {
+  const contents = await openArchive(reference.path, context);
+  return sourceOfSavedImage(contents, reference, formatReference(reference));
+}
+
+/** An image of an archive as `docker save` writes it, wherever that came from. */
+export function sourceOfSavedImage(
+  contents: ArchiveContents,
+  choice: ImageChoice,
+  uri: string,
+): Source {
+  let blobs: ReadonlyMap<Digest, FileBlob> = new Map();
+  return {
+    uri,
+    async resolve(_platform, signal) {
+      const resolved = await resolveSavedImage(contents, choice, signal);
+      blobs = resolved.blobs;
+      return resolved.image;
+    },
+    local: ({ digest }) => blobs.get(digest),
+    // deno-lint-ignore require-await -- what it throws is to be a rejection
+    tags: async () => [...new Set(readSavedImages(contents).flatMap(({ tags }) => tags))],
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}

@@ -1,0 +1,113 @@
+/** Which Docker daemon is meant: as the `docker` program finds it. */
+
+import type { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
+import { quoteText } from "../../oci/quote_text.ts";
+import { accountHome } from "../../system/environment.ts";
+import { type Endpoint, type EngineTls, parseEndpoint } from "./endpoint.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The context that stands for the environment variables and the standard sockets. */
+const DEFAULT_CONTEXT = "default";
+
+/**
+ * Where the daemon may be, the most wanted first: `DOCKER_HOST`, else the context that
+ * `DOCKER_CONTEXT` or the configuration names, else the sockets of a daemon of root's and of
+ * rootless ones. Throws code `settings` for a host, context or certificate that cannot be used.
+ */
+export async function dockerEndpoints(env: Environment): Promise<readonly Endpoint[]> {
+  const directory = env.DOCKER_CONFIG || join(homeOf(env), ".docker");
+  if (env.DOCKER_HOST) {
+    const tls = await environmentTls(env, directory);
+    return [parseEndpoint(env.DOCKER_HOST, "DOCKER_HOST", tls)];
+  }
+  const context = env.DOCKER_CONTEXT || await currentContext(directory) || DEFAULT_CONTEXT;
+  if (context !== DEFAULT_CONTEXT) return [await contextEndpoint(directory, context)];
+  const sockets = ["/var/run/docker.sock"];
+  if (env.XDG_RUNTIME_DIR) sockets.push(join(env.XDG_RUNTIME_DIR, "docker.sock"));
+  sockets.push(join(homeOf(env), ".docker/run/docker.sock"));
+  return sockets.map((path) => ({ type: "unix", path }));
+}
+
+function homeOf(env: Environment): string {
+  return env.HOME || accountHome() || "/";
+}
+
+/** Any value of the variables that is not empty says yes. */
+async function environmentTls(
+  env: Environment,
+  directory: string,
+): Promise<EngineTls | undefined> {
+  if (!env.DOCKER_TLS_VERIFY && !env.DOCKER_TLS) return undefined;
+  const files = await readTlsFiles(env.DOCKER_CERT_PATH || directory);
+  return { ...files, verify: Boolean(env.DOCKER_TLS_VERIFY) };
+}
+
+async function currentContext(directory: string): Promise<string | undefined> {
+  const path = join(directory, "config.json");
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) return undefined;
+  const what = `Docker's configuration ${quoteText(path, 300)}`;
+  return asSettings(() =>
+    new Fields(parseJsonObject(bytes, what), what).optionalString("currentContext")
+  );
+}
+
+/** Contexts lie in directories that are named by the SHA-256 of the context's name. */
+async function contextEndpoint(directory: string, context: string): Promise<Endpoint> {
+  const id = createHash("sha256").update(context).digest("hex");
+  const bytes = await readIfThere(join(directory, "contexts/meta", id, "meta.json"));
+  if (bytes === undefined) {
+    throw new DenrootError("settings", `There is no Docker context ${quoteText(context)}`, {
+      hint: "docker context ls lists them; DOCKER_CONTEXT or DOCKER_HOST chooses another",
+    });
+  }
+  const what = `The Docker context ${quoteText(context)}`;
+  const { host, isUnverified } = asSettings(() => {
+    const endpoints = new Fields(parseJsonObject(bytes, what), what).object("Endpoints");
+    const docker = new Fields(endpoints, what).object("docker");
+    const host = new Fields(docker, what).string("Host");
+    return { host, isUnverified: docker["SkipTLSVerify"] === true };
+  });
+  const files = await readTlsFiles(join(directory, "contexts/tls", id, "docker"));
+  const isSecure = isUnverified || Object.keys(files).length > 0;
+  return parseEndpoint(host, what, isSecure ? { ...files, verify: !isUnverified } : undefined);
+}
+
+async function readTlsFiles(directory: string): Promise<Omit<EngineTls, "verify">> {
+  const [ca, cert, key] = await Promise.all(
+    ["ca.pem", "cert.pem", "key.pem"].map((name) => readIfThere(join(directory, name))),
+  );
+  return {
+    ...(ca && { ca: ca.toString("latin1") }),
+    ...(cert && { cert: cert.toString("latin1") }),
+    ...(key && { key: key.toString("latin1") }),
+  };
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
+    throw new DenrootError(
+      "settings",
+      `${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+/** These documents are the user's settings, not an image's. */
+function asSettings<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new DenrootError("settings", messageOf(cause), { cause });
+  }
+}

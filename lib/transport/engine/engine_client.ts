@@ -1,0 +1,217 @@
+/** HTTP with an engine's API, over its Unix socket or over TCP. */
+
+import { Buffer } from "node:buffer";
+import * as http from "node:http";
+import * as https from "node:https";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { isObject } from "../../oci/json_fields.ts";
+import { plainText } from "../../oci/quote_text.ts";
+import { abortedError, throwIfAborted } from "../aborted.ts";
+import { type Endpoint, formatEndpoint, type TcpEndpoint, type UnixEndpoint } from "./endpoint.ts";
+
+/** An engine's description of an image has some kilobytes. */
+const ANSWER_LIMIT = 16 * 1024 * 1024;
+/** What is read of an error's body. */
+const ERROR_LIMIT = 64 * 1024;
+/** Of the end of a stream, where Docker puts an error that befell it in the middle. */
+const TAIL = 4096;
+
+/** Nothing answers at an endpoint, or none that is an engine; `message` says why. */
+export class UnreachableError extends Error {
+  override readonly name = "UnreachableError";
+  /** Something is there, which this user may not use. */
+  readonly isDenied: boolean;
+
+  constructor(message: string, options: { readonly isDenied?: boolean; readonly cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.isDenied = options.isDenied ?? false;
+  }
+}
+
+/** What an engine says of itself. */
+export interface EngineVersions {
+  /** Of Docker's API: the latest that the engine has, `1.41`. */
+  readonly api: string;
+  /** Of podman's own API, if it is one. */
+  readonly libpod?: string;
+}
+
+export class EngineClient {
+  readonly #endpoint: UnixEndpoint | TcpEndpoint;
+  readonly #agent: http.Agent;
+
+  constructor(endpoint: UnixEndpoint | TcpEndpoint) {
+    this.#endpoint = endpoint;
+    // Engines are no web: no variable of the environment puts a proxy between.
+    const options = { keepAlive: false, proxyEnv: {} };
+    this.#agent = isSecure(endpoint) ? new https.Agent(options) : new http.Agent(options);
+  }
+
+  /** Throws {@link UnreachableError} when no engine answers within `timeoutMs` (0 for no limit). */
+  async ping(timeoutMs: number, signal: AbortSignal): Promise<EngineVersions> {
+    const deadline = new AbortController();
+    const timer = timeoutMs > 0 ? setTimeout(() => deadline.abort(), timeoutMs) : undefined;
+    try {
+      const response = await this.#request("/_ping", AbortSignal.any([signal, deadline.signal]));
+      const text = plainText((await readStart(response, ERROR_LIMIT)).trim(), 200);
+      const { "api-version": api, "libpod-api-version": libpod } = response.headers;
+      if (typeof api !== "string" || !/^\d{1,3}\.\d{1,4}$/.test(api)) {
+        throw new UnreachableError(`no engine answers there: ${response.statusCode} ${text}`, {});
+      }
+      const isVersion = typeof libpod === "string" && /^\d[\w.-]{0,40}$/.test(libpod);
+      return { api, ...(isVersion && { libpod }) };
+    } catch (cause) {
+      throwIfAborted(signal);
+      if (cause instanceof UnreachableError) throw cause;
+      if (deadline.signal.aborted) {
+        throw new UnreachableError(`no answer within ${timeoutMs / 1000} seconds`, { cause });
+      }
+      throw unreachable(cause);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** An answer that is JSON. Throws code `not_found` or `registry` with what the engine says. */
+  async json(path: string, signal: AbortSignal): Promise<unknown> {
+    const bytes: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of this.stream(path, signal)) {
+      length += chunk.length;
+      if (length > ANSWER_LIMIT) throw this.#failure("limit", "answered with too many bytes");
+      bytes.push(Buffer.from(chunk));
+    }
+    try {
+      return JSON.parse(Buffer.concat(bytes).toString("utf8"));
+    } catch (cause) {
+      throw this.#failure("registry", "answered with what is not JSON", cause);
+    }
+  }
+
+  /**
+   * An answer's bytes as they come. Throws code `not_found` or `registry` with what the engine says,
+   * before the first byte or after the last; `network` when the connection is cut.
+   */
+  async *stream(path: string, signal: AbortSignal): AsyncIterableIterator<Uint8Array> {
+    let tail: Uint8Array = Buffer.alloc(0);
+    let isComplete = false;
+    try {
+      const response = await this.#request(path, signal);
+      if (response.statusCode !== 200) throw await this.#refusal(response);
+      for await (const chunk of response as AsyncIterable<Uint8Array>) {
+        yield chunk;
+        tail = chunk.length < TAIL ? Buffer.concat([tail, chunk]).subarray(-TAIL) : chunk;
+      }
+      isComplete = response.complete;
+    } catch (cause) {
+      throwIfAborted(signal);
+      if (cause instanceof DenrootError) throw cause;
+      throw this.#cut(cause);
+    }
+    throwIfAborted(signal);
+    if (!isComplete) throw this.#cut();
+    const told = lateError(tail.subarray(-TAIL));
+    if (told !== undefined) throw this.#failure("registry", `gave up: ${told}`);
+  }
+
+  #request(path: string, signal: AbortSignal): Promise<http.IncomingMessage> {
+    throwIfAborted(signal);
+    return new Promise((resolve, reject) => {
+      const { request: start } = isSecure(this.#endpoint) ? https : http;
+      const headers = { host: "engine", "user-agent": "denroot" };
+      const request = start({ ...target(this.#endpoint), path, agent: this.#agent, headers });
+      const stop = () => request.destroy(abortedError(signal));
+      signal.addEventListener("abort", stop, { once: true });
+      request.on("close", () => signal.removeEventListener("abort", stop));
+      request.on("error", reject);
+      request.on("response", resolve);
+      request.end();
+    });
+  }
+
+  async #refusal(response: http.IncomingMessage): Promise<DenrootError> {
+    const text = await readStart(response, ERROR_LIMIT);
+    const status = response.statusCode ?? 0;
+    const said = plainText(messageIn(text) ?? text.trim(), 500);
+    return this.#failure(status === 404 ? "not_found" : "registry", `answered ${status}: ${said}`);
+  }
+
+  #cut(cause?: unknown): DenrootError {
+    return this.#failure("network", "cut the connection in mid-transfer", cause);
+  }
+
+  #failure(code: DenrootError["code"], what: string, cause?: unknown): DenrootError {
+    return new DenrootError(code, `The engine at ${formatEndpoint(this.#endpoint)} ${what}`, {
+      cause,
+    });
+  }
+}
+
+/** `/images/NAME/json` for the name of an image as a user writes it. */
+export function imagePath(prefix: string, image: string, action: string): string {
+  const name = encodeURIComponent(image).replace(/%(2F|3A|40)/g, decodeURIComponent);
+  return `${prefix}/images/${name}/${action}`;
+}
+
+function isSecure(endpoint: Endpoint): boolean {
+  return endpoint.type === "tcp" && endpoint.tls !== undefined;
+}
+
+function target(endpoint: UnixEndpoint | TcpEndpoint): https.RequestOptions {
+  if (endpoint.type === "unix") return { socketPath: endpoint.path };
+  const { host, port, tls } = endpoint;
+  if (tls === undefined) return { host, port };
+  const { verify, ...material } = tls;
+  return { host, port, ...material, rejectUnauthorized: verify };
+}
+
+async function readStart(response: http.IncomingMessage, limit: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= limit) break;
+  }
+  return Buffer.concat(chunks).subarray(0, limit).toString("utf8");
+}
+
+/** Docker's errors are `{"message": …}`; podman's have a cause and a number beside. */
+function messageIn(text: string): string | undefined {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return isObject(answer) && typeof answer["message"] === "string"
+      ? answer["message"]
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Once bytes of an archive are out, dockerd can only append an error to them. */
+function lateError(tail: Uint8Array): string | undefined {
+  const match = /\{"errorDetail":\{[^\0]*\}\s*$/.exec(Buffer.from(tail).toString("utf8"));
+  if (match === null) return undefined;
+  const told = /"error":"((?:[^"\\]|\\.)*)"/.exec(match[0])?.[1];
+  return plainText(told ?? match[0], 500);
+}
+
+function unreachable(cause: unknown): UnreachableError {
+  const code = String((cause as { code?: unknown } | null)?.code ?? "");
+  const isDenied = code === "EACCES" || code === "EPERM";
+  const meaning = MEANINGS[code] ?? plainText(messageOf(cause), 300);
+  return new UnreachableError(meaning, { isDenied, cause });
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such socket",
+  ENOTDIR: "there is no such socket",
+  ECONNREFUSED: "nobody listens there",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ECONNRESET: "the connection was cut",
+  ENOTFOUND: "the host name is not known",
+  EAI_AGAIN: "the name server did not answer",
+  EHOSTUNREACH: "there is no route to the host",
+  ETIMEDOUT: "the connection timed out",
+};

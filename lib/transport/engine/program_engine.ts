@@ -1,0 +1,157 @@
+/** Engines that are asked through their own program, where their API cannot be had. */
+
+import fs from "node:fs";
+import { join } from "node:path";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { plainText, quoteText } from "../../oci/quote_text.ts";
+import { type ReadableChild, readFromChild } from "../../system/child_process.ts";
+import { isMarkStale, processMark } from "../../system/process_mark.ts";
+import { runCommand } from "../../system/run_command.ts";
+import { throwIfAborted } from "../aborted.ts";
+import type { NoEngineError } from "./connect_engine.ts";
+import { bareId, type Engine, parseEngineImage } from "./engine.ts";
+
+export interface ProgramOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Why the program is asked: what is said when it is of no help either. */
+  readonly reason: NoEngineError;
+}
+
+const INSPECT_TIMEOUT_MS = 60_000;
+const OUTPUT_LIMIT = 16 * 1024 * 1024;
+/** What the names of directories for a program's temporary files begin with. */
+const SCRATCH = "denroot-save@";
+/** After TERM, until KILL. */
+const GRACE_MS = 5000;
+
+/** `docker` and `podman` take the same commands. */
+export function programEngine(program: "docker" | "podman", options: ProgramOptions): Engine {
+  const { environment, reason } = options;
+  return {
+    name: `the program ${program}`,
+    async inspect(image, _platform, signal) {
+      const { exitCode, stdout, stderr } = await runCommand(program, ["image", "inspect", image], {
+        env: environment,
+        signal,
+        timeoutMs: INSPECT_TIMEOUT_MS,
+        maxOutputBytes: OUTPUT_LIMIT,
+      }).catch((error) => {
+        throw isNotFound(error) ? noProgram(program, reason) : error;
+      });
+      if (exitCode !== 0) throw inspectError(program, stderr.toString("utf8"), reason);
+      return parseEngineImage(
+        firstOf(stdout.toString("utf8")),
+        `${program}'s description of ${quoteText(image)}`,
+      );
+    },
+    save: (image, signal) => saved(program, bareId(image), environment, signal),
+  };
+}
+
+async function* saved(
+  program: string,
+  id: string,
+  environment: ProgramOptions["environment"],
+  signal: AbortSignal,
+): AsyncIterableIterator<Uint8Array> {
+  throwIfAborted(signal);
+  const scratch = makeScratch(environment.TMPDIR || "/var/tmp");
+  try {
+    const child = await readFromChild(program, ["save", id], { ...environment, TMPDIR: scratch });
+    yield* outputOf(child, signal);
+    const exit = await child.exited;
+    throwIfAborted(signal);
+    if (exit.exitCode !== 0) {
+      const why = lastLine(exit.messages) || `it ended with ${exit.signal ?? exit.exitCode}`;
+      throw new DenrootError("registry", `${program} save failed: ${why}`);
+    }
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** Whoever leaves before the end ends the program. */
+async function* outputOf(child: ReadableChild, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  const stop = () => void end(child);
+  signal.addEventListener("abort", stop, { once: true });
+  let isComplete = false;
+  try {
+    yield* child.output;
+    isComplete = true;
+  } finally {
+    signal.removeEventListener("abort", stop);
+    if (!isComplete) await end(child);
+  }
+}
+
+async function end(child: ReadableChild): Promise<void> {
+  child.terminate();
+  const timer = setTimeout(() => child.kill(), GRACE_MS);
+  await child.exited.catch(() => {});
+  clearTimeout(timer);
+}
+
+/**
+ * A directory for the program's temporary files: podman copies each layer before it sends it, and
+ * leaves that copy behind when it is interrupted. Also removes those of killed runs.
+ */
+function makeScratch(parent: string): string {
+  try {
+    for (const name of fs.readdirSync(parent)) {
+      if (!name.startsWith(SCRATCH) || !isMarkStale(name.slice(SCRATCH.length))) continue;
+      // Another user's stays: it is not ours to remove.
+      removeQuietly(join(parent, name));
+    }
+    const path = join(parent, `${SCRATCH}${processMark()}`);
+    fs.mkdirSync(path, { mode: 0o700 });
+    return path;
+  } catch (cause) {
+    throw new DenrootError(
+      "file",
+      `No temporary directory can be made in ${quoteText(parent, 300)}: ${messageOf(cause)}`,
+      { cause, hint: "Set TMPDIR to a directory that can be written" },
+    );
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    fs.rmSync(path, { recursive: true, force: true });
+  } catch {
+    // It is in nobody's way.
+  }
+}
+
+function inspectError(program: string, messages: string, reason: NoEngineError): DenrootError {
+  const said = lastLine(messages);
+  if (/no such (?:image|object)|image not known/i.test(messages)) {
+    return new DenrootError("not_found", `${program} says: ${said}`);
+  }
+  return new DenrootError("network", `${reason.message}; the program ${program} says: ${said}`, {
+    hint: reason.hint,
+  });
+}
+
+function noProgram(program: string, reason: NoEngineError): DenrootError {
+  return new DenrootError("network", `${reason.message}, and there is no program ${program}`, {
+    hint: reason.hint,
+  });
+}
+
+function firstOf(text: string): unknown {
+  try {
+    const answer: unknown = JSON.parse(text);
+    return Array.isArray(answer) ? answer[0] : undefined;
+  } catch {
+    // What is not an object is refused by whoever reads it.
+    return undefined;
+  }
+}
+
+function lastLine(messages: string): string {
+  return plainText(messages.trim().split("\n").at(-1) ?? "", 500);
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof DenrootError && error.code === "not_found";
+}

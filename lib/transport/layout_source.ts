@@ -1,0 +1,92 @@
+/** An image layout (image-spec, image-layout.md), wherever its files are -> `Source`. */
+
+import { DenrootError } from "../errors.ts";
+import { blobPath } from "../oci/digest.ts";
+import { Fields, parseJsonObject } from "../oci/json_fields.ts";
+import { parseIndex } from "../oci/parse_manifest.ts";
+import { quoteText } from "../oci/quote_text.ts";
+import { formatReference } from "../reference/format_reference.ts";
+import type {
+  Descriptor,
+  Digest,
+  OciReference,
+  Platform,
+  ResolvedImage,
+  Source,
+} from "../types.ts";
+import { chooseLayoutEntry, namesOf } from "./choose_layout_entry.ts";
+import { followManifests, MANIFEST_LIMIT, withPath } from "./follow_manifests.ts";
+import { type ImageFiles, locateBlob, PATH_HINT } from "./image_files.ts";
+
+const MARKER_LIMIT = 64 * 1024;
+
+/** Throws code `not_found`, `manifest` or `unsupported` when the files are no layout. */
+export async function openLayout(files: ImageFiles, reference: OciReference): Promise<Source> {
+  await checkMarker(files);
+  return {
+    uri: formatReference(reference),
+    resolve: (platform, signal) => resolveImage(files, reference, platform, signal),
+    local: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
+    tags: async () => namesOf(await readLayoutEntries(files)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function checkMarker(files: ImageFiles): Promise<void> {
+  const layout = quoteText(files.path, 300);
+  let bytes: Uint8Array;
+  try {
+    bytes = await files.read("oci-layout", MARKER_LIMIT);
+  } catch (cause) {
+    if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
+    throw new DenrootError(
+      "not_found",
+      `${layout} is no OCI image layout: it has no file "oci-layout"`,
+      { cause, hint: cause.hint ?? PATH_HINT },
+    );
+  }
+  const what = `The file "oci-layout" of ${layout}`;
+  const version = new Fields(parseJsonObject(bytes, what), what).string("imageLayoutVersion");
+  if (!version.startsWith("1.")) {
+    throw new DenrootError(
+      "unsupported",
+      `${what} says version ${quoteText(version, 20)}; only 1.0.0 is known`,
+    );
+  }
+}
+
+async function resolveImage(
+  files: ImageFiles,
+  reference: OciReference,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<ResolvedImage> {
+  const outermost = reference.digest ??
+    chooseLayoutEntry(await readLayoutEntries(files), reference, platform).digest;
+  const image = await followManifests(
+    outermost,
+    { path: files.path, read: (digest) => readManifest(files, digest) },
+    platform,
+    signal,
+  );
+  for (const { digest } of [image.manifest.config, ...image.manifest.layers]) {
+    await files.keep(blobPath(digest));
+  }
+  return image;
+}
+
+/** What the layout's `index.json` lists. Throws code `not_found` or `manifest`. */
+export async function readLayoutEntries(files: ImageFiles): Promise<readonly Descriptor[]> {
+  const bytes = await files.read("index.json", MANIFEST_LIMIT);
+  return withPath(files.path, () => parseIndex(bytes)).manifests;
+}
+
+async function readManifest(files: ImageFiles, digest: Digest): Promise<Uint8Array> {
+  try {
+    return await files.read(blobPath(digest), MANIFEST_LIMIT);
+  } catch (cause) {
+    if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
+    const message = `${quoteText(files.path, 300)} has no blob ${digest}`;
+    throw new DenrootError("not_found", message, { cause, hint: cause.hint });
+  }
+}

@@ -1,0 +1,138 @@
+/** An ostree repository, through the `ostree` program (ostree(1)). */
+
+import { Buffer } from "node:buffer";
+import { DenrootError } from "../../errors.ts";
+import { plainText, quoteText } from "../../oci/quote_text.ts";
+import { type ChildExit, readFromChild } from "../../system/child_process.ts";
+import { runCommand } from "../../system/run_command.ts";
+
+const PROGRAM = "ostree";
+/** A layer's recipe, of a gigabyte's names. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+export class OstreeRepository {
+  readonly #path: string;
+  readonly #environment: Readonly<Record<string, string | undefined>>;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    path: string,
+    environment: Readonly<Record<string, string | undefined>>,
+    signal: AbortSignal,
+  ) {
+    this.#path = path;
+    // Messages are told apart by their words.
+    this.#environment = { ...environment, LC_ALL: "C" };
+    this.#signal = signal;
+  }
+
+  /** Fit to be shown. */
+  get name(): string {
+    return plainText(this.#path, 300);
+  }
+
+  /** Names of all commits. Throws code `file` when there is no repository. */
+  async refs(): Promise<ReadonlySet<string>> {
+    const { exitCode, stdout, stderr } = await this.#run(["refs"]);
+    if (exitCode !== 0) throw failed(`The ostree repository ${this.name} cannot be read`, stderr);
+    return new Set(stdout.toString().split("\n").filter((ref) => ref !== ""));
+  }
+
+  /** The commit that a name stands for, a remote's included; undefined for none. */
+  async commit(ref: string): Promise<string | undefined> {
+    const { exitCode, stdout } = await this.#run(["rev-parse", ref]);
+    const commit = stdout.toString().trim();
+    return exitCode === 0 && /^[0-9a-f]{64}$/.test(commit) ? commit : undefined;
+  }
+
+  /** A text of a commit's metadata; undefined when it has none of this name. */
+  async metadata(ref: string, key: string): Promise<string | undefined> {
+    const { exitCode, stdout, stderr } = await this.#run([
+      "show",
+      `--print-metadata-key=${key}`,
+      ref,
+    ]);
+    if (exitCode === 0) return parseVariantText(stdout.toString());
+    if (/No such metadata key/.test(stderr.toString())) return undefined;
+    throw failed(`The commit ${quoteText(ref)} of ${this.name} cannot be read`, stderr);
+  }
+
+  /** Contents of a commit's files, one behind the other. */
+  cat(ref: string, paths: readonly string[]): AsyncIterable<Uint8Array> {
+    return this.#stream(["cat", ref, ...paths]);
+  }
+
+  /** A commit's tree as a tar stream. */
+  export(commit: string): AsyncIterable<Uint8Array> {
+    return this.#stream(["export", commit]);
+  }
+
+  async #run(args: readonly string[]) {
+    try {
+      return await runCommand(PROGRAM, this.#arguments(args), {
+        env: this.#environment,
+        signal: this.#signal,
+        maxOutputBytes: MAX_ANSWER,
+      });
+    } catch (error) {
+      throw error instanceof DenrootError && error.code === "not_found" ? noProgram(error) : error;
+    }
+  }
+
+  async *#stream(args: readonly string[]): AsyncIterable<Uint8Array> {
+    const { output, exited } = await readFromChild(PROGRAM, this.#arguments(args));
+    yield* output;
+    let exit: ChildExit;
+    try {
+      exit = await exited;
+    } catch (cause) {
+      throw noProgram(cause);
+    }
+    if (exit.exitCode === 0) return;
+    const messages = Buffer.from(exit.messages, "latin1");
+    throw failed(`The commit ${quoteText(args[1]!)} of ${this.name} cannot be read`, messages);
+  }
+
+  #arguments([command, ...rest]: readonly string[]): readonly string[] {
+    return [command!, `--repo=${this.#path}`, ...rest];
+  }
+}
+
+const ESCAPED: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+};
+
+/** A string as GLib prints it (GVariant Text Format, "Strings"). Throws code `manifest` for others. */
+export function parseVariantText(text: string): string {
+  const match = /^(["'])([^]*)\1\n?$/.exec(text);
+  if (match === null) {
+    throw new DenrootError("manifest", `ostree's metadata is no text: ${quoteText(text, 60)}`);
+  }
+  return match[2]!.replace(
+    /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^]))/g,
+    (_, short, long, character) => {
+      const digits = short ?? long;
+      return digits === undefined
+        ? ESCAPED[character] ?? character
+        : String.fromCodePoint(parseInt(digits, 16));
+    },
+  );
+}
+
+function failed(what: string, stderr: Uint8Array): DenrootError {
+  const said = Buffer.from(stderr).toString().trim().replace(/^error: /, "").split("\n")[0]!;
+  return new DenrootError("file", `${what}: ${plainText(said, 300)}`);
+}
+
+function noProgram(cause: unknown): DenrootError {
+  return new DenrootError("not_found", 'The program "ostree" is not installed', {
+    cause,
+    hint: "Install it: the package is called ostree",
+  });
+}

@@ -1,0 +1,79 @@
+/** What the tests of archives share: one opened in place, compressed, and as a stream. */
+
+import assert from "node:assert/strict";
+import type { Buffer } from "node:buffer";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { DenrootError } from "../../../lib/errors.ts";
+import { BlobCache } from "../../../lib/layer/blob_cache.ts";
+import { openSource } from "../../../lib/transport/open_source.ts";
+import type { SourceContext } from "../../../lib/transport/source_context.ts";
+import type { Reference, ResolvedImage } from "../../../lib/types.ts";
+import { hostArchitecture } from "../../helpers/image_fixture.ts";
+import { tarArchive, type TarSpec } from "../../helpers/tar_fixture.ts";
+import { contentOf } from "../local_content.ts";
+import { makeSettings, NEVER } from "../registry/registry_fixture.ts";
+
+export const HOST = { os: "linux", architecture: hostArchitecture() };
+
+/** With a cache in `directory`. */
+export function makeContext(directory: string): SourceContext {
+  return {
+    settings: makeSettings(),
+    blobs: new BlobCache(join(directory, "cache")),
+    signal: NEVER,
+  };
+}
+
+export interface OpenedImage {
+  readonly uri: string;
+  readonly image: ResolvedImage;
+  readonly config: Buffer;
+  readonly layers: readonly Buffer[];
+}
+
+/** Resolves the image and reads all its blobs, as they are stored. */
+export async function openImage(
+  reference: Reference,
+  context: SourceContext,
+  platform = HOST,
+): Promise<OpenedImage> {
+  await using source = await openSource(reference, context);
+  const image = await source.resolve(platform, NEVER);
+  const { config, layers } = image.manifest;
+  return {
+    uri: source.uri,
+    image,
+    config: contentOf(source, config),
+    layers: layers.map((layer) => contentOf(source, layer)),
+  };
+}
+
+let archives = 0;
+
+/** The ways in which an archive can come: to be read in place, or to be streamed. */
+export const FORMS: readonly (readonly [name: string, make: (tar: Uint8Array) => Uint8Array])[] = [
+  ["plain", (tar) => tar],
+  ["gzip", (tar) => gzipSync(tar, { level: 1 })],
+  ["zstd", (tar) => zstdCompressSync(tar)],
+];
+
+export function writeArchive(
+  directory: string,
+  members: readonly (TarSpec | Uint8Array)[] | Uint8Array,
+  make: (tar: Uint8Array) => Uint8Array = (tar) => tar,
+): string {
+  const path = join(directory, `archive${archives++}.tar`);
+  writeFileSync(path, make(members instanceof Uint8Array ? members : tarArchive(members)));
+  return path;
+}
+
+/** What it rejects with, which must be an error for users. */
+export async function errorOf(promise: Promise<unknown>): Promise<DenrootError> {
+  const result = await promise.then(() => undefined, (error) => error);
+  assert.ok(result !== undefined, "It did not fail");
+  if (!(result instanceof DenrootError)) throw result;
+  assert.doesNotMatch(`${result.message} ${result.hint ?? ""}`, /\p{Cc}/u);
+  return result;
+}

@@ -1,0 +1,19 @@
+/** The bytes of a blob that a source says lie on this machine. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { closeSync, openSync, readSync } from "node:fs";
+import type { Descriptor, Source } from "../../lib/types.ts";
+
+export function contentOf(source: Source, descriptor: Descriptor): Buffer {
+  const place = source.local?.(descriptor);
+  assert.ok(place?.type === "file", "The blob is not in a file");
+  const bytes = Buffer.alloc(descriptor.size);
+  const fd = openSync(place.path, "r");
+  try {
+    assert.equal(readSync(fd, bytes, 0, bytes.length, place.offset), bytes.length);
+  } finally {
+    closeSync(fd);
+  }
+  return bytes;
+}
