@@ -8,6 +8,23 @@ export {
 } from "./lib/image/import_definition.ts";
 export type { Definition } from "./lib/image/parse_definition.ts";
 export { readDefinition } from "./lib/image/read_definition.ts";
+export {
+  type HistoryEntry,
+  type HistoryStep,
+  type ImageDetails,
+  type ImageInspection,
+  type ImageSizes,
+  type InspectedLayer,
+  inspectImage,
+  type InspectOptions,
+} from "./lib/image/inspect_image.ts";
+export { listTags, type ListTagsOptions, type TagList } from "./lib/image/list_tags.ts";
+export {
+  type DescribedTag,
+  describeTags,
+  type FailedTag,
+  type TagDescription,
+} from "./lib/image/describe_tags.ts";
 export { resolveDigest, type ResolveOptions } from "./lib/image/resolve_digest.ts";
 export {
   examineMachine,
@@ -23,7 +40,8 @@ export {
 } from "./lib/squashfs/find_tools.ts";
 export { type Component, components, licenceTexts } from "./lib/squashfs/components.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
-export { defaultOutputName, formatReference } from "./lib/reference/format_reference.ts";
+export { formatReference } from "./lib/reference/format_reference.ts";
+export { defaultOutputName } from "./lib/reference/output_name.ts";
 export { loadSettings, type SettingEntry, type Settings } from "./lib/config/settings.ts";
 export { DenrootError, type ErrorCode } from "./lib/errors.ts";
 export { VERSION as version } from "./lib/system/version.ts";

@@ -11,7 +11,7 @@ const maxLines = 350;
 
 /** What each room may import besides itself. A room that is not here may not exist. */
 const foundation = ["types", "errors"];
-const ground = [...foundation, "system", "config", "reference", "oci", "tar"];
+const ground = [...foundation, "system", "config", "reference", "oci", "tar", "compress"];
 const middle = ["transport", "layer", "merge", "rootfs", "squashfs"];
 const directions: Readonly<Record<string, readonly string[]>> = {
   types: [],
@@ -21,6 +21,7 @@ const directions: Readonly<Record<string, readonly string[]>> = {
   reference: foundation,
   oci: foundation,
   tar: foundation,
+  compress: foundation,
   transport: ground,
   layer: ground,
   merge: ground,

@@ -35,7 +35,16 @@ export const URI_SECTION: HelpSection = {
   rows: [
     ["docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]", "an image in a registry"],
     ["docker://[USER@]REGISTRY/IMAGE[:TAG][@DIGEST]", "the same, as Docker writes it"],
-    ["oci:PATH[:TAG]", "an OCI layout directory"],
+    ["oci:PATH[:TAG|@DIGEST|:@INDEX]", "an OCI layout directory"],
+    ["oci-archive:PATH[:TAG|@DIGEST|:@INDEX]", "the same in a tar file"],
+    ["docker-archive:PATH[:IMAGE|:@INDEX]", "from docker or podman save"],
+    ["dir:PATH", "a directory of skopeo copy"],
+    ["dockerd://IMAGE", "an image of the Docker daemon"],
+    ["docker-daemon:IMAGE|sha256:ID", "the same, as skopeo writes it"],
+    ["podman://IMAGE", "an image of podman"],
+    ["containers-storage:[[DRIVER@]ROOT]IMAGE", "podman's, by its files alone"],
+    ["ostree:IMAGE[:TAG][@/REPOSITORY]", "an image in ostree"],
+    ["PATH", "a file or directory of these"],
   ],
 };
 

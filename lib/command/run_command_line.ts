@@ -12,11 +12,15 @@ import type { DocumentedCommand } from "./documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
+import { inspectCommand } from "./inspect.ts";
+import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  inspectCommand,
   digestCommand,
+  tagsCommand,
   infoCommand,
   doctorCommand,
   completionsCommand,
@@ -68,8 +72,9 @@ export function createProgram(context: CommandContext): DocumentedCommand {
     "Turns container images into enroot images, without privileges.",
   )
     .explain(
-      "Reads an image from a registry or a directory and writes one squashfs file, which enroot " +
-        "starts containers from. It needs no root, no daemon and no mount.",
+      "Reads an image from a registry, an archive, a directory or an engine's storage, and writes " +
+        "one squashfs file, which enroot starts containers from. It needs no root, no daemon and " +
+        "no mount.",
     )
     .version(VERSION, "--version", "print the version")
     .enablePositionalOptions()

@@ -72,22 +72,25 @@ async function outputState(
   signal: AbortSignal,
 ): Promise<OutputState> {
   const { file, output } = definition;
-  const found = statOutput(output);
+  const found = statOf(output);
   if (found === undefined) return { kind: "missing" };
   const source = found.isFile() ? await sourceOf(output, settings, signal) : undefined;
   if (source === undefined) return { kind: "foreign" };
-  const uri = formatReference(parseReference(definition.image));
+  const reference = parseReference(definition.image);
+  const uri = formatReference(reference);
   if (source !== uri) {
     return { kind: "stale", reason: `${output} was made from ${source}: importing ${uri}` };
   }
-  // A changed platform or other options cannot be seen in the image.
-  if (found.mtimeMs < fs.statSync(file).mtimeMs) {
-    return { kind: "stale", reason: `${output} is older than ${path.basename(file)}` };
+  // A changed platform or other options cannot be seen in the image; nor can another archive.
+  const origins = "path" in reference ? [file, reference.path] : [file];
+  const newer = origins.find((origin) => found.mtimeMs < (statOf(origin)?.mtimeMs ?? 0));
+  if (newer !== undefined) {
+    return { kind: "stale", reason: `${output} is older than ${path.basename(newer)}` };
   }
   return { kind: "current", image: { output, uri, bytes: found.size } };
 }
 
-function statOutput(output: string): fs.Stats | undefined {
+function statOf(output: string): fs.Stats | undefined {
   try {
     return fs.statSync(output, { throwIfNoEntry: false });
   } catch (cause) {

@@ -4,8 +4,9 @@ import { resolve } from "node:path";
 import { expandSimply, ExpansionError, UnsetVariable } from "../config/expand_value.ts";
 import { DenrootError } from "../errors.ts";
 import { parseArchitecture } from "../oci/architecture.ts";
-import { quoteText } from "../oci/quote_text.ts";
-import { defaultOutputName, formatReference } from "../reference/format_reference.ts";
+import { plainText, quoteText } from "../oci/quote_text.ts";
+import { formatReference } from "../reference/format_reference.ts";
+import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { closestName } from "./closest_name.ts";
 
@@ -120,13 +121,19 @@ function knownName(text: string): Name {
   throw new Mistake(`${quoteText(text)} is not known; ${help}`);
 }
 
-/** A layout's path is made absolute; all else stays, the user in it too. */
+/** A path is made absolute; all else stays, the user in it too. */
 function imageUri(value: string, directory: string): string {
   const reference = parseReference(value);
-  if (reference.scheme !== "oci") return value;
+  if (reference.scheme === "path") {
+    throw new Mistake(
+      `${quoteText(value)} names no scheme (docker://${plainText(value)}, or oci:, oci-archive:, ` +
+        "docker-archive:, ...)",
+    );
+  }
+  if (!("path" in reference)) return value;
   const path = resolve(directory, reference.path);
-  if (path.includes(":")) {
-    throw new Mistake(`the path ${quoteText(path)} has a colon, which ends a path in oci:`);
+  if (path.includes(":") && !reference.path.includes(":")) {
+    throw new Mistake(`the path ${quoteText(path)} has a colon, which ends a path in a URI`);
   }
   return formatReference({ ...reference, path });
 }

@@ -16,12 +16,19 @@ export function warnOfMismatch(
   config: ImageConfig,
   onProgress: OnProgress,
 ): void {
-  const { os = "linux", architecture = "" } = config;
-  if (os === wanted.os && (architecture === wanted.architecture || architecture === "")) return;
-  const actual = formatPlatform({ os, architecture, variant: config.variant });
+  const actual = otherPlatform(wanted, config);
+  if (actual === undefined) return;
   onProgress({
     type: "log",
     level: "warn",
-    message: `The image is for ${actual}, not for ${formatPlatform(wanted)}`,
+    message: `The image is for ${formatPlatform(actual)}, not for ${formatPlatform(wanted)}`,
   });
+}
+
+/** What an image is for that is not for `wanted`; undefined when it is, or does not say. */
+export function otherPlatform(wanted: Platform, config: ImageConfig): Platform | undefined {
+  const { os = "linux", architecture = "", variant } = config;
+  const isWanted = os === wanted.os &&
+    (architecture === wanted.architecture || architecture === "");
+  return isWanted ? undefined : { os, architecture, ...(variant !== undefined && { variant }) };
 }

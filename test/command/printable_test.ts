@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { printableLine, printableText } from "../../lib/command/printable.ts";
+import {
+  cutLine,
+  printableJson,
+  printableLine,
+  printableText,
+} from "../../lib/command/printable.ts";
 
 const TABLE: ReadonlyArray<[text: string, line: string]> = [
   ["plain", "plain"],
@@ -33,4 +38,20 @@ test("no text keeps a control character", () => {
     assert.doesNotMatch(printableLine(text), /[\p{Cc}\p{Cf}\u2028\u2029]/u);
     assert.doesNotMatch(printableText(text).replaceAll("\n        ", ""), /\p{Cc}/u);
   }));
+});
+
+test("JSON says the same, with every unprintable character escaped", () => {
+  const value = { "\u202e": ["\u001b[31m", "\u009b", "\u{e0001}", "a\nb", "ä€😀", '"\\'] };
+  const text = printableJson(value);
+  assert.deepEqual(JSON.parse(text), value);
+  // deno-lint-ignore no-control-regex -- it is what must not be there
+  assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u{e0001}]/u);
+  assert.ok(text.includes("ä€😀"));
+});
+
+test("a long line is cut between characters", () => {
+  assert.equal(cutLine("abcdef", 6), "abcdef");
+  assert.equal(cutLine("abcdefg", 6), "abc...");
+  assert.equal(cutLine("😀😀😀😀😀😀", 6), "😀😀😀😀😀😀");
+  assert.equal(cutLine("😀😀😀😀😀😀😀", 6), "😀😀😀...");
 });

@@ -38,20 +38,27 @@ export const runtimes: readonly Runtime[] = [
 ];
 
 /** One test for each runtime, its name added to the title. */
-export function testEachRuntime(
-  title: string,
-  body: (denroot: Denroot) => Promise<void>,
-): void {
-  for (const runtime of runtimes) {
-    test(`${title} (${runtime.name})`, async () => {
-      const denroot = new Denroot(runtime);
-      try {
-        await body(denroot);
-      } finally {
-        denroot.remove();
-      }
-    });
-  }
+export function testEachRuntime(title: string, body: (denroot: Denroot) => Promise<void>): void {
+  for (const runtime of runtimes) testOn(runtime, title, body);
+}
+
+/**
+ * One test, under the executable, else under Bun: for the many inputs of what every runtime is known
+ * to do.
+ */
+export function testOneRuntime(title: string, body: (denroot: Denroot) => Promise<void>): void {
+  testOn(runtimes.find(({ command }) => command[0] === executable) ?? bun, title, body);
+}
+
+function testOn(runtime: Runtime, title: string, body: (denroot: Denroot) => Promise<void>): void {
+  test(`${title} (${runtime.name})`, async () => {
+    const denroot = new Denroot(runtime);
+    try {
+      await body(denroot);
+    } finally {
+      denroot.remove();
+    }
+  });
 }
 
 export interface DenrootOptions extends ProgramOptions {

@@ -9,6 +9,8 @@ import { listDirectory, type Tree } from "./tree_listing.ts";
 
 export interface DockerDaemon {
   readonly socket: string;
+  /** Gives the daemon the image, under that name. */
+  load(image: Image, name: string): Promise<void>;
   /** What `docker export` gives for a container of the image, less what Docker itself adds. */
   exportedTree(image: Image): Promise<Tree>;
   stop(): Promise<void>;
@@ -26,8 +28,8 @@ export const dockersOwnPaths = [
   "etc/resolv.conf",
 ];
 
-/** Starts a daemon with a root, a socket and a storage of its own; needs root. */
-export async function startDockerDaemon(): Promise<DockerDaemon> {
+/** Starts a daemon with a root, a socket and a storage of its own; needs root. `args` are its further options. */
+export async function startDockerDaemon(args: readonly string[] = []): Promise<DockerDaemon> {
   const home = mkdtempSync(join(tmpdir(), "denroot-docker-"));
   const socket = join(home, "docker.sock");
   const daemon = startProgram(findProgram("dockerd") ?? "dockerd", [
@@ -40,6 +42,7 @@ export async function startDockerDaemon(): Promise<DockerDaemon> {
     "--iptables=false",
     "--ip6tables=false",
     "--log-level=error",
+    ...args,
   ], { timeoutMs: 3_600_000 });
   let ended = false;
   daemon.done.then(() => ended = true, () => ended = true);
@@ -50,20 +53,27 @@ export async function startDockerDaemon(): Promise<DockerDaemon> {
   }, 60_000);
   let count = 0;
 
+  async function load(image: Image, name: string): Promise<void> {
+    const archive = join(home, "image.tar");
+    try {
+      await runProgram("skopeo", [
+        "--insecure-policy",
+        "copy",
+        `oci:${image.directory}:${image.tag}`,
+        `docker-archive:${archive}:${name}`,
+      ]);
+      await docker("load", "--input", archive);
+    } finally {
+      rmSync(archive, { force: true });
+    }
+  }
+
   async function exportedTree(image: Image): Promise<Tree> {
     const name = `denroot-test:${++count}`;
     const work = join(home, `work-${count}`);
     mkdirSync(work);
     try {
-      const source = `oci:${image.directory}:${image.tag}`;
-      const archive = join(work, "image.tar");
-      await runProgram("skopeo", [
-        "--insecure-policy",
-        "copy",
-        source,
-        `docker-archive:${archive}:${name}`,
-      ]);
-      await docker("load", "--input", archive);
+      await load(image, name);
       const container = (await docker("create", name, "/none")).stdout.trim();
       await docker("export", "--output", join(work, "export.tar"), container);
       await docker("rm", container);
@@ -89,5 +99,5 @@ export async function startDockerDaemon(): Promise<DockerDaemon> {
     await stopProgram(daemon, 20_000);
     rmSync(home, { recursive: true, force: true });
   }
-  return { socket, exportedTree, stop };
+  return { socket, load, exportedTree, stop };
 }

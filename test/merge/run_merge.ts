@@ -112,6 +112,7 @@ function entriesOf(drafts: readonly Draft[]): TarEntry[] {
     gid: 0,
     mtime: 0,
     size: 0,
+    sparse: false,
     deviceMajor: 0,
     deviceMinor: 0,
     xattrs: undefined,

@@ -13,6 +13,7 @@ const sources = [
     .split(" "),
   "build/squashfs",
   "node_modules/commander",
+  "node_modules/smol-toml",
   ...globSync("build/squashfs-work/*.stamp", { cwd: project }),
 ];
 

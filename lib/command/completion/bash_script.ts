@@ -96,6 +96,11 @@ ${name}_offer() {
             fi
         done
         mapfile -t COMPREPLY < <(compgen -P "\${prefix}" -W "\${values//+}" -- "\${text}")
+        if (( \${#COMPREPLY[@]} == 0 )); then
+            kind=file
+            ${name}_offer "\${prefix}" "\${text}"
+            return
+        fi
         compopt -o nospace 2> /dev/null
         ;;
     file | directory)

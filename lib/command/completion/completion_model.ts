@@ -41,7 +41,10 @@ export interface Word {
 type ValueKind =
   | { readonly kind: "none" | "file" | "directory" }
   | { readonly kind: "words"; readonly words: readonly Word[] }
-  /** Beginnings of a word, which goes on after them: with a file's name where `thenFile` is set. */
+  /**
+   * Beginnings of a word, which goes on after them: with a file's name where `thenFile` is set. What
+   * begins otherwise is a file's name.
+   */
   | { readonly kind: "beginnings"; readonly beginnings: readonly Beginning[] };
 
 export interface Beginning extends Word {
@@ -51,6 +54,14 @@ export interface Beginning extends Word {
 const SCHEMES: readonly Beginning[] = [
   { text: "docker://", description: "an image in a registry", thenFile: false },
   { text: "oci:", description: "an image in an OCI layout directory", thenFile: true },
+  { text: "oci-archive:", description: "an OCI layout in a tar file", thenFile: true },
+  { text: "docker-archive:", description: "what docker save wrote", thenFile: true },
+  { text: "dir:", description: "a directory of skopeo copy", thenFile: true },
+  { text: "dockerd://", description: "an image of the Docker daemon", thenFile: false },
+  { text: "docker-daemon:", description: "an image of the Docker daemon", thenFile: false },
+  { text: "podman://", description: "an image of podman", thenFile: false },
+  { text: "containers-storage:", description: "an image in podman's files", thenFile: false },
+  { text: "ostree:", description: "an image in ostree", thenFile: false },
 ];
 
 const ARCHITECTURES = [

@@ -53,6 +53,12 @@ function ${at}_file
     end
 end
 
+# A file's name, which fish itself would also offer behind a colon.
+function ${at}_path
+    set -l word (commandline -ct)
+    string match -q -- '*:*' $word; or __fish_complete_path $word
+end
+
 ${lines.join("\n")}
 `;
 }
@@ -106,10 +112,13 @@ function valueWords(value: ValueModel, at: string): string[] {
         `-a ${quote(text)}${description === undefined ? "" : ` -d ${quote(description)}`}`
       );
     case "beginnings":
-      return value.beginnings.flatMap(({ text, description, thenFile }) => [
-        `-a ${quote(text)} -d ${quote(description ?? "")}`,
-        ...(thenFile ? [`-a ${quote(`(${at}_file ${text})`)}`] : []),
-      ]);
+      return [
+        ...value.beginnings.flatMap(({ text, description, thenFile }) => [
+          `-a ${quote(text)} -d ${quote(description ?? "")}`,
+          ...(thenFile ? [`-a ${quote(`(${at}_file ${text})`)}`] : []),
+        ]),
+        `-a ${quote(`(${at}_path)`)}`,
+      ];
     case "none":
       return [];
   }

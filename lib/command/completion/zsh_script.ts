@@ -114,7 +114,7 @@ ${name}() {${files.join("")}
     local -a shown=(
 ${rows.map((row) => `        ${row}`).join("\n")}
     )
-    compadd -S '' -l -d shown -- ${beginnings.map(({ text }) => quote(text)).join(" ")}
+    compadd -S '' -l -d shown -- ${beginnings.map(({ text }) => quote(text)).join(" ")} || _files
 }
 `;
 }

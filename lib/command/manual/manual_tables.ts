@@ -7,7 +7,8 @@ export interface EnvironmentRow {
   readonly commands: readonly string[];
 }
 
-const FETCHING = ["import", "digest", "doctor"];
+const FETCHING = ["import", "inspect", "digest", "tags", "doctor"];
+const CACHED = ["import", "inspect", "tags", "doctor"];
 const IMPORT = ["import", "doctor"];
 
 /** Every setting that `info` shows. */
@@ -20,7 +21,7 @@ export const ENVIRONMENT: readonly EnvironmentRow[] = [
   ),
   row(
     "ENROOT_CACHE_PATH",
-    IMPORT,
+    CACHED,
     "Where layers are kept. May be shared, also over a network. Default: $XDG_CACHE_HOME/enroot.",
   ),
   row("ENROOT_DATA_PATH", ["doctor"], "Where enroot keeps containers."),
@@ -28,7 +29,7 @@ export const ENVIRONMENT: readonly EnvironmentRow[] = [
   row("ENROOT_TEMP_PATH", ["doctor"], "No effect on an import: nothing is unpacked on the way."),
   row(
     "ENROOT_SQUASH_OPTIONS",
-    IMPORT,
+    [...IMPORT, "inspect"],
     "Options for mksquashfs. Default: -comp lzo -Xalgorithm lzo1x_1.",
   ),
   row(
@@ -91,6 +92,21 @@ export const ENVIRONMENT: readonly EnvironmentRow[] = [
     FETCHING,
     "A file with credentials, as podman login and docker login write it.",
   ),
+  row(
+    "CONTAINERS_REGISTRIES_CONF",
+    FETCHING,
+    "The registries.conf to read, in place of the user's or the system's.",
+  ),
+  row(
+    "CONTAINERS_REGISTRIES_CONF_OVERRIDE",
+    FETCHING,
+    "A registries.conf that is read last, and wins.",
+  ),
+  row(
+    "DENROOT_SHORT_NAMES",
+    FETCHING,
+    "Names without a registry are looked up as registries.conf says. Default: no, Docker Hub.",
+  ),
   row("NO_COLOR", [...FETCHING, "info"], "Turns colours off."),
   row("DENROOT_DEBUG", [...FETCHING, "info"], "As if --debug were always given."),
 ];
@@ -109,6 +125,14 @@ export const FILES: ReadonlyArray<readonly [path: string, meaning: string]> = [
     "What podman login writes; read when .credentials has nothing for a registry.",
   ],
   ["~/.docker/config.json", "What docker login writes; read likewise."],
+  [
+    "/etc/containers/registries.conf",
+    "Mirrors, insecure and blocked registries, and short names. One in ~/.config/containers wins.",
+  ],
+  [
+    "~/.config/containers/certs.d",
+    "Certificates for single registries: HOST:PORT/ca.crt, client.cert and client.key.",
+  ],
   ["~/.cache/enroot", "Layers that were fetched. It may be removed at any time."],
 ];
 

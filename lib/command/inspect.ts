@@ -1,0 +1,82 @@
+/** `inspect`: what an image is, and what an import of it would fetch and write. */
+
+import { type Command, Option } from "commander";
+import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
+import { printableJson } from "./printable.ts";
+
+export function inspectCommand(context: CommandContext): Command {
+  return newCommand("inspect", "Show what a container image holds, without importing it.")
+    .explain(
+      "Its manifest and its configuration are fetched and verified; its layers are not. Shows also " +
+        "how much an import would fetch, and about how much it would write, which is guessed from " +
+        "the layers' sizes and ENROOT_SQUASH_OPTIONS.",
+      "Long values are cut; --json has all of them.",
+    )
+    .argument("<URI>", "the image")
+    .addOption(architectureOption())
+    .option("--json", "print all as JSON, with the field names of skopeo inspect where it has them")
+    .addOption(
+      new Option("--raw", "print the manifest or the index that the URI names, byte for byte")
+        .conflicts("json"),
+    )
+    .addOption(
+      new Option("--config", "print the image's configuration, byte for byte").conflicts("json"),
+    )
+    .section(URI_SECTION)
+    .section(JSON_SECTION)
+    .examples(
+      "inspect docker://nvcr.io#nvidia/pytorch:25.06-py3",
+      "inspect --json docker://alpine | jq '.Platforms[].Architecture'",
+      "inspect --config oci:layout/directory:tag | jq .history",
+    )
+    .action((uri, options) => runInspect(uri, options, context));
+}
+
+const JSON_SECTION = {
+  title: "JSON",
+  rows: [
+    ["Name, Digest, Created, Labels, Layers, ...", "as in skopeo inspect"],
+    ["RepoTags", "only of images on this machine"],
+    ["Uri", "the image's canonical reference"],
+    ["ManifestDigest", "what denroot digest prints"],
+    ["Platforms", "what the index lists, with digests"],
+    ["LayersData[].Place", "local, cache or missing"],
+    ["Config", "user, entrypoint and their like"],
+    ["History[].Layer", "the layer's place, from 0"],
+    ["StoredBytes", "layers and configuration"],
+    ["LocalBytes, CachedBytes, DownloadBytes", "its parts: here, cached, missing"],
+    ["EstimatedImageBytes", "a guess at the image file"],
+  ],
+} as const;
+
+interface Options {
+  readonly arch?: string;
+  readonly json?: boolean;
+  readonly raw?: boolean;
+  readonly config?: boolean;
+}
+
+async function runInspect(uri: string, options: Options, context: CommandContext): Promise<void> {
+  const { inspectImage, loadSettings } = await import("../../mod.ts");
+  const image = await inspectImage(uri, {
+    architecture: options.arch,
+    settings: await loadSettings(),
+    onProgress: (event) => context.progress.handle(event),
+    signal: context.signal,
+  });
+  context.progress.finish();
+  if (options.config || options.raw) {
+    context.console.help(exactText(options.config ? image.configBytes : image.documents[0]!.bytes));
+  } else if (options.json) {
+    const { inspectionJson } = await import("./inspection_json.ts");
+    context.console.result(printableJson(inspectionJson(image)));
+  } else {
+    const { inspectionTable } = await import("./inspection_table.ts");
+    context.console.result(inspectionTable(image));
+  }
+}
+
+/** It was parsed, and so is UTF-8; a byte order mark stays. */
+function exactText(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}

@@ -1,0 +1,118 @@
+/** `tags`: which versions of an image there are. */
+
+import type { Command } from "commander";
+import type { TagDescription, TagList } from "../../mod.ts";
+import { architectureOption, type CommandContext, newCommand } from "./common.ts";
+import { dateText, platformText, shortDigest } from "./inspection_table.ts";
+import { inVersionOrder } from "./version_order.ts";
+import { printableJson, printableLine } from "./printable.ts";
+import { formatBytes } from "./units.ts";
+
+/** A day: `2025-06-10`. */
+const DATE_COLUMNS = 10;
+const TAG_COLUMNS = 40;
+
+export function tagsCommand(context: CommandContext): Command {
+  return newCommand("tags", "List the tags of a repository, a layout or an archive.")
+    .explain(
+      "One a line, the numbers in them in order: 1.9 stands before 1.10.",
+      "With --long each line has the manifest's digest, the size of the layers, how much of it is " +
+        "not on this machine, and when the image was made, or else what is wrong with it. Every " +
+        "tag is asked for then, which registries may count as pulls; more than 1000 are refused.",
+    )
+    .argument("<URI>", "the repository, as any image in it is named; a tag has no effect")
+    .addOption(architectureOption())
+    .option("-l, --long", "look at the image of each tag")
+    .option("--json", "print the tags as JSON, with the field names of skopeo list-tags")
+    .section({
+      title: "URI",
+      rows: [
+        ["docker://[USER@][REGISTRY#]IMAGE", "a repository in a registry"],
+        ["oci:PATH", "an OCI layout directory"],
+        ["oci-archive:PATH", "the same in a tar file"],
+        ["docker-archive:PATH", "what docker save or podman save wrote"],
+        ["PATH", "one of these three, by its content"],
+      ],
+    })
+    .examples("tags docker://nvcr.io#nvidia/pytorch", "tags --long --arch arm64 docker://alpine")
+    .action((uri, options) => runTags(uri, options, context));
+}
+
+interface Options {
+  readonly arch?: string;
+  readonly long?: boolean;
+  readonly json?: boolean;
+}
+
+async function runTags(uri: string, options: Options, context: CommandContext): Promise<void> {
+  const { describeTags, listTags, loadSettings } = await import("../../mod.ts");
+  const shared = {
+    architecture: options.arch,
+    settings: await loadSettings(),
+    signal: context.signal,
+  };
+  const onProgress = context.progress.handle.bind(context.progress);
+  const { reference, tags } = await listTags(uri, { ...shared, onProgress });
+  const list = { reference, tags: inVersionOrder(tags) };
+  context.progress.finish();
+  const descriptions = options.long ? describeTags(list, shared) : undefined;
+  if (options.json) {
+    context.console.result(printableJson(await tagsJson(list, descriptions)));
+  } else if (descriptions !== undefined) {
+    const width = tagColumns(list.tags);
+    for await (const tag of descriptions) context.console.result(descriptionLine(tag, width));
+  } else if (list.tags.length > 0) {
+    context.console.result(list.tags.map(printableLine).join("\n"));
+  }
+}
+
+function tagColumns(tags: readonly string[]): number {
+  const widest = tags.reduce((width, tag) => Math.max(width, printableLine(tag).length), 0);
+  return Math.min(TAG_COLUMNS, widest);
+}
+
+/** Each line as soon as it is known: a registry with many tags takes its time. */
+function descriptionLine(description: TagDescription, width: number): string {
+  const tag = printableLine(description.tag).padEnd(width);
+  if ("error" in description) return `${tag}  ${printableLine(description.error.message)}`;
+  const { digest, bytes, missingBytes, created, otherPlatform } = description;
+  return [
+    tag,
+    shortDigest(digest),
+    formatBytes(bytes).padStart(8),
+    missingBytes === 0 ? "here".padEnd(17) : `${formatBytes(missingBytes).padStart(8)} to fetch`,
+    printableLine(dateText(created) ?? "-").slice(0, DATE_COLUMNS).padEnd(DATE_COLUMNS),
+    otherPlatform === undefined ? "" : printableLine(platformText(otherPlatform)),
+  ].join("  ").trimEnd();
+}
+
+async function tagsJson(
+  { reference, tags }: TagList,
+  descriptions: AsyncIterable<TagDescription> | undefined,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { formatReference } = await import("../../mod.ts");
+  const { nameOf } = await import("./inspection_json.ts");
+  const images: unknown[] = [];
+  for await (const image of descriptions ?? []) images.push(imageJson(image));
+  return {
+    Repository: nameOf(formatReference(reference)),
+    Tags: tags,
+    Images: descriptions && images,
+  };
+}
+
+function imageJson(description: TagDescription): Readonly<Record<string, unknown>> {
+  if ("error" in description) {
+    const { tag, error } = description;
+    return { Tag: tag, Error: error.message };
+  }
+  const { tag, digest, bytes, missingBytes, created, otherPlatform } = description;
+  return {
+    Tag: tag,
+    ManifestDigest: digest,
+    StoredBytes: bytes,
+    DownloadBytes: missingBytes,
+    Created: created ?? null,
+    OtherPlatform: otherPlatform && platformText(otherPlatform),
+  };
+}

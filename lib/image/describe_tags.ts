@@ -1,0 +1,127 @@
+/** What the tags of a place stand for, one after the other. */
+
+import { loadSettings } from "../config/settings.ts";
+import { DenrootError } from "../errors.ts";
+import type { Digest, Platform, Reference } from "../types.ts";
+import { type InspectContext, type InspectOptions, inspectReference } from "./inspect_image.ts";
+import type { TagList } from "./list_tags.ts";
+import { otherPlatform, requestedPlatform } from "./platform.ts";
+
+/** Every tag takes three requests, and registries count them: Docker Hub as a pull. */
+export const MAX_DESCRIBED_TAGS = 1000;
+const AT_ONCE = 4;
+
+export type TagDescription = DescribedTag | FailedTag;
+
+export interface DescribedTag {
+  readonly tag: string;
+  /** Of the platform's manifest. */
+  readonly digest: Digest;
+  /** Stored bytes of the platform's layers and configuration. */
+  readonly bytes: number;
+  /** How many of these are not on this machine. */
+  readonly missingBytes: number;
+  /** RFC 3339, as the image has it. */
+  readonly created?: string;
+  /** What the image is for, when it is the only one and for another platform. */
+  readonly otherPlatform?: Platform;
+}
+
+export interface FailedTag {
+  readonly tag: string;
+  /** Why this tag cannot be described. */
+  readonly error: DenrootError;
+}
+
+/**
+ * Looks at each tag of a list, a few at a time, and gives them in the same order. What is wrong with one tag stands in its description; what would be wrong with all of
+ * them, a place that does not answer or wants no more requests, is thrown.
+ *
+ * Throws code `limit` for more than {@link MAX_DESCRIBED_TAGS} tags.
+ */
+export async function* describeTags(
+  { reference, tags }: TagList,
+  options: InspectOptions = {},
+): AsyncGenerator<TagDescription, void, void> {
+  if (tags.length > MAX_DESCRIBED_TAGS) throw tooMany(tags.length);
+  const stop = new AbortController();
+  const context: InspectContext = {
+    settings: options.settings ?? await loadSettings(),
+    platform: requestedPlatform(options.architecture),
+    onProgress: () => {},
+    signal: AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]),
+  };
+  const begin = (tag: string) => {
+    const description = describeTag(withTag(reference, tag), tag, context);
+    // Whoever waits for it will see; until then it must not count as forgotten.
+    description.catch(() => {});
+    return description;
+  };
+  const running = tags.slice(0, AT_ONCE).map(begin);
+  try {
+    for (const index of tags.keys()) {
+      yield await running.shift()!;
+      const next = tags[index + AT_ONCE];
+      if (next !== undefined) running.push(begin(next));
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(running);
+  }
+}
+
+const OF_THE_PLACE: ReadonlySet<string> = new Set([
+  "aborted",
+  "credentials",
+  "network",
+  "rate_limit",
+]);
+
+async function describeTag(
+  reference: Reference,
+  tag: string,
+  context: InspectContext,
+): Promise<TagDescription> {
+  try {
+    const { digest, sizes, config } = await inspectReference(reference, context);
+    const { created } = config;
+    const other = otherPlatform(context.platform, config);
+    return {
+      tag,
+      digest,
+      bytes: sizes.stored,
+      missingBytes: sizes.missing,
+      ...(created !== undefined && { created }),
+      ...(other !== undefined && { otherPlatform: other }),
+    };
+  } catch (error) {
+    if (!(error instanceof DenrootError) || OF_THE_PLACE.has(error.code)) throw error;
+    return { tag, error };
+  }
+}
+
+/** Throws code `unsupported` where images have no tags. */
+function withTag(reference: Reference, tag: string): Reference {
+  switch (reference.scheme) {
+    case "docker":
+      return { ...reference, tag, digest: undefined };
+    case "oci":
+    case "oci-archive":
+      return { scheme: reference.scheme, path: reference.path, tag };
+    case "docker-archive":
+      return { scheme: reference.scheme, path: reference.path, image: tag };
+    default:
+      throw new DenrootError(
+        "unsupported",
+        `The tags of "${reference.scheme}:" can be listed, but not described`,
+      );
+  }
+}
+
+function tooMany(count: number): DenrootError {
+  return new DenrootError(
+    "limit",
+    `There are ${count} tags, too many to look at; the limit is ${MAX_DESCRIBED_TAGS}`,
+    { hint: "List them without looking at each, and inspect the one that you want" },
+  );
+}

@@ -1,0 +1,187 @@
+/** What an image is, before any of its layers is fetched. */
+
+import { loadSettings, type Settings } from "../config/settings.ts";
+import { BlobCache } from "../layer/blob_cache.ts";
+import { readBlob } from "../layer/read_blob.ts";
+import { isAttestation } from "../oci/choose_platform.ts";
+import { isIndexType } from "../oci/media_types.ts";
+import { type HistoryEntry, type ImageDetails, parseDetails } from "../oci/parse_details.ts";
+import { parseIndex } from "../oci/parse_manifest.ts";
+import { parseReference } from "../reference/parse_reference.ts";
+import { openSource } from "../transport/open_source.ts";
+import type {
+  Descriptor,
+  Digest,
+  OnProgress,
+  Platform,
+  Reference,
+  ResolvedImage,
+  Source,
+  StoredDocument,
+} from "../types.ts";
+import { estimateImageBytes } from "./estimate_image.ts";
+import { checkLayerCount, MAX_CONFIG_SIZE } from "./fetch_config.ts";
+import type { ImportOptions } from "./import_image.ts";
+import { requestedPlatform, warnOfMismatch } from "./platform.ts";
+
+export type { HistoryEntry, ImageDetails };
+
+export type InspectOptions = Pick<
+  ImportOptions,
+  "architecture" | "settings" | "onProgress" | "signal"
+>;
+
+/** An image's documents, and what an import of it would fetch. */
+export interface ImageInspection {
+  /** The canonical reference. */
+  readonly uri: string;
+  /** Of the platform's manifest. */
+  readonly digest: Digest;
+  /** What led to the manifest, outermost first: indexes, if any, and the manifest. */
+  readonly documents: readonly StoredDocument[];
+  /** The images that the indexes list; none without an index. */
+  readonly offers: readonly PlatformOffer[];
+  /** The configuration's stored bytes. */
+  readonly configBytes: Uint8Array;
+  readonly config: ImageDetails;
+  /** Base first. */
+  readonly layers: readonly InspectedLayer[];
+  /** The configuration's history, each entry with the layer that it made. */
+  readonly steps: readonly HistoryStep[];
+  /** What else lies in the same place; absent where to know it would take further requests. */
+  readonly tags?: readonly string[];
+  readonly sizes: ImageSizes;
+}
+
+export interface PlatformOffer {
+  readonly platform: Platform;
+  readonly digest: Digest;
+}
+
+export interface InspectedLayer {
+  readonly descriptor: Descriptor;
+  /** Digest of the uncompressed layer. */
+  readonly diffId: Digest;
+  readonly place: BlobOrigin;
+}
+
+/** Where an import would find a blob: in the image's own place on this machine, or in the cache. */
+export type BlobOrigin = "local" | "cache" | "missing";
+
+export interface HistoryStep extends HistoryEntry {
+  /** Its place in `layers`; absent when it made none, or when history and layers do not match. */
+  readonly layer?: number;
+}
+
+/** In bytes, of the layers and the configuration as they are stored; each blob counts once. */
+export interface ImageSizes {
+  readonly stored: number;
+  readonly local: number;
+  readonly cached: number;
+  /** What an import would fetch and put into the cache. */
+  readonly missing: number;
+  /** A guess at the image file: see `estimateImageBytes`. */
+  readonly estimatedImage: number;
+}
+
+/**
+ * Looks at the image that `uri` names: its manifest and configuration are fetched and verified, no
+ * layer is, and nothing is written to the cache (but what a transport can only stream).
+ *
+ * Throws {@link DenrootError}: code `aborted` when `signal` aborts.
+ */
+export async function inspectImage(
+  uri: string,
+  options: InspectOptions = {},
+): Promise<ImageInspection> {
+  return await inspectReference(parseReference(uri), {
+    settings: options.settings ?? await loadSettings(),
+    platform: requestedPlatform(options.architecture),
+    onProgress: options.onProgress ?? (() => {}),
+    signal: options.signal ?? new AbortController().signal,
+  });
+}
+
+export interface InspectContext {
+  readonly settings: Settings;
+  readonly platform: Platform;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+}
+
+/** As {@link inspectImage}, of a reference that was parsed before. */
+export async function inspectReference(
+  reference: Reference,
+  { settings, platform, onProgress, signal }: InspectContext,
+): Promise<ImageInspection> {
+  const cache = new BlobCache(settings.cachePath);
+  await using source = await openSource(reference, { settings, blobs: cache, onProgress, signal });
+  const image = await source.resolve(platform, signal);
+  const { config: descriptor, layers } = image.manifest;
+  const configBytes = await readBlob(descriptor, {
+    source,
+    cache,
+    name: "The image's configuration",
+    maxBytes: MAX_CONFIG_SIZE,
+    signal,
+  });
+  const config = parseDetails(configBytes);
+  checkLayerCount(config, layers.length);
+  warnOfMismatch(platform, config, onProgress);
+  const originOf = (blob: Descriptor) => findBlob(blob, source, cache);
+  const tags = source.blob === undefined ? await source.tags?.(signal) : undefined;
+  return {
+    uri: source.uri,
+    digest: image.digest,
+    documents: image.documents,
+    offers: offersOf(image),
+    configBytes,
+    config,
+    layers: layers.map((descriptor, index) => ({
+      descriptor,
+      diffId: config.diffIds[index]!,
+      place: originOf(descriptor),
+    })),
+    steps: matchHistory(config.history, layers.length),
+    ...(tags && { tags }),
+    sizes: {
+      ...addUp([descriptor, ...layers], originOf),
+      estimatedImage: estimateImageBytes(layers, settings.squashOptions),
+    },
+  };
+}
+
+function findBlob(blob: Descriptor, source: Source, cache: BlobCache): BlobOrigin {
+  if (source.local?.(blob) !== undefined) return "local";
+  return cache.find(blob) === undefined ? "missing" : "cache";
+}
+
+function offersOf({ documents }: ResolvedImage): readonly PlatformOffer[] {
+  return documents.filter(({ mediaType }) => isIndexType(mediaType))
+    .flatMap(({ bytes, mediaType }) => parseIndex(bytes, mediaType).manifests)
+    .filter((entry) => !isAttestation(entry))
+    .flatMap(({ platform, digest }) => platform === undefined ? [] : [{ platform, digest }]);
+}
+
+/** Builders that squash layers leave a history that says nothing of them any more. */
+function matchHistory(
+  history: readonly HistoryEntry[],
+  layerCount: number,
+): readonly HistoryStep[] {
+  const made = history.filter(({ emptyLayer }) => !emptyLayer).length;
+  if (made !== layerCount) return history;
+  let layer = 0;
+  return history.map((entry) => entry.emptyLayer ? entry : { ...entry, layer: layer++ });
+}
+
+function addUp(
+  blobs: readonly Descriptor[],
+  originOf: (blob: Descriptor) => BlobOrigin,
+): Omit<ImageSizes, "estimatedImage"> {
+  const sums = { local: 0, cache: 0, missing: 0 };
+  for (const blob of new Map(blobs.map((blob) => [blob.digest, blob])).values()) {
+    sums[originOf(blob)] += blob.size;
+  }
+  const { local, cache: cached, missing } = sums;
+  return { stored: local + cached + missing, local, cached, missing };
+}

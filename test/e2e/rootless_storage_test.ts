@@ -1,0 +1,157 @@
+/** An ordinary user's own storage: files of other users are read inside `podman unshare`. */
+
+import assert from "node:assert/strict";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { bun, Denroot, executable } from "../helpers/denroot_command.ts";
+import { runProgram, startProgram } from "../helpers/run_program.ts";
+import { StorageFixture } from "../helpers/storage_fixture.ts";
+import { compareTrees, type Comparison, listImage } from "../helpers/tree_listing.ts";
+
+const nobody = 65534;
+const fixture = new StorageFixture();
+const uri = "containers-storage:rich:1";
+let users = 0;
+
+testAsUser(
+  "a rootless storage is read by its user, files of mapped users included",
+  'driver = "vfs"',
+  async (user) => {
+    const digest = await user.run(...user.denroot(["digest", uri]));
+    assert.equal(digest.stdout, `${fixture.image.manifest.digest}\n`);
+    const output = join(user.home, "refused.sqsh");
+    const refused = await user.start(...user.denroot(["import", "--output", output, uri])).done;
+    assert.match(
+      refused.stderr,
+      /The layer's file "secret\/key" must not be read by this user\n.*podman unshare denroot/,
+    );
+    assert.equal(existsSync(output), false);
+    await assertSame(await user.importUnshared(), { directoryTimes: true });
+    const foreign = await fixture.store("root", "vfs", "localhost/rich:1");
+    const closed = await user.start(...user.denroot(["digest", `${foreign}rich:1`])).done;
+    assert.match(closed.stderr, /images\.json" must not be read by this user\n.*root's needs root/);
+  },
+);
+
+testAsUser(
+  "a rootless overlay's own marks of deletions are understood",
+  'driver = "overlay"',
+  async (user) => {
+    assert.equal(fixture.forgetRecipes(user.name), 3);
+    await assertSame(await user.importUnshared(), {});
+  },
+);
+
+testAsUser(
+  "a storage that gives all files to one user still knows their modes",
+  'driver = "overlay"\n[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n' +
+    'force_mask = "700"\nignore_chown_errors = "true"',
+  async (user) => {
+    const output = join(user.home, "plain.sqsh");
+    await user.run(...user.denroot(["import", "--output", output, uri]));
+    await assertSame(output, { directoryTimes: true });
+    assert.equal(fixture.forgetRecipes(user.name), 3);
+    // The storage's own note of a mode loses the bits beside the permissions.
+    const without = ["bin/alias"];
+    await assertSame(await user.importUnshared(), { without, ignore: ["group"] });
+  },
+);
+
+/** Runs `body` for a user whose storage, configured so, has the image. */
+function testAsUser(
+  title: string,
+  conf: string,
+  body: (user: RootlessUser) => Promise<void>,
+): void {
+  test(title, async (t) => {
+    if (process.getuid?.() !== 0) {
+      t.skip("needs root, to become another user");
+      return;
+    }
+    const user = new RootlessUser(fixture.directory, conf);
+    try {
+      const copy = ["skopeo", "copy", "--quiet", fixture.layout, "containers-storage:rich:1"];
+      await user.run("podman", ["unshare", ...copy]);
+      await body(user);
+    } finally {
+      // Ends the process that keeps the user's namespace alive.
+      await user.run("podman", ["system", "migrate"]);
+    }
+  });
+}
+
+/** Compares with the image where the storage has it from. */
+async function assertSame(image: string, comparison: Comparison): Promise<void> {
+  const root = new Denroot();
+  try {
+    const expected = await listImage(await root.import(fixture.layout));
+    const without = [".enroot", "etc/rc", ...comparison.without ?? []];
+    const differences = compareTrees(await listImage(image), expected, { ...comparison, without });
+    assert.deepEqual(differences, []);
+  } finally {
+    root.remove();
+  }
+}
+
+/** The user `nobody` with a home, and subordinate IDs that only its processes see. */
+class RootlessUser {
+  readonly home: string;
+  /** Of the home, below the fixture's directory. */
+  readonly name = `user${users++}`;
+  readonly #ids: string;
+  readonly #program: readonly [string, ...string[]];
+
+  /** `storage` is what storage.conf has in its table of that name. */
+  constructor(directory: string, storage: string) {
+    chmodSync(directory, 0o755);
+    this.home = join(directory, this.name);
+    this.#ids = join(directory, "subid");
+    writeFileSync(this.#ids, "nobody:200000:65536\n");
+    const conf = join(this.home, ".config/containers");
+    for (const path of [this.home, join(this.home, "run"), dirname(conf), conf]) {
+      mkdirSync(path, { mode: 0o700 });
+      chownSync(path, nobody, nobody);
+    }
+    writeFileSync(join(conf, "storage.conf"), `[storage]\n${storage}\n`);
+    if (!existsSync(executable)) {
+      this.#program = bun.command;
+      return;
+    }
+    const copy = join(directory, "denroot");
+    copyFileSync(executable, copy);
+    chmodSync(copy, 0o755);
+    this.#program = [copy];
+  }
+
+  denroot(args: readonly string[]): [command: string, args: readonly string[]] {
+    const [command, ...first] = this.#program;
+    return [command, [...first, ...args]];
+  }
+
+  /** Imports with all of the user's IDs at hand; gives the image's path. */
+  async importUnshared(): Promise<string> {
+    const output = join(this.home, "unshared.sqsh");
+    const [command, args] = this.denroot(["import", "--output", output, uri]);
+    await this.run("podman", ["unshare", command, ...args]);
+    return output;
+  }
+
+  run(command: string, args: readonly string[]) {
+    return runProgram("unshare", this.#arguments(command, args));
+  }
+
+  start(command: string, args: readonly string[]) {
+    return startProgram("unshare", this.#arguments(command, args));
+  }
+
+  #arguments(command: string, args: readonly string[]): readonly string[] {
+    const script = 'mount --bind "$0" /etc/subuid; mount --bind "$0" /etc/subgid; exec "$@"';
+    return [
+      ...["--mount", "sh", "-ec", script, this.#ids],
+      ...["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"],
+      ...["env", "-i", `PATH=${process.env.PATH}:/usr/sbin:/sbin`, "LANG=C.UTF-8"],
+      ...[`HOME=${this.home}`, `XDG_RUNTIME_DIR=${this.home}/run`, command, ...args],
+    ];
+  }
+}
