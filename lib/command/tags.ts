@@ -17,8 +17,9 @@ export function tagsCommand(context: CommandContext): Command {
     .explain(
       "One a line, the numbers in them in order: 1.9 stands before 1.10.",
       "With --long each line has the manifest's digest, the size of the layers, how much of it is " +
-        "not on this machine, and when the image was made, or else what is wrong with it. Every " +
-        "tag is asked for then, which registries may count as pulls; more than 1000 are refused.",
+        "not on this machine, about how large an image an import would write, and when it was " +
+        "made, or else what is wrong with it. Every tag is asked for then, which registries may " +
+        "count as pulls; more than 1000 are refused.",
     )
     .argument("<URI>", "the repository, as any image in it is named; a tag has no effect")
     .addOption(architectureOption())
@@ -75,12 +76,13 @@ function tagColumns(tags: readonly string[]): number {
 function descriptionLine(description: TagDescription, width: number): string {
   const tag = printableLine(description.tag).padEnd(width);
   if ("error" in description) return `${tag}  ${printableLine(description.error.message)}`;
-  const { digest, bytes, missingBytes, created, otherPlatform } = description;
+  const { digest, bytes, missingBytes, estimatedImageBytes, created, otherPlatform } = description;
   return [
     tag,
     shortDigest(digest),
     formatBytes(bytes).padStart(8),
     missingBytes === 0 ? "here".padEnd(17) : `${formatBytes(missingBytes).padStart(8)} to fetch`,
+    `${formatBytes(estimatedImageBytes).padStart(8)} image`,
     printableLine(dateText(created) ?? "-").slice(0, DATE_COLUMNS).padEnd(DATE_COLUMNS),
     otherPlatform === undefined ? "" : printableLine(platformText(otherPlatform)),
   ].join("  ").trimEnd();
@@ -106,12 +108,14 @@ function imageJson(description: TagDescription): Readonly<Record<string, unknown
     const { tag, error } = description;
     return { Tag: tag, Error: error.message };
   }
-  const { tag, digest, bytes, missingBytes, created, otherPlatform } = description;
+  const { tag, digest, bytes, missingBytes, estimatedImageBytes, created, otherPlatform } =
+    description;
   return {
     Tag: tag,
     ManifestDigest: digest,
     StoredBytes: bytes,
     DownloadBytes: missingBytes,
+    EstimatedImageBytes: estimatedImageBytes,
     Created: created ?? null,
     OtherPlatform: otherPlatform && platformText(otherPlatform),
   };

@@ -21,6 +21,8 @@ export interface DescribedTag {
   readonly bytes: number;
   /** How many of these are not on this machine. */
   readonly missingBytes: number;
+  /** A guess at the image file that an import would write. */
+  readonly estimatedImageBytes: number;
   /** RFC 3339, as the image has it. */
   readonly created?: string;
   /** What the image is for, when it is the only one and for another platform. */
@@ -34,8 +36,9 @@ export interface FailedTag {
 }
 
 /**
- * Looks at each tag of a list, a few at a time, and gives them in the same order. What is wrong with one tag stands in its description; what would be wrong with all of
- * them, a place that does not answer or wants no more requests, is thrown.
+ * Looks at each tag of a list, a few at a time, and gives them in the same order. What is wrong with
+ * one tag stands in its description; what would be wrong with all of them, a place that does not
+ * answer or wants no more requests, is thrown.
  *
  * Throws code `limit` for more than {@link MAX_DESCRIBED_TAGS} tags.
  */
@@ -91,6 +94,7 @@ async function describeTag(
       digest,
       bytes: sizes.stored,
       missingBytes: sizes.missing,
+      estimatedImageBytes: sizes.estimatedImage,
       ...(created !== undefined && { created }),
       ...(other !== undefined && { otherPlatform: other }),
     };

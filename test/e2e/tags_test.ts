@@ -42,12 +42,13 @@ testEachRuntime("--long says of each tag what it is and what is missing", async 
   await denroot.import(registry.uri("team/app", "1.0"));
   const { stdout } = await denroot.succeed(["tags", "--long", registry.uri("team/app")]);
   const size = String.raw` +\d+ B  `;
-  const old = `${shown(image)}${size}here {15}2024-01-02`;
+  const written = String.raw` +\d+ B image  2024-01-02`;
+  const old = `${shown(image)}${size}here {13}${written}`;
   assert.match(
     stdout,
     new RegExp(
       `^1\\.0        ${old}\n1\\.2        ${old}\n` +
-        `1\\.10       ${shown(newer)}${size} +\\d+ B to fetch  2024-01-02\n` +
+        `1\\.10       ${shown(newer)}${size} +\\d+ B to fetch${written}\n` +
         `1\\.10-slim  ${old}\nlatest     ${old}\n$`,
     ),
   );
@@ -58,11 +59,14 @@ const denroot = useDenroot();
 test("--long --json has the same in full", async () => {
   const uri = registry.uri("team/app");
   const { Images } = JSON.parse((await denroot.succeed(["tags", "-l", "--json", uri])).stdout);
+  const inspected = await denroot.succeed(["inspect", "--json", registry.uri("team/app", "1.10")]);
+  const { EstimatedImageBytes } = JSON.parse(inspected.stdout);
   assert.deepEqual(Images[2], {
     Tag: "1.10",
     ManifestDigest: newer.manifest.digest,
     StoredBytes: storedBytes(newer),
     DownloadBytes: storedBytes(newer),
+    EstimatedImageBytes,
     Created: "2024-01-02T03:04:05Z",
   });
 });
@@ -141,7 +145,7 @@ test("layouts and archives list theirs, a path as what it is", async () => {
     assert.deepEqual(stdout.trimEnd().split("\n"), tags, uri);
     const long = (await denroot.succeed(["tags", "--long", uri])).stdout.trimEnd().split("\n");
     assert.deepEqual(long.map((line) => line.split(/ +/)[0]), tags, uri);
-    for (const line of long) assert.match(line, / {2}[0-9a-f]{12} +\d.* here +2024-01-02$/, uri);
+    for (const line of long) assert.match(line, / {2}[0-9a-f]{12} +\d.* here +[\d.]+ K?i?B image  2024-01-02$/, uri);
   }
   const directory = join(scratch, "dir");
   await runProgram("skopeo", ["copy", "-q", `oci:${layout}:1.0`, `dir:${directory}`]);
