@@ -25,7 +25,11 @@ export {
   type FailedTag,
   type TagDescription,
 } from "./lib/image/describe_tags.ts";
-export { resolveDigest, type ResolveOptions } from "./lib/image/resolve_digest.ts";
+export {
+  type ResolvedDigest,
+  resolveDigest,
+  type ResolveOptions,
+} from "./lib/image/resolve_digest.ts";
 export {
   examineMachine,
   type ExamineOptions,

@@ -112,10 +112,12 @@ export interface BlobStore {
 export interface BlobWriter {
   /** Appends. Throws code `space` or `file`. */
   write(bytes: Uint8Array): void;
-  /** Keeps the blob under its SHA-256 digest. Throws code `digest` unless that is `expected`. */
-  commit(expected?: Digest): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /** Keeps the blob under its SHA-256 digest. */
+  commit(): Promise<{ readonly digest: Digest; readonly size: number }>;
   /** Removes what was not committed. */
   close(): void;
+  /** Removes what was committed, unless the store had it before. */
+  takeBack(): void;
 }
 
 /** An image at its place. Every transport yields one. */
@@ -151,6 +153,14 @@ export interface Source extends AsyncDisposable {
    * Absent where images have no tags.
    */
   tags?(signal: AbortSignal): Promise<readonly string[]>;
+
+  /**
+   * The image that one of {@link tags} stands for. What is known of the place serves all of them;
+   * the place is left with this source, and not with those that come from here.
+   *
+   * Absent where images have no tags.
+   */
+  at?(tag: string): Source;
 }
 
 /** What an import tells while it works. */

@@ -23,17 +23,14 @@ interface Options {
 }
 
 async function runDigest(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { formatReference, loadSettings, parseReference, resolveDigest } = await import(
-    "../../mod.ts"
-  );
-  const digest = await resolveDigest(uri, {
+  const { loadSettings, resolveDigest } = await import("../../mod.ts");
+  const resolved = await resolveDigest(uri, {
     architecture: options.arch,
     settings: await loadSettings(),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });
   context.progress.finish();
-  // The canonical URI: what was typed may hold a user.
-  const canonical = formatReference(parseReference(uri));
-  context.console.result(options.json ? JSON.stringify({ uri: canonical, digest }) : digest);
+  const { digest } = resolved;
+  context.console.result(options.json ? JSON.stringify({ uri: resolved.uri, digest }) : digest);
 }

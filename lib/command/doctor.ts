@@ -11,8 +11,8 @@ export function doctorCommand(context: CommandContext): Command {
   return newCommand("doctor", "Check what this machine lacks for which command.")
     .explain(
       "Looks at the machine, the directories, the squashfs tools, proxies, certificates, " +
-        "credentials, and user namespaces. It asks only the registries that are named, and sends " +
-        "them no credentials.",
+        "registries.conf, credentials, and user namespaces. It asks only the registries that are " +
+        "named, and the mirrors that they have, and sends them no credentials.",
       "Fails when something stands in the way of an import.",
     )
     .argument("[REGISTRY|URI...]", "registries to reach, or images in them")

@@ -77,6 +77,8 @@ async function reportTool(name: string, found: Promise<SquashfsTool>): Promise<T
   }
 }
 
+const VALUE_COLUMNS = 24;
+
 /** A row for each tool: name, version, where it is; for each setting: name, value, origin, note. */
 export function formatInfo(
   settings: Pick<Settings, "entries" | "sysconfPath">,
@@ -135,11 +137,11 @@ function whereIs({ origin, location }: Pick<SquashfsTool, "origin" | "location">
 /** Columns side by side; the last one is as long as it likes. */
 function alignRows(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length - 1));
-  // One long value must not push all origins off the screen.
-  const widths = Array.from(
-    { length: columns },
-    (_, at) => Math.min(40, Math.max(...rows.map((row) => row[at]!.length))),
-  );
+  const widths = Array.from({ length: columns }, (_, at) => {
+    const widest = Math.max(...rows.map((row) => row[at]!.length));
+    // One long value must not push all origins off a screen of 80 columns.
+    return at === 0 ? widest : Math.min(VALUE_COLUMNS, widest);
+  });
   return rows.map((row) => `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ")}`);
 }
 

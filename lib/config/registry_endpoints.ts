@@ -30,13 +30,15 @@ export function endpointsOf(
 ): readonly Endpoint[] {
   const { registry, repository } = reference;
   const name = `${registry === DOCKER_HUB ? "docker.io" : registry}/${repository}`;
+  const forbidding = findBlockedImage(name, reference, conf);
+  if (forbidding !== undefined) throw blocked(name, forbidding);
   const rule = findRule(name, conf);
   if (rule === undefined) return [{ registry, repository, insecure: false, isMirror: false }];
   const unfit = reference.digest === undefined ? "digest-only" : "tag-only";
   const mirrors = rule.mirrors
     .filter(({ pulls }) => pulls !== unfit)
-    .map((mirror) => toEndpoint(name, { ...rule, ...mirror }, conf, true));
-  const own = toEndpoint(name, rule, conf, false);
+    .map((mirror) => toEndpoint(name, { ...rule, ...mirror }, reference, conf, true));
+  const own = toEndpoint(name, rule, reference, conf, false);
   const endpoints = [...mirrors, rule.blocked ? { ...own, blockedBy: rule.place } : own];
   if (endpoints.every(({ blockedBy }) => blockedBy !== undefined)) throw blocked(name, rule);
   return endpoints;
@@ -60,6 +62,22 @@ function findRule(name: string, conf: RegistriesConf): RegistryRule | undefined 
     );
 }
 
+/**
+ * The rule that blocks this very tag or digest. containers/image never compares such a prefix with
+ * anything; we do where it forbids, for whoever wrote it trusts in it. A digest is known only where
+ * the reference has it.
+ */
+function findBlockedImage(
+  name: string,
+  { tag, digest }: DockerReference,
+  conf: RegistriesConf,
+): RegistryRule | undefined {
+  const tags = tag === undefined ? [] : [`:${tag}`];
+  const digests = digest === undefined ? [] : ["", ...tags].map((tag) => `${tag}@${digest}`);
+  const images = [...tags, ...digests].map((version) => name + version);
+  return conf.rules.find(({ blocked, prefix }) => blocked && images.includes(prefix));
+}
+
 /** How much of `name` the prefix stands for; undefined when it is no prefix of it. */
 function matchedLength(name: string, prefix: string): number | undefined {
   if (prefix.startsWith("*.")) {
@@ -74,6 +92,7 @@ function matchedLength(name: string, prefix: string): number | undefined {
 function toEndpoint(
   name: string,
   { prefix, location, insecure, place }: RegistryRule,
+  reference: DockerReference,
   conf: RegistriesConf,
   isMirror: boolean,
 ): Endpoint {
@@ -92,7 +111,8 @@ function toEndpoint(
   const registry = isHub ? DOCKER_HUB : host;
   const repository = isHub && !path.includes("/") ? `library/${path}` : path;
   // The place itself may be blocked under its own name, whoever leads there.
-  const own = findRule(endpointName({ registry, repository, insecure, isMirror }), conf);
+  const ownName = endpointName({ registry, repository, insecure, isMirror });
+  const own = findBlockedImage(ownName, reference, conf) ?? findRule(ownName, conf);
   return {
     registry,
     repository,

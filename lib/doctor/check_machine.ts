@@ -2,10 +2,10 @@
 
 import type { Settings } from "../config/settings.ts";
 import { RELEASED } from "../system/version.ts";
-import { type Finding, Findings } from "./finding.ts";
+import { FETCHING, type Finding, Findings } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 
-const ALL = ["import", "digest", "create", "start"];
+const ALL = [...FETCHING, "create", "start"];
 const OLDEST_GLIBC = [2, 17] as const;
 /** What an import takes beside mksquashfs's own memory. */
 const IMPORT_BYTES = 256 * 1024 ** 2;

@@ -1,22 +1,21 @@
-/** Proxies, certificate authorities and credentials: what every registry is reached with. */
+/** What every registry is reached with: proxies, authorities, registries.conf, credentials. */
 
-import { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
+import { loadRegistriesConf } from "../config/registries_conf.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
 import { parseAuthFile } from "../transport/registry/credentials/auth_file.ts";
 import { credentialsFiles } from "../transport/registry/credentials/find_credentials.ts";
 import { parseNetrc } from "../transport/registry/credentials/netrc.ts";
 import { chooseProxy } from "../transport/registry/choose_proxy.ts";
-import { trustedCertificates } from "../transport/registry/trusted_certificates.ts";
-import { type Finding, Findings } from "./finding.ts";
-
-const FETCHING = ["import", "digest"];
+import { isCertificate, trustedCertificates } from "../transport/registry/trusted_certificates.ts";
+import { FETCHING, type Finding, Findings } from "./finding.ts";
 
 export async function checkNetwork(settings: Settings): Promise<Finding[]> {
   const found = new Findings("Network");
   checkProxies(found, settings);
   await checkCertificates(found, settings);
+  await checkConfiguration(found, settings);
   await checkCredentials(found, settings);
   return found.list;
 }
@@ -79,12 +78,13 @@ async function requireDirectory(
   }
 }
 
-function isCertificate(text: string): boolean {
+async function checkConfiguration(found: Findings, { environment }: Settings): Promise<void> {
+  const subject = "registries.conf";
   try {
-    return new X509Certificate(text.replaceAll("TRUSTED CERTIFICATE", "CERTIFICATE")).serialNumber
-      .length > 0;
-  } catch {
-    return false;
+    const { rules } = await loadRegistriesConf(environment);
+    found.ok(subject, FETCHING, `${plural(rules.length, "registry", "registries")} configured`);
+  } catch (error) {
+    found.add("error", subject, FETCHING, messageOf(error), hintOf(error));
   }
 }
 

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
-import { type Finding, Findings, type FindingStatus } from "./finding.ts";
+import { FETCHING, type Finding, Findings, type FindingStatus } from "./finding.ts";
 import type { FileSystem, Machine } from "./machine.ts";
 import { type Mount, mountOf, networkFileSystem } from "./mount_table.ts";
 
@@ -57,7 +57,7 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
       holdsImages: true,
       elsewhere: "name an output elsewhere with --output",
     })]),
-    place("ENROOT_CONFIG_PATH", settings.configPath, ["import", "digest"], { unwritable: "ok" }),
+    place("ENROOT_CONFIG_PATH", settings.configPath, FETCHING, { unwritable: "ok" }),
     place("ENROOT_TEMP_PATH", settings.tempPath, ["create"], {}),
     place("ENROOT_DATA_PATH", settings.dataPath, ["create", "start"], {
       holdsImages: true,

@@ -2,10 +2,10 @@
 
 import dns from "node:dns/promises";
 import { isIP } from "node:net";
+import type { Endpoint } from "../config/registry_endpoints.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
 import { plainText } from "../oci/quote_text.ts";
-import { parseReference } from "../reference/parse_reference.ts";
 import { throwIfAborted } from "../transport/aborted.ts";
 import { parseChallenges } from "../transport/registry/challenge.ts";
 import { chooseProxy } from "../transport/registry/choose_proxy.ts";
@@ -15,21 +15,20 @@ import {
   type HttpResponse,
 } from "../transport/registry/http_client.ts";
 import { DEFAULT_LIMITS } from "../transport/registry/limits.ts";
-import { type Finding, Findings } from "./finding.ts";
+import { FETCHING, type Finding, Findings } from "./finding.ts";
 import type { Machine } from "./machine.ts";
 
-const FETCHING = ["import", "digest"];
 const MAX_SKEW_S = 120;
 
-/** `registry` is a host with an optional port. */
+/** Asks it as an import would, but as nobody. */
 export async function checkRegistry(
-  registry: string,
+  { registry, insecure }: Pick<Endpoint, "registry" | "insecure">,
   settings: Settings,
   machine: Pick<Machine, "nowMs">,
   signal: AbortSignal,
 ): Promise<Finding[]> {
   const found = new Findings(`Registry ${registry}`);
-  const schemes = settings.allowHttp ? ["http", "https"] : ["https"];
+  const schemes = insecure ? ["https", "http"] : settings.allowHttp ? ["http", "https"] : ["https"];
   const urls = schemes.map((scheme) => new URL(`${scheme}://${registry}/v2/`));
   const proxy = chooseProxy(urls[0]!, settings.proxy);
   if (proxy !== undefined) {
@@ -37,10 +36,12 @@ export async function checkRegistry(
   } else if (!await checkName(found, urls[0]!.hostname)) {
     return found.list;
   }
-  const http = createHttpClient(settings, DEFAULT_LIMITS);
+  const http = createHttpClient(settings, DEFAULT_LIMITS, (event) => {
+    if (event.type === "log") found.add("warning", "Certificates", FETCHING, event.message);
+  });
   try {
-    const response = await ask(http, urls, signal);
-    found.ok("Connection", FETCHING, connectionText(response, proxy));
+    const response = await ask(http, urls, insecure, signal);
+    found.ok("Connection", FETCHING, connectionText(response, proxy, insecure));
     checkAnswer(found, response);
     checkDate(found, response, machine.nowMs());
     response.body.destroy();
@@ -81,16 +82,17 @@ const NAME_FAILURES: Readonly<Record<string, string>> = {
   EAI_AGAIN: "cannot be looked up: the name server did not answer",
 };
 
-/** As an import does: where plain HTTP is allowed it is tried first. */
+/** As an import does: where plain HTTP is allowed it is tried first, at an insecure registry last. */
 async function ask(
   http: HttpClient,
   urls: readonly URL[],
+  isUnverified: boolean,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   let failure: unknown;
   for (const url of urls) {
     try {
-      const response = await http.send({ method: "GET", url, headers: {}, signal });
+      const response = await http.send({ method: "GET", url, headers: {}, isUnverified, signal });
       const mayBeTls = url.protocol === "http:" && response.status === 400;
       if (!mayBeTls) return response;
       response.body.destroy();
@@ -102,10 +104,15 @@ async function ask(
   throw failure;
 }
 
-function connectionText({ url }: HttpResponse, proxy: URL | undefined): string {
+function connectionText(
+  { url }: HttpResponse,
+  proxy: URL | undefined,
+  insecure: boolean,
+): string {
   const way = proxy === undefined ? "" : ` through the proxy ${plainText(proxy.host)}`;
+  const trust = insecure ? "any certificate will do" : "the certificate is trusted";
   return url.protocol === "https:"
-    ? `HTTPS${way}, the certificate is trusted`
+    ? `HTTPS${way}, ${trust}`
     : `plain HTTP${way}: everyone on the way can read and change it`;
 }
 
@@ -151,18 +158,4 @@ function checkDate(found: Findings, response: HttpResponse, nowMs: number): void
     } the registry's`,
     "Set the clock: tokens and certificates are refused when it is wrong",
   );
-}
-
-/**
- * The registry of a URI or of a registry's name: `nvcr.io`, `docker://nvcr.io#nvidia/pytorch`.
- * Throws code `reference`, `unsupported` or `usage` when it is neither.
- */
-export function parseRegistry(text: string): string {
-  const isUri = /^[a-z]+:\/\/|^oci:/.test(text);
-  // A registry alone stands for that of any image in it.
-  const reference = parseReference(isUri ? text : `docker://${text}#image`);
-  if (reference.scheme === "docker") return reference.registry;
-  throw new DenrootError("usage", `There is no registry in ${plainText(text)}`, {
-    hint: "Name a registry, as nvcr.io, or an image in one, as docker://alpine",
-  });
 }

@@ -7,9 +7,9 @@ import { checkMachine } from "./check_machine.ts";
 import { checkNamespaces } from "./check_namespaces.ts";
 import { checkNetwork } from "./check_network.ts";
 import { checkPaths } from "./check_paths.ts";
-import { checkRegistry, parseRegistry } from "./check_registry.ts";
+import { checkRegistries, parseRegistry } from "./check_registries.ts";
 import { checkSquashfs } from "./check_squashfs.ts";
-import { type Finding, Findings } from "./finding.ts";
+import { FETCHING, type Finding, Findings } from "./finding.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 
 export type { Finding, FindingStatus } from "./finding.ts";
@@ -28,22 +28,19 @@ export interface ExamineOptions {
  * code `reference`, `unsupported` or `usage` for what names no registry, and `aborted`.
  */
 export async function examineMachine(options: ExamineOptions = {}): Promise<readonly Finding[]> {
-  const registries = new Set((options.registries ?? []).map(parseRegistry));
+  const registries = (options.registries ?? []).map(parseRegistry);
   const machine = options.machine ?? await thisMachine();
   const signal = options.signal ?? new AbortController().signal;
   const read = options.settings ?? await readSettings();
   if ("finding" in read) return [...checkMachine(machine, undefined), read.finding];
-  const findings = [
+  return [
     ...checkMachine(machine, read),
     ...checkPaths(read, machine, currentDirectory()),
     ...await checkSquashfs(read),
     ...await checkNetwork(read),
     ...await checkNamespaces(machine),
+    ...await checkRegistries(registries, read, machine, signal),
   ];
-  for (const registry of registries) {
-    findings.push(...await checkRegistry(registry, read, machine, signal));
-  }
-  return findings;
 }
 
 /** One that was removed has no path. */
@@ -61,7 +58,7 @@ async function readSettings(): Promise<Settings | { readonly finding: Finding }>
   } catch (error) {
     const found = new Findings("Settings");
     const hint = error instanceof DenrootError ? error.hint : undefined;
-    found.add("error", "Settings", ["import", "digest"], messageOf(error), hint);
+    found.add("error", "Settings", FETCHING, messageOf(error), hint);
     return { finding: found.list[0]! };
   }
 }

@@ -1,5 +1,8 @@
 /** What an examination finds. */
 
+/** The commands that ask registries. */
+export const FETCHING: readonly string[] = ["import", "inspect", "digest", "tags"];
+
 /** `note` is worth knowing, `warning` may be in the way, `error` stops the commands it affects. */
 export type FindingStatus = "ok" | "note" | "warning" | "error";
 

@@ -2,9 +2,11 @@
 
 import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
-import type { Digest, Platform, Reference } from "../types.ts";
-import { type InspectContext, type InspectOptions, inspectReference } from "./inspect_image.ts";
+import { openSource } from "../transport/open_source.ts";
+import type { Digest, Platform, Reference, Source } from "../types.ts";
+import { type InspectContext, type InspectOptions, inspectSource } from "./inspect_image.ts";
 import type { TagList } from "./list_tags.ts";
+import { openStore } from "./open_cache.ts";
 import { otherPlatform, requestedPlatform } from "./platform.ts";
 
 /** Every tag takes three requests, and registries count them: Docker Hub as a pull. */
@@ -37,10 +39,11 @@ export interface FailedTag {
 
 /**
  * Looks at each tag of a list, a few at a time, and gives them in the same order. What is wrong with
- * one tag stands in its description; what would be wrong with all of them, a place that does not
- * answer or wants no more requests, is thrown.
+ * one tag stands in its description; what would be wrong with all of them, a place that cannot be
+ * opened, does not answer or wants no more requests, is thrown.
  *
- * Throws code `limit` for more than {@link MAX_DESCRIBED_TAGS} tags.
+ * Throws code `limit` for more than {@link MAX_DESCRIBED_TAGS} tags, `unsupported` where images have
+ * no tags.
  */
 export async function* describeTags(
   { reference, tags }: TagList,
@@ -48,18 +51,24 @@ export async function* describeTags(
 ): AsyncGenerator<TagDescription, void, void> {
   if (tags.length > MAX_DESCRIBED_TAGS) throw tooMany(tags.length);
   const stop = new AbortController();
+  const settings = options.settings ?? await loadSettings();
+  const onProgress = () => {};
+  using blobs = openStore(settings, onProgress);
   const context: InspectContext = {
-    settings: options.settings ?? await loadSettings(),
+    settings,
+    blobs,
     platform: requestedPlatform(options.architecture),
-    onProgress: () => {},
+    onProgress,
     signal: AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]),
   };
+  await using place = await openSource(withoutDigest(reference), context);
   const begin = (tag: string) => {
-    const description = describeTag(withTag(reference, tag), tag, context);
+    const description = describeTag(place, tag, context);
     // Whoever waits for it will see; until then it must not count as forgotten.
     description.catch(() => {});
     return description;
   };
+  if (place.at === undefined) throw notDescribed(reference);
   const running = tags.slice(0, AT_ONCE).map(begin);
   try {
     for (const index of tags.keys()) {
@@ -81,12 +90,12 @@ const OF_THE_PLACE: ReadonlySet<string> = new Set([
 ]);
 
 async function describeTag(
-  reference: Reference,
+  place: Source,
   tag: string,
   context: InspectContext,
 ): Promise<TagDescription> {
   try {
-    const { digest, sizes, config } = await inspectReference(reference, context);
+    const { digest, sizes, config } = await inspectSource(place.at!(tag), context);
     const { created } = config;
     const other = otherPlatform(context.platform, config);
     return {
@@ -104,22 +113,13 @@ async function describeTag(
   }
 }
 
-/** Throws code `unsupported` where images have no tags. */
-function withTag(reference: Reference, tag: string): Reference {
-  switch (reference.scheme) {
-    case "docker":
-      return { ...reference, tag, digest: undefined };
-    case "oci":
-    case "oci-archive":
-      return { scheme: reference.scheme, path: reference.path, tag };
-    case "docker-archive":
-      return { scheme: reference.scheme, path: reference.path, image: tag };
-    default:
-      throw new DenrootError(
-        "unsupported",
-        `The tags of "${reference.scheme}:" can be listed, but not described`,
-      );
-  }
+/** There are mirrors that take digests alone, and those are not asked for tags. */
+function withoutDigest(reference: Reference): Reference {
+  return reference.scheme === "docker" ? { ...reference, digest: undefined } : reference;
+}
+
+function notDescribed({ scheme }: Reference): DenrootError {
+  return new DenrootError("unsupported", `The scheme "${scheme}:" has no tags to be described`);
 }
 
 function tooMany(count: number): DenrootError {

@@ -5,12 +5,9 @@ import { DenrootError } from "../errors.ts";
 import type { LayerFetcher, Readable } from "../layer/layer_fetcher.ts";
 import { readStretch } from "../layer/read_blob.ts";
 import { verifyDigest } from "../oci/digest.ts";
-import { parseConfig } from "../oci/parse_config.ts";
+import { MAX_CONFIG_SIZE, parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, ImageConfig } from "../types.ts";
 import { LayerFailure } from "./pack_layers.ts";
-
-/** Real ones have some kilobytes. */
-export const MAX_CONFIG_SIZE = 16 * 1024 * 1024;
 
 /** Throws code `manifest` when it does not fit the manifest's layers, or is too large. */
 export async function fetchConfig(

@@ -68,13 +68,13 @@ export async function importImage(
   const settings = options.settings ?? await loadSettings();
   const output = path.resolve(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
-  if (!force && fs.existsSync(output)) throw outputExists(output);
-  if (!fs.existsSync(path.dirname(output))) throw noDirectory(path.dirname(output));
+  checkOutput(output, force);
+  checkDirectory(path.dirname(output));
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
   const platform = requestedPlatform(options.architecture);
 
-  using opened = openCache(settings, output, onProgress);
+  using opened = openCache(settings, path.dirname(output), onProgress);
   const { cache } = opened;
   await using source = await openSource(reference, { settings, blobs: cache, onProgress, signal });
   const image = await source.resolve(platform, signal);
@@ -194,8 +194,33 @@ function secondsOf(created: string | undefined): number {
   return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
 }
 
-function noDirectory(directory: string): DenrootError {
-  return new DenrootError("file", `There is no directory ${directory} for the output`, {
-    hint: "Make it, or name an output elsewhere",
-  });
+/** A device, or a directory, is replaced by nothing. */
+function checkOutput(output: string, force: boolean): void {
+  const found = fs.statSync(output, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isFile()) {
+    throw new DenrootError("exists", `The output ${output} is there, and is no regular file`, {
+      hint: "Name an output elsewhere",
+    });
+  }
+  if (!force) throw outputExists(output);
+}
+
+/** Before anything is fetched: mksquashfs would say much later, and much less. */
+function checkDirectory(directory: string): void {
+  if (!fs.existsSync(directory)) {
+    throw new DenrootError("file", `There is no directory ${directory} for the output`, {
+      hint: "Make it, or name an output elsewhere",
+    });
+  }
+  try {
+    fs.accessSync(directory, fs.constants.W_OK);
+  } catch (cause) {
+    const isReadOnly = (cause as NodeJS.ErrnoException).code === "EROFS";
+    const why = isReadOnly ? "is on a read-only file system" : "cannot be written by you";
+    throw new DenrootError("file", `The directory ${directory} for the output ${why}`, {
+      cause,
+      hint: "Name an output elsewhere",
+    });
+  }
 }

@@ -1,27 +1,28 @@
 /** What an image is, before any of its layers is fetched. */
 
 import { loadSettings, type Settings } from "../config/settings.ts";
-import { BlobCache } from "../layer/blob_cache.ts";
 import { readBlob } from "../layer/read_blob.ts";
 import { isAttestation } from "../oci/choose_platform.ts";
 import { isIndexType } from "../oci/media_types.ts";
+import { MAX_CONFIG_SIZE } from "../oci/parse_config.ts";
 import { type HistoryEntry, type ImageDetails, parseDetails } from "../oci/parse_details.ts";
 import { parseIndex } from "../oci/parse_manifest.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openSource } from "../transport/open_source.ts";
 import type {
+  BlobStore,
   Descriptor,
   Digest,
   OnProgress,
   Platform,
-  Reference,
   ResolvedImage,
   Source,
   StoredDocument,
 } from "../types.ts";
 import { estimateImageBytes } from "./estimate_image.ts";
-import { checkLayerCount, MAX_CONFIG_SIZE } from "./fetch_config.ts";
+import { checkLayerCount } from "./fetch_config.ts";
 import type { ImportOptions } from "./import_image.ts";
+import { openStore } from "./open_cache.ts";
 import { requestedPlatform, warnOfMismatch } from "./platform.ts";
 
 export type { HistoryEntry, ImageDetails };
@@ -94,28 +95,33 @@ export async function inspectImage(
   uri: string,
   options: InspectOptions = {},
 ): Promise<ImageInspection> {
-  return await inspectReference(parseReference(uri), {
-    settings: options.settings ?? await loadSettings(),
+  const settings = options.settings ?? await loadSettings();
+  const onProgress = options.onProgress ?? (() => {});
+  using blobs = openStore(settings, onProgress);
+  const context: InspectContext = {
+    settings,
+    blobs,
     platform: requestedPlatform(options.architecture),
-    onProgress: options.onProgress ?? (() => {}),
+    onProgress,
     signal: options.signal ?? new AbortController().signal,
-  });
+  };
+  await using source = await openSource(parseReference(uri), context);
+  return await inspectSource(source, context);
 }
 
 export interface InspectContext {
   readonly settings: Settings;
+  readonly blobs: BlobStore;
   readonly platform: Platform;
   readonly onProgress: OnProgress;
   readonly signal: AbortSignal;
 }
 
-/** As {@link inspectImage}, of a reference that was parsed before. */
-export async function inspectReference(
-  reference: Reference,
-  { settings, platform, onProgress, signal }: InspectContext,
+/** As {@link inspectImage}, of a source that is open. */
+export async function inspectSource(
+  source: Source,
+  { settings, blobs: cache, platform, onProgress, signal }: InspectContext,
 ): Promise<ImageInspection> {
-  const cache = new BlobCache(settings.cachePath);
-  await using source = await openSource(reference, { settings, blobs: cache, onProgress, signal });
   const image = await source.resolve(platform, signal);
   const { config: descriptor, layers } = image.manifest;
   const configBytes = await readBlob(descriptor, {
@@ -151,7 +157,7 @@ export async function inspectReference(
   };
 }
 
-function findBlob(blob: Descriptor, source: Source, cache: BlobCache): BlobOrigin {
+function findBlob(blob: Descriptor, source: Source, cache: BlobStore): BlobOrigin {
   if (source.local?.(blob) !== undefined) return "local";
   return cache.find(blob) === undefined ? "missing" : "cache";
 }

@@ -2,11 +2,11 @@
 
 import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
-import { BlobCache } from "../layer/blob_cache.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Reference } from "../types.ts";
 import type { ImportOptions } from "./import_image.ts";
+import { openStore } from "./open_cache.ts";
 
 export type ListTagsOptions = Pick<ImportOptions, "settings" | "onProgress" | "signal">;
 
@@ -26,12 +26,9 @@ export async function listTags(uri: string, options: ListTagsOptions = {}): Prom
   const reference = parseReference(uri);
   const settings = options.settings ?? await loadSettings();
   const signal = options.signal ?? new AbortController().signal;
-  await using source = await openSource(reference, {
-    settings,
-    blobs: new BlobCache(settings.cachePath),
-    onProgress: options.onProgress,
-    signal,
-  });
+  const onProgress = options.onProgress ?? (() => {});
+  using blobs = openStore(settings, onProgress);
+  await using source = await openSource(reference, { settings, blobs, onProgress, signal });
   if (source.tags === undefined) throw noTags(reference);
   const tags = await source.tags(signal);
   return { reference: settle(reference, source.uri), tags };

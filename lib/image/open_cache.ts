@@ -1,12 +1,12 @@
-/** The cache of one import: the settings' or, where that cannot be had, one for this import alone. */
+/** The cache of one command: the settings' or, where that cannot be had, one for it alone. */
 
 import fs from "node:fs";
 import path from "node:path";
 import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { BlobCache } from "../layer/blob_cache.ts";
-import { isMarkStale, processMark } from "../system/process_mark.ts";
-import type { OnProgress } from "../types.ts";
+import { processMark, removeStale } from "../system/process_mark.ts";
+import type { BlobStore, OnProgress } from "../types.ts";
 
 const TEMPORARY = /^\.denroot-(.+)\.cache$/;
 
@@ -18,12 +18,12 @@ export interface OpenCache {
 
 /**
  * Opens the settings' cache. Where nobody named one, and the default cannot be written, layers lie
- * beside the output until the import ends: a home that is read-only, or none at all, is no reason
- * to fail. Throws code `file`.
+ * in the directory `instead` until the end: a home that is read-only, or none at all, is no reason to
+ * fail. Throws code `file`.
  */
 export function openCache(
   settings: Settings,
-  output: string,
+  instead: string,
   onProgress: OnProgress,
 ): OpenCache {
   const cache = new BlobCache(settings.cachePath);
@@ -39,25 +39,33 @@ export function openCache(
     const why = messageOf((error as Error).cause ?? error);
     const message = `The cache ${cache.root} cannot be used (${why}): layers are not kept`;
     onProgress({ type: "log", level: "warn", message });
-    return openTemporaryCache(path.dirname(output));
+    return openTemporaryCache(instead);
   }
 }
 
+/**
+ * The cache for a look at an image: it is opened, as {@link openCache} does, when something has to be
+ * kept, which few transports ask for.
+ */
+export function openStore(settings: Settings, onProgress: OnProgress): BlobStore & Disposable {
+  const cache = new BlobCache(settings.cachePath);
+  let opened: OpenCache | undefined;
+  return {
+    find: (blob) => opened?.cache.find(blob) ?? cache.find(blob),
+    spool() {
+      opened ??= openCache(settings, settings.environment.TMPDIR || "/var/tmp", onProgress);
+      return opened.cache.spool();
+    },
+    [Symbol.dispose]: () => opened?.[Symbol.dispose](),
+  };
+}
+
 function openTemporaryCache(parent: string): OpenCache {
-  removeStale(parent);
+  removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
   const cache = new BlobCache(path.join(parent, `.denroot-${processMark()}.cache`));
   cache.open();
   return {
     cache,
     [Symbol.dispose]: () => fs.rmSync(cache.root, { recursive: true, force: true }),
   };
-}
-
-/** What killed runs left. */
-function removeStale(parent: string): void {
-  for (const name of fs.readdirSync(parent)) {
-    const mark = TEMPORARY.exec(name)?.[1];
-    if (mark === undefined || !isMarkStale(mark)) continue;
-    fs.rmSync(path.join(parent, name), { recursive: true, force: true });
-  }
 }

@@ -9,6 +9,7 @@ import { formatReference } from "../reference/format_reference.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { closestName } from "./closest_name.ts";
+import { forbiddenSquashWord } from "./squash_words.ts";
 
 /** What a definition asks for. Paths are absolute. */
 export interface Definition {
@@ -42,7 +43,7 @@ const RULES: Readonly<Record<Name, (value: string, directory: string) => string>
   image: imageUri,
   output: (value, directory) => resolve(directory, value),
   platform: linuxPlatform,
-  "squash-options": (value) => value,
+  "squash-options": squashOptions,
   mount: mountFields,
   env: variable,
 };
@@ -149,6 +150,18 @@ function linuxPlatform(value: string): string {
     );
   }
   parseArchitecture(value);
+  return value;
+}
+
+function squashOptions(value: string): string {
+  const word = forbiddenSquashWord(value);
+  if (word !== undefined) {
+    throw new Mistake(
+      `${quoteText(word)} cannot stand here; a definition gives only -comp NAME, -b SIZE, the ` +
+        "compressors' -X options with their values, -noI, -noId, -noD, -noF, -noX, -no-fragments, " +
+        "-always-use-fragments, -xattrs and -no-xattrs",
+    );
+  }
   return value;
 }
 

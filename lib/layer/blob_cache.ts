@@ -8,7 +8,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
 import { blobPath, parseDigest } from "../oci/digest.ts";
-import { isMarkStale, processMark } from "../system/process_mark.ts";
+import { isMarkStale, processMark, removeLeftover, removeStale } from "../system/process_mark.ts";
 import type { BlobStore, BlobWriter, Descriptor, Digest } from "../types.ts";
 
 /** Where unfinished blobs are written, beside `blobs/`. */
@@ -95,12 +95,10 @@ export class BlobCache implements BlobStore {
 
   #removeStale(): void {
     const directory = path.join(this.root, INGEST);
+    removeStale(directory, (name) => name.split("@")[1]);
     for (const name of fs.readdirSync(directory)) {
       const file = path.join(directory, name);
-      const stale = name.endsWith(LOCK)
-        ? isLockStale(file)
-        : isMarkStale(name.slice(name.indexOf("@") + 1));
-      if (stale) fs.rmSync(file, { force: true });
+      if (name.endsWith(LOCK) && isLockStale(file)) removeLeftover(file);
     }
   }
 }
@@ -179,6 +177,8 @@ class Spool implements BlobWriter {
   readonly #hash = createHash("sha256");
   #fd: number | undefined;
   #size = 0;
+  /** Where the blob was put that had not been there before. */
+  #added: string | undefined;
 
   constructor(root: string, file: string, pathOf: (digest: Digest) => string) {
     this.#root = root;
@@ -201,16 +201,15 @@ class Spool implements BlobWriter {
     this.#size += bytes.length;
   }
 
-  async commit(expected?: Digest): Promise<{ readonly digest: Digest; readonly size: number }> {
+  async commit(): Promise<{ readonly digest: Digest; readonly size: number }> {
     const digest = `sha256:${this.#hash.digest("hex")}`;
-    if (expected !== undefined && expected !== digest) {
-      throw new DenrootError("digest", `It came as ${digest} instead of ${expected}`);
-    }
     const final = this.#pathOf(digest);
     try {
       await sync(this.#fd!);
       fs.mkdirSync(path.dirname(final), { recursive: true, mode: 0o700 });
+      const isNew = !fs.existsSync(final);
       fs.renameSync(this.#file, final);
+      if (isNew) this.#added = final;
     } catch (cause) {
       throw cacheError(this.#root, cause);
     }
@@ -222,6 +221,10 @@ class Spool implements BlobWriter {
     fs.closeSync(this.#fd);
     this.#fd = undefined;
     fs.rmSync(this.#file, { force: true });
+  }
+
+  takeBack(): void {
+    if (this.#added !== undefined) fs.rmSync(this.#added, { force: true });
   }
 }
 

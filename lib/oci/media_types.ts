@@ -7,6 +7,7 @@ export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
 export const DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json";
 export const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 export const DOCKER_PLAIN_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
+export const OCI_PLAIN_LAYER = "application/vnd.oci.image.layer.v1.tar";
 export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
 
 /** Every type that a manifest request accepts: a registry answers 404 for a type left out. */

@@ -7,6 +7,9 @@ import { Fields, parseJsonObject } from "./json_fields.ts";
 import { MAX_LAYERS } from "./parse_manifest.ts";
 import { quoteText } from "./quote_text.ts";
 
+/** In bytes; real ones have some kilobytes. */
+export const MAX_CONFIG_SIZE = 16 * 1024 * 1024;
+
 /** Throws code `manifest` when a field that denroot uses is missing or of a wrong type. */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
   const fields = new Fields(parseJsonObject(bytes, WHAT), WHAT);

@@ -33,6 +33,10 @@ export function mediaTypeOf(parsed: ManifestOrIndex): string {
 /** More layers or entries than any engine could use are an attack, or a mistake. */
 export const MAX_LAYERS = 10_000;
 export const MAX_INDEX_ENTRIES = 10_000;
+/** Of indexes inside indexes. */
+export const MAX_INDEX_DEPTH = 4;
+/** Of a manifest or an index, in bytes. */
+export const MAX_MANIFEST_SIZE = 8 * 1024 * 1024;
 
 /**
  * Parses what a manifest's URL or blob holds. The document's own `mediaType` decides what it is,
@@ -105,7 +109,17 @@ function toManifest(fields: Fields, mediaType: string): Manifest {
   const layers = entries.map((entry, position) =>
     toDescriptor(entry, `The manifest's layer ${position + 1}/${entries.length}`)
   );
+  refuseEncrypted(layers);
   return { mediaType: isManifestType(mediaType) ? mediaType : OCI_MANIFEST, config, layers };
+}
+
+/** As ocicrypt marks them; their digests are right, and their content is noise. */
+function refuseEncrypted(layers: readonly Descriptor[]): void {
+  const at = layers.findIndex(({ mediaType }) => mediaType.endsWith("+encrypted"));
+  if (at < 0) return;
+  throw new DenrootError("unsupported", `Layer ${at + 1}/${layers.length} is encrypted`, {
+    hint: "Decrypt the image with skopeo copy --decryption-key first",
+  });
 }
 
 /** Before the other checks: an artifact may lack what an image must have. */

@@ -5,7 +5,7 @@ import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
 import { type Child, type ChildExit, startChild } from "../system/child_process.ts";
 import { nativeCalls } from "../system/native_calls.ts";
-import { isMarkStale, processMark } from "../system/process_mark.ts";
+import { processMark, removeStale } from "../system/process_mark.ts";
 import type { Mksquashfs } from "./find_tools.ts";
 
 export interface PackOptions {
@@ -53,7 +53,7 @@ const TIME_OPTIONS = new Set(["-mkfs-time", "-fstime", "-all-time", "-root-time"
 /** Starts mksquashfs on a temporary file beside `target`. Throws codes `squashfs` and `file`. */
 export async function startPacker(target: string, options: PackOptions): Promise<Packer> {
   const directory = path.dirname(target);
-  removeStale(directory);
+  removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
   const temporary = path.join(directory, `.denroot-${processMark()}.sqsh`);
   const native = await nativeCalls();
   const [ours, theirs] = native.socketPair();
@@ -108,7 +108,11 @@ export async function startPacker(target: string, options: PackOptions): Promise
       const timer = setTimeout(() => child.kill(), TERM_GRACE_MS);
       await child.exited;
       clearTimeout(timer);
-      fs.rmSync(temporary, { force: true });
+      try {
+        fs.rmSync(temporary, { force: true });
+      } catch {
+        // The failure that led here says more than one to clean up.
+      }
     },
     close,
   };
@@ -220,20 +224,4 @@ export function outputExists(target: string): DenrootError {
   return new DenrootError("exists", `${target} exists already`, {
     hint: "Use --force to replace it, or --output to name another",
   });
-}
-
-/** What a killed run left beside the target. */
-function removeStale(directory: string): void {
-  let names: string[];
-  try {
-    names = fs.readdirSync(directory);
-  } catch (cause) {
-    throw new DenrootError("file", `${directory} cannot be read: ${messageOf(cause)}`, { cause });
-  }
-  for (const name of names) {
-    const match = TEMPORARY.exec(name);
-    if (match !== null && isMarkStale(match[1]!)) {
-      fs.rmSync(path.join(directory, name), { force: true });
-    }
-  }
 }

@@ -7,7 +7,7 @@ import path from "node:path";
 import process from "node:process";
 import type { Settings } from "../config/settings.ts";
 import { memoryFile } from "../system/memory_file.ts";
-import { isMarkStale, processMark } from "../system/process_mark.ts";
+import { processMark, removeStale } from "../system/process_mark.ts";
 import { isOwnFile, makePrivateDirectory } from "./private_directory.ts";
 
 export interface Place {
@@ -28,6 +28,8 @@ export interface PlacedProgram {
 export type PlaceSettings = Pick<Settings, "cachePath" | "environment">;
 
 const TEMPORARY = /^\.denroot-tools-(.+)$/;
+/** A program that is not whole yet. */
+const UNFINISHED = /^\.(.+)$/;
 
 /** Memory, the cache, and directories for temporary files. */
 export function unpackPlaces({ cachePath, environment }: PlaceSettings): Place[] {
@@ -50,17 +52,17 @@ const inMemory: Place = {
 
 /** By user, since a cache may be shared; by content, since many versions of denroot may use it. */
 export function inCache(cachePath: string): Place {
-  const own = path.join(cachePath, `tools-${process.geteuid!()}`);
+  const name = path.join(cachePath, `tools-${process.geteuid!()}`);
   return {
-    name: own,
-    put(name, content) {
+    name,
+    put(program, content) {
       const digest = createHash("sha256").update(content).digest("hex");
-      const directory = path.join(own, digest);
-      makePrivateDirectory(own);
-      makePrivateDirectory(directory);
-      const file = path.join(directory, name);
+      const own = makePrivateDirectory(name);
+      const directory = makePrivateDirectory(path.join(own, digest));
+      removeStale(own, (entry) => UNFINISHED.exec(entry)?.[1]);
+      const file = path.join(directory, program);
       if (!isOwnFile(file, content)) {
-        const temporary = path.join(directory, `.${processMark()}`);
+        const temporary = path.join(own, `.${processMark()}`);
         write(temporary, content);
         moveInto(temporary, file, content);
       }
@@ -74,12 +76,11 @@ export function inTemporaryDirectory(parent: string): Place {
   return {
     name: parent,
     put(name, content) {
-      removeStale(parent);
-      const directory = path.join(parent, `.denroot-tools-${processMark()}`);
+      removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
+      const directory = path.join(fs.realpathSync(parent), `.denroot-tools-${processMark()}`);
       const remove = () => fs.rmSync(directory, { recursive: true, force: true });
       try {
-        makePrivateDirectory(directory);
-        const file = path.join(directory, name);
+        const file = path.join(makePrivateDirectory(directory), name);
         write(file, content);
         return { path: file, location: file, [Symbol.dispose]: remove };
       } catch (error) {
@@ -117,15 +118,5 @@ function moveInto(temporary: string, file: string, content: Buffer): void {
     }
   } finally {
     fs.rmSync(temporary, { force: true });
-  }
-}
-
-function removeStale(parent: string): void {
-  for (const name of fs.readdirSync(parent)) {
-    const match = TEMPORARY.exec(name);
-    const directory = path.join(parent, name);
-    if (match === null || !isMarkStale(match[1]!)) continue;
-    if (fs.lstatSync(directory).uid !== process.geteuid!()) continue;
-    fs.rmSync(directory, { recursive: true, force: true });
   }
 }

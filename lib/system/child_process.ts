@@ -24,6 +24,8 @@ export interface ChildExit {
 
 const MAX_MESSAGES = 64 * 1024;
 const READ_SIZE = 256 * 1024;
+/** After TERM, until KILL. */
+const GRACE_MS = 5000;
 
 /**
  * Starts `command` with `stdin` as its standard input, under `name` in lists of processes. Rejects
@@ -74,23 +76,24 @@ function signalChild(child: ChildProcess, signal: NodeJS.Signals): void {
 
 /** A child whose standard output is read. */
 export interface ReadableChild {
+  /** To be read; whoever leaves before its end ends the child, and waits for that. */
   readonly output: AsyncIterable<Uint8Array>;
   /** Rejects when it could not be started. */
   readonly exited: Promise<ChildExit>;
-  /** Sends TERM. */
-  terminate(): void;
-  /** Sends KILL. */
-  kill(): void;
 }
 
 /**
  * Runs `command` for what it writes to standard output: a pipe, which it may open by name. `env` is
- * its whole environment; this process's own without it.
+ * its whole environment; this process's own without it. When `signal` aborts, the child is ended,
+ * and with it its output.
  */
 export async function readFromChild(
   command: string,
   args: readonly string[],
-  env?: Readonly<Record<string, string | undefined>>,
+  { env, signal }: {
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<ReadableChild> {
   const native = await nativeCalls();
   const [readEnd, writeEnd] = native.pipe();
@@ -110,13 +113,28 @@ export async function readFromChild(
     child.on("error", reject);
     child.on("close", (exitCode, signal) => resolve({ exitCode, signal, messages }));
   });
-  exited.catch(() => {});
-  return {
-    output: readAll(fd),
-    exited,
-    terminate: () => signalChild(child, "SIGTERM"),
-    kill: () => signalChild(child, "SIGKILL"),
-  };
+  const stop = () => void end(child, exited);
+  if (signal?.aborted) stop();
+  else signal?.addEventListener("abort", stop, { once: true });
+  exited.catch(() => {}).then(() => signal?.removeEventListener("abort", stop));
+  return { output: outputOf(fd, () => end(child, exited)), exited };
+}
+
+async function* outputOf(fd: number, endChild: () => Promise<void>): AsyncIterable<Uint8Array> {
+  let isComplete = false;
+  try {
+    yield* readAll(fd);
+    isComplete = true;
+  } finally {
+    if (!isComplete) await endChild();
+  }
+}
+
+async function end(child: ChildProcess, exited: Promise<ChildExit>): Promise<void> {
+  signalChild(child, "SIGTERM");
+  const timer = setTimeout(() => signalChild(child, "SIGKILL"), GRACE_MS);
+  await exited.catch(() => {});
+  clearTimeout(timer);
 }
 
 /** Not by blocking reads: the child's messages have to be taken meanwhile, lest it waits for that. */

@@ -25,8 +25,14 @@ const SIGNATURES = {
   close: { args: ["i32"], result: "i32" },
 } as const;
 
-/** Loads libc in the running runtime. Every thread that calls it loads it for itself. */
-export async function nativeCalls(): Promise<NativeCalls> {
+let loaded: Promise<NativeCalls> | undefined;
+
+/** Loads libc in the running runtime, once in each thread that calls it. */
+export function nativeCalls(): Promise<NativeCalls> {
+  return loaded ??= load();
+}
+
+async function load(): Promise<NativeCalls> {
   const raw = await loadLibc(SIGNATURES);
   return {
     socketPair() {

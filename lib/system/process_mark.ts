@@ -1,9 +1,11 @@
 /** Names for temporary files that tell whether the process that made them still lives. */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import process from "node:process";
+import { DenrootError, messageOf } from "../errors.ts";
 
 /** `HOST.PID.START.RANDOM`: of this process, and different at each call. */
 export function processMark(): string {
@@ -19,6 +21,41 @@ export function isMarkStale(mark: string): boolean {
   const match = /^([\w-]+)\.(\d+)\.(\d+)\.[0-9a-f]{8}$/.exec(mark);
   if (match === null || match[1] !== hostName()) return false;
   return startTime(Number(match[2])) !== match[3];
+}
+
+/**
+ * Removes what killed runs left in a directory: the names in which `markOf` finds a stale mark.
+ * What cannot be removed stays: it may be another user's, and is in nobody's way.
+ *
+ * Throws code `file` when the directory cannot be read.
+ */
+export function removeStale(directory: string, markOf: (name: string) => string | undefined): void {
+  for (const name of namesIn(directory)) {
+    const mark = markOf(name);
+    if (mark !== undefined && isMarkStale(mark)) removeLeftover(path.join(directory, name));
+  }
+}
+
+/**
+ * Removes a file, or a directory of this user's, if that can be done. Another's directory stays
+ * even for root: while it is emptied its owner could lead the way elsewhere.
+ */
+export function removeLeftover(file: string): void {
+  try {
+    const status = lstatSync(file);
+    if (status.isDirectory() && status.uid !== process.geteuid!()) return;
+    rmSync(file, { recursive: true, force: true });
+  } catch {
+    // Another user's, in a directory that is shared.
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (cause) {
+    throw new DenrootError("file", `${directory} cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function hostName(): string {

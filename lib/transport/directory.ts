@@ -2,11 +2,12 @@
 
 import { DenrootError } from "../errors.ts";
 import { digestOf, parseDigest } from "../oci/digest.ts";
+import { MAX_MANIFEST_SIZE } from "../oci/parse_manifest.ts";
 import { quoteText } from "../oci/quote_text.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import type { Digest, DirectoryReference, Source } from "../types.ts";
 import { throwIfAborted } from "./aborted.ts";
-import { followManifests, MANIFEST_LIMIT } from "./follow_manifests.ts";
+import { followManifests } from "./follow_manifests.ts";
 import { filesOfDirectory, type ImageFiles, locateBlob, PATH_HINT } from "./image_files.ts";
 import type { SourceContext } from "./source_context.ts";
 
@@ -29,7 +30,7 @@ export async function openDirectory(
     read: (digest: Digest) =>
       digest === outermost
         ? Promise.resolve(bytes)
-        : files.read(`${parseDigest(digest).hex}.manifest.json`, MANIFEST_LIMIT),
+        : files.read(`${parseDigest(digest).hex}.manifest.json`, MAX_MANIFEST_SIZE),
   };
   return {
     uri: formatReference(reference),
@@ -41,7 +42,7 @@ export async function openDirectory(
 
 async function readManifest(files: ImageFiles): Promise<Uint8Array> {
   try {
-    return await files.read("manifest.json", MANIFEST_LIMIT);
+    return await files.read("manifest.json", MAX_MANIFEST_SIZE);
   } catch (cause) {
     if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
     throw new DenrootError(

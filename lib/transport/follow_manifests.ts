@@ -3,14 +3,10 @@
 import { DenrootError } from "../errors.ts";
 import { choosePlatform } from "../oci/choose_platform.ts";
 import { verifyDigest } from "../oci/digest.ts";
-import { mediaTypeOf, parseManifestOrIndex } from "../oci/parse_manifest.ts";
+import { MAX_INDEX_DEPTH, mediaTypeOf, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { quoteText } from "../oci/quote_text.ts";
 import type { Descriptor, Digest, Platform, ResolvedImage, StoredDocument } from "../types.ts";
 import { throwIfAborted } from "./aborted.ts";
-
-/** Of a manifest or an index. */
-export const MANIFEST_LIMIT = 8 * 1024 * 1024;
-const DEPTH_LIMIT = 4;
 
 /** The documents of an image that lies on this machine. */
 export interface DocumentFiles {
@@ -34,7 +30,7 @@ export async function followManifests(
   let digest = outermost;
   const outer: Descriptor[] = [];
   const documents: StoredDocument[] = [];
-  for (let depth = 0; depth <= DEPTH_LIMIT; depth++) {
+  for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
     throwIfAborted(signal);
     const bytes = await files.read(digest);
     verifyDigest(bytes, digest, `${quoteText(files.path, 300)}: manifest ${digest}`);
@@ -44,7 +40,7 @@ export async function followManifests(
     digest = choosePlatform(parsed.index.manifests, platform, outer).digest;
     outer.push(...parsed.index.manifests);
   }
-  throw new DenrootError("limit", `The image has indexes deeper than ${DEPTH_LIMIT}`);
+  throw new DenrootError("limit", `The image has indexes deeper than ${MAX_INDEX_DEPTH}`);
 }
 
 /** Adds to errors of code `manifest` where the document lies. */

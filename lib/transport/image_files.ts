@@ -77,8 +77,8 @@ export function filesOfArchive(path: string, contents: ArchiveContents): ImageFi
 }
 
 /**
- * A blob that lies in one of the files. Throws code `not_found` or `file`, and `digest` when it is
- * not as long as its descriptor says.
+ * A blob that lies in one of the files. Throws code `not_found`, and `file` when it is not fit,
+ * or not as long as its descriptor says.
  */
 export function locateBlob(
   files: ImageFiles,
@@ -91,7 +91,7 @@ export function locateBlob(
   }
   if (file.size !== size) {
     throw new DenrootError(
-      "digest",
+      "file",
       `${quoteText(files.path, 300)}: blob ${digest} has ${file.size} bytes instead of ${size}`,
     );
   }

@@ -3,7 +3,7 @@
 import { DenrootError } from "../errors.ts";
 import { blobPath } from "../oci/digest.ts";
 import { Fields, parseJsonObject } from "../oci/json_fields.ts";
-import { parseIndex } from "../oci/parse_manifest.ts";
+import { MAX_MANIFEST_SIZE, parseIndex } from "../oci/parse_manifest.ts";
 import { quoteText } from "../oci/quote_text.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import type {
@@ -15,7 +15,7 @@ import type {
   Source,
 } from "../types.ts";
 import { chooseLayoutEntry, namesOf } from "./choose_layout_entry.ts";
-import { followManifests, MANIFEST_LIMIT, withPath } from "./follow_manifests.ts";
+import { followManifests, withPath } from "./follow_manifests.ts";
 import { type ImageFiles, locateBlob, PATH_HINT } from "./image_files.ts";
 
 const MARKER_LIMIT = 64 * 1024;
@@ -23,11 +23,17 @@ const MARKER_LIMIT = 64 * 1024;
 /** Throws code `not_found`, `manifest` or `unsupported` when the files are no layout. */
 export async function openLayout(files: ImageFiles, reference: OciReference): Promise<Source> {
   await checkMarker(files);
+  return sourceOf(files, reference);
+}
+
+function sourceOf(files: ImageFiles, reference: OciReference): Source {
+  const { scheme, path } = reference;
   return {
     uri: formatReference(reference),
     resolve: (platform, signal) => resolveImage(files, reference, platform, signal),
     local: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
     tags: async () => namesOf(await readLayoutEntries(files)),
+    at: (tag) => sourceOf(files, { scheme, path, tag }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -77,13 +83,13 @@ async function resolveImage(
 
 /** What the layout's `index.json` lists. Throws code `not_found` or `manifest`. */
 export async function readLayoutEntries(files: ImageFiles): Promise<readonly Descriptor[]> {
-  const bytes = await files.read("index.json", MANIFEST_LIMIT);
+  const bytes = await files.read("index.json", MAX_MANIFEST_SIZE);
   return withPath(files.path, () => parseIndex(bytes)).manifests;
 }
 
 async function readManifest(files: ImageFiles, digest: Digest): Promise<Uint8Array> {
   try {
-    return await files.read(blobPath(digest), MANIFEST_LIMIT);
+    return await files.read(blobPath(digest), MAX_MANIFEST_SIZE);
   } catch (cause) {
     if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
     const message = `${quoteText(files.path, 300)} has no blob ${digest}`;

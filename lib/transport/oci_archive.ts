@@ -12,5 +12,6 @@ export async function openOciArchive(
   context: SourceContext,
 ): Promise<Source> {
   const contents = await openArchive(reference.path, context);
-  return await openLayout(filesOfArchive(reference.path, contents), reference);
+  const files = filesOfArchive(reference.path, contents);
+  return await contents.openAs(() => openLayout(files, reference));
 }

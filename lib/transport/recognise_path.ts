@@ -4,15 +4,14 @@ import { Buffer } from "node:buffer";
 import { closeSync, existsSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { DenrootError, messageOf } from "../errors.ts";
 import { blobPath, parseDigest } from "../oci/digest.ts";
-import { parseManifestOrIndex } from "../oci/parse_manifest.ts";
+import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { quoteText } from "../oci/quote_text.ts";
 import type { Digest, Manifest, PathReference, Source } from "../types.ts";
 import type { ArchiveContents } from "./archive/archive_contents.ts";
 import { openArchive } from "./archive/open_archive.ts";
 import { readSavedImages } from "./archive/saved_image.ts";
 import { openDirectory } from "./directory.ts";
-import { sourceOfSavedImage } from "./docker_archive.ts";
-import { MANIFEST_LIMIT } from "./follow_manifests.ts";
+import { sourceOfArchive } from "./docker_archive.ts";
 import { filesOfArchive, filesOfDirectory, type ImageFiles } from "./image_files.ts";
 import { openLayout, readLayoutEntries } from "./layout_source.ts";
 import { openOciLayout } from "./oci_layout.ts";
@@ -31,7 +30,8 @@ export async function openPath(
   const stats = statOf(path);
   if (stats.isDirectory()) return await openRecognisedDirectory(path, context);
   if (stats.isFile()) refuseOtherImages(path);
-  return await openRecognisedArchive(path, await openSomeArchive(path, context));
+  const contents = await openSomeArchive(path, context);
+  return await contents.openAs(() => openRecognisedArchive(path, contents, context));
 }
 
 async function openSomeArchive(path: string, context: SourceContext): Promise<ArchiveContents> {
@@ -56,7 +56,11 @@ async function openRecognisedDirectory(path: string, context: SourceContext): Pr
   throw unknown(path, explainNames(new Set(names), path));
 }
 
-async function openRecognisedArchive(path: string, contents: ArchiveContents): Promise<Source> {
+async function openRecognisedArchive(
+  path: string,
+  contents: ArchiveContents,
+  context: SourceContext,
+): Promise<Source> {
   const isSaved = contents.find("manifest.json") !== undefined;
   if (contents.find("oci-layout") !== undefined) {
     const files = filesOfArchive(path, contents);
@@ -64,7 +68,7 @@ async function openRecognisedArchive(path: string, contents: ArchiveContents): P
       return await openLayout(files, { scheme: "oci-archive", path });
     }
   }
-  if (isSaved) return sourceOfSavedImage(contents, {}, `docker-archive:${path}`);
+  if (isSaved) return sourceOfArchive(contents, { scheme: "docker-archive", path }, context);
   throw unknown(path, explainArchive(contents, path));
 }
 
@@ -93,7 +97,7 @@ async function isLayoutWhole(files: ImageFiles, contents: ArchiveContents): Prom
 /** Undefined for an index, and for what is no image or not there: nobody may want it. */
 async function readImageManifest(files: ImageFiles, digest: Digest): Promise<Manifest | undefined> {
   try {
-    const parsed = parseManifestOrIndex(await files.read(blobPath(digest), MANIFEST_LIMIT));
+    const parsed = parseManifestOrIndex(await files.read(blobPath(digest), MAX_MANIFEST_SIZE));
     return parsed.kind === "manifest" ? parsed.manifest : undefined;
   } catch (error) {
     if (error instanceof DenrootError) return undefined;
@@ -158,7 +162,12 @@ function explainArchive(contents: ArchiveContents, path: string): Explanation {
       hint: "Pack the layout's files themselves: tar -C DIRECTORY -cf FILE .",
     };
   }
-  return explainNames(new Set(names.map((name) => name.split("/", 1)[0]!)), path);
+  if (names.length === 0) {
+    return { what: "it is empty", hint: "The program that was to write it may have failed" };
+  }
+  const explained = explainNames(new Set(names.map((name) => name.split("/", 1)[0]!)), path);
+  // What is missing may have come behind the cut.
+  return explained.hint === KINDS ? { ...explained, hint: contents.endHint ?? KINDS } : explained;
 }
 
 interface Explanation {
@@ -178,8 +187,8 @@ function explainNames(names: ReadonlySet<string>, path: string): Explanation {
     return {
       what: "it is a root file system",
       hint: `Make an image of it first: docker import ${
-        path.includes(" ") ? "PATH" : path
-      } NAME, then import dockerd://NAME`,
+        path.includes(" ") ? "FILE" : path
+      } NAME, then import dockerd://NAME (a directory: tar -C DIRECTORY -c . | docker import - NAME)`,
     };
   }
   return { what: "it is none of the kinds that denroot knows", hint: KINDS };

@@ -153,19 +153,46 @@ test("mirror-by-digest-only leaves tags to the place itself", () => {
   assert.deepEqual(endpointsOf(reference("a.io/x@"), only).map(endpointName), ["m.io/x", "a.io/x"]);
 });
 
+/** [a prefix that is blocked, a name that it blocks, one that it leaves alone] */
+const BLOCKED_IMAGES: readonly (readonly [prefix: string, hit: string, free: string])[] = [
+  ["a.io/team/app:latest", "a.io/team/app", "a.io/team/app@"],
+  ["a.io/team/app:late", "a.io/team/app:late", "a.io/team/app"],
+  [`a.io/team/app@sha256:${"0".repeat(64)}`, "a.io/team/app@", "a.io/team/app"],
+  ["docker.io/library/alpine:bad", "docker.io/library/alpine:bad", "docker.io/library/alpine"],
+];
+
+for (const [prefix, hit, free] of BLOCKED_IMAGES) {
+  test(`blocking ${prefix} blocks that image alone, also behind another name`, () => {
+    const repository = prefix.replace(/(@|:).*/, "");
+    const rules = conf(
+      `[[registry]]\nlocation = "${prefix}"\nblocked = true\n` +
+        `[[registry]]\nprefix = "b.io/copy"\nlocation = "${repository}"\n`,
+    );
+    const isBlocked = (error: unknown) =>
+      error instanceof DenrootError && error.code === "settings" &&
+      error.message.includes(`is blocked by the configuration`);
+    const behind = (name: string) => reference(name.replace(repository, "b.io/copy"));
+    assert.throws(() => endpointsOf(reference(hit), rules), isBlocked);
+    assert.throws(() => endpointsOf(behind(hit), rules), isBlocked);
+    assert.equal(endpointsOf(reference(free), rules)[0]!.blockedBy, undefined);
+    assert.equal(endpointsOf(behind(free), rules)[0]!.blockedBy, undefined);
+  });
+}
+
 function conf(text: string): RegistriesConf {
   return mergeRegistriesFiles([parseRegistriesFile(text, "FILE")]);
 }
 
 function reference(text: string): DockerReference {
   const isByDigest = text.endsWith("@");
-  const name = isByDigest ? text.slice(0, -1) : text;
+  const tag = /:([a-z]+)$/.exec(text)?.[1] ?? "latest";
+  const name = text.replace(/(?:@|:[a-z]+)$/, "");
   const slash = name.indexOf("/");
   const host = name.slice(0, slash);
   return {
     scheme: "docker",
     registry: host === "docker.io" ? "registry-1.docker.io" : host,
     repository: name.slice(slash + 1),
-    ...(isByDigest ? { digest: `sha256:${"0".repeat(64)}` } : { tag: "latest" }),
+    ...(isByDigest ? { digest: `sha256:${"0".repeat(64)}` } : { tag }),
   };
 }

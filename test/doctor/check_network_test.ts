@@ -1,8 +1,8 @@
 /** Proxies, certificates and credentials as they are found. */
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
 import { checkNetwork } from "../../lib/doctor/check_network.ts";
@@ -69,12 +69,27 @@ test("a certificate file must be there and hold certificates", async () => {
   writeFileSync(damaged, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
   assert.match(
     troubles(await check({ SSL_CERT_FILE: damaged }))[0]!,
-    /^warning Certificates: .*; 1 cannot be read$/,
+    /^error Certificates: SSL_CERT_FILE .* holds a damaged certificate$/,
   );
+  const mixed = join(scratch, "mixed");
+  mkdirSync(mixed);
+  for (const path of [caFile, damaged]) cpSync(path, join(mixed, basename(path)));
+  assert.deepEqual(troubles(await check({ SSL_CERT_DIR: mixed })).length, 1);
   assert.match(
     troubles(await check({ SSL_CERT_DIR: join(scratch, "no-directory") }))[0]!,
     /^warning Certificates: SSL_CERT_DIR .* is no directory$/,
   );
+});
+
+test("a registries.conf that cannot be used is an error with file and line", async () => {
+  const path = join(scratch, "registries.conf");
+  writeFileSync(path, '[[registry]]\nlocation = "a.example"\nblocked = "yes"\n');
+  const findings = await check({ CONTAINERS_REGISTRIES_CONF: path });
+  assert.equal(
+    troubles(findings)[0],
+    `error registries.conf: ${path}, line 3: blocked must be true or false`,
+  );
+  assert.ok(findings.find(({ status }) => status === "error")?.remedy);
 });
 
 test("credentials files are counted, and must be private and whole", async () => {

@@ -8,10 +8,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Settings } from "../../lib/config/settings.ts";
-import { checkRegistry, parseRegistry } from "../../lib/doctor/check_registry.ts";
+import { checkRegistries, parseRegistry } from "../../lib/doctor/check_registries.ts";
 import { makeServerCertificate } from "../helpers/certificates.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { isError, makeSettings, NEVER } from "../transport/registry/registry_fixture.ts";
+import { registriesConf, withMirrors } from "../transport/registry/mirrors_fixture.ts";
 import { troubles } from "./machine_fixture.ts";
 
 const scratch = scratchDirectory("check-registry");
@@ -27,7 +28,8 @@ async function listen(server: Server): Promise<number> {
 }
 
 async function check(registry: string, settings: Partial<Settings> = {}, nowMs = Date.now()) {
-  return await checkRegistry(registry, makeSettings(settings), { nowMs: () => nowMs }, NEVER);
+  const clock = { nowMs: () => nowMs };
+  return await checkRegistries([parseRegistry(registry)], makeSettings(settings), clock, NEVER);
 }
 
 async function answering(listener: RequestListener): Promise<string> {
@@ -46,7 +48,7 @@ test("what names a registry", () => {
       ["docker://alpine", "registry-1.docker.io"],
     ]
   ) {
-    assert.equal(parseRegistry(text!), registry);
+    assert.equal(parseRegistry(text!).registry, registry);
   }
   assert.throws(() => parseRegistry("oci:layout"), isError("usage", /no registry in oci:layout/));
   assert.throws(() => parseRegistry("ftp://x"), isError("unsupported", /ftp/));
@@ -142,4 +144,45 @@ test("a proxy looks up the name, and its password is not shown", async () => {
   assert.deepEqual(asked, ["http://registry.invalid/v2/"]);
   assert.deepEqual(troubles(findings), [`note Name: is looked up by the proxy ${proxy}`]);
   assert.doesNotMatch(JSON.stringify(findings), /secret/);
+});
+
+test("a registry is looked at where registries.conf has it", async () => {
+  const { certFile, keyFile } = await makeServerCertificate(join(scratch, "insecure"));
+  const options = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  const secure = `127.0.0.1:${await listen(
+    createSecureServer(options, (_, response) => response.end()),
+  )}`;
+  const plain = await answering((_, response) => response.end());
+  const environment = registriesConf(
+    scratch,
+    withMirrors("gone.invalid", [
+      { host: secure, more: "insecure = true" },
+      { host: plain, more: "insecure = true" },
+      { host: "closed.invalid" },
+    ]) + '[[registry]]\nlocation = "closed.invalid"\nblocked = true\n',
+  );
+  const findings = await check("gone.invalid", { environment, allowHttp: false });
+  const told = (registry: string, subject: string) =>
+    findings.filter(({ group }) => group === `Registry ${registry}`)
+      .find((finding) => finding.subject === subject);
+  assert.equal(told(secure, "Configuration")?.message, "a mirror of gone.invalid");
+  assert.equal(told(secure, "Connection")?.message, "HTTPS, any certificate will do");
+  assert.match(told(plain, "Connection")!.message, /^plain HTTP/);
+  assert.match(
+    findings.filter(({ group }) => group === "Registry closed.invalid")
+      .map(({ message }) => message).join("; "),
+    /^a mirror of gone\.invalid; blocked by .*registries\.conf, line \d+: it is not asked$/,
+  );
+  // The mirrors will do.
+  assert.equal(told("gone.invalid", "Name")?.status, "warning");
+});
+
+test("a registry that is blocked, or has no place, is an error", async () => {
+  const environment = registriesConf(
+    scratch,
+    '[[registry]]\nlocation = "a.invalid/team"\nblocked = true\n',
+  );
+  const findings = await check("docker://a.invalid#team/app", { environment });
+  assert.match(troubles(findings).join(), /^error Configuration: a\.invalid\/team\/app is blocked/);
+  assert.match(troubles(await check("a.invalid", { environment })).join(), /^error Name/);
 });

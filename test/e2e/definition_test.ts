@@ -113,6 +113,18 @@ testEachRuntime(
   },
 );
 
+testEachRuntime("a layout whose index was rewritten in place is imported anew", async (denroot) => {
+  const script = new Script(denroot);
+  const place = join(denroot.work, "layout");
+  writeImage(place, { layers: [[file("name", "one")]], tag: "one" });
+  script.write([`image oci:${place}:one`, "output ${IMAGES}/app.sqsh"]);
+  await script.run();
+  assert.match(await script.run(), /is up to date/);
+  const later = Date.now() / 1000 + 60;
+  utimesSync(join(place, "index.json"), later, later);
+  assert.match(await script.run(), /app\.sqsh is older than index\.json\n.*Wrote/s);
+});
+
 testEachRuntime("platform, packing and paths are the definition's", async (denroot) => {
   const script = new Script(denroot);
   script.write([

@@ -145,7 +145,9 @@ test("layouts and archives list theirs, a path as what it is", async () => {
     assert.deepEqual(stdout.trimEnd().split("\n"), tags, uri);
     const long = (await denroot.succeed(["tags", "--long", uri])).stdout.trimEnd().split("\n");
     assert.deepEqual(long.map((line) => line.split(/ +/)[0]), tags, uri);
-    for (const line of long) assert.match(line, / {2}[0-9a-f]{12} +\d.* here +[\d.]+ K?i?B image  2024-01-02$/, uri);
+    for (const line of long) {
+      assert.match(line, / {2}[0-9a-f]{12} +\d.* here +[\d.]+ K?i?B image {2}2024-01-02$/, uri);
+    }
   }
   const directory = join(scratch, "dir");
   await runProgram("skopeo", ["copy", "-q", `oci:${layout}:1.0`, `dir:${directory}`]);

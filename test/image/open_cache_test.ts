@@ -1,11 +1,11 @@
 /** The cache where the settings' one can be had, and where not. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
-import { openCache } from "../../lib/image/open_cache.ts";
+import { openCache, openStore } from "../../lib/image/open_cache.ts";
 import { processMark } from "../../lib/system/process_mark.ts";
 import type { ProgressEvent } from "../../lib/types.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -51,11 +51,46 @@ test("a cache that somebody named is used or nothing", async () => {
   await assert.rejects(open({ HOME: scratch, ENROOT_CACHE_PATH: noDirectory }), { code: "file" });
 });
 
-async function open(env: Record<string, string>) {
-  const output = join(scratch, "work/image.sqsh");
-  mkdirSync(join(scratch, "work"), { recursive: true });
-  const settings = await loadSettings({ ENROOT_SYSCONF_PATH: "/nonexistent", ...env });
+test("a look at an image opens no cache before something has to be kept", async () => {
+  const HOME = join(scratch, "untouched");
+  using _ = openStore(await load({ HOME }), () => assert.fail("Nothing is to be said"));
+  assert.ok(!existsSync(HOME));
+});
+
+test("a look keeps things among temporary files where the default cannot be had", async () => {
+  const TMPDIR = join(scratch, "temporary");
+  mkdirSync(TMPDIR);
   const messages: string[] = [];
-  const record = (event: ProgressEvent) => event.type === "log" && messages.push(event.message);
-  return { opened: openCache(settings, output, record), messages };
+  const store = openStore(await load({ HOME: noDirectory, TMPDIR }), recordIn(messages));
+  assert.equal(store.find({ digest: `sha256:${"0".repeat(64)}` }), undefined);
+  assert.deepEqual([readdirSync(TMPDIR), messages], [[], []]);
+  for (const text of ["one", "two"]) {
+    const writer = store.spool();
+    writer.write(new TextEncoder().encode(text));
+    const { digest } = await writer.commit();
+    writer.close();
+    const file = store.find({ digest })!;
+    assert.equal(readFileSync(file, "utf8"), text);
+    assert.ok(file.startsWith(`${TMPDIR}/.denroot-`));
+  }
+  assert.deepEqual([readdirSync(TMPDIR).length, messages.length], [1, 1]);
+  store[Symbol.dispose]();
+  assert.deepEqual(readdirSync(TMPDIR), []);
+});
+
+async function open(env: Record<string, string>) {
+  const work = join(scratch, "work");
+  mkdirSync(work, { recursive: true });
+  const messages: string[] = [];
+  return { opened: openCache(await load(env), work, recordIn(messages)), messages };
+}
+
+function load(env: Record<string, string>) {
+  return loadSettings({ ENROOT_SYSCONF_PATH: "/nonexistent", ...env });
+}
+
+function recordIn(messages: string[]) {
+  return (event: ProgressEvent) => {
+    if (event.type === "log") messages.push(event.message);
+  };
 }

@@ -65,6 +65,9 @@ const TAKEN: ReadonlyArray<[lines: readonly string[], expected: Partial<Definiti
   [[IMAGE, "squash-options -comp  zstd -Xcompression-level 1"], {
     squashOptions: "-comp zstd -Xcompression-level 1",
   }],
+  [[IMAGE, "squash-options -comp xz -Xbcj x86,arm -Xdict-size 50% -b 1M -noI -noId -no-xattrs"], {
+    squashOptions: "-comp xz -Xbcj x86,arm -Xdict-size 50% -b 1M -noI -noId -no-xattrs",
+  }],
   [[IMAGE, "mount /a:/b", "mount ${HOME}", "mount tmpfs:/t:tmpfs:size=1g,rw:0:-1"], {
     mounts: ["/a:/b", "/home/me", "tmpfs:/t:tmpfs:size=1g,rw:0:-1"],
   }],
@@ -84,6 +87,16 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [["output x"], [/^a\.def: it names no image$/]],
   [[IMAGE, "ouptut x"], [/^a\.def, line 2: "ouptut" is not known; is it "output"\?$/]],
   [[IMAGE, "squash_options x"], [/^a\.def, line 2: .* is it "squash-options"\?$/]],
+  [[IMAGE, "squash-options -comp gzip -pf /x"], [
+    /^a\.def, line 2: "-pf" cannot stand here; a definition gives only -comp NAME/,
+  ]],
+  [[IMAGE, "squash-options -action x@true"], [/^a\.def, line 2: "-action" cannot stand here/]],
+  [[IMAGE, "squash-options -comp gzip --pf"], [/^a\.def, line 2: "--pf" cannot stand here/]],
+  [[IMAGE, "squash-options -comp"], [/^a\.def, line 2: "-comp" cannot stand here/]],
+  [[IMAGE, "squash-options -comp -pf /x"], [/^a\.def, line 2: "-pf" cannot stand here/]],
+  [[IMAGE, "squash-options -p 'x f 755 0 0 touch x'"], [/^a\.def, line 2: "-p" cannot stand here/]],
+  [[IMAGE, "squash-options -Xhc x"], [/^a\.def, line 2: "x" cannot stand here/]],
+  [[IMAGE, "squash-options -b ../x"], [/^a\.def, line 2: "\.\.\/x" cannot stand here/]],
   [[IMAGE, "Platform x"], [/^a\.def, line 2: .* is it "platform"\?$/]],
   [[IMAGE, "frobnicate x"], [
     /^a\.def, line 2: "frobnicate" is not known; the names are image, output, platform, squash-options, mount, env$/,

@@ -214,19 +214,16 @@ test("a blob that is named by what it turns out to be is found under that name",
   assert.deepEqual(await writer.commit(), { digest, size });
   writer.close();
   assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
-  assert.deepEqual(await other.commit(digest), { digest, size });
+  assert.deepEqual(await other.commit(), { digest, size });
   other.close();
   assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("a blob that is not what was expected, or was given up, leaves nothing", async () => {
+test("a blob that was given up leaves nothing", () => {
   const cache = openCache();
-  const [wrong, given] = [cache.spool(), cache.spool()];
-  wrong.write(content.subarray(1));
+  const given = cache.spool();
   given.write(content);
-  await assert.rejects(wrong.commit(descriptor.digest), { code: "digest" });
-  wrong.close();
   given.close();
   given.close();
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);

@@ -132,6 +132,44 @@ for (const [title, spoil, message, asRoot] of unsafe) {
   });
 }
 
+test("nobody is trusted only where he can stand for root", async (context) => {
+  if (!isRoot) return context.skip("needs root");
+  const map = fs.readFileSync("/proc/self/uid_map", "utf8");
+  if (!/^\s*0\s+0\s+4294967295\s*$/.test(map)) return context.skip("not all users are known");
+  const cache = newCache();
+  fs.mkdirSync(cache);
+  fs.chownSync(cache, 65534, 65534);
+  await assert.rejects(async () => await inCache(cache).put("tool", content), /another user/);
+});
+
+test("a program is run without the symbolic links that lead to it", async () => {
+  const cache = newCache();
+  fs.mkdirSync(cache);
+  const link = newCache();
+  fs.symlinkSync(cache, link);
+  const { path } = await inCache(link).put("tool", content);
+  assert.equal(path, fileIn(cache));
+  const parent = newCache();
+  fs.mkdirSync(parent);
+  fs.rmSync(link);
+  fs.symlinkSync(parent, link);
+  using placed = await inTemporaryDirectory(link).put("tool", content);
+  assert.equal(dirname(dirname(placed.path)), parent);
+});
+
+test("what killed runs left in the cache is removed by the next one", async () => {
+  const cache = newCache();
+  await inCache(cache).put("tool", content);
+  const own = dirname(dirname(fileIn(cache)));
+  const mark = processMark();
+  const kept = [`.${mark}`, digest];
+  for (const name of [`.${mark.split(".")[0]}.4194304.1.0123abcd`, kept[0]!]) {
+    fs.writeFileSync(join(own, name), "half");
+  }
+  await inCache(cache).put("tool", content);
+  assert.deepEqual(fs.readdirSync(own).sort(), kept.sort());
+});
+
 test("a directory above that is sticky is as good as one's own", async () => {
   const cache = newCache();
   fs.mkdirSync(cache);

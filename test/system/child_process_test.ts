@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import process from "node:process";
 import test from "node:test";
 import { readFromChild, startChild } from "../../lib/system/child_process.ts";
 import { nativeCalls } from "../../lib/system/native_calls.ts";
@@ -111,6 +112,29 @@ test("output and long messages may come together", async () => {
   const { exitCode, messages } = await child.exited;
   assert.equal(exitCode, 4);
   assert.ok(messages.endsWith("\n40000\n"));
+});
+
+test("a child ends when its signal aborts, and with it its output", async () => {
+  for (const moment of ["before", "while it is silent"]) {
+    const controller = new AbortController();
+    if (moment === "before") controller.abort();
+    else setTimeout(() => controller.abort(), 50);
+    const { signal } = controller;
+    const child = await readFromChild("/bin/sh", ["-c", "exec sleep 20"], { signal });
+    for await (const _ of child.output) assert.fail("there is output");
+    assert.equal((await child.exited).signal, "SIGTERM", moment);
+  }
+});
+
+test("whoever leaves a child's output before its end leaves no child", async () => {
+  const child = await readFromChild("/bin/sh", ["-c", "echo $$; exec sleep 20"]);
+  let pid = 0;
+  for await (const bytes of child.output) {
+    pid = Number(Buffer.from(bytes).toString());
+    break;
+  }
+  assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  assert.equal((await child.exited).signal, "SIGTERM");
 });
 
 test("the output of a program that is not there is empty, and its exit rejects", async () => {

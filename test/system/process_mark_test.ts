@@ -1,10 +1,13 @@
 /** Marks of processes: stale only when their process has certainly ended. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import test from "node:test";
-import { isMarkStale, processMark } from "../../lib/system/process_mark.ts";
+import { isMarkStale, processMark, removeStale } from "../../lib/system/process_mark.ts";
 import { startProgram, stopProgram } from "../helpers/run_program.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
 
 test("this process's mark is not stale, and never the same twice", () => {
   const marks = Array.from({ length: 50 }, () => processMark());
@@ -41,3 +44,29 @@ for (const [title, mark, stale] of marks) {
     assert.equal(isMarkStale(mark), stale);
   });
 }
+
+const dead = (name: string) => `${name}@${host}.4194304.1.0123abcd`;
+const markOf = (name: string) => name.split("@")[1];
+
+test("leftovers are removed with what is in them, and nothing else is", () => {
+  const directory = scratchDirectory("leftovers");
+  mkdirSync(join(directory, dead("directory"), "in"), { recursive: true });
+  writeFileSync(join(directory, dead("file")), "");
+  const kept = ["file", `file@${processMark()}`];
+  for (const name of kept) writeFileSync(join(directory, name), "");
+  removeStale(directory, markOf);
+  assert.deepEqual(readdirSync(directory).sort(), kept);
+  const missing = join(directory, "missing");
+  assert.throws(() => removeStale(missing, markOf), { code: "file", message: /missing cannot be/ });
+});
+
+test("another user's directory stays, and what comes behind it is removed", (context) => {
+  if (process.getuid!() !== 0) return context.skip("needs root");
+  const directory = scratchDirectory("leftovers");
+  const stuck = dead("1");
+  mkdirSync(join(directory, stuck));
+  writeFileSync(join(directory, dead("2")), "");
+  chownSync(join(directory, stuck), 54321, 54321);
+  removeStale(directory, markOf);
+  assert.deepEqual(readdirSync(directory), [stuck]);
+});

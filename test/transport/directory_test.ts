@@ -105,7 +105,7 @@ const WRONG: readonly (readonly [string, (path: string) => void, string, RegExp]
   [
     "a layer of another size",
     (path) => writeFileSync(join(path, hexOf(mine.layers[1]!)), "short"),
-    "digest",
+    "file",
     /has 5 bytes instead of/,
   ],
   [

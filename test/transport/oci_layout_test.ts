@@ -152,7 +152,7 @@ test("a blob that is no file, is missing or has another size is an error", async
   await using source = await open(path);
   assert.throws(
     () => source.local?.({ ...LAYER, size: 100 }),
-    isError("digest", /has 7 bytes instead of 100/),
+    isError("file", /has 7 bytes instead of 100/),
   );
   assert.throws(() => source.local?.(blobOf("nothing")), isError("not_found", /has no blob/));
   rmSync(join(path, blobPath(LAYER.digest)));

@@ -265,8 +265,8 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
       return path;
     },
     "unsupported",
-    /none of the kinds/,
-    /oci:DIRECTORY/,
+    /it is empty$/,
+    /may have failed/,
   ],
   [
     "text",

@@ -91,7 +91,9 @@ ${name}_offer() {
         for beginning in \${values}; do
             if [[ "\${beginning}" == *+ && "\${text}" == "\${beginning%+}"* ]]; then
                 kind=file
-                ${name}_offer "\${prefix}\${beginning%+}" "\${text#"\${beginning%+}"}"
+                prefix+="\${beginning%+}" text="\${text#"\${beginning%+}"}"
+                # Behind the path there are names that only the archive knows.
+                [[ "\${text}" == *:* ]] || ${name}_offer "\${prefix}" "\${text}"
                 return
             fi
         done

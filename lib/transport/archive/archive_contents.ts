@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { quoteText } from "../../oci/quote_text.ts";
 import type { TarEntry } from "../../tar/entry.ts";
-import type { BlobStore } from "../../types.ts";
+import type { BlobStore, BlobWriter } from "../../types.ts";
 import { cleanName } from "./clean_name.ts";
 
 /** A stretch of a file on this machine. */
@@ -48,6 +48,8 @@ export class ArchiveContents {
   hasEndMark = true;
   readonly #blobs: BlobStore;
   readonly #members = new Map<string, Member>();
+  /** What put files of the archive into the store. */
+  readonly #writers: BlobWriter[] = [];
   #entries = 0;
 
   constructor(name: string, blobs: BlobStore) {
@@ -60,9 +62,35 @@ export class ArchiveContents {
     return this.#members.keys();
   }
 
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
   /** What to say when something is missing. */
   get endHint(): string | undefined {
     return this.hasEndMark ? undefined : "The archive has no end mark: it may have been cut short";
+  }
+
+  /** Puts into the store what was written for a file, and says where it lies. */
+  async store(writer: BlobWriter): Promise<FilePlace> {
+    const blob = await writer.commit();
+    this.#writers.push(writer);
+    return { path: this.#blobs.find(blob)!, offset: 0 };
+  }
+
+  /** What `open` makes of the contents; when it refuses them, nothing of them stays in the store. */
+  async openAs<T>(open: () => T | Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } catch (error) {
+      this.takeBack();
+      throw error;
+    }
+  }
+
+  /** Removes from the store what it had not before. */
+  takeBack(): void {
+    for (const writer of this.#writers) writer.takeBack();
   }
 
   /** Takes note of an entry. Throws code `limit`; code `file` for a name that leads out. */
@@ -130,8 +158,7 @@ export class ArchiveContents {
     const writer = this.#blobs.spool();
     try {
       writer.write(file.stored.bytes);
-      const blob = await writer.commit();
-      file.stored = { path: this.#blobs.find(blob)!, offset: 0 };
+      file.stored = await this.store(writer);
     } finally {
       writer.close();
     }

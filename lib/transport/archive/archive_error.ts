@@ -22,6 +22,13 @@ export function archiveError(name: string, cause: unknown): DenrootError {
   }
 }
 
+/** More content than the settings' `maxImageBytes`. */
+export function tooLarge(name: string, limit: number): DenrootError {
+  return new DenrootError("limit", `${name} has more than ${limit} bytes`, {
+    hint: "Set DENROOT_MAX_IMAGE_BYTES higher if you trust the archive",
+  });
+}
+
 function damaged(name: string, cause: Error): DenrootError {
   return new DenrootError("file", `${name} is no tar archive, or is damaged: ${cause.message}`, {
     cause,

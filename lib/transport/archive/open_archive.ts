@@ -76,19 +76,23 @@ async function* readFile(path: string, signal: AbortSignal): AsyncIterable<Uint8
     highWaterMark: READ_SIZE,
   });
   const pieces = stream[Symbol.asyncIterator]();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(abortedError(signal));
-  aborted.catch(() => {});
-  signal.addEventListener("abort", abort, { once: true });
   try {
     for (;;) {
       throwIfAborted(signal);
-      const { done, value } = await Promise.race([pieces.next(), aborted]);
+      const { done, value } = await orAborted(pieces.next(), signal);
       if (done) return;
       yield value;
     }
   } finally {
-    signal.removeEventListener("abort", abort);
     stream.destroy();
   }
+}
+
+/** Not by a race with one promise for all: that would hold every piece that ever came. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(abortedError(signal));
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }

@@ -1,7 +1,6 @@
 /** An archive that passes by once: from a pipe, a daemon, or compressed. */
 
 import { Buffer } from "node:buffer";
-import { DenrootError } from "../../errors.ts";
 import { decompress } from "../../compress/decompress.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { TarParser, type TarVisitor } from "../../tar/tar_parser.ts";
@@ -9,7 +8,7 @@ import type { BlobStore, BlobWriter } from "../../types.ts";
 import { throwIfAborted } from "../aborted.ts";
 import type { SourceContext } from "../source_context.ts";
 import { ArchiveContents } from "./archive_contents.ts";
-import { archiveError } from "./archive_error.ts";
+import { archiveError, tooLarge } from "./archive_error.ts";
 
 /** Files up to this size stay in memory until somebody wants them: most are of no use. */
 const SMALL = 64 * 1024;
@@ -18,7 +17,8 @@ const MAX_SMALL = 16 * 1024 * 1024;
 
 /**
  * Reads a tar stream, plain or compressed with gzip or Zstandard, to its end. What may be a blob goes
- * into the store, once; `name` is what messages call the archive.
+ * into the store, once, and stays there when all could be read; `name` is what messages call the
+ * archive.
  *
  * Throws code `file` for what is no tar, damaged or cut short, `unsupported` for another compression,
  * `limit` beyond the settings' `maxImageBytes`, `space`, and what `bytes` throws.
@@ -43,6 +43,7 @@ export async function readArchiveStream(
     receiver.contents.hasEndMark = parser.idle === Infinity;
     return receiver.contents;
   } catch (cause) {
+    receiver.contents.takeBack();
     throwIfAborted(signal);
     throw archiveError(name, cause);
   } finally {
@@ -100,10 +101,10 @@ class Receiver implements TarVisitor {
   async settle(): Promise<void> {
     for (let next = this.#arrived[0]; next !== undefined; next = this.#arrived[0]) {
       const { entry, writer } = next;
-      const { digest, size } = await writer!.commit();
+      const place = await this.contents.store(writer!);
       writer!.close();
       this.#arrived.shift();
-      this.contents.add(entry, { path: this.#blobs.find({ digest, size })!, offset: 0 });
+      this.contents.add(entry, place);
     }
   }
 
@@ -119,10 +120,4 @@ class Receiver implements TarVisitor {
     else this.#arrived.push(this.#arriving!);
     this.#arriving = undefined;
   }
-}
-
-function tooLarge(name: string, limit: number): DenrootError {
-  return new DenrootError("limit", `${name} has more than ${limit} bytes`, {
-    hint: "Set DENROOT_MAX_IMAGE_BYTES higher if you trust the archive",
-  });
 }

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { compressionOf, decompress } from "../../compress/decompress.ts";
+import type { Settings } from "../../config/settings.ts";
 import { DenrootError } from "../../errors.ts";
 import { digestOf, verifyDigest } from "../../oci/digest.ts";
 import {
@@ -11,14 +12,14 @@ import {
   DOCKER_MANIFEST,
   DOCKER_PLAIN_LAYER,
 } from "../../oci/media_types.ts";
-import { parseConfig } from "../../oci/parse_config.ts";
+import { MAX_CONFIG_SIZE, parseConfig } from "../../oci/parse_config.ts";
 import type { Descriptor, Digest, FileBlob, ResolvedImage } from "../../types.ts";
 import { throwIfAborted } from "../aborted.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
+import { tooLarge } from "./archive_error.ts";
 import { cleanName } from "./clean_name.ts";
 import { chooseSavedImage, type ImageChoice } from "./saved_image.ts";
 
-const CONFIG_LIMIT = 16 * 1024 * 1024;
 /** Layers that are decompressed at the same time, to count their bytes. */
 const COUNTED_AT_ONCE = 4;
 /** Enough to tell a compression by. */
@@ -36,15 +37,17 @@ export interface ResolvedSavedImage {
  * containers/image makes of it: every layer uncompressed, under its diffID.
  *
  * Throws what `chooseSavedImage` throws, code `not_found` or `file` for a file that is not there or
- * not fit, `digest` for a configuration that is not what its name says.
+ * not fit, `digest` for a configuration that is not what its name says, `limit` for layers that
+ * decompress to more than `maxImageBytes` together.
  */
 export async function resolveSavedImage(
   contents: ArchiveContents,
   choice: ImageChoice,
+  { maxImageBytes }: Pick<Settings, "maxImageBytes">,
   signal: AbortSignal,
 ): Promise<ResolvedSavedImage> {
   const saved = chooseSavedImage(contents, choice);
-  const bytes = contents.read(saved.config, CONFIG_LIMIT);
+  const bytes = contents.read(saved.config, MAX_CONFIG_SIZE);
   const config = {
     mediaType: DOCKER_CONFIG,
     size: bytes.length,
@@ -60,10 +63,11 @@ export async function resolveSavedImage(
   }
   const blobs = await locate(contents, names, config.digest);
   const layers = new Map<Digest, Layer>();
+  const budget = { limit: maxImageBytes, left: maxImageBytes };
   for (const part of inParts([...new Set(diffIds)], COUNTED_AT_ONCE)) {
     throwIfAborted(signal);
     const found = await Promise.all(
-      part.map((diffId) => describeLayer(contents, names.get(diffId)!, diffId, signal)),
+      part.map((diffId) => describeLayer(contents, names.get(diffId)!, diffId, budget, signal)),
     );
     for (const [at, diffId] of part.entries()) layers.set(diffId, found[at]!);
   }
@@ -100,10 +104,17 @@ interface Layer {
   readonly shownSize: number;
 }
 
+/** How much the layers may decompress to: a small file can hold more than anybody would wait for. */
+interface Budget {
+  readonly limit: number;
+  left: number;
+}
+
 async function describeLayer(
   contents: ArchiveContents,
   name: string,
   diffId: Digest,
+  budget: Budget,
   signal: AbortSignal,
 ): Promise<Layer> {
   const file = contents.find(name)!;
@@ -112,14 +123,15 @@ async function describeLayer(
   const stored = { mediaType, size: file.size, digest: diffId };
   // It takes the size of the link, where Docker linked one image's layer to another's.
   if (file.name !== cleanName(name)) return { stored, shownSize: 0 };
-  const shownSize = isPlain ? file.size : await countContent(contents, name, file.size, signal);
-  return { stored, shownSize };
+  if (isPlain) return { stored, shownSize: file.size };
+  return { stored, shownSize: await countContent(contents, name, file.size, budget, signal) };
 }
 
 async function countContent(
   contents: ArchiveContents,
   name: string,
   size: number,
+  budget: Budget,
   signal: AbortSignal,
 ): Promise<number> {
   const { path, offset } = contents.place(name);
@@ -131,11 +143,15 @@ async function countContent(
   });
   let count = 0;
   try {
-    for await (const { length } of decompress(stored)) count += length;
+    for await (const { length } of decompress(stored)) {
+      count += length;
+      budget.left -= length;
+      if (budget.left < 0) throw tooLarge(`${contents.name}: the image`, budget.limit);
+    }
     return count;
   } catch (cause) {
     throwIfAborted(signal);
-    if (!(cause instanceof DenrootError)) throw cause;
+    if (!(cause instanceof DenrootError) || cause.code === "limit") throw cause;
     throw new DenrootError(cause.code, `${contents.name}: the layer ${name}: ${cause.message}`, {
       cause,
     });

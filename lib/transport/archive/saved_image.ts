@@ -5,13 +5,12 @@
 
 import { DenrootError } from "../../errors.ts";
 import { Fields } from "../../oci/json_fields.ts";
-import { MAX_INDEX_ENTRIES, MAX_LAYERS } from "../../oci/parse_manifest.ts";
+import { MAX_INDEX_ENTRIES, MAX_LAYERS, MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
 import { plainText, quoteText } from "../../oci/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 
 const MANIFEST = "manifest.json";
-const MANIFEST_LIMIT = 8 * 1024 * 1024;
 
 /** What `manifest.json` says of one image: names of files in the archive, base layer first. */
 export interface SavedImage {
@@ -51,7 +50,7 @@ export function chooseSavedImage(contents: ArchiveContents, choice: ImageChoice)
 export function readSavedImages(contents: ArchiveContents): readonly SavedImage[] {
   const what = `${contents.name}: ${MANIFEST}`;
   if (contents.find(MANIFEST) === undefined) throw notSaved(contents);
-  const bytes = contents.read(MANIFEST, MANIFEST_LIMIT);
+  const bytes = contents.read(MANIFEST, MAX_MANIFEST_SIZE);
   let items: unknown;
   try {
     items = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -111,6 +110,11 @@ function notSaved(contents: ArchiveContents): DenrootError {
       `${contents.name} has no ${MANIFEST}: it was saved by Docker before 1.10`,
       { hint: "Load it into a current Docker, and save it again" },
     );
+  }
+  if (contents.isEmpty) {
+    return new DenrootError("not_found", `${contents.name} is empty`, {
+      hint: "The program that was to write it may have failed",
+    });
   }
   return new DenrootError(
     "not_found",

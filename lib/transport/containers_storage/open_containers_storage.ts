@@ -1,10 +1,8 @@
 /** The storage of podman, buildah and CRI-O, read from its files: `containers-storage:…` -> `Source`. */
 
 import { DenrootError } from "../../errors.ts";
-import { choosePlatform } from "../../oci/choose_platform.ts";
-import { DOCKER_MANIFEST } from "../../oci/media_types.ts";
+import { DOCKER_MANIFEST, DOCKER_PLAIN_LAYER, OCI_PLAIN_LAYER } from "../../oci/media_types.ts";
 import { parseConfig } from "../../oci/parse_config.ts";
-import { mediaTypeOf, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type {
   Descriptor,
@@ -15,17 +13,13 @@ import type {
   ResolvedImage,
   Source,
   StorageReference,
-  StoredDocument,
 } from "../../types.ts";
 import { throwIfAborted } from "../aborted.ts";
+import { followManifests } from "../follow_manifests.ts";
 import type { SourceContext } from "../source_context.ts";
-import { findImage, type FoundImage, hasManifest } from "./find_image.ts";
+import { findImage, hasManifest } from "./find_image.ts";
 import { Storage, type StoredImage } from "./storage.ts";
 import { findStorage } from "./storage_conf.ts";
-
-const MAX_INDEX_DEPTH = 4;
-const DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar";
-const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
 
 /** Throws code `not_found` when there is no storage, or no such image in it. */
 export function openContainersStorage(
@@ -38,10 +32,7 @@ export function openContainersStorage(
   const warned = new Set<Digest>();
   return Promise.resolve({
     uri: formatReference(reference),
-    resolve: (platform) =>
-      Promise.try(() =>
-        resolveImage(storage, findImage(storage, reference.image), platform, places)
-      ),
+    resolve: (platform, signal) => resolveImage(storage, reference, platform, places, signal),
     local({ digest }) {
       const place = places.get(digest);
       if (place?.type === "tree" && !warned.has(digest)) {
@@ -55,26 +46,29 @@ export function openContainersStorage(
 }
 
 /** Puts into `places` where the image's blobs are. */
-function resolveImage(
+async function resolveImage(
   storage: Storage,
-  found: FoundImage,
+  reference: StorageReference,
   platform: Platform,
   places: Map<Digest, LocalBlob>,
-): ResolvedImage {
-  const documents: StoredDocument[] = [];
-  let { image, digest: wanted } = found;
-  for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
-    const { digest, bytes } = storage.document(image, manifestName(image, wanted));
-    const parsed = parseManifestOrIndex(bytes);
-    documents.push({ digest, bytes, mediaType: mediaTypeOf(parsed) });
-    if (parsed.kind === "manifest") {
-      const manifest = withUnpackedLayers(storage, image, parsed.manifest, places);
-      return { digest, manifest, documents };
-    }
-    wanted = choosePlatform(parsed.index.manifests, platform).digest;
-    image = imageOf(storage, image, wanted);
-  }
-  throw new DenrootError("limit", `The image has indexes deeper than ${MAX_INDEX_DEPTH}`);
+  signal: AbortSignal,
+): Promise<ResolvedImage> {
+  const found = findImage(storage, reference.image);
+  let { image } = found;
+  const outermost = storage.document(image, manifestName(image, found.digest));
+  const read = (digest: Digest) => {
+    if (digest === outermost.digest) return outermost.bytes;
+    image = imageOf(storage, image, digest);
+    return storage.document(image, manifestName(image, digest)).bytes;
+  };
+  const resolved = await followManifests(
+    outermost.digest,
+    { path: reference.image, read: (digest) => Promise.try(read, digest) },
+    platform,
+    signal,
+  );
+  const manifest = withUnpackedLayers(storage, image, resolved.manifest, places);
+  return { ...resolved, manifest };
 }
 
 /** One platform's image is stored for itself, under the digest of the index too. */
@@ -121,7 +115,7 @@ function withUnpackedLayers(
     offset: 0,
     checkedBy: "digest",
   });
-  const mediaType = manifest.mediaType === DOCKER_MANIFEST ? DOCKER_LAYER : OCI_LAYER;
+  const mediaType = manifest.mediaType === DOCKER_MANIFEST ? DOCKER_PLAIN_LAYER : OCI_PLAIN_LAYER;
   const unpacked = layers.map((layer, index): Descriptor => {
     const diffId = diffIds[index]!;
     if (layer.diffId !== undefined && layer.diffId !== diffId) {

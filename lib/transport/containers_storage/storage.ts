@@ -98,12 +98,15 @@ export class Storage {
     const overlay = path.join("overlay", id);
     if (this.#find(path.join(overlay, "composefs-data")) !== undefined) throw composefs();
     const isWhole = this.#driver === "vfs";
-    const root = this.#find(isWhole ? path.join("vfs/dir", id) : path.join(overlay, "diff"));
-    if (root === undefined) {
+    const files = isWhole ? path.join("vfs/dir", id) : path.join(overlay, "diff");
+    const store = this.#storeOf(files);
+    if (store === undefined) {
       throw new DenrootError("not_found", `The files of layer ${id} are not in the storage`);
     }
-    // It would lead anywhere, and without a digest nobody would notice.
+    const root = path.join(store, files);
     if (fs.lstatSync(root).isSymbolicLink()) throw foreignLayer();
+    // A link may lead anywhere, and without a digest nobody would notice.
+    if (!isWithin(root, store)) throw leadsOut(root, store);
     const recipe = this.#find(path.join(`${this.#driver}-layers`, `${id}.tar-split.gz`));
     return recipe === undefined
       ? { type: "tree", root, isWhole }
@@ -111,7 +114,13 @@ export class Storage {
   }
 
   #find(file: string): string | undefined {
-    return this.#roots.map((root) => path.join(root, file)).find((file) => fs.existsSync(file));
+    const store = this.#storeOf(file);
+    return store && path.join(store, file);
+  }
+
+  /** Which of the roots has the file. */
+  #storeOf(file: string): string | undefined {
+    return this.#roots.find((root) => isThere(path.join(root, file)));
   }
 
   #readImages(root: string): readonly StoredImage[] {
@@ -135,11 +144,13 @@ export class Storage {
 function chooseDriver(told: string | undefined, roots: readonly string[]): Driver {
   const driver = told === "overlay2" ? "overlay" : told;
   const known = DRIVERS.find((one) => one === driver);
-  if (known !== undefined) return known;
-  if (driver !== undefined && driver !== "") throw unknownDriver(driver);
+  if (known === undefined && driver !== undefined && driver !== "") throw unknownDriver(driver);
   const names = roots.flatMap(listStorage);
-  const found = DRIVERS.find((one) => names.includes(`${one}-images`));
-  if (found !== undefined) return found;
+  const found = DRIVERS.filter((one) => names.includes(`${one}-images`));
+  const isMeant = known !== undefined && (found.includes(known) || found.length === 0);
+  if (isMeant && names.length > 0) return known;
+  if (known === undefined && found.length > 0) return found[0]!;
+  if (found.length > 0) throw otherDriver(roots[0]!, found[0]!);
   const other = names.find((name) => name.endsWith("-images"));
   if (other !== undefined) throw unknownDriver(other.slice(0, -"-images".length));
   throw new DenrootError(
@@ -148,6 +159,24 @@ function chooseDriver(told: string | undefined, roots: readonly string[]): Drive
       quoteText(roots[0]!, 300)
     } is no storage of images: it has no "overlay-images" or "vfs-images"`,
     { hint: "Name the storage: containers-storage:[overlay@/path/to/storage]IMAGE" },
+  );
+}
+
+/** Throws code `file` where it cannot be known. */
+function isThere(file: string): boolean {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOTDIR") return false;
+    throw readError(quoteText(file, 300), cause);
+  }
+}
+
+function otherDriver(root: string, driver: Driver): DenrootError {
+  return new DenrootError(
+    "not_found",
+    `The images of the storage ${quoteText(root, 300)} are those of the driver ${driver}`,
+    { hint: `Name it: containers-storage:[${driver}@${plainText(root, 300)}]IMAGE` },
   );
 }
 
@@ -267,6 +296,19 @@ function composefs(): DenrootError {
   const message =
     "The storage keeps its layers in composefs, whose files have no names of their own";
   return new DenrootError("unsupported", message, PUSH);
+}
+
+/** With all links followed. */
+function isWithin(file: string, directory: string): boolean {
+  return fs.realpathSync(file).startsWith(path.join(fs.realpathSync(directory), "/"));
+}
+
+function leadsOut(file: string, store: string): DenrootError {
+  return new DenrootError(
+    "unsupported",
+    `A link on the way to ${quoteText(file, 300)} leads out of the storage`,
+    { hint: `Mount what it leads to in its place below ${plainText(store, 300)}` },
+  );
 }
 
 function foreignLayer(): DenrootError {

@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { DenrootError } from "../../errors.ts";
 import { quoteText } from "../../oci/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { BlobStore, EngineReference, Platform, Source } from "../../types.ts";
+import type { BlobStore, EngineReference, Platform, ResolvedImage, Source } from "../../types.ts";
 import { ArchiveContents } from "../archive/archive_contents.ts";
 import { readArchiveStream } from "../archive/read_archive_stream.ts";
 import { sourceOfSavedImage } from "../docker_archive.ts";
@@ -27,10 +27,13 @@ export function engineSource(
     uri,
     async resolve(platform, signal) {
       const image = await inspect(engine, reference, platform, signal);
-      const contents = storedImage(image, engine.name, context.blobs) ??
-        await saveImage(engine, image, { ...context, signal });
-      saved = sourceOfSavedImage(contents, {}, uri);
-      return await saved.resolve(platform, signal);
+      const use = (contents: ArchiveContents) => {
+        saved = sourceOfSavedImage(contents, {}, uri, context);
+        return saved.resolve(platform, signal);
+      };
+      const stored = storedImage(image, engine.name, context.blobs);
+      return await (stored && unlessDamaged(use(stored))) ??
+        await use(await saveImage(engine, image, { ...context, signal }));
     },
     local(descriptor) {
       // What the store has under its own digest is the store's: it throws away what is damaged.
@@ -85,7 +88,20 @@ async function saveImage(
   }
 }
 
-/** The archive that the engine would write, when the store has all that would be in it. */
+/** Undefined when what the store has does not make the image: it is then read once more. */
+async function unlessDamaged(resolved: Promise<ResolvedImage>): Promise<ResolvedImage | undefined> {
+  try {
+    return await resolved;
+  } catch (error) {
+    if (error instanceof DenrootError && error.code !== "aborted") return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The archive that the engine would write, when the store has all that would be in it: never so
+ * where the ID is that of a manifest.
+ */
 function storedImage(
   { id, diffIds }: EngineImage,
   name: string,

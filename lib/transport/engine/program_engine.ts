@@ -4,8 +4,8 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { plainText, quoteText } from "../../oci/quote_text.ts";
-import { type ReadableChild, readFromChild } from "../../system/child_process.ts";
-import { isMarkStale, processMark } from "../../system/process_mark.ts";
+import { readFromChild } from "../../system/child_process.ts";
+import { processMark, removeStale } from "../../system/process_mark.ts";
 import { runCommand } from "../../system/run_command.ts";
 import { throwIfAborted } from "../aborted.ts";
 import type { NoEngineError } from "./connect_engine.ts";
@@ -21,8 +21,6 @@ const INSPECT_TIMEOUT_MS = 60_000;
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
 /** What the names of directories for a program's temporary files begin with. */
 const SCRATCH = "denroot-save@";
-/** After TERM, until KILL. */
-const GRACE_MS = 5000;
 
 /** `docker` and `podman` take the same commands. */
 export function programEngine(program: "docker" | "podman", options: ProgramOptions): Engine {
@@ -57,8 +55,9 @@ async function* saved(
   throwIfAborted(signal);
   const scratch = makeScratch(environment.TMPDIR || "/var/tmp");
   try {
-    const child = await readFromChild(program, ["save", id], { ...environment, TMPDIR: scratch });
-    yield* outputOf(child, signal);
+    const env = { ...environment, TMPDIR: scratch };
+    const child = await readFromChild(program, ["save", id], { env, signal });
+    yield* child.output;
     const exit = await child.exited;
     throwIfAborted(signal);
     if (exit.exitCode !== 0) {
@@ -70,38 +69,16 @@ async function* saved(
   }
 }
 
-/** Whoever leaves before the end ends the program. */
-async function* outputOf(child: ReadableChild, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  const stop = () => void end(child);
-  signal.addEventListener("abort", stop, { once: true });
-  let isComplete = false;
-  try {
-    yield* child.output;
-    isComplete = true;
-  } finally {
-    signal.removeEventListener("abort", stop);
-    if (!isComplete) await end(child);
-  }
-}
-
-async function end(child: ReadableChild): Promise<void> {
-  child.terminate();
-  const timer = setTimeout(() => child.kill(), GRACE_MS);
-  await child.exited.catch(() => {});
-  clearTimeout(timer);
-}
-
 /**
  * A directory for the program's temporary files: podman copies each layer before it sends it, and
  * leaves that copy behind when it is interrupted. Also removes those of killed runs.
  */
 function makeScratch(parent: string): string {
   try {
-    for (const name of fs.readdirSync(parent)) {
-      if (!name.startsWith(SCRATCH) || !isMarkStale(name.slice(SCRATCH.length))) continue;
-      // Another user's stays: it is not ours to remove.
-      removeQuietly(join(parent, name));
-    }
+    removeStale(
+      parent,
+      (name) => name.startsWith(SCRATCH) ? name.slice(SCRATCH.length) : undefined,
+    );
     const path = join(parent, `${SCRATCH}${processMark()}`);
     fs.mkdirSync(path, { mode: 0o700 });
     return path;
@@ -111,14 +88,6 @@ function makeScratch(parent: string): string {
       `No temporary directory can be made in ${quoteText(parent, 300)}: ${messageOf(cause)}`,
       { cause, hint: "Set TMPDIR to a directory that can be written" },
     );
-  }
-}
-
-function removeQuietly(path: string): void {
-  try {
-    fs.rmSync(path, { recursive: true, force: true });
-  } catch {
-    // It is in nobody's way.
   }
 }
 

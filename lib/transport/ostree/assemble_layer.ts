@@ -9,16 +9,19 @@ import type { OstreeRepository } from "./repository.ts";
 /** What one run of ostree is asked for: far below what the kernel lets arguments have. */
 const BATCH_STEPS = 1000;
 const BATCH_NAMES = 64 * 1024;
+/** Of the stream's own bytes, which wait in memory: headers are short. */
+const BATCH_BYTES = 1024 * 1024;
 
 /** Yields the stream of the layer in the commit `ref`; `recipe` is gzip. */
 export async function* assembleLayer(
-  repository: OstreeRepository,
+  repository: Pick<OstreeRepository, "cat">,
   ref: string,
   recipe: Uint8Array,
+  signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   for await (const batch of batches(readRecipe(decompress(once(recipe))))) {
     const paths = batch.flatMap((step) => step.type === "file" ? [pathOf(step.name)] : []);
-    const contents = new Contents(paths.length === 0 ? [] : repository.cat(ref, paths));
+    const contents = new Contents(paths.length === 0 ? [] : repository.cat(ref, paths, signal));
     try {
       for (const step of batch) {
         if (step.type === "segment") yield step.bytes;
@@ -36,13 +39,16 @@ async function* batches(
 ): AsyncIterable<readonly RecipeStep[]> {
   let batch: RecipeStep[] = [];
   let names = 0;
+  let bytes = 0;
   for await (const step of steps) {
     batch.push(step);
-    names += step.type === "file" ? step.name.length : 0;
-    if (batch.length < BATCH_STEPS && names < BATCH_NAMES) continue;
+    if (step.type === "file") names += step.name.length;
+    else bytes += step.bytes.length;
+    if (batch.length < BATCH_STEPS && names < BATCH_NAMES && bytes < BATCH_BYTES) continue;
     yield batch;
     batch = [];
     names = 0;
+    bytes = 0;
   }
   yield batch;
 }

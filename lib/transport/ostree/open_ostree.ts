@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { DenrootError } from "../../errors.ts";
 import { digestOf, isDigest, parseDigest } from "../../oci/digest.ts";
-import { OCI_CONFIG, OCI_MANIFEST } from "../../oci/media_types.ts";
+import { OCI_CONFIG, OCI_MANIFEST, OCI_PLAIN_LAYER } from "../../oci/media_types.ts";
 import { mediaTypeOf, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { plainText, quoteText } from "../../oci/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
@@ -26,7 +26,6 @@ import { assembleLayer } from "./assemble_layer.ts";
 import { OstreeRepository } from "./repository.ts";
 
 const PREFIX = "ociimage/";
-const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
 
 /** Throws code `not_found` when there is no such image, or no program `ostree`. */
 export function openOstree(reference: OstreeReference, context: SourceContext): Promise<Source> {
@@ -45,13 +44,15 @@ export function openOstree(reference: OstreeReference, context: SourceContext): 
       if (commit === undefined) throw notThere(repository, reference.image, refs);
       return await makeImage(repository, commit, blobs, signal);
     },
-    blob(descriptor, range) {
+    blob(descriptor, range, signal) {
       if (range !== undefined) {
         throw new DenrootError("range_unsupported", "ostree's streams begin at their beginning");
       }
       const layer = layers.get(descriptor.digest);
-      if (layer !== undefined) return assembleLayer(repository, layer.ref, layer.recipe);
-      return repository.cat(refOf(descriptor.digest), ["/content"]);
+      const bytes = layer === undefined
+        ? repository.cat(refOf(descriptor.digest), ["/content"], signal)
+        : assembleLayer(repository, layer.ref, layer.recipe, signal);
+      return exactly(descriptor.size, bytes);
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
@@ -106,7 +107,7 @@ async function unpackedLayer(
     throw new DenrootError("manifest", `The commit ${quoteText(ref)} lacks its layer's metadata`);
   }
   layers.set(digest, { ref, recipe: Buffer.from(recipe, "base64") });
-  return { mediaType: OCI_LAYER, digest, size };
+  return { mediaType: OCI_PLAIN_LAYER, digest, size };
 }
 
 /** An image of one layer, which is the commit's tree. */
@@ -116,7 +117,7 @@ async function makeImage(
   blobs: BlobStore,
   signal: AbortSignal,
 ): Promise<ResolvedImage> {
-  const layer = await keep(blobs, repository.export(commit), signal);
+  const layer = await keep(blobs, repository.export(commit, signal), signal);
   const rootfs = { type: "layers", diff_ids: [layer.digest] };
   const config = await keep(
     blobs,
@@ -126,7 +127,7 @@ async function makeImage(
   const manifest: Manifest = {
     mediaType: OCI_MANIFEST,
     config: { mediaType: OCI_CONFIG, ...config },
-    layers: [{ mediaType: OCI_LAYER, ...layer }],
+    layers: [{ mediaType: OCI_PLAIN_LAYER, ...layer }],
   };
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, ...manifest }));
   const digest = digestOf(bytes);
@@ -148,6 +149,20 @@ async function keep(
   } finally {
     writer.close();
   }
+}
+
+/** Throws code `layer` at the first byte beyond `size`, and at an end before it. */
+async function* exactly(
+  size: number,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  let count = 0;
+  for await (const bytes of chunks) {
+    count += bytes.length;
+    if (count > size) throw new DenrootError("layer", `ostree has more than its ${size} bytes`);
+    yield bytes;
+  }
+  if (count < size) throw new DenrootError("layer", `ostree has ${count} of its ${size} bytes`);
 }
 
 function refOf(digest: Digest): string {

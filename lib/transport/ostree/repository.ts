@@ -5,6 +5,7 @@ import { DenrootError } from "../../errors.ts";
 import { plainText, quoteText } from "../../oci/quote_text.ts";
 import { type ChildExit, readFromChild } from "../../system/child_process.ts";
 import { runCommand } from "../../system/run_command.ts";
+import { throwIfAborted } from "../aborted.ts";
 
 const PROGRAM = "ostree";
 /** A layer's recipe, of a gigabyte's names. */
@@ -58,13 +59,13 @@ export class OstreeRepository {
   }
 
   /** Contents of a commit's files, one behind the other. */
-  cat(ref: string, paths: readonly string[]): AsyncIterable<Uint8Array> {
-    return this.#stream(["cat", ref, ...paths]);
+  cat(ref: string, paths: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#stream(["cat", ref, ...paths], signal);
   }
 
   /** A commit's tree as a tar stream. */
-  export(commit: string): AsyncIterable<Uint8Array> {
-    return this.#stream(["export", commit]);
+  export(commit: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return this.#stream(["export", commit], signal);
   }
 
   async #run(args: readonly string[]) {
@@ -79,8 +80,12 @@ export class OstreeRepository {
     }
   }
 
-  async *#stream(args: readonly string[]): AsyncIterable<Uint8Array> {
-    const { output, exited } = await readFromChild(PROGRAM, this.#arguments(args));
+  async *#stream(args: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+    throwIfAborted(signal);
+    const { output, exited } = await readFromChild(PROGRAM, this.#arguments(args), {
+      env: this.#environment,
+      signal,
+    });
     yield* output;
     let exit: ChildExit;
     try {
@@ -88,6 +93,7 @@ export class OstreeRepository {
     } catch (cause) {
       throw noProgram(cause);
     }
+    throwIfAborted(signal);
     if (exit.exitCode === 0) return;
     const messages = Buffer.from(exit.messages, "latin1");
     throw failed(`The commit ${quoteText(args[1]!)} of ${this.name} cannot be read`, messages);

@@ -67,6 +67,9 @@ export class Authenticator {
     if (bearer === undefined && used?.startsWith("Bearer ")) {
       // Harbor asks for Basic when a token is of a narrower scope: ask anew, without any.
       this.#authorization = undefined;
+      for (const [key, token] of this.#tokens) {
+        if (used === `Bearer ${token}`) this.#tokens.delete(key);
+      }
       return;
     }
     if (bearer !== undefined) {

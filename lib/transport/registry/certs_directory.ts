@@ -15,20 +15,22 @@ export interface CertsDirectory {
 
 /**
  * Reads the host's directory: the first that is there of the user's, `/etc/containers/certs.d` and
- * `/etc/docker/certs.d`. Undefined where there is none.
+ * `/etc/docker/certs.d`. Undefined where there is none. Of several pairs the first by name is used,
+ * and `warn` is told: a connection can show one only.
  *
- * Throws code `settings` for half a pair, a second pair, and files that cannot be read or used.
+ * Throws code `settings` for half a pair, and files that cannot be read or used.
  */
 export async function readCertsDirectory(
   url: URL,
   env: Readonly<Record<string, string | undefined>>,
+  warn: (message: string) => void,
 ): Promise<CertsDirectory | undefined> {
   const home = env["XDG_CONFIG_HOME"] || join(env["HOME"] || "/nonexistent", ".config");
   for (const base of [join(home, "containers"), "/etc/containers", "/etc/docker"]) {
     for (const host of hostNames(url)) {
       const directory = join(base, "certs.d", host);
       const names = await namesIn(directory);
-      if (names !== undefined) return await readFiles(directory, names);
+      if (names !== undefined) return await readFiles(directory, names, warn);
     }
   }
   return undefined;
@@ -51,7 +53,11 @@ async function namesIn(directory: string): Promise<readonly string[] | undefined
   }
 }
 
-async function readFiles(directory: string, names: readonly string[]): Promise<CertsDirectory> {
+async function readFiles(
+  directory: string,
+  names: readonly string[],
+  warn: (message: string) => void,
+): Promise<CertsDirectory> {
   const authorities: string[] = [];
   for (const name of names.filter((name) => name.endsWith(".crt"))) {
     authorities.push(...await readCertificates(join(directory, name)));
@@ -66,7 +72,8 @@ async function readFiles(directory: string, names: readonly string[]): Promise<C
   const [pair, ...others] = pairs;
   if (pair === undefined) return { authorities };
   if (others.length > 0) {
-    throw unusable(directory, "it holds several client certificates, and only one can be shown");
+    const all = `${quoteText(directory, 300)} holds ${pairs.length} client certificates`;
+    warn(`${all}: ${quoteText(`${pair}.cert`, 300)} is the one that is shown`);
   }
   if (!names.includes(`${pair}.key`)) {
     throw unusable(

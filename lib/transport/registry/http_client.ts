@@ -4,6 +4,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import type { Socket } from "node:net";
 import type { Settings } from "../../config/settings.ts";
+import type { OnProgress } from "../../types.ts";
 import { abortedError, throwIfAborted } from "../aborted.ts";
 import { chooseProxy } from "./choose_proxy.ts";
 import type { RegistryLimits } from "./limits.ts";
@@ -41,9 +42,13 @@ export interface HttpClient {
 }
 
 /** A client that has at most `settings.maxConnections` exchanges open, their bodies included. */
-export function createHttpClient(settings: Settings, limits: RegistryLimits): HttpClient {
+export function createHttpClient(
+  settings: Settings,
+  limits: RegistryLimits,
+  onProgress?: OnProgress,
+): HttpClient {
   const semaphore = new Semaphore(settings.maxConnections);
-  const agents = new AgentPool(settings);
+  const agents = new AgentPool(settings, onProgress);
   return {
     async send(request) {
       const release = await semaphore.acquire(request.signal);
@@ -195,9 +200,9 @@ class AgentPool {
   readonly #routes = new Map<string, Route>();
   readonly #certificates: HostCertificates;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, onProgress: OnProgress | undefined) {
     this.#settings = settings;
-    this.#certificates = new HostCertificates(settings);
+    this.#certificates = new HostCertificates(settings, onProgress);
   }
 
   async routeFor({ url, isUnverified }: HttpRequest): Promise<Route> {

@@ -1,5 +1,7 @@
 /** Every bound of the registry dialogue. */
 
+import { MAX_INDEX_DEPTH, MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
+
 export interface RegistryLimits {
   /** A manifest, an index. 4 MiB is the least that a registry must take. */
   readonly manifestBytes: number;
@@ -37,8 +39,8 @@ export interface RegistryLimits {
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
-  manifestBytes: 8 * 1024 * 1024,
-  indexDepth: 4,
+  manifestBytes: MAX_MANIFEST_SIZE,
+  indexDepth: MAX_INDEX_DEPTH,
   redirects: 10,
   challenges: 3,
   errorBytes: 64 * 1024,

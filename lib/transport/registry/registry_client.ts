@@ -120,21 +120,27 @@ export class RegistryClient {
   }
 
   #authenticatorFor(url: URL): Authenticator {
-    const known = this.#authenticators.get(url.origin);
-    if (known !== undefined) return known;
     const { endpoint, user, http, limits, findCredentials } = this.#options;
     const [base] = this.#bases;
     const isRegistry = url.hostname === base.hostname && url.port === base.port;
+    const elsewhere = isRegistry ? undefined : REPOSITORY_IN_PATH.exec(url.pathname)?.[1];
+    const repository = elsewhere ?? endpoint.repository;
+    const key = `${url.origin} ${repository}`;
+    const known = this.#authenticators.get(key);
+    if (known !== undefined) return known;
+    // A mirror, or whom we were sent to, may name any token service, and would be handed what the
+    // user may do there.
+    const isTrusted = isRegistry && !endpoint.isMirror;
     const authenticator = new Authenticator({
       http,
       limits,
-      findCredentials,
+      findCredentials: isTrusted ? findCredentials : ofOwnHost(findCredentials),
       mayUseHttp: this.mayUseHttp,
       url: new URL("/", url),
-      repository: endpoint.repository,
+      repository,
       ...(isRegistry && user !== undefined && { user }),
     });
-    this.#authenticators.set(url.origin, authenticator);
+    this.#authenticators.set(key, authenticator);
     return authenticator;
   }
 
@@ -164,6 +170,14 @@ export class RegistryClient {
   }
 }
 
+/** Of a redirect's target: registries that stand before others have other names for them. */
+const REPOSITORY_IN_PATH = /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//;
+
+/** Leaves out what is kept for the token service's host. */
+function ofOwnHost(find: FindCredentials): FindCredentials {
+  return ({ realmHost: _, ...query }, signal) => find(query, signal);
+}
+
 /** Takes any certificate from this host, for whom the configuration says so. */
 function trusting(http: HttpClient, hostname: string): HttpClient {
   return {
@@ -186,7 +200,8 @@ async function isTlsComplaint(response: HttpResponse, limits: RegistryLimits): P
  */
 function maySpeakOther(error: unknown, base: URL): boolean {
   if (!(error instanceof TransferError)) return false;
-  if (base.protocol === "https:") return error.code === "network";
+  // A time-out has no cause, and who is silent in one protocol is silent in both.
+  if (base.protocol === "https:") return error.code === "network" && error.cause !== undefined;
   const code = String((error.cause as { code?: unknown } | undefined)?.code);
   return /^(HPE_|ECONNRESET|EPIPE)/.test(code) || (code === "ECONNREFUSED" && base.port === "");
 }

@@ -18,7 +18,9 @@ import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./short_name_source.ts";
 
 /** All blobs of a registry have to be fetched. */
-export type RegistrySource = Source & Required<Pick<Source, "blob" | "tags">>;
+export interface RegistrySource extends Required<Omit<Source, "local">> {
+  at(tag: string): RegistrySource;
+}
 
 /**
  * Opens no connection yet: the first request does. Throws code `settings` when `registries.conf`
@@ -45,29 +47,35 @@ function openEndpoints(
 ): RegistrySource {
   const { settings, onProgress } = context;
   const places = endpointsOf(reference, conf);
-  const http = createHttpClient(settings, limits);
+  const http = createHttpClient(settings, limits, onProgress);
   const shared = { http, limits, helpers: conf.credentialHelpers };
   const endpoints = new Endpoints(connect(places, reference, context, shared), onProgress);
-  const uri = formatReference(reference);
-  const image = shown(uri);
   const repository = shown(formatReference({ ...reference, tag: undefined, digest: undefined }));
   const isElsewhere = places.length > 1 || !isSamePlace(places[0]!, reference);
-  const tell = ({ documents }: ResolvedImage) => {
+  const tell = (uri: string, { documents }: ResolvedImage) => {
     const { name, isMirror } = endpoints.current;
     const from = isMirror ? `the mirror ${name}` : name;
     const message = `${plainText(uri, 300)} is ${documents[0]!.digest} (from ${from})`;
     onProgress?.({ type: "log", level: "info", message });
   };
+  const sourceOf = (reference: DockerReference): RegistrySource => {
+    const uri = formatReference(reference);
+    return {
+      uri,
+      async resolve(platform, signal) {
+        const request = { name: nameOf(reference), image: shown(uri), platform };
+        const resolved = await fetchManifest(request, { endpoints, limits }, signal);
+        if (isElsewhere) tell(uri, resolved);
+        return resolved;
+      },
+      blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
+      tags: (signal) => listTags(repository, endpoints, signal),
+      at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  };
   return {
-    uri,
-    async resolve(platform, signal) {
-      const request = { name: nameOf(reference), image, platform };
-      const resolved = await fetchManifest(request, { endpoints, limits }, signal);
-      if (isElsewhere) tell(resolved);
-      return resolved;
-    },
-    blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
-    tags: (signal) => listTags(repository, endpoints, signal),
+    ...sourceOf(reference),
     [Symbol.asyncDispose]: () => Promise.resolve(http.close()),
   };
 }

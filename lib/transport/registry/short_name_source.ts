@@ -51,16 +51,26 @@ export function openShortName(
     throw foundNowhere(name, errors);
   }
 
-  return {
+  const sourceOf = (version: (source: RegistrySource) => RegistrySource): RegistrySource => ({
     get uri() {
-      return chosen?.uri ?? formatReference(candidates[0]!);
+      return chosen === undefined ? formatReference(candidates[0]!) : version(chosen).uri;
     },
-    resolve: (platform, signal) => first((source) => source.resolve(platform, signal), signal),
+    resolve: (platform, signal) =>
+      first((source) => version(source).resolve(platform, signal), signal),
     blob(descriptor, range, signal) {
       if (chosen === undefined) throw new TypeError("An image is resolved before its blobs");
-      return chosen.blob(descriptor, range, signal);
+      return version(chosen).blob(descriptor, range, signal);
     },
     tags: (signal) => first((source) => source.tags(signal), signal),
+    at: (tag) => sourceOf((source) => source.at(tag)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+  const own = sourceOf((source) => source);
+  return {
+    ...own,
+    get uri() {
+      return own.uri;
+    },
     async [Symbol.asyncDispose]() {
       for (const source of opened) await source[Symbol.asyncDispose]();
     },

@@ -44,7 +44,10 @@ export async function fetchToken(
   return await readToken(await getToken(request, context, signal), request, context.limits);
 }
 
-/** What to ask a realm for; a scope is never empty, some services refuse that. */
+/**
+ * What to ask a realm for: to read our own repository, whatever else the challenge speaks of, as the
+ * registry gets to see the token. A scope is never empty, some services refuse that.
+ */
 export function toTokenRequest(
   challenge: Challenge,
   repository: string,
@@ -58,13 +61,25 @@ export function toTokenRequest(
       `${plainText(registryUrl.host)} names no usable token service in its challenge`,
     );
   }
-  const scopes = (challenge.parameters.get("scope") ?? "").split(/\s+/).filter((s) => s !== "");
+  const scope = challenge.parameters.get("scope") ?? "";
   const service = challenge.parameters.get("service");
   return {
     realm,
     ...(service && { service }),
-    scopes: scopes.length > 0 ? scopes : [`repository:${repository}:pull`],
+    scopes: readingScopes(scope, repository),
   };
+}
+
+/** Azure's registry lists tags for the second only. */
+const READING: readonly string[] = ["pull", "metadata_read"];
+
+function readingScopes(text: string, repository: string): readonly string[] {
+  const own = `repository:${repository}:`;
+  const scopes = text.split(/\s+/).filter((scope) => scope.startsWith(own)).map((scope) => {
+    const actions = scope.slice(own.length).split(",").filter((action) => READING.includes(action));
+    return own + actions.join(",");
+  }).filter((scope) => scope !== own);
+  return scopes.length > 0 ? [...new Set(scopes)] : [`${own}pull`];
 }
 
 /** Throws when the realm may not be asked at all, or not with these credentials. */

@@ -51,8 +51,10 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
       `The certificate of ${host} is not trusted: ${plainText(text)}`,
       {
         cause: error,
-        hint: "If it is signed by a private authority, name that one's certificate in " +
-          `SSL_CERT_FILE, or put it as ca.crt into ~/.config/containers/certs.d/${host}`,
+        hint: code === "ERR_TLS_CERT_ALTNAME_INVALID"
+          ? "Name the registry by a name that is in its certificate"
+          : "If it is signed by a private authority, name that one's certificate in " +
+            `SSL_CERT_FILE, or put it as ca.crt into ~/.config/containers/certs.d/${host}`,
       },
     );
   }

@@ -1,5 +1,6 @@
 /** The authorities that HTTPS connections trust. */
 
+import { X509Certificate } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as tls from "node:tls";
@@ -9,7 +10,8 @@ import { quoteText } from "../../oci/quote_text.ts";
 /**
  * The system's certificates, with those of SSL_CERT_FILE and SSL_CERT_DIR beside them; undefined
  * where the system has none and the runtime's own list is to be used. Throws code `settings` for a
- * file that cannot be read or holds no certificate.
+ * file that cannot be read, holds no certificate or a damaged one; a directory's damaged ones are
+ * left out. Those of the system are not looked at: they are many, and others use them too.
  */
 export async function trustedCertificates(
   settings: { readonly certFile?: string; readonly certDir?: string },
@@ -42,8 +44,9 @@ async function readBundle(path: string): Promise<readonly string[]> {
     );
   }
   const certificates = splitCertificates(text);
-  if (certificates.length > 0) return certificates;
-  throw new DenrootError("settings", `SSL_CERT_FILE ${quoteText(path)} holds no certificate`);
+  if (certificates.length > 0 && certificates.every(isCertificate)) return certificates;
+  const what = certificates.length === 0 ? "no certificate" : "a damaged certificate";
+  throw new DenrootError("settings", `SSL_CERT_FILE ${quoteText(path)} holds ${what}`);
 }
 
 /** A colon separates several; a directory that is not there is none, as in OpenSSL. */
@@ -56,7 +59,17 @@ async function readDirectories(paths: string): Promise<readonly string[]> {
       certificates.push(...splitCertificates(text));
     }
   }
-  return [...new Set(certificates)];
+  return [...new Set(certificates)].filter(isCertificate);
+}
+
+/** Deno ends without a word when a connection is made with one that is none. */
+export function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem.replaceAll("TRUSTED CERTIFICATE", "CERTIFICATE"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The PEM certificates in a text. */

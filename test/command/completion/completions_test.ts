@@ -37,6 +37,7 @@ const CASES: readonly Case[] = [
   ["denroot inspect tor", ["inspect", "torch image.sqsh"]],
   ["denroot import oci:lay", ["import", "oci:layouts/"]],
   ["denroot import oci:layouts/al", ["import", "oci:layouts/alpine/"]],
+  ["denroot import oci:layouts:lay", ["import", "oci:layouts:lay"]],
   ["denroot import -o tor", ["import", "-o", "torch image.sqsh"]],
   ["denroot import --output=tor", ["import", "--output=torch image.sqsh"]],
   ["denroot import --arch aa", ["import", "--arch", "aarch64"]],

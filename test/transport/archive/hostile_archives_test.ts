@@ -92,6 +92,41 @@ test("a stream is read no further than the settings allow", async () => {
   assert.deepEqual(readdirSync(join(scratch, "cache/ingest")), []);
 });
 
+test("what is no image, or is damaged, leaves nothing in the cache that was not there", async () => {
+  const [old, other] = ["old ", "other "].map((text) => file(text, text.repeat(20_000)));
+  const own = makeContext(join(scratch, "own"));
+  const tar = tarArchive([old!, other!]);
+  const writer = own.blobs.spool();
+  writer.write(tar.subarray(512, 512 + 80_000));
+  const { digest } = await writer.commit();
+  writer.close();
+  const whole = writeArchive(scratch, tar, FORMS[1]![1]);
+  const cut = writeArchive(scratch, tar.subarray(0, -100_000), FORMS[1]![1]);
+  for (const scheme of ["path", "oci-archive", "docker-archive"] as const) {
+    for (const path of [whole, cut]) await errorOf(openImage({ scheme, path }, own));
+    const left = readdirSync(join(scratch, "own/cache/blobs/sha256"));
+    assert.deepEqual(left, [digest.slice("sha256:".length)], scheme);
+  }
+});
+
+for (const compression of ["gzip", "zstd"] as const) {
+  test(`layers that decompress (${compression}) to more than the settings allow are refused`, async () => {
+    const layers = ["1", "2", "3"].map((text) => [file(text, text.repeat(400_000))]);
+    const small = writeImage(layout, { layers, compression });
+    const path = writeArchive(scratch, newDockerArchive(small, ["n/app:1"]));
+    const open = (maxImageBytes: number) =>
+      openImage({ scheme: "docker-archive", path }, {
+        ...context,
+        settings: { ...context.settings, maxImageBytes },
+      });
+    assert.equal((await open(2_000_000)).layers.length, 3);
+    const error = await errorOf(open(1_000_000));
+    assert.equal(error.code, "limit");
+    assert.match(error.message, /: the image has more than 1000000 bytes$/);
+    assert.match(error.hint!, /DENROOT_MAX_IMAGE_BYTES/);
+  });
+}
+
 test("an archive that lacks both a file and its end mark may have been cut short", async () => {
   for (const scheme of ["oci-archive", "docker-archive"] as const) {
     const members = SOUND[scheme].filter(({ path }) =>

@@ -51,7 +51,7 @@ export function hostileCases(names: MemberNames): readonly Case[] {
       "nothing in it",
       () => [],
       "not_found",
-      /has no manifest\.json|has no file "oci-layout"/,
+      /is empty$|has no file "oci-layout"/,
     ),
     ...both(
       "a layer that is missing",
@@ -167,7 +167,7 @@ export function hostileCases(names: MemberNames): readonly Case[] {
     oci(
       "a layer of another size",
       spoil(layerName, { content: "short" }),
-      "digest",
+      "file",
       /has 5 bytes instead of/,
     ),
     oci(

@@ -101,6 +101,47 @@ test("layers in composefs, elsewhere, or without files are refused", () => {
   assert.throws(() => opened.layerPlace(layer), /composefs/);
 });
 
+test("a link before a layer's files must not lead out of its store", () => {
+  const elsewhere = mkdtempSync(join(scratch, "elsewhere-"));
+  mkdirSync(join(elsewhere, first, "diff"), { recursive: true });
+  const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
+  const prepare = [
+    ["overlay", (root: string) => symlinkSync(elsewhere, join(root, "overlay"))],
+    ["overlay", (root: string) => {
+      mkdirSync(join(root, "overlay"));
+      symlinkSync(join(elsewhere, first), join(root, "overlay", first));
+    }],
+    ["vfs", (root: string) => {
+      mkdirSync(join(root, "vfs"));
+      symlinkSync(elsewhere, join(root, "vfs", "dir"));
+    }],
+  ] as const;
+  for (const [driver, lead] of prepare) {
+    const root = mkdtempSync(join(scratch, "root-"));
+    lead(root);
+    // Not into another store of the same storage either.
+    for (const roots of [[root], [root, elsewhere]]) {
+      assert.throws(
+        () => new Storage({ driver, roots }).layerPlace(layer),
+        /A link on the way to ".*" leads out of the storage/,
+      );
+    }
+  }
+});
+
+test("a storage may itself be reached by a link, an additional one too", () => {
+  const root = mkdtempSync(join(scratch, "root-"));
+  const additional = mkdtempSync(join(scratch, "root-"));
+  const link = `${additional}-link`;
+  symlinkSync(additional, link);
+  mkdirSync(join(additional, "overlay", first, "diff"), { recursive: true });
+  const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
+  for (const roots of [[link], [root, link], [`${link}/`]]) {
+    const place = new Storage({ driver: "overlay", roots }).layerPlace(layer);
+    assert.equal(place.root, join(link, "overlay", first, "diff"));
+  }
+});
+
 interface Records {
   readonly images?: unknown;
   readonly layers?: unknown;

@@ -1,8 +1,23 @@
-/** Texts as ostree prints them. */
+/** Texts as ostree prints them, and what becomes of an ostree that is silent. */
 
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { loadSettings } from "../../../lib/config/settings.ts";
+import { BlobCache } from "../../../lib/layer/blob_cache.ts";
+import { digestOf } from "../../../lib/oci/digest.ts";
+import { openOstree } from "../../../lib/transport/ostree/open_ostree.ts";
 import { parseVariantText } from "../../../lib/transport/ostree/repository.ts";
+import type { Source } from "../../../lib/types.ts";
+import { scratchDirectory } from "../../helpers/scratch.ts";
+
+const scratch = scratchDirectory("ostree");
+const COMMIT = "1".repeat(64);
+const platform = { os: "linux", architecture: "amd64" };
+const descriptor = { mediaType: "", digest: digestOf(new Uint8Array()), size: 10 };
+let count = 0;
 
 test("a printed text is read back, quotes and escapes included", () => {
   for (
@@ -23,3 +38,57 @@ test("what is no text is refused", () => {
     assert.throws(() => parseVariantText(printed), /ostree's metadata is no text/);
   }
 });
+
+test("an interruption ends a silent ostree, whatever it was to bring", async () => {
+  for (const command of ["export", "cat"]) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const script = `rev-parse) echo ${COMMIT} ;; ${command}) exec sleep 20 ;;`;
+    await using source = await open(script, signal);
+    setTimeout(() => controller.abort(), 300);
+    await assert.rejects(
+      command === "export"
+        ? source.resolve(platform, signal)
+        : toBuffer(source.blob!(descriptor, undefined, signal)),
+      { code: "aborted" },
+    );
+  }
+});
+
+test("a blob is as long as its descriptor says, or refused", async () => {
+  const { signal } = new AbortController();
+  for (
+    const [printed, message] of [
+      ["0123456789", undefined],
+      ["0123456789a", /more than its 10 bytes/],
+      ["012345678", /has 9 of its 10 bytes/],
+    ] as const
+  ) {
+    await using source = await open(`cat) printf ${printed} ;;`, signal);
+    const bytes = toBuffer(source.blob!(descriptor, undefined, signal));
+    if (message === undefined) assert.equal((await bytes).toString(), printed);
+    else await assert.rejects(bytes, { code: "layer", message });
+  }
+});
+
+/** With a program `ostree` that does what the cases say. */
+async function open(cases: string, signal: AbortSignal): Promise<Source> {
+  const directory = join(scratch, `${++count}`);
+  mkdirSync(directory);
+  const script = `#!/bin/sh\ncase "$1" in refs) ;; ${cases} esac\n`;
+  writeFileSync(join(directory, "ostree"), script, { mode: 0o755 });
+  const settings = await loadSettings({
+    HOME: directory,
+    PATH: `${directory}:${process.env.PATH}`,
+    ENROOT_CACHE_PATH: join(directory, "cache"),
+  });
+  const blobs = new BlobCache(settings.cachePath);
+  const reference = { scheme: "ostree", image: "app:latest", repository: directory } as const;
+  return await openOstree(reference, { settings, blobs, signal });
+}
+
+async function toBuffer(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const bytes of chunks) parts.push(Buffer.from(bytes));
+  return Buffer.concat(parts);
+}

@@ -132,3 +132,38 @@ test("a mirror's token goes to the mirror alone", async () => {
   assert(seen.includes("Bearer mirror-token"));
   for (const { headers } of origin.requests) assert.equal(headers["authorization"], undefined);
 });
+
+test("a mirror gets no token of what the user may do at another registry", async () => {
+  await using hub = await serve({
+    "/token?service=hub&scope=repository%3Ateam%2Fapp%3Apull": token("nobody's"),
+  });
+  const bearer = `Bearer realm="${hub.origin}/token",service="hub",scope="repository:my/own:push"`;
+  await using mirror = await serve({ [MANIFEST_PATH]: challenge(bearer) });
+  await using origin = await serve(WHOLE);
+  const { configPath } = configIn(scratch, `machine ${hub.host} login me password secret\n`);
+  const settings = { configPath, transferRetries: 0 };
+  await using source = await openMirrored(scratch, origin.host, [mirror], { settings });
+  await source.resolve(AMD64, NEVER);
+  assert(hub.requests.length > 0);
+  for (const { line, headers } of hub.requests) {
+    assert.equal(line, "GET /token?service=hub&scope=repository%3Ateam%2Fapp%3Apull");
+    assert.equal(headers["authorization"], undefined);
+  }
+});
+
+test("neither does whom a registry sends us to", async () => {
+  await using hub = await serve({});
+  await using thief = await serve({
+    "/v2/my/own/manifests/x": challenge(
+      `Bearer realm="${hub.origin}/token",scope="repository:my/own:pull"`,
+    ),
+  }, { host: "localhost" });
+  const headers = { Location: `${thief.origin}/v2/my/own/manifests/x` };
+  await using origin = await serve({ [MANIFEST_PATH]: { status: 307, headers } });
+  const { configPath } = configIn(scratch, `machine ${hub.host} login me password secret\n`);
+  const settings = { configPath, transferRetries: 0 };
+  await using source = await openMirrored(scratch, origin.host, [], { settings });
+  await assert.rejects(source.resolve(AMD64, NEVER));
+  assert.equal(hub.requests.length, 1);
+  assert.equal(hub.requests[0]!.headers["authorization"], undefined);
+});

@@ -80,20 +80,22 @@ test("Authorization goes along inside the origin and is dropped outside it", asy
 test("a redirect's target that puts its own challenge gets its own token", async () => {
   await using mirror = await startFakeRegistry([
     {
-      request: "GET /signed",
+      request: "GET /v2/their/app/blobs/x",
       sent: { authorization: null },
       answer: {
         status: 401,
-        headers: { "WWW-Authenticate": 'Bearer realm="{origin}/token",scope="s"' },
+        headers: {
+          "WWW-Authenticate": 'Bearer realm="{origin}/token",scope="repository:their/app:pull"',
+        },
       },
     },
     {
-      request: "GET /token?scope=s",
+      request: "GET /token?scope=repository%3Atheir%2Fapp%3Apull",
       sent: { authorization: null },
       answer: { body: '{"token":"theirs"}' },
     },
     {
-      request: "GET /signed",
+      request: "GET /v2/their/app/blobs/x",
       sent: { authorization: "Bearer theirs" },
       answer: { body: CONTENT },
     },
@@ -102,7 +104,7 @@ test("a redirect's target that puts its own challenge gets its own token", async
     { request: blobRequest(BLOB), answer: BASIC },
     {
       request: blobRequest(BLOB),
-      answer: { status: 307, headers: { Location: `${mirror.origin}/signed` } },
+      answer: { status: 307, headers: { Location: `${mirror.origin}/v2/their/app/blobs/x` } },
     },
   ]);
   await using source = await open(registry.host, { settings: { configPath } });

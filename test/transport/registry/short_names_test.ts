@@ -48,6 +48,22 @@ test("the first search registry that has the image gives it, and its name", asyn
   assert.deepEqual(log, [`info: team/app is docker://${full.host}#team/app:latest`]);
 });
 
+test("another tag is looked for as the first is, and then where that was found", async () => {
+  await using empty = await serve({});
+  await using full = await serve({
+    ...WHOLE,
+    "/v2/team/app/manifests/1.2": WHOLE["/v2/team/app/manifests/latest"]!,
+  });
+  const conf = search(empty.host, full.host);
+  await using source = await openNamed("docker://team/app", conf);
+  const other = source.at("1.2");
+  await other.resolve(AMD64, NEVER);
+  assert.equal(await read(other, BIG_LAYER), BIG);
+  assert.equal(other.uri, `docker://${full.host}#team/app:1.2`);
+  await source.at("latest").resolve(AMD64, NEVER);
+  assert.deepEqual(asked(empty), ["manifests/1.2"]);
+});
+
 test("an alias is the only candidate, with the tag that was asked for", async () => {
   await using aliased = await serve({});
   await using searched = await serve(WHOLE);

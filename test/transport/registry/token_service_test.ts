@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { toTokenRequest } from "../../../lib/transport/registry/token_service.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { startFakeRegistry } from "../../helpers/fake_registry.ts";
 import {
@@ -109,6 +110,26 @@ for (const parameter of ["", ',scope=""']) {
     await using source = await open(registry.host);
     await source.resolve(AMD64, NEVER);
     registry.finished();
+  });
+}
+
+/** [the scope of a challenge, what is asked for] */
+const SCOPES: readonly (readonly [challenged: string, sent: readonly string[]])[] = [
+  ["repository:team/app:pull,push,delete", [SCOPE]],
+  ["repository:team/app:*", [SCOPE]],
+  ["registry:catalog:* repository:team/app:pull", [SCOPE]],
+  ["repository:my/private:pull", [SCOPE]],
+  ["repository:team/app/private:pull", [SCOPE]],
+  ["aws", [SCOPE]],
+  ["repository:team/app:metadata_read,push", ["repository:team/app:metadata_read"]],
+];
+
+for (const [challenged, sent] of SCOPES) {
+  test(`of the scope ${challenged} no more than reading the own repository is asked for`, () => {
+    const parameters = new Map([["realm", "/token"], ["scope", challenged]]);
+    const url = new URL("https://registry.example/");
+    const { scopes } = toTokenRequest({ scheme: "bearer", parameters }, "team/app", url);
+    assert.deepEqual(scopes, sent);
   });
 }
 
