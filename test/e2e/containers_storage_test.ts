@@ -193,7 +193,7 @@ test("a storage that is none is refused by its name", async () => {
     /is no storage of images: it has no "overlay-images" or "vfs-images"/,
   );
   await fails(`containers-storage:[btrfs@${denroot.home}]x`, /driver "btrfs" is not supported/);
-  await fails("containers-storage:[vfs@/nowhere]x", /has no image "x"; it has none/);
+  await fails("containers-storage:[vfs@/nowhere]x", /"\/nowhere" is no storage of images/);
 });
 
 async function fails(uri: string, message: RegExp, ...args: readonly string[]): Promise<void> {

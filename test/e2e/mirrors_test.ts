@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
-import { listTags } from "../../mod.ts";
+import { listTags, type ProgressEvent } from "../../mod.ts";
 import { type Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
 import { type Image, writeImage } from "../helpers/image_fixture.ts";
 import { type Registry, type RegistryOptions, startRegistry } from "../helpers/registry_server.ts";
@@ -209,7 +209,12 @@ test("a real registry's tags are listed, through its mirror too", async () => {
   assert.deepEqual(tags.toSorted(), ["1.0", "2.0", "latest"]);
   const mirror = await registryWith({ mirrorOf: origin }, true);
   configure(home, mirroredBy([mirror.host]));
-  const { tags: mirrored } = await listTags(origin.uri("tagged"), { settings });
+  const told: string[] = [];
+  const onProgress = (event: ProgressEvent) => event.type === "log" && told.push(event.message);
+  const { tags: mirrored } = await listTags(origin.uri("tagged"), { settings, onProgress });
+  assert.deepEqual(told, [
+    `The tags of ${origin.host}#tagged as the mirror ${mirror.host}/tagged has them`,
+  ]);
   assert.deepEqual(mirrored.toSorted(), tags.toSorted());
   assert.match(mirror.log(), /GET \/v2\/tagged\/tags\/list/);
   await assert.rejects(listTags(origin.uri("no/such"), { settings }), /status 404/);

@@ -30,7 +30,10 @@ testAsUser(
     await assertSame(await user.importUnshared(), { directoryTimes: true });
     const foreign = await fixture.store("root", "vfs", "localhost/rich:1");
     const closed = await user.start(...user.denroot(["digest", `${foreign}rich:1`])).done;
-    assert.match(closed.stderr, /images\.json" must not be read by this user\n.*root's needs root/);
+    assert.match(
+      closed.stderr,
+      /The storage ".*" must not be read by this user\n.*root's needs root/,
+    );
   },
 );
 

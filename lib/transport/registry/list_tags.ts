@@ -2,19 +2,22 @@
 
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
 import { quoteText } from "../../oci/quote_text.ts";
+import type { OnProgress } from "../../types.ts";
 import type { Endpoints, RegistryEndpoint } from "./endpoints.ts";
 import type { HttpResponse } from "./http_client.ts";
 import { responseError } from "./response_error.ts";
 import { shownUrl, TransferError } from "./transfer_error.ts";
 
 /**
- * Each tag once, in the registry's order, all from the first place that answers. A page that fails
- * is asked for again; at another place the list begins anew.
+ * Each tag once, in the registry's order, all from the first place that answers; a mirror, which may
+ * not have all of them, is told of. A page that fails is asked for again; at another place the list
+ * begins anew.
  */
 export async function listTags(
   image: string,
   endpoints: Endpoints,
   signal: AbortSignal,
+  onProgress?: OnProgress,
 ): Promise<readonly string[]> {
   const what = `The tags of ${image}`;
   const attempts = endpoints.attempts(what);
@@ -23,12 +26,17 @@ export async function listTags(
     try {
       if (list.endpoint !== attempts.endpoint) list = new TagList(attempts.endpoint, what);
       await list.readPage(signal);
-      if (list.isComplete) return [...list.tags];
+      if (list.isComplete) break;
       attempts.forgive();
     } catch (error) {
       await attempts.recover(error, signal);
     }
   }
+  const { name, isMirror } = list.endpoint;
+  if (isMirror) {
+    onProgress?.({ type: "log", level: "info", message: `${what} as the mirror ${name} has them` });
+  }
+  return [...list.tags];
 }
 
 /** What one place has told so far. */

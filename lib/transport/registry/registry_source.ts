@@ -69,7 +69,7 @@ function openEndpoints(
         return resolved;
       },
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
-      tags: (signal) => listTags(repository, endpoints, signal),
+      tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
