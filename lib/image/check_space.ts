@@ -62,7 +62,9 @@ function check({ directory, what, bytes, hint }: Need, taken: Map<number, number
   if (bytes === 0 || missing <= 0) return;
   throw new DenrootError(
     "space",
-    `There is too little room in ${directory} for ${what}: ${megabytes(missing)} are missing`,
+    `There is too little room in ${directory} for ${what}: at least ${
+      megabytes(missing)
+    } are missing`,
     { hint },
   );
 }

@@ -4,7 +4,7 @@ import { DenrootError } from "../../errors.ts";
 import { quoteText } from "../../oci/quote_text.ts";
 import type { Platform } from "../../types.ts";
 import type { Connection } from "./connect_engine.ts";
-import { bareId, type Engine, parseEngineImage } from "./engine.ts";
+import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
 import { imagePath } from "./engine_client.ts";
 
 /** The latest version of the API that is known here; an older daemon is asked by its own. */
@@ -65,8 +65,4 @@ export function podmanApi({ client, versions, place }: Connection): Engine {
 function platformQuery({ os, architecture, variant }: Platform): string {
   const platform = JSON.stringify({ os, architecture, ...(variant && { variant }) });
   return `?platform=${encodeURIComponent(platform)}`;
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof DenrootError && error.code === "not_found";
 }

@@ -57,3 +57,8 @@ function toDigest(text: string, what: string): Digest {
   if (isDigest(digest)) return digest;
   throw new DenrootError("manifest", `${what} is invalid: ${quoteText(text)} is no digest`);
 }
+
+/** Whether `error` says that something is not there. */
+export function isNotFound(error: unknown): boolean {
+  return error instanceof DenrootError && error.code === "not_found";
+}

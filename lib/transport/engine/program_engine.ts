@@ -9,7 +9,7 @@ import { processMark, removeStale } from "../../system/process_mark.ts";
 import { runCommand } from "../../system/run_command.ts";
 import { throwIfAborted } from "../aborted.ts";
 import type { NoEngineError } from "./connect_engine.ts";
-import { bareId, type Engine, parseEngineImage } from "./engine.ts";
+import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
 
 export interface ProgramOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -119,8 +119,4 @@ function firstOf(text: string): unknown {
 
 function lastLine(messages: string): string {
   return plainText(messages.trim().split("\n").at(-1) ?? "", 500);
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof DenrootError && error.code === "not_found";
 }
