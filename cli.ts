@@ -25,9 +25,9 @@ process.exit(await main());
 async function main(): Promise<number> {
   const [{ runCommandLine }, { Progress }, output, { environment }] = await Promise.all([
     import("./lib/command/run_command_line.ts"),
-    import("./lib/command/progress.ts"),
-    import("./lib/command/console.ts"),
-    import("./lib/system/environment.ts"),
+    import("./lib/command/output/progress.ts"),
+    import("./lib/command/output/console.ts"),
+    import("./lib/system/host/environment.ts"),
   ]);
   const env = environment();
   const terminal = isatty(STDERR) && env.TERM !== "dumb";

@@ -5,9 +5,9 @@ export {
   type DefinedImage,
   type DefinitionOptions,
   importDefinition,
-} from "./lib/image/import_definition.ts";
-export type { Definition } from "./lib/image/parse_definition.ts";
-export { readDefinition } from "./lib/image/read_definition.ts";
+} from "./lib/definition/import_definition.ts";
+export type { Definition } from "./lib/definition/parse_definition.ts";
+export { readDefinition } from "./lib/definition/read_definition.ts";
 export {
   type HistoryEntry,
   type HistoryStep,
@@ -41,12 +41,15 @@ export {
   findUnsquashfs,
   type Mksquashfs,
   type SquashfsTool,
-} from "./lib/squashfs/find_tools.ts";
-export { type Component, components, licenceTexts } from "./lib/squashfs/components.ts";
+} from "./lib/tools/find_tools.ts";
+export { type Component, components, licenceTexts } from "./lib/tools/components.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";
 export { loadSettings, type SettingEntry, type Settings } from "./lib/config/settings.ts";
 export { DenrootError, type ErrorCode } from "./lib/errors.ts";
 export { VERSION as version } from "./lib/system/version.ts";
-export type * from "./lib/types.ts";
+export type * from "./lib/types/image.ts";
+export type * from "./lib/types/progress.ts";
+export type * from "./lib/types/reference.ts";
+export type * from "./lib/types/source.ts";

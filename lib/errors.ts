@@ -67,3 +67,13 @@ export function fromPlainError({ code, message, hint, stack }: PlainError): Erro
   if (stack !== undefined) error.stack = stack;
   return error;
 }
+
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw abortedError(signal);
+}
+
+export function abortedError(signal: AbortSignal): DenrootError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof DenrootError) return reason;
+  return new DenrootError("aborted", "Interrupted", { cause: reason });
+}

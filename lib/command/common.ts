@@ -1,9 +1,9 @@
 /** What the commands have in common: their surroundings, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
-import type { Console } from "./console.ts";
-import { DocumentedCommand, type HelpSection } from "./documented_command.ts";
-import type { Progress } from "./progress.ts";
+import type { Console } from "./output/console.ts";
+import { DocumentedCommand, type HelpSection } from "./help/documented_command.ts";
+import type { Progress } from "./output/progress.ts";
 
 export interface CommandContext {
   readonly console: Console;

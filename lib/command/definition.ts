@@ -3,8 +3,8 @@
 import { statSync } from "node:fs";
 import type { Definition, Settings } from "../../mod.ts";
 import { type CommandContext, newCommand } from "./common.ts";
-import type { DocumentedCommand, HelpSection } from "./documented_command.ts";
-import { formatBytes, formatSeconds } from "./units.ts";
+import type { DocumentedCommand, HelpSection } from "./help/documented_command.ts";
+import { formatBytes, formatSeconds } from "./output/units.ts";
 
 /** For the program's help: what such a file may say. */
 export const DEFINITION_SECTION: HelpSection = {

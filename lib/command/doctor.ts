@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { DenrootError } from "../errors.ts";
 import type { Finding, FindingStatus } from "../../mod.ts";
 import { type CommandContext, newCommand } from "./common.ts";
-import { printableLine } from "./printable.ts";
+import { printableLine } from "../text/printable.ts";
 
 export function doctorCommand(context: CommandContext): Command {
   return newCommand("doctor", "Check what this machine lacks for which command.")

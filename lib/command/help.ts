@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { DenrootError } from "../errors.ts";
 import { type CommandContext, newCommand } from "./common.ts";
-import type { DocumentedCommand } from "./documented_command.ts";
+import type { DocumentedCommand } from "./help/documented_command.ts";
 
 export function helpCommand(context: CommandContext): Command {
   const command = newCommand("help", "Show how to use a command.")

@@ -8,7 +8,7 @@ import {
   outputOption,
   URI_SECTION,
 } from "./common.ts";
-import { formatBytes, formatSeconds } from "./units.ts";
+import { formatBytes, formatSeconds } from "./output/units.ts";
 
 export function importCommand(context: CommandContext): Command {
   return newCommand("import", "Import a container image into an enroot image file.")

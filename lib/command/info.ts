@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { Component, Settings, SquashfsTool } from "../../mod.ts";
 import { DenrootError, messageOf } from "../errors.ts";
 import { VERSION } from "../system/version.ts";
-import { printableLine } from "./printable.ts";
+import { printableLine } from "../text/printable.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 
 export function infoCommand(context: CommandContext): Command {

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
-import { printableJson } from "./printable.ts";
+import { printableJson } from "../text/printable.ts";
 
 export function inspectCommand(context: CommandContext): Command {
   return newCommand("inspect", "Show what a container image holds, without importing it.")
@@ -68,10 +68,10 @@ async function runInspect(uri: string, options: Options, context: CommandContext
   if (options.config || options.raw) {
     context.console.help(exactText(options.config ? image.configBytes : image.documents[0]!.bytes));
   } else if (options.json) {
-    const { inspectionJson } = await import("./inspection_json.ts");
+    const { inspectionJson } = await import("./output/inspection_json.ts");
     context.console.result(printableJson(inspectionJson(image)));
   } else {
-    const { inspectionTable } = await import("./inspection_table.ts");
+    const { inspectionTable } = await import("./output/inspection_table.ts");
     context.console.result(inspectionTable(image));
   }
 }

@@ -8,7 +8,7 @@ import { completionsCommand } from "./completions.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
-import type { DocumentedCommand } from "./documented_command.ts";
+import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";

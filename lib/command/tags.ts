@@ -3,10 +3,10 @@
 import type { Command } from "commander";
 import type { TagDescription, TagList } from "../../mod.ts";
 import { architectureOption, type CommandContext, newCommand } from "./common.ts";
-import { dateText, platformText, shortDigest } from "./inspection_table.ts";
-import { inVersionOrder } from "./version_order.ts";
-import { printableJson, printableLine } from "./printable.ts";
-import { formatBytes } from "./units.ts";
+import { dateText, platformText, shortDigest } from "./output/inspection_table.ts";
+import { inVersionOrder } from "./output/version_order.ts";
+import { printableJson, printableLine } from "../text/printable.ts";
+import { formatBytes } from "./output/units.ts";
 
 /** A day: `2025-06-10`. */
 const DATE_COLUMNS = 10;
@@ -93,7 +93,7 @@ async function tagsJson(
   descriptions: AsyncIterable<TagDescription> | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { formatReference } = await import("../../mod.ts");
-  const { nameOf } = await import("./inspection_json.ts");
+  const { nameOf } = await import("./output/inspection_json.ts");
   const images: unknown[] = [];
   for await (const image of descriptions ?? []) images.push(imageJson(image));
   return {

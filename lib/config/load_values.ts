@@ -3,8 +3,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { accountHome } from "../system/environment.ts";
-import { runCommand } from "../system/run_command.ts";
+import { accountHome } from "../system/host/environment.ts";
+import { runCommand } from "../system/process/run_command.ts";
 import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
 
 export interface Value {

@@ -1,6 +1,6 @@
 /** All settings with their defaults, from the environment and `enroot.conf`. */
 
-import { cpuCount, environment } from "../system/environment.ts";
+import { cpuCount, environment } from "../system/host/environment.ts";
 import { type LoadedValues, loadValues } from "./load_values.ts";
 import { type SettingEntry, SettingReader } from "./setting_reader.ts";
 

@@ -3,7 +3,7 @@
 import type { Settings } from "../config/settings.ts";
 import { RELEASED } from "../system/version.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../system/host/machine.ts";
 
 const ALL = [...FETCHING, "create", "start"];
 const OLDEST_GLIBC = [2, 17] as const;

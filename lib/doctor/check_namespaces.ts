@@ -1,7 +1,7 @@
 /** Whether an unprivileged user may start containers here. */
 
 import { type Finding, Findings } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../system/host/machine.ts";
 
 const START = ["start"];
 const SUBJECT = "User namespaces";

@@ -1,14 +1,15 @@
 /** What every registry is reached with: proxies, authorities, registries.conf, credentials. */
 
 import { readFile, stat } from "node:fs/promises";
-import { loadRegistriesConf } from "../config/registries_conf.ts";
+import { loadRegistriesConf } from "../containers_conf/registries_conf.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
-import { parseAuthFile } from "../transport/registry/credentials/auth_file.ts";
+import { parseAuthFile } from "../containers_conf/auth_file.ts";
 import { credentialsFiles } from "../transport/registry/credentials/find_credentials.ts";
 import { parseNetrc } from "../transport/registry/credentials/netrc.ts";
-import { chooseProxy } from "../transport/registry/choose_proxy.ts";
-import { isCertificate, trustedCertificates } from "../transport/registry/trusted_certificates.ts";
+import { chooseProxy } from "../http/proxy.ts";
+import { trustedCertificates } from "../http/trusted_certificates.ts";
+import { isCertificate } from "../text/pem.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
 
 export async function checkNetwork(settings: Settings): Promise<Finding[]> {

@@ -5,8 +5,8 @@ import path from "node:path";
 import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { FETCHING, type Finding, Findings, type FindingStatus } from "./finding.ts";
-import type { FileSystem, Machine } from "./machine.ts";
-import { type Mount, mountOf, networkFileSystem } from "./mount_table.ts";
+import type { FileSystem, Machine } from "../system/host/machine.ts";
+import { type Mount, mountOf, networkFileSystem } from "../system/host/mount_table.ts";
 
 /** Images of a gigabyte and more are common. */
 const LITTLE_BYTES = 2_000_000_000;

@@ -1,15 +1,15 @@
 /** The registries that are named, at the places where registries.conf lets an import look. */
 
-import { loadRegistriesConf, mergeRegistriesFiles } from "../config/registries_conf.ts";
-import { type Endpoint, endpointsOf } from "../config/registry_endpoints.ts";
+import { loadRegistriesConf, mergeRegistriesFiles } from "../containers_conf/registries_conf.ts";
+import { type Endpoint, endpointsOf } from "../containers_conf/registry_endpoints.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
-import { plainText } from "../oci/quote_text.ts";
+import { plainText } from "../text/quote_text.ts";
 import { parseReference } from "../reference/parse_reference.ts";
-import type { DockerReference } from "../types.ts";
+import type { DockerReference } from "../types/reference.ts";
 import { checkRegistry } from "./check_registry.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../system/host/machine.ts";
 
 /** Looks at every place of every registry, once. */
 export async function checkRegistries(

@@ -2,21 +2,16 @@
 
 import dns from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Endpoint } from "../config/registry_endpoints.ts";
+import type { Endpoint } from "../containers_conf/registry_endpoints.ts";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError, messageOf } from "../errors.ts";
-import { plainText } from "../oci/quote_text.ts";
-import { throwIfAborted } from "../transport/aborted.ts";
-import { parseChallenges } from "../transport/registry/challenge.ts";
-import { chooseProxy } from "../transport/registry/choose_proxy.ts";
-import {
-  createHttpClient,
-  type HttpClient,
-  type HttpResponse,
-} from "../transport/registry/http_client.ts";
+import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
+import { plainText } from "../text/quote_text.ts";
+import { parseChallenges } from "../transport/registry/auth/challenge.ts";
+import { chooseProxy } from "../http/proxy.ts";
+import { createHttpClient, type HttpClient, type HttpResponse } from "../http/client.ts";
 import { DEFAULT_LIMITS } from "../transport/registry/limits.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine } from "../system/host/machine.ts";
 
 const MAX_SKEW_S = 120;
 

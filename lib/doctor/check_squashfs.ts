@@ -2,7 +2,7 @@
 
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
-import { findMksquashfs, findUnsquashfs, type SquashfsTool } from "../squashfs/find_tools.ts";
+import { findMksquashfs, findUnsquashfs, type SquashfsTool } from "../tools/find_tools.ts";
 import { type Finding, Findings } from "./finding.ts";
 
 export async function checkSquashfs(settings: Settings): Promise<Finding[]> {

@@ -10,7 +10,7 @@ import { checkPaths } from "./check_paths.ts";
 import { checkRegistries, parseRegistry } from "./check_registries.ts";
 import { checkSquashfs } from "./check_squashfs.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import { type Machine, thisMachine } from "./machine.ts";
+import { type Machine, thisMachine } from "../system/host/machine.ts";
 
 export type { Finding, FindingStatus } from "./finding.ts";
 

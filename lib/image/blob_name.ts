@@ -1,6 +1,6 @@
 /** What messages call a blob. */
 
-import type { Descriptor, Manifest } from "../types.ts";
+import type { Descriptor, Manifest } from "../types/image.ts";
 
 /** `Layer 3/12 (sha256:…)`, counted from the base; or the configuration. */
 export function blobName({ config, layers }: Manifest, { digest }: Descriptor): string {

@@ -3,8 +3,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError } from "../errors.ts";
-import type { BlobCache } from "../layer/blob_cache.ts";
-import type { Descriptor, ResolvedImage, Source } from "../types.ts";
+import type { BlobCache } from "../store/blob_cache.ts";
+import type { Descriptor, ResolvedImage } from "../types/image.ts";
+import type { Source } from "../types/source.ts";
 
 /** A layer's share of the image is hardly smaller than this part of its stored bytes. */
 const LEAST_RATIO = 0.5;

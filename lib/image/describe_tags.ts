@@ -3,10 +3,12 @@
 import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest, Platform, Reference, Source } from "../types.ts";
+import type { Digest, Platform } from "../types/image.ts";
+import type { Reference } from "../types/reference.ts";
+import type { Source } from "../types/source.ts";
 import { type InspectContext, type InspectOptions, inspectSource } from "./inspect_image.ts";
 import type { TagList } from "./list_tags.ts";
-import { openStore } from "./open_cache.ts";
+import { openStore } from "../store/open_cache.ts";
 import { otherPlatform, requestedPlatform } from "./platform.ts";
 
 /** Every tag takes three requests, and registries count them: Docker Hub as a pull. */

@@ -1,6 +1,6 @@
 /** About how large an image will be, before a byte of it was fetched. */
 
-import type { Descriptor } from "../types.ts";
+import type { Descriptor } from "../types/image.ts";
 
 /** How many bytes of a tar stream one stored byte holds, of software: the layers of most images. */
 const EXPANSIONS: ReadonlyArray<readonly [mediaType: RegExp, factor: number]> = [

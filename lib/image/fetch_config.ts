@@ -2,18 +2,18 @@
 
 import fs from "node:fs";
 import { DenrootError } from "../errors.ts";
-import type { LayerFetcher, Readable } from "../layer/layer_fetcher.ts";
-import { readStretch } from "../layer/read_blob.ts";
+import type { BlobFetcher, ReadableBlob } from "../store/blob_fetcher.ts";
+import { readStretch } from "../store/read_blob.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { MAX_CONFIG_SIZE, parseConfig } from "../oci/parse_config.ts";
-import type { Descriptor, ImageConfig } from "../types.ts";
-import { LayerFailure } from "./pack_layers.ts";
+import type { Descriptor, ImageConfig } from "../types/image.ts";
+import { LayerFailure } from "../pack/pack_layers.ts";
 
 /** Throws code `manifest` when it does not fit the manifest's layers, or is too large. */
 export async function fetchConfig(
   descriptor: Descriptor,
   layerCount: number,
-  fetcher: LayerFetcher,
+  fetcher: BlobFetcher,
 ): Promise<ImageConfig> {
   if (descriptor.size > MAX_CONFIG_SIZE) {
     throw new DenrootError("limit", `The image's configuration has ${descriptor.size} bytes`);
@@ -41,7 +41,7 @@ export function checkLayerCount({ diffIds }: ImageConfig, layerCount: number): v
 }
 
 /** The verified blob's bytes, all of them. */
-function readStored({ place, descriptor }: Readable): Uint8Array {
+function readStored({ place, descriptor }: ReadableBlob): Uint8Array {
   if (place.type === "download") return fs.readFileSync(place.paths[1]);
   if (place.type !== "file") throw new TypeError("A configuration is a file");
   return readStretch(place, descriptor.size);

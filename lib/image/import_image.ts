@@ -3,22 +3,23 @@
 import fs from "node:fs";
 import path from "node:path";
 import { loadSettings, type Settings } from "../config/settings.ts";
-import { DenrootError } from "../errors.ts";
-import type { BlobCache } from "../layer/blob_cache.ts";
-import { LayerFetcher } from "../layer/layer_fetcher.ts";
+import { DenrootError, throwIfAborted } from "../errors.ts";
+import type { BlobCache } from "../store/blob_cache.ts";
+import { BlobFetcher } from "../store/blob_fetcher.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
-import { ownFiles } from "../rootfs/own_files.ts";
-import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../squashfs/find_tools.ts";
+import { ownFiles } from "../enroot/own_files.ts";
+import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
 import { outputExists } from "../squashfs/packer.ts";
-import { throwIfAborted } from "../transport/aborted.ts";
 import { RELEASED } from "../system/version.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Descriptor, Digest, OnProgress, Platform, ResolvedImage, Source } from "../types.ts";
+import type { Descriptor, Digest, Platform, ResolvedImage } from "../types/image.ts";
+import type { OnProgress } from "../types/progress.ts";
+import type { Source } from "../types/source.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
-import { openCache } from "./open_cache.ts";
-import { LayerFailure, packLayers } from "./pack_layers.ts";
+import { openCache } from "../store/open_cache.ts";
+import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
 import { requestedPlatform, warnOfMismatch } from "./platform.ts";
 import { blobName } from "./blob_name.ts";
 import { reportLayers } from "./report_layers.ts";
@@ -115,7 +116,7 @@ async function fetchAndPack(
   const nameOf = (descriptor: Descriptor) => blobName(image.manifest, descriptor);
   // The topmost layer is packed first.
   const wanted = [configDescriptor, ...layers.toReversed()];
-  const fetcher = new LayerFetcher(wanted, {
+  const fetcher = new BlobFetcher(wanted, {
     source,
     cache,
     connections: settings.maxConnections,

@@ -1,7 +1,7 @@
 /** What an image is, before any of its layers is fetched. */
 
 import { loadSettings, type Settings } from "../config/settings.ts";
-import { readBlob } from "../layer/read_blob.ts";
+import { readBlob } from "../store/read_blob.ts";
 import { isAttestation } from "../oci/choose_platform.ts";
 import { isIndexType } from "../oci/media_types.ts";
 import { MAX_CONFIG_SIZE } from "../oci/parse_config.ts";
@@ -10,19 +10,18 @@ import { parseIndex } from "../oci/parse_manifest.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openSource } from "../transport/open_source.ts";
 import type {
-  BlobStore,
   Descriptor,
   Digest,
-  OnProgress,
   Platform,
   ResolvedImage,
-  Source,
   StoredDocument,
-} from "../types.ts";
+} from "../types/image.ts";
+import type { OnProgress } from "../types/progress.ts";
+import type { BlobStore, Source } from "../types/source.ts";
 import { estimateImageBytes } from "./estimate_image.ts";
 import { checkLayerCount } from "./fetch_config.ts";
 import type { ImportOptions } from "./import_image.ts";
-import { openStore } from "./open_cache.ts";
+import { openStore } from "../store/open_cache.ts";
 import { requestedPlatform, warnOfMismatch } from "./platform.ts";
 
 export type { HistoryEntry, ImageDetails };

@@ -4,9 +4,9 @@ import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Reference } from "../types.ts";
+import type { Reference } from "../types/reference.ts";
 import type { ImportOptions } from "./import_image.ts";
-import { openStore } from "./open_cache.ts";
+import { openStore } from "../store/open_cache.ts";
 
 export type ListTagsOptions = Pick<ImportOptions, "settings" | "onProgress" | "signal">;
 

@@ -2,8 +2,9 @@
 
 import { parseArchitecture } from "../oci/architecture.ts";
 import { formatPlatform } from "../oci/choose_platform.ts";
-import { hostArchitecture } from "../system/environment.ts";
-import type { ImageConfig, OnProgress, Platform } from "../types.ts";
+import { hostArchitecture } from "../system/host/environment.ts";
+import type { ImageConfig, Platform } from "../types/image.ts";
+import type { OnProgress } from "../types/progress.ts";
 
 /** `architecture` as `uname -m` or Docker has it; this machine's when undefined. Throws code `platform`. */
 export function requestedPlatform(architecture: string | undefined): Platform {

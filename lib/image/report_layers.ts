@@ -1,6 +1,7 @@
 /** Turns what happens to blobs into events about layers. */
 
-import type { Descriptor, OnProgress } from "../types.ts";
+import type { Descriptor } from "../types/image.ts";
+import type { OnProgress } from "../types/progress.ts";
 
 /** A digest may be several layers; all of them are told of. */
 export function reportLayers(layers: readonly Descriptor[], onProgress: OnProgress) {

@@ -3,9 +3,9 @@
 import { loadSettings } from "../config/settings.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest } from "../types.ts";
+import type { Digest } from "../types/image.ts";
 import type { ImportOptions } from "./import_image.ts";
-import { openStore } from "./open_cache.ts";
+import { openStore } from "../store/open_cache.ts";
 import { requestedPlatform } from "./platform.ts";
 
 export type ResolveOptions = Pick<

@@ -2,13 +2,8 @@
 
 import type { PlainError } from "../errors.ts";
 import type { MessagePort } from "../system/worker.ts";
-import type { Digest, LocalBlob } from "../types.ts";
-
-/** Where stored bytes are; a download's file has another name at its end: both are tried in turn. */
-export type BlobPlace = LocalBlob | {
-  readonly type: "download";
-  readonly paths: readonly [temporary: string, final: string];
-};
+import type { Digest } from "../types/image.ts";
+import type { BlobPlace } from "../types/source.ts";
 
 /** One layer to be read, from the main thread. */
 export interface LayerJob {

@@ -2,12 +2,12 @@
 
 import { fromPlainError, type PlainError } from "../errors.ts";
 import { MessageChannel, type MessagePort, startWorker, type Worker } from "../system/worker.ts";
-import type { Digest } from "../types.ts";
-import type { Readable } from "./layer_fetcher.ts";
+import type { Digest } from "../types/image.ts";
+import type { ReadableBlob } from "../store/blob_fetcher.ts";
 import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
 
 /** What a layer that cannot be read did wrong. */
-export type OnFailure = (readable: Readable, error: Error) => void;
+export type OnFailure = (readable: ReadableBlob, error: Error) => void;
 
 export class LayerReaders {
   readonly #workers: Worker[] = [];
@@ -27,7 +27,7 @@ export class LayerReaders {
    * Begins to read a layer; the port yields LayerChunks as `layer_messages.ts` has them. With a
    * `diffId` the stream's end is withheld unless it digests to that.
    */
-  async open(readable: Readable, diffId: Digest | undefined): Promise<MessagePort> {
+  async open(readable: ReadableBlob, diffId: Digest | undefined): Promise<MessagePort> {
     const worker = await this.#take();
     const { port1, port2 } = new MessageChannel();
     const id = this.#jobs++;
@@ -85,6 +85,6 @@ export class LayerReaders {
 }
 
 /** Whether nobody has held the stored bytes against their digest yet. */
-function isUnchecked({ origin, place }: Readable): boolean {
+function isUnchecked({ origin, place }: ReadableBlob): boolean {
   return origin === "local" && place.type === "file" && place.checkedBy === "digest";
 }

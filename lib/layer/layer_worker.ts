@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { DenrootError, toPlainError } from "../errors.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import { type MessagePort, workerPort } from "../system/worker.ts";
-import type { Digest } from "../types.ts";
+import type { Digest } from "../types/image.ts";
 import { decompress } from "../compress/decompress.ts";
 import {
   type Available,
@@ -14,8 +14,8 @@ import {
   type LayerAnswer,
   type LayerJob,
 } from "./layer_messages.ts";
-import { readLayerTree } from "./read_layer_tree.ts";
-import { readSplitLayer } from "./read_split_layer.ts";
+import { readLayerTree } from "./formats/read_layer_tree.ts";
+import { readSplitLayer } from "./formats/read_split_layer.ts";
 
 const READ_SIZE = 512 * 1024;
 

@@ -1,8 +1,8 @@
 /** Names of architectures: what people and `uname -m` say -> what Go and the image-spec say. */
 
 import { DenrootError } from "../errors.ts";
-import type { Platform } from "../types.ts";
-import { quoteText } from "./quote_text.ts";
+import type { Platform } from "../types/image.ts";
+import { quoteText } from "../text/quote_text.ts";
 
 /**
  * `x86_64`, `aarch64`, `armv7l`, `arm64/v8`, `linux/amd64` and their like -> `amd64`, `arm64`,

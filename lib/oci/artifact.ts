@@ -1,6 +1,6 @@
 /** What a manifest holds that is no container image. */
 
-import { plainText, quoteText } from "./quote_text.ts";
+import { plainText, quoteText } from "../text/quote_text.ts";
 
 /**
  * Says what an artifact is ("a Helm chart") when a manifest's types show that it is no image,

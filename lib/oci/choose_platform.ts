@@ -1,9 +1,9 @@
 /** Which of an index's manifests is the one for a platform. */
 
 import { DenrootError } from "../errors.ts";
-import type { Descriptor, Platform } from "../types.ts";
+import type { Descriptor, Platform } from "../types/image.ts";
 import { isIndexType } from "./media_types.ts";
-import { plainText } from "./quote_text.ts";
+import { plainText } from "../text/quote_text.ts";
 
 /**
  * The entry for `platform`: the first of those whose variant fits best. Without a variant asked

@@ -2,8 +2,8 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { DenrootError } from "../errors.ts";
-import type { Digest } from "../types.ts";
-import { quoteText } from "./quote_text.ts";
+import type { Digest } from "../types/image.ts";
+import { quoteText } from "../text/quote_text.ts";
 
 export type DigestAlgorithm = "sha256" | "sha512";
 

@@ -1,7 +1,7 @@
 /** JSON from outside: parsed and taken apart with every type checked. */
 
 import { DenrootError } from "../errors.ts";
-import { quoteText } from "./quote_text.ts";
+import { quoteText } from "../text/quote_text.ts";
 
 export type JsonObject = { readonly [name: string]: unknown };
 

@@ -1,11 +1,11 @@
 /** An image's configuration: bytes -> checked type (image-spec, config.md). */
 
 import { DenrootError } from "../errors.ts";
-import type { ImageConfig } from "../types.ts";
+import type { ImageConfig } from "../types/image.ts";
 import { isDigest } from "./digest.ts";
 import { Fields, parseJsonObject } from "./json_fields.ts";
 import { MAX_LAYERS } from "./parse_manifest.ts";
-import { quoteText } from "./quote_text.ts";
+import { quoteText } from "../text/quote_text.ts";
 
 /** In bytes; real ones have some kilobytes. */
 export const MAX_CONFIG_SIZE = 16 * 1024 * 1024;

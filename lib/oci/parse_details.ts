@@ -1,7 +1,7 @@
 /** All that an image's configuration tells people: bytes -> checked type (image-spec, config.md). */
 
 import { DenrootError } from "../errors.ts";
-import type { ImageConfig } from "../types.ts";
+import type { ImageConfig } from "../types/image.ts";
 import { Fields, parseJsonObject } from "./json_fields.ts";
 import { parseConfig } from "./parse_config.ts";
 

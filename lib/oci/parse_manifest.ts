@@ -1,7 +1,7 @@
 /** Manifests and indexes: bytes -> checked types (image-spec, manifest.md and image-index.md). */
 
 import { DenrootError } from "../errors.ts";
-import type { Descriptor, Manifest, Platform } from "../types.ts";
+import type { Descriptor, Manifest, Platform } from "../types/image.ts";
 import { describeArtifact } from "./artifact.ts";
 import { isDigest, parseDigest } from "./digest.ts";
 import { Fields, parseJsonObject } from "./json_fields.ts";
@@ -14,7 +14,7 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from "./media_types.ts";
-import { quoteText } from "./quote_text.ts";
+import { quoteText } from "../text/quote_text.ts";
 
 /** A list of manifests, in the order of the document. */
 export interface ImageIndex {

@@ -1,6 +1,7 @@
 /** `Reference` to text: the canonical URI. */
 
-import type { Digest, Reference, StorageReference } from "../types.ts";
+import type { Digest } from "../types/image.ts";
+import type { Reference, StorageReference } from "../types/reference.ts";
 import { DEFAULT_OSTREE_REPOSITORY } from "./parse_ostree_reference.ts";
 
 /**

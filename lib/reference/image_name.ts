@@ -1,7 +1,7 @@
 /** An image's name as Docker writes it: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`. */
 
 import { isIPv6 } from "node:net";
-import type { Digest } from "../types.ts";
+import type { Digest } from "../types/image.ts";
 import { badReference, checkDigest, findDigest } from "./rules.ts";
 
 const HOST_LIMIT = 253;

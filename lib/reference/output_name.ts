@@ -2,7 +2,7 @@
 
 import { posix } from "node:path";
 import { DenrootError } from "../errors.ts";
-import type { DockerArchiveReference, OciReference, Reference } from "../types.ts";
+import type { DockerArchiveReference, OciReference, Reference } from "../types/reference.ts";
 import { type ImageName, parseImageName } from "./image_name.ts";
 import { familiarRepository } from "./parse_docker_reference.ts";
 

@@ -1,6 +1,6 @@
 /** `docker-archive:PATH[:NAME[:TAG]]`, `docker-archive:PATH:@INDEX`: an image that `docker save` wrote. */
 
-import type { DockerArchiveReference } from "../types.ts";
+import type { DockerArchiveReference } from "../types/reference.ts";
 import { parseImageName, versionOf } from "./image_name.ts";
 import { badReference, checkIndex, checkPath } from "./rules.ts";
 

@@ -1,6 +1,6 @@
 /** `docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]`, and `docker://[USER@]REGISTRY/IMAGE…`. */
 
-import type { DockerReference } from "../types.ts";
+import type { DockerReference } from "../types/reference.ts";
 import { checkHost, findRegistryEnd, parseRepositoryAndTag } from "./image_name.ts";
 import { badReference, checkDigest, findDigest } from "./rules.ts";
 

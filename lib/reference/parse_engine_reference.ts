@@ -1,6 +1,6 @@
 /** `dockerd://IMAGE`, `podman://IMAGE`, `docker-daemon:IMAGE`: an image that an engine holds. */
 
-import type { EngineReference } from "../types.ts";
+import type { EngineReference } from "../types/reference.ts";
 import { parseImageName } from "./image_name.ts";
 import { checkDigest } from "./rules.ts";
 

@@ -1,6 +1,6 @@
 /** `oci:PATH[:TAG][@DIGEST]`, `oci:PATH:@INDEX`: an image in an OCI layout; `oci-archive:` in a tar. */
 
-import type { OciReference } from "../types.ts";
+import type { OciReference } from "../types/reference.ts";
 import { badReference, checkDigest, checkIndex, checkPath, findDigest } from "./rules.ts";
 
 /** An image-layout's names may be whole references: `docker.io/library/alpine:3`. */

@@ -1,6 +1,6 @@
 /** `ostree:NAME[:TAG][@/REPOSITORY]`: an image in an ostree repository. */
 
-import type { OstreeReference } from "../types.ts";
+import type { OstreeReference } from "../types/reference.ts";
 import { parseImageName, versionOf } from "./image_name.ts";
 
 const SCHEME = "ostree";

@@ -1,7 +1,7 @@
 /** Text to `Reference`: chooses the scheme's grammar. */
 
 import { DenrootError } from "../errors.ts";
-import type { Reference } from "../types.ts";
+import type { Reference } from "../types/reference.ts";
 import { parseDockerArchiveReference } from "./parse_docker_archive_reference.ts";
 import { parseDockerReference } from "./parse_docker_reference.ts";
 import { parseEngineReference } from "./parse_engine_reference.ts";

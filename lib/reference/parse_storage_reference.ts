@@ -1,6 +1,6 @@
 /** `containers-storage:[[DRIVER@]ROOT[+RUN-ROOT][:OPTIONS]]IMAGE`; the outer brackets are meant literally. */
 
-import type { StorageReference } from "../types.ts";
+import type { StorageReference } from "../types/reference.ts";
 import { parseImageName } from "./image_name.ts";
 import { badReference } from "./rules.ts";
 

@@ -1,7 +1,7 @@
 /** The rules that several kinds of references share, and the error for a broken one. */
 
 import { DenrootError } from "../errors.ts";
-import type { Digest } from "../types.ts";
+import type { Digest } from "../types/image.ts";
 
 const HEX_DIGITS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 };
 

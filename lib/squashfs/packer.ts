@@ -3,10 +3,10 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { type Child, type ChildExit, startChild } from "../system/child_process.ts";
+import { type Child, type ChildExit, startChild } from "../system/process/child_process.ts";
 import { nativeCalls } from "../system/native_calls.ts";
-import { processMark, removeStale } from "../system/process_mark.ts";
-import type { Mksquashfs } from "./find_tools.ts";
+import { processMark, removeStale } from "../system/files/process_mark.ts";
+import type { Mksquashfs } from "../tools/find_tools.ts";
 
 export interface PackOptions {
   readonly mksquashfs: Mksquashfs;

@@ -1,6 +1,6 @@
 /** What a finished image says of where it came from. */
 
-import { runCommand } from "../system/run_command.ts";
+import { runCommand } from "../system/process/run_command.ts";
 
 /** Far more than one line of a URI. */
 const MAX_BYTES = 64 * 1024;

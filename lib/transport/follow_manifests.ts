@@ -1,12 +1,17 @@
 /** From an image's outermost document, an index or a manifest, to the platform's manifest. */
 
-import { DenrootError } from "../errors.ts";
+import { DenrootError, throwIfAborted } from "../errors.ts";
 import { choosePlatform } from "../oci/choose_platform.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { MAX_INDEX_DEPTH, mediaTypeOf, parseManifestOrIndex } from "../oci/parse_manifest.ts";
-import { quoteText } from "../oci/quote_text.ts";
-import type { Descriptor, Digest, Platform, ResolvedImage, StoredDocument } from "../types.ts";
-import { throwIfAborted } from "./aborted.ts";
+import { quoteText } from "../text/quote_text.ts";
+import type {
+  Descriptor,
+  Digest,
+  Platform,
+  ResolvedImage,
+  StoredDocument,
+} from "../types/image.ts";
 
 /** The documents of an image that lies on this machine. */
 export interface DocumentFiles {

@@ -4,8 +4,9 @@ import { realpathSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { quoteText } from "../oci/quote_text.ts";
-import type { Descriptor, FileBlob } from "../types.ts";
+import { quoteText } from "../text/quote_text.ts";
+import type { Descriptor } from "../types/image.ts";
+import type { FileBlob } from "../types/source.ts";
 import type { ArchiveContents, FilePlace } from "./archive/archive_contents.ts";
 
 /** Files by clean names relative to their root: `blobs/sha256/…`. */

@@ -1,6 +1,7 @@
 /** A reference -> the source of its transport. */
 
-import type { Reference, Source } from "../types.ts";
+import type { Reference } from "../types/reference.ts";
+import type { Source } from "../types/source.ts";
 import type { SourceContext } from "./source_context.ts";
 
 export type { SourceContext } from "./source_context.ts";
@@ -16,18 +17,17 @@ type Opener<S extends Scheme> = (
 
 /** All the transports there are; each is loaded when it is used. */
 const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
-  docker: async () => (await import("./registry/registry_source.ts")).openRegistry,
-  oci: async () => (await import("./oci_layout.ts")).openOciLayout,
-  "oci-archive": async () => (await import("./oci_archive.ts")).openOciArchive,
-  "docker-archive": async () => (await import("./docker_archive.ts")).openDockerArchive,
-  dir: async () => (await import("./directory.ts")).openDirectory,
-  path: async () => (await import("./recognise_path.ts")).openPath,
-  dockerd: async () => (await import("./docker_daemon.ts")).openDockerDaemon,
-  "docker-daemon": async () => (await import("./docker_daemon.ts")).openDockerDaemon,
-  podman: async () => (await import("./podman.ts")).openPodman,
-  "containers-storage": async () =>
-    (await import("./containers_storage/open_containers_storage.ts")).openContainersStorage,
-  ostree: async () => (await import("./ostree/open_ostree.ts")).openOstree,
+  docker: async () => (await import("./registry/source.ts")).openRegistry,
+  oci: async () => (await import("./layout/oci_layout.ts")).openOciLayout,
+  "oci-archive": async () => (await import("./layout/oci_archive.ts")).openOciArchive,
+  "docker-archive": async () => (await import("./archive/source.ts")).openDockerArchive,
+  dir: async () => (await import("./directory/source.ts")).openDirectory,
+  path: async () => (await import("./path/source.ts")).openPath,
+  dockerd: async () => (await import("./engine/docker_daemon.ts")).openDockerDaemon,
+  "docker-daemon": async () => (await import("./engine/docker_daemon.ts")).openDockerDaemon,
+  podman: async () => (await import("./engine/podman.ts")).openPodman,
+  "containers-storage": async () => (await import("./storage/source.ts")).openContainersStorage,
+  ostree: async () => (await import("./ostree/source.ts")).openOstree,
 };
 
 /** Opens the place that `reference` names; the caller disposes of the source. */

@@ -1,7 +1,8 @@
 /** What every transport is given. */
 
 import type { Settings } from "../config/settings.ts";
-import type { BlobStore, OnProgress } from "../types.ts";
+import type { OnProgress } from "../types/progress.ts";
+import type { BlobStore } from "../types/source.ts";
 
 export interface SourceContext {
   readonly settings: Settings;

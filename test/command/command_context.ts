@@ -1,6 +1,6 @@
 /** Runs a command line inside the test's own process. */
 
-import { Progress } from "../../lib/command/progress.ts";
+import { Progress } from "../../lib/command/output/progress.ts";
 import { runCommandLine } from "../../lib/command/run_command_line.ts";
 
 /** Surroundings for a command, and what it prints to standard output. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadSettings } from "../../lib/config/settings.ts";
-import { readDefinition } from "../../lib/image/read_definition.ts";
+import { readDefinition } from "../../lib/definition/read_definition.ts";
 import { bun, deno, useDenroot } from "../helpers/denroot_command.ts";
 import { runProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";

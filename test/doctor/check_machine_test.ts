@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkMachine } from "../../lib/doctor/check_machine.ts";
-import { thisMachine } from "../../lib/doctor/machine.ts";
+import { thisMachine } from "../../lib/system/host/machine.ts";
 import { type FakeMachine, fakeMachine, troubles } from "./machine_fixture.ts";
 
 const MEMINFO = "MemTotal:  99 kB\nMemAvailable:    8000000 kB\n";

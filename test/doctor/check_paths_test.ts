@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkPaths } from "../../lib/doctor/check_paths.ts";
-import { mountOf } from "../../lib/doctor/mount_table.ts";
+import { mountOf } from "../../lib/system/host/mount_table.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 import { type FakeMachine, fakeMachine, ROOMY, troubles } from "./machine_fixture.ts";
 

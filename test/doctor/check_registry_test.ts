@@ -12,7 +12,7 @@ import { checkRegistries, parseRegistry } from "../../lib/doctor/check_registrie
 import { makeServerCertificate } from "../helpers/certificates.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { isError, makeSettings, NEVER } from "../transport/registry/registry_fixture.ts";
-import { registriesConf, withMirrors } from "../transport/registry/mirrors_fixture.ts";
+import { registriesConf, withMirrors } from "../transport/registry/mirrors/mirrors_fixture.ts";
 import { troubles } from "./machine_fixture.ts";
 
 const scratch = scratchDirectory("check-registry");

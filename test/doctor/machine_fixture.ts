@@ -1,7 +1,7 @@
 /** Machines that no test runs on. */
 
 import type { Finding } from "../../lib/doctor/finding.ts";
-import type { FileSystem, Machine } from "../../lib/doctor/machine.ts";
+import type { FileSystem, Machine } from "../../lib/system/host/machine.ts";
 import { RELEASED } from "../../lib/system/version.ts";
 
 export interface FakeMachine extends Partial<Omit<Machine, "read">> {

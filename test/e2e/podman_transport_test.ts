@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { processMark } from "../../lib/system/process_mark.ts";
+import { processMark } from "../../lib/system/files/process_mark.ts";
 import { Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
 import { type Image, writeImage } from "../helpers/image_fixture.ts";
 import { assertSameTree } from "../helpers/layer_case.ts";

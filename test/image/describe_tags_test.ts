@@ -6,14 +6,18 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { describeTags, type TagDescription } from "../../lib/image/describe_tags.ts";
-import type { Reference } from "../../lib/types.ts";
+import type { Reference } from "../../lib/types/reference.ts";
 import { layoutMembers, newDockerArchive } from "../helpers/archive_fixture.ts";
 import { writeImage } from "../helpers/image_fixture.ts";
 import { startRegistry } from "../helpers/registry_server.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { file } from "../helpers/tar_fixture.ts";
 import { writeArchive } from "../transport/archive/archive_tests.ts";
-import { registriesConf, serve, withMirrors } from "../transport/registry/mirrors_fixture.ts";
+import {
+  registriesConf,
+  serve,
+  withMirrors,
+} from "../transport/registry/mirrors/mirrors_fixture.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
 const scratch = scratchDirectory("describe-tags");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { DenrootError } from "../../lib/errors.ts";
 import { parseArchitecture } from "../../lib/oci/architecture.ts";
 import { choosePlatform } from "../../lib/oci/choose_platform.ts";
-import type { Descriptor, Platform } from "../../lib/types.ts";
+import type { Descriptor, Platform } from "../../lib/types/image.ts";
 
 function platformOf(text: string): Platform {
   const [os = "", architecture = "", variant] = text.split("/");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { blobPath, digestOf, isDigest, parseDigest, verifyDigest } from "../../lib/oci/digest.ts";
-import { plainText, quoteText } from "../../lib/oci/quote_text.ts";
+import { plainText, quoteText } from "../../lib/text/quote_text.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
 

@@ -6,7 +6,7 @@ import { formatReference } from "../../lib/reference/format_reference.ts";
 import { fullName, parseImageName } from "../../lib/reference/image_name.ts";
 import { defaultOutputName } from "../../lib/reference/output_name.ts";
 import { parseReference } from "../../lib/reference/parse_reference.ts";
-import type { Reference } from "../../lib/types.ts";
+import type { Reference } from "../../lib/types/reference.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
 const DIGEST = `sha256:${HEX}`;

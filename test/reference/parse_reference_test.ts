@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { DenrootError } from "../../lib/errors.ts";
 import { formatReference } from "../../lib/reference/format_reference.ts";
 import { defaultOutputName } from "../../lib/reference/output_name.ts";
-import type { Reference } from "../../lib/types.ts";
+import type { Reference } from "../../lib/types/reference.ts";
 import { parseReference } from "../../lib/reference/parse_reference.ts";
 
 const HEX = "0123456789abcdef".repeat(4);

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { findMksquashfs } from "../../lib/squashfs/find_tools.ts";
+import { findMksquashfs } from "../../lib/tools/find_tools.ts";
 import { runProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { entry, pack, packOptions, toolPairs } from "./packing.ts";

@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { outputExists, splitOptions, startPacker } from "../../lib/squashfs/packer.ts";
-import { processMark } from "../../lib/system/process_mark.ts";
+import { processMark } from "../../lib/system/files/process_mark.ts";
 import { runProgram, waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { entry, mksquashfs, pack, packOptions, script, send, unsquashfs } from "./packing.ts";

@@ -6,7 +6,7 @@ import { arch } from "node:os";
 import { fileURLToPath } from "node:url";
 import { ImageLedger } from "../../lib/squashfs/image_ledger.ts";
 import { type Packer, type PackOptions, startPacker } from "../../lib/squashfs/packer.ts";
-import type { Mksquashfs } from "../../lib/squashfs/find_tools.ts";
+import type { Mksquashfs } from "../../lib/tools/find_tools.ts";
 import { nativeCalls } from "../../lib/system/native_calls.ts";
 import { type EntryHeader, TarWriter } from "../../lib/tar/tar_writer.ts";
 import { findProgram } from "../helpers/run_program.ts";

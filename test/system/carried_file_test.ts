@@ -6,8 +6,8 @@ import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { test } from "node:test";
 import { carriedFile } from "../../lib/system/carried_file.ts";
 import { loadLibc } from "../../lib/system/libc.ts";
-import { memoryFile } from "../../lib/system/memory_file.ts";
-import { runCommand } from "../../lib/system/run_command.ts";
+import { memoryFile } from "../../lib/system/files/memory_file.ts";
+import { runCommand } from "../../lib/system/process/run_command.ts";
 
 test("a carried file is found by its path from the project's root", () => {
   const licence = readFileSync(new URL("../../LICENSE", import.meta.url));

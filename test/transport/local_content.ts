@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync } from "node:fs";
-import type { Descriptor, Source } from "../../lib/types.ts";
+import type { Descriptor } from "../../lib/types/image.ts";
+import type { Source } from "../../lib/types/source.ts";
 
 export function contentOf(source: Source, descriptor: Descriptor): Buffer {
   const place = source.local?.(descriptor);

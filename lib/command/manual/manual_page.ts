@@ -2,7 +2,7 @@
 
 import type { Argument, Command, Option } from "commander";
 import { RELEASED, VERSION } from "../../system/version.ts";
-import type { DocumentedCommand, HelpSection } from "../documented_command.ts";
+import type { DocumentedCommand, HelpSection } from "../help/documented_command.ts";
 import { ENVIRONMENT, EXIT_CODES, FILES } from "./manual_tables.ts";
 import {
   bold,

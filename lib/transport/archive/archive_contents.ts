@@ -3,9 +3,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { Buffer } from "node:buffer";
 import { DenrootError, messageOf } from "../../errors.ts";
-import { quoteText } from "../../oci/quote_text.ts";
+import { quoteText } from "../../text/quote_text.ts";
 import type { TarEntry } from "../../tar/entry.ts";
-import type { BlobStore, BlobWriter } from "../../types.ts";
+import type { BlobStore, BlobWriter } from "../../types/source.ts";
 import { cleanName } from "./clean_name.ts";
 
 /** A stretch of a file on this machine. */

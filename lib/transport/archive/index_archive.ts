@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { BLOCK, TarError } from "../../tar/entry.ts";
 import { TarParser } from "../../tar/tar_parser.ts";
-import type { BlobStore } from "../../types.ts";
+import type { BlobStore } from "../../types/source.ts";
 import { ArchiveContents } from "./archive_contents.ts";
 import { archiveError } from "./archive_error.ts";
 

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { compressionOf, decompress } from "../../compress/decompress.ts";
 import type { Settings } from "../../config/settings.ts";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, throwIfAborted } from "../../errors.ts";
 import { digestOf, verifyDigest } from "../../oci/digest.ts";
 import {
   DOCKER_CONFIG,
@@ -13,8 +13,8 @@ import {
   DOCKER_PLAIN_LAYER,
 } from "../../oci/media_types.ts";
 import { MAX_CONFIG_SIZE, parseConfig } from "../../oci/parse_config.ts";
-import type { Descriptor, Digest, FileBlob, ResolvedImage } from "../../types.ts";
-import { throwIfAborted } from "../aborted.ts";
+import type { Descriptor, Digest, ResolvedImage } from "../../types/image.ts";
+import type { FileBlob } from "../../types/source.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { tooLarge } from "./archive_error.ts";
 import { cleanName } from "./clean_name.ts";

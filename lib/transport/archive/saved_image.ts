@@ -6,7 +6,7 @@
 import { DenrootError } from "../../errors.ts";
 import { Fields } from "../../oci/json_fields.ts";
 import { MAX_INDEX_ENTRIES, MAX_LAYERS, MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
-import { plainText, quoteText } from "../../oci/quote_text.ts";
+import { plainText, quoteText } from "../../text/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 

@@ -1,8 +1,8 @@
 /** Engines that are asked over their API (docs.docker.com/reference/api/engine). */
 
 import { DenrootError } from "../../errors.ts";
-import { quoteText } from "../../oci/quote_text.ts";
-import type { Platform } from "../../types.ts";
+import { quoteText } from "../../text/quote_text.ts";
+import type { Platform } from "../../types/image.ts";
 import type { Connection } from "./connect_engine.ts";
 import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
 import { imagePath } from "./engine_client.ts";

@@ -6,8 +6,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
-import { quoteText } from "../../oci/quote_text.ts";
-import { accountHome } from "../../system/environment.ts";
+import { quoteText } from "../../text/quote_text.ts";
+import { accountHome } from "../../system/host/environment.ts";
 import { type Endpoint, type EngineTls, parseEndpoint } from "./endpoint.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,7 @@
 /** Where an engine's API is: the text of `DOCKER_HOST`, `CONTAINER_HOST` and contexts, taken apart. */
 
 import { DenrootError } from "../../errors.ts";
-import { plainText, quoteText } from "../../oci/quote_text.ts";
+import { plainText, quoteText } from "../../text/quote_text.ts";
 
 export type Endpoint = UnixEndpoint | TcpEndpoint | ForeignEndpoint;
 

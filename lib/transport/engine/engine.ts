@@ -3,8 +3,8 @@
 import { DenrootError } from "../../errors.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { Fields } from "../../oci/json_fields.ts";
-import { quoteText } from "../../oci/quote_text.ts";
-import type { Digest, Platform } from "../../types.ts";
+import { quoteText } from "../../text/quote_text.ts";
+import type { Digest, Platform } from "../../types/image.ts";
 
 export interface Engine {
   /** What messages call it: `the Docker daemon at unix:///var/run/docker.sock`. */

@@ -3,10 +3,9 @@
 import { Buffer } from "node:buffer";
 import * as http from "node:http";
 import * as https from "node:https";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { abortedError, DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { isObject } from "../../oci/json_fields.ts";
-import { plainText } from "../../oci/quote_text.ts";
-import { abortedError, throwIfAborted } from "../aborted.ts";
+import { plainText } from "../../text/quote_text.ts";
 import { type Endpoint, formatEndpoint, type TcpEndpoint, type UnixEndpoint } from "./endpoint.ts";
 
 /** An engine's description of an image has some kilobytes. */

@@ -2,12 +2,11 @@
 
 import fs from "node:fs";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../../errors.ts";
-import { plainText, quoteText } from "../../oci/quote_text.ts";
-import { readFromChild } from "../../system/child_process.ts";
-import { processMark, removeStale } from "../../system/process_mark.ts";
-import { runCommand } from "../../system/run_command.ts";
-import { throwIfAborted } from "../aborted.ts";
+import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { plainText, quoteText } from "../../text/quote_text.ts";
+import { readFromChild } from "../../system/process/child_process.ts";
+import { processMark, removeStale } from "../../system/files/process_mark.ts";
+import { runCommand } from "../../system/process/run_command.ts";
 import type { NoEngineError } from "./connect_engine.ts";
 import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
 

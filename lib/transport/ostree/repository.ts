@@ -1,11 +1,10 @@
 /** An ostree repository, through the `ostree` program (ostree(1)). */
 
 import { Buffer } from "node:buffer";
-import { DenrootError } from "../../errors.ts";
-import { plainText, quoteText } from "../../oci/quote_text.ts";
-import { type ChildExit, readFromChild } from "../../system/child_process.ts";
-import { runCommand } from "../../system/run_command.ts";
-import { throwIfAborted } from "../aborted.ts";
+import { DenrootError, throwIfAborted } from "../../errors.ts";
+import { plainText, quoteText } from "../../text/quote_text.ts";
+import { type ChildExit, readFromChild } from "../../system/process/child_process.ts";
+import { runCommand } from "../../system/process/run_command.ts";
 
 const PROGRAM = "ostree";
 /** A layer's recipe, of a gigabyte's names. */

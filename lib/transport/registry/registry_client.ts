@@ -1,13 +1,13 @@
 /** Requests to one registry, on behalf of one repository: authorised, redirected, explained. */
 
-import type { Endpoint } from "../../config/registry_endpoints.ts";
-import { Authenticator } from "./authenticator.ts";
-import { parseChallenges } from "./challenge.ts";
+import type { Endpoint } from "../../containers_conf/registry_endpoints.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import { parseChallenges } from "./auth/challenge.ts";
 import type { FindCredentials } from "./credentials/credentials.ts";
-import type { HttpClient, HttpResponse } from "./http_client.ts";
+import type { HttpClient, HttpResponse } from "../../http/client.ts";
 import type { RegistryLimits } from "./limits.ts";
-import { isRedirect, redirectTarget, tooManyRedirects } from "./redirect.ts";
-import { TransferError } from "./transfer_error.ts";
+import { isRedirect, redirectTarget, tooManyRedirects } from "../../http/redirect.ts";
+import { TransferError } from "../../http/transfer_error.ts";
 
 export interface RegistryClientOptions {
   readonly endpoint: Endpoint;

@@ -1,11 +1,11 @@
 /** A registry's refusal -> an error that says what it means. */
 
 import type { ErrorCode } from "../../errors.ts";
-import { plainText, quoteText } from "../../oci/quote_text.ts";
-import type { HttpResponse } from "./http_client.ts";
+import { plainText, quoteText } from "../../text/quote_text.ts";
+import type { HttpResponse } from "../../http/client.ts";
 import type { RegistryLimits } from "./limits.ts";
-import { parseRetryAfter } from "./retry.ts";
-import { shownUrl, TransferError } from "./transfer_error.ts";
+import { parseRetryAfter } from "../../http/retry.ts";
+import { shownUrl, TransferError } from "../../http/transfer_error.ts";
 
 /**
  * Reads the body of an answer that is no success (distribution-spec, "Error Codes") and ends it.

@@ -6,8 +6,8 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { BlobCache } from "../../../lib/layer/blob_cache.ts";
-import type { Reference } from "../../../lib/types.ts";
+import { BlobCache } from "../../../lib/store/blob_cache.ts";
+import type { Reference } from "../../../lib/types/reference.ts";
 import {
   blobName,
   layoutMembers,

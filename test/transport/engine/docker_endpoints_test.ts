@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { dockerEndpoints } from "../../../lib/transport/engine/docker_endpoints.ts";
 import { formatEndpoint, parseEndpoint } from "../../../lib/transport/engine/endpoint.ts";
-import { podmanEndpoints } from "../../../lib/transport/podman.ts";
+import { podmanEndpoints } from "../../../lib/transport/engine/podman.ts";
 import { makeServerCertificate } from "../../helpers/certificates.ts";
 import { runProgram } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";

@@ -6,9 +6,10 @@ import * as http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadSettings } from "../../../lib/config/settings.ts";
-import { BlobCache } from "../../../lib/layer/blob_cache.ts";
+import { BlobCache } from "../../../lib/store/blob_cache.ts";
 import { openSource } from "../../../lib/transport/open_source.ts";
-import type { EngineReference, ResolvedImage } from "../../../lib/types.ts";
+import type { ResolvedImage } from "../../../lib/types/image.ts";
+import type { EngineReference } from "../../../lib/types/reference.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { file, tarArchive } from "../../helpers/tar_fixture.ts";
 

@@ -6,11 +6,11 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadSettings } from "../../../lib/config/settings.ts";
-import { BlobCache } from "../../../lib/layer/blob_cache.ts";
+import { BlobCache } from "../../../lib/store/blob_cache.ts";
 import { digestOf } from "../../../lib/oci/digest.ts";
 import type { Engine } from "../../../lib/transport/engine/engine.ts";
-import { engineSource } from "../../../lib/transport/engine/engine_source.ts";
-import type { Digest } from "../../../lib/types.ts";
+import { engineSource } from "../../../lib/transport/engine/source.ts";
+import type { Digest } from "../../../lib/types/image.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { file, tarArchive } from "../../helpers/tar_fixture.ts";
 

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { loadSettings } from "../../../lib/config/settings.ts";
-import { BlobCache } from "../../../lib/layer/blob_cache.ts";
+import { BlobCache } from "../../../lib/store/blob_cache.ts";
 import { digestOf } from "../../../lib/oci/digest.ts";
-import { openOstree } from "../../../lib/transport/ostree/open_ostree.ts";
+import { openOstree } from "../../../lib/transport/ostree/source.ts";
 import { parseVariantText } from "../../../lib/transport/ostree/repository.ts";
-import type { Source } from "../../../lib/types.ts";
+import type { Source } from "../../../lib/types/source.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("ostree");

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../../helpers/fake_registry.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
-import { BEARER, challenge, token, TOKEN_REQUEST } from "./authentication_fixture.ts";
-import { asked, openMirrored, serve } from "./mirrors_fixture.ts";
+import { BEARER, challenge, token, TOKEN_REQUEST } from "./auth/authentication_fixture.ts";
+import { asked, openMirrored, serve } from "./mirrors/mirrors_fixture.ts";
 import { isError, NEVER, open, type OpenOptions } from "./registry_fixture.ts";
 
 const scratch = scratchDirectory("tags");

@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { digestOf } from "../../../lib/oci/digest.ts";
 import { DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
-import { connectionError } from "../../../lib/transport/registry/transfer_error.ts";
+import { connectionError } from "../../../lib/http/transfer_error.ts";
 import { type Answer, startFakeRegistry } from "../../helpers/fake_registry.ts";
 import {
   AMD64,

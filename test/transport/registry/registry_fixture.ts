@@ -7,11 +7,10 @@ import { DenrootError, type ErrorCode } from "../../../lib/errors.ts";
 import { digestOf } from "../../../lib/oci/digest.ts";
 import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "../../../lib/transport/registry/limits.ts";
-import {
-  openRegistry,
-  type RegistrySource,
-} from "../../../lib/transport/registry/registry_source.ts";
-import type { BlobStore, ByteRange, Descriptor, DockerReference } from "../../../lib/types.ts";
+import { openRegistry, type RegistrySource } from "../../../lib/transport/registry/source.ts";
+import type { ByteRange, Descriptor } from "../../../lib/types/image.ts";
+import type { DockerReference } from "../../../lib/types/reference.ts";
+import type { BlobStore } from "../../../lib/types/source.ts";
 
 export const AMD64 = { os: "linux", architecture: "amd64" };
 export const NEVER = new AbortController().signal;

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { abortedError } from "../../aborted.ts";
+import { abortedError } from "../../../errors.ts";
 
 /** Undefined when standard input or standard error is no terminal, and at the end of input. */
 export function askPassword(question: string, signal: AbortSignal): Promise<string | undefined> {

@@ -1,9 +1,9 @@
 /** Credential helpers: programs `docker-credential-NAME` that keep passwords. */
 
 import { DenrootError } from "../../../errors.ts";
-import { plainText } from "../../../oci/quote_text.ts";
-import { runCommand } from "../../../system/run_command.ts";
-import type { AuthEntry } from "./auth_file.ts";
+import { plainText } from "../../../text/quote_text.ts";
+import { runCommand } from "../../../system/process/run_command.ts";
+import type { AuthEntry } from "../../../containers_conf/auth_file.ts";
 
 /**
  * What the helper has for `server`; undefined when it has nothing. Throws code `credentials` when

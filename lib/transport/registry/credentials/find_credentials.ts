@@ -4,10 +4,14 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../../../config/settings.ts";
 import { DenrootError, messageOf } from "../../../errors.ts";
-import { plainText, quoteText } from "../../../oci/quote_text.ts";
-import type { OnProgress } from "../../../types.ts";
+import { plainText, quoteText } from "../../../text/quote_text.ts";
+import type { OnProgress } from "../../../types/progress.ts";
 import { askPassword } from "./ask_password.ts";
-import { type AuthEntry, type AuthFile, parseAuthFile } from "./auth_file.ts";
+import {
+  type AuthEntry,
+  type AuthFile,
+  parseAuthFile,
+} from "../../../containers_conf/auth_file.ts";
 import { askHelper } from "./credential_helper.ts";
 import type { Credentials, CredentialsQuery, FindCredentials } from "./credentials.ts";
 import { type NetrcEntry, parseNetrc } from "./netrc.ts";

@@ -1,8 +1,8 @@
 /** enroot's substitution: a password that begins with `$` is what the shell makes of it. */
 
 import { DenrootError, messageOf } from "../../../errors.ts";
-import { plainText } from "../../../oci/quote_text.ts";
-import { runCommand } from "../../../system/run_command.ts";
+import { plainText } from "../../../text/quote_text.ts";
+import { runCommand } from "../../../system/process/run_command.ts";
 
 export interface Expression {
   readonly text: string;

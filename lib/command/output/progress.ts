@@ -1,0 +1,149 @@
+/** Progress for people: bars on a terminal, a few lines elsewhere. */
+
+import { logLine } from "./console.ts";
+import type { ProgressEvent } from "../../../mod.ts";
+import { renderBars } from "./progress_bars.ts";
+import { ProgressState } from "./progress_state.ts";
+import { formatBytes, formatSeconds } from "./units.ts";
+
+export interface ProgressOptions {
+  readonly write: (text: string) => void;
+  /** Bars are drawn when set. */
+  readonly terminal: boolean;
+  readonly colour: boolean;
+  readonly size: () => { readonly columns: number; readonly rows: number };
+  readonly nowMs: () => number;
+}
+
+const REDRAW_MS = 100;
+/** Off a terminal, how often a long transfer says that it is alive. */
+const HEARTBEAT_MS = 30_000;
+const CLEAR_BELOW = "\x1b[J";
+
+export class Progress {
+  readonly #options: ProgressOptions;
+  readonly #state = new ProgressState();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #drawn: readonly string[] = [];
+  #lastDrawMs = -Infinity;
+  #lastBeatMs: number;
+  #saidFetched = false;
+  #saidPacking = false;
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+    this.#lastBeatMs = options.nowMs();
+  }
+
+  handle(event: ProgressEvent): void {
+    const now = this.#options.nowMs();
+    this.#state.apply(event, now);
+    switch (event.type) {
+      case "log":
+        this.log(event.level, event.message);
+        break;
+      case "resolved": {
+        const bytes = event.layers.reduce((sum, layer) => sum + layer.size, 0);
+        this.log(
+          "info",
+          `Resolved ${event.digest}: ${count(event.layers.length, "layer")}, ${formatBytes(bytes)}`,
+        );
+        break;
+      }
+      case "layer":
+        this.#sayFetched(now);
+        break;
+      case "packed":
+        this.#sayPacking();
+        break;
+    }
+    this.#schedule();
+  }
+
+  /** A line that stays, above the bars. */
+  log(level: "info" | "warn", message: string): void {
+    this.#erase();
+    this.#options.write(logLine(level, message, this.#options.colour));
+    if (this.#timer !== undefined) this.#draw();
+  }
+
+  /** Draws if it is time; called by a timer while there is something to show. */
+  tick(): void {
+    const now = this.#options.nowMs();
+    if (this.#options.terminal) {
+      if (now - this.#lastDrawMs >= REDRAW_MS) this.#redraw(now);
+    } else if (now - this.#lastBeatMs >= HEARTBEAT_MS) {
+      this.#lastBeatMs = now;
+      this.#beat(now);
+    }
+  }
+
+  /** Takes the bars away. */
+  finish(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#erase();
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || !this.#state.started) return;
+    this.#timer = setInterval(() => this.tick(), REDRAW_MS);
+    (this.#timer as { unref?: () => void }).unref?.();
+  }
+
+  #sayFetched(now: number): void {
+    const { layers, cached, fetchedBytes, complete, startMs } = this.#state;
+    if (this.#saidFetched || !complete) return;
+    this.#saidFetched = true;
+    if (cached === layers.length) {
+      this.log("info", `Found all ${count(cached, "layer")} on this machine`);
+      return;
+    }
+    const fetched = count(layers.length - cached, "layer");
+    const rest = cached > 0 ? `, found ${cached} on this machine` : "";
+    const seconds = formatSeconds((now - startMs) / 1000);
+    this.log("info", `Fetched ${fetched} (${formatBytes(fetchedBytes)}) in ${seconds}${rest}`);
+  }
+
+  #sayPacking(): void {
+    if (this.#saidPacking) return;
+    this.#saidPacking = true;
+    this.log("info", "Packing the image");
+  }
+
+  #beat(now: number): void {
+    const { received, size, rate, packed } = this.#state.total(now);
+    const text = received < size
+      ? `Received ${formatBytes(received)} of ${formatBytes(size)}, ${formatBytes(rate)}/s`
+      : `Packed ${formatBytes(packed)} so far`;
+    this.log("info", text);
+  }
+
+  #redraw(now: number): void {
+    this.#lastDrawMs = now;
+    this.#erase();
+    this.#draw();
+  }
+
+  #draw(): void {
+    if (!this.#options.terminal) return;
+    this.#drawn = renderBars(this.#state, this.#options.size(), this.#options.nowMs());
+    if (this.#drawn.length > 0) this.#options.write(this.#drawn.join("\n") + "\n");
+  }
+
+  /** Goes back over what was drawn; after a resize its lines may have been wrapped. */
+  #erase(): void {
+    if (this.#drawn.length === 0) return;
+    const columns = Math.max(1, this.#options.size().columns);
+    const rows = this.#drawn.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)),
+      0,
+    );
+    this.#drawn = [];
+    this.#options.write(`\x1b[${rows}A\r${CLEAR_BELOW}`);
+  }
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}

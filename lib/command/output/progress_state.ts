@@ -1,0 +1,123 @@
+/** How far an import is: what the bars show, worked out from the events. */
+
+import type { ProgressEvent } from "../../../mod.ts";
+
+export interface LayerState {
+  readonly index: number;
+  size: number;
+  received: number;
+  cached: boolean;
+  readonly rate: Rate;
+}
+
+export interface Totals {
+  readonly received: number;
+  readonly size: number;
+  /** Bytes a second. */
+  readonly rate: number;
+  readonly packed: number;
+  readonly packedRate: number;
+}
+
+export class ProgressState {
+  layers: LayerState[] = [];
+  packed = 0;
+  startMs = 0;
+  readonly #totalRate = new Rate();
+  readonly #packedRate = new Rate();
+
+  apply(event: ProgressEvent, nowMs: number): void {
+    if (event.type === "resolved") {
+      this.startMs = nowMs;
+      this.layers = event.layers.map((layer, index) => ({
+        index,
+        size: layer.size,
+        received: 0,
+        cached: false,
+        rate: new Rate(),
+      }));
+    } else if (event.type === "layer") {
+      const layer = this.layers[event.index];
+      if (layer === undefined) return;
+      layer.size = event.size;
+      layer.received = Math.min(event.received, event.size);
+      layer.cached = event.cached;
+    } else if (event.type === "packed") {
+      this.packed = event.bytes;
+    }
+  }
+
+  /** Whether there is something to show. */
+  get started(): boolean {
+    return this.layers.length > 0;
+  }
+
+  get cached(): number {
+    return this.layers.filter((layer) => layer.cached).length;
+  }
+
+  get complete(): boolean {
+    return this.started && this.layers.every((layer) => layer.cached || done(layer));
+  }
+
+  get fetchedBytes(): number {
+    return this.layers.reduce((sum, layer) => sum + (layer.cached ? 0 : layer.received), 0);
+  }
+
+  /** Layers on their way, in the image's order. */
+  active(): readonly LayerState[] {
+    return this.layers.filter((layer) => !layer.cached && layer.received > 0 && !done(layer));
+  }
+
+  /** Takes a sample; call once for each picture. */
+  total(nowMs: number): Totals {
+    let received = 0;
+    let size = 0;
+    for (const layer of this.layers) {
+      if (layer.cached) continue;
+      received += layer.received;
+      size += layer.size;
+    }
+    return {
+      received,
+      size,
+      rate: this.#totalRate.sample(received, nowMs),
+      packed: this.packed,
+      packedRate: this.#packedRate.sample(this.packed, nowMs),
+    };
+  }
+}
+
+/** A rate that follows the last few seconds. */
+export class Rate {
+  #lastMs: number | undefined;
+  #lastBytes = 0;
+  #perSecond = 0;
+  #weight = 0;
+
+  /** Bytes a second, given the count so far. */
+  sample(bytes: number, nowMs: number): number {
+    if (this.#lastMs === undefined) {
+      this.#lastMs = nowMs;
+      this.#lastBytes = bytes;
+      return 0;
+    }
+    const seconds = (nowMs - this.#lastMs) / 1000;
+    if (seconds >= 0.05) {
+      const keep = Math.exp(-seconds / MEMORY_S);
+      const current = Math.max(0, bytes - this.#lastBytes) / seconds;
+      this.#perSecond = this.#perSecond * keep + current * (1 - keep);
+      // The sum of weights so far, so that the first seconds are not shown as slow.
+      this.#weight = this.#weight * keep + (1 - keep);
+      this.#lastMs = nowMs;
+      this.#lastBytes = bytes;
+    }
+    return this.#weight === 0 ? 0 : this.#perSecond / this.#weight;
+  }
+}
+
+const MEMORY_S = 3;
+
+function done(layer: LayerState): boolean {
+  return layer.received >= layer.size;
+}

@@ -1,0 +1,141 @@
+/** An image's name and the registries' configuration -> the places to fetch it from; pure. */
+
+import { DenrootError } from "../errors.ts";
+import type { DockerReference } from "../types/reference.ts";
+import type { RegistriesConf } from "./registries_conf.ts";
+import type { RegistryRule } from "./registries_file.ts";
+
+/** A repository in a registry that has, or may have, the image. */
+export interface Endpoint {
+  /** Host with an optional port; Docker Hub as `registry-1.docker.io`. */
+  readonly registry: string;
+  readonly repository: string;
+  /** Plain HTTP and certificates of unknown authorities will do. */
+  readonly insecure: boolean;
+  /** A mirror, and not the place itself. */
+  readonly isMirror: boolean;
+  /** The place in the configuration that forbids to use it. */
+  readonly blockedBy?: string;
+}
+
+/**
+ * The places in the order in which they are to be tried: the mirrors that take such a reference,
+ * then the image's own place. Without a rule for the name that is the reference's.
+ *
+ * Throws code `settings` when all are blocked, or when a location makes no sense.
+ */
+export function endpointsOf(
+  reference: DockerReference,
+  conf: RegistriesConf,
+): readonly Endpoint[] {
+  const { registry, repository } = reference;
+  const name = `${registry === DOCKER_HUB ? "docker.io" : registry}/${repository}`;
+  const forbidding = findBlockedImage(name, reference, conf);
+  if (forbidding !== undefined) throw blocked(name, forbidding);
+  const rule = findRule(name, conf);
+  if (rule === undefined) return [{ registry, repository, insecure: false, isMirror: false }];
+  const unfit = reference.digest === undefined ? "digest-only" : "tag-only";
+  const mirrors = rule.mirrors
+    .filter(({ pulls }) => pulls !== unfit)
+    .map((mirror) => toEndpoint(name, { ...rule, ...mirror }, reference, conf, true));
+  const own = toEndpoint(name, rule, reference, conf, false);
+  const endpoints = [...mirrors, rule.blocked ? { ...own, blockedBy: rule.place } : own];
+  if (endpoints.every(({ blockedBy }) => blockedBy !== undefined)) throw blocked(name, rule);
+  return endpoints;
+}
+
+/** What people call it: `docker.io/library/alpine`. */
+export function endpointName({ registry, repository }: Endpoint): string {
+  return `${registry === DOCKER_HUB ? "docker.io" : registry}/${repository}`;
+}
+
+const DOCKER_HUB = "registry-1.docker.io";
+const DOCKER_HUB_NAMES: readonly string[] = ["docker.io", "index.docker.io", DOCKER_HUB];
+
+/** The rule with the longest prefix. */
+function findRule(name: string, conf: RegistriesConf): RegistryRule | undefined {
+  return conf.rules
+    .filter(({ prefix }) => matchedLength(name, prefix) !== undefined)
+    .reduce<RegistryRule | undefined>(
+      (best, rule) => best !== undefined && best.prefix.length >= rule.prefix.length ? best : rule,
+      undefined,
+    );
+}
+
+/**
+ * The rule that blocks this very tag or digest. containers/image never compares such a prefix with
+ * anything; we do where it forbids, for whoever wrote it trusts in it. A digest is known only where
+ * the reference has it.
+ */
+function findBlockedImage(
+  name: string,
+  { tag, digest }: DockerReference,
+  conf: RegistriesConf,
+): RegistryRule | undefined {
+  const tags = tag === undefined ? [] : [`:${tag}`];
+  const digests = digest === undefined ? [] : ["", ...tags].map((tag) => `${tag}@${digest}`);
+  const images = [...tags, ...digests].map((version) => name + version);
+  return conf.rules.find(({ blocked, prefix }) => blocked && images.includes(prefix));
+}
+
+/** How much of `name` the prefix stands for; undefined when it is no prefix of it. */
+function matchedLength(name: string, prefix: string): number | undefined {
+  if (prefix.startsWith("*.")) {
+    const host = /^[^/:]*/.exec(name)![0];
+    return host.endsWith(prefix.slice(1)) ? host.length : undefined;
+  }
+  if (!name.startsWith(prefix)) return undefined;
+  // Also before a port: "localhost" is a prefix of "localhost:5000/app", as in containers/image.
+  return /^(?:$|[/:])/.test(name.slice(prefix.length)) ? prefix.length : undefined;
+}
+
+function toEndpoint(
+  name: string,
+  { prefix, location, insecure, place }: RegistryRule,
+  reference: DockerReference,
+  conf: RegistriesConf,
+  isMirror: boolean,
+): Endpoint {
+  const text = location === "" ? name : location + name.slice(matchedLength(name, prefix));
+  const [host, path] = splitName(text);
+  if (!HOST.test(host) || !/[.:]|^localhost$/.test(host) || !REPOSITORY.test(path)) {
+    throw new DenrootError(
+      "settings",
+      `${place}: the location ${JSON.stringify(location)} makes ${
+        JSON.stringify(text)
+      } of ${name}, ` +
+        "which is no REGISTRY/IMAGE",
+    );
+  }
+  const isHub = DOCKER_HUB_NAMES.includes(host);
+  const registry = isHub ? DOCKER_HUB : host;
+  const repository = isHub && !path.includes("/") ? `library/${path}` : path;
+  // The place itself may be blocked under its own name, whoever leads there.
+  const ownName = endpointName({ registry, repository, insecure, isMirror });
+  const own = findBlockedImage(ownName, reference, conf) ?? findRule(ownName, conf);
+  return {
+    registry,
+    repository,
+    insecure,
+    isMirror,
+    ...(own?.blocked && { blockedBy: own.place }),
+  };
+}
+
+/** The host in lower case, and what follows it: nothing where there is no `/`. */
+function splitName(name: string): [host: string, path: string] {
+  const end = name.indexOf("/") < 0 ? name.length : name.indexOf("/");
+  return [name.slice(0, end).toLowerCase(), name.slice(end + 1)];
+}
+
+const HOST = /^(?:[a-z0-9][a-z0-9._-]*|\[[0-9a-f:]+\])(?::\d{1,5})?$/;
+const REPOSITORY = /^[a-z0-9]+(?:(?:\.|__?|-+|\/)[a-z0-9]+)*$/;
+
+function blocked(name: string, rule: RegistryRule): DenrootError {
+  return new DenrootError(
+    "settings",
+    `${name} is blocked by the configuration: prefix ${
+      JSON.stringify(rule.prefix)
+    } in ${rule.place}`,
+  );
+}

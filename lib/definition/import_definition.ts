@@ -1,0 +1,136 @@
+/** Brings an image definition's output up to date. */
+
+import fs from "node:fs";
+import path from "node:path";
+import { loadSettings, type Settings } from "../config/settings.ts";
+import { DenrootError, messageOf } from "../errors.ts";
+import { formatReference } from "../reference/format_reference.ts";
+import { parseReference } from "../reference/parse_reference.ts";
+import { findUnsquashfs } from "../tools/find_tools.ts";
+import { readImageSource } from "../squashfs/read_image_source.ts";
+import { importImage, type ImportOptions, type ImportResult } from "../image/import_image.ts";
+import type { Reference } from "../types/reference.ts";
+import type { Definition } from "./parse_definition.ts";
+
+/** What a definition leaves to its caller. */
+export type DefinitionOptions = Omit<ImportOptions, "output" | "architecture">;
+
+/** The image that a definition's output is now. */
+export interface DefinedImage extends Pick<ImportResult, "output" | "uri" | "bytes"> {
+  /** What the import gave; undefined when the output was up to date. */
+  readonly imported?: ImportResult;
+}
+
+/**
+ * Imports what `definition` asks for, unless its output is there, was made from the same
+ * reference, and is not older than the definition. The registry is not asked whether a tag has
+ * moved: `force` imports anew whatever is there.
+ *
+ * An output without a known source is never replaced without `force` (code `exists`). Throws as
+ * {@link importImage} does.
+ */
+export async function importDefinition(
+  definition: Definition,
+  options: DefinitionOptions = {},
+): Promise<DefinedImage> {
+  const settings = options.settings ?? await loadSettings();
+  const signal = options.signal ?? new AbortController().signal;
+  const look = () => outputState(definition, settings, signal);
+  const state: OutputState = options.force ? { kind: "stale" } : await look();
+  if (state.kind === "current") return state.image;
+  if (state.kind === "foreign" && !settings.forceOverride) throw foreignOutput(definition.output);
+  if (state.kind === "stale" && state.reason !== undefined) {
+    options.onProgress?.({ type: "log", level: "info", message: state.reason });
+  }
+  try {
+    const { output, platform, squashOptions } = definition;
+    const imported = await importImage(definition.image, {
+      ...options,
+      output,
+      architecture: platform,
+      settings: squashOptions === undefined ? settings : { ...settings, squashOptions },
+      force: state.kind !== "missing",
+    });
+    return { output, uri: imported.uri, bytes: imported.bytes, imported };
+  } catch (error) {
+    // The same definition may run on many nodes at once: the first one did it for all.
+    const after = isExists(error) ? await look() : state;
+    if (after.kind === "current") return after.image;
+    throw error;
+  }
+}
+
+type OutputState =
+  | { readonly kind: "missing" }
+  | { readonly kind: "current"; readonly image: DefinedImage }
+  | { readonly kind: "stale"; readonly reason?: string }
+  /** Nothing in it says where it came from. */
+  | { readonly kind: "foreign" };
+
+async function outputState(
+  definition: Definition,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<OutputState> {
+  const { file, output } = definition;
+  const found = statOf(output);
+  if (found === undefined) return { kind: "missing" };
+  const source = found.isFile() ? await sourceOf(output, settings, signal) : undefined;
+  if (source === undefined) return { kind: "foreign" };
+  const reference = parseReference(definition.image);
+  const uri = formatReference(reference);
+  if (source !== uri) {
+    return { kind: "stale", reason: `${output} was made from ${source}: importing ${uri}` };
+  }
+  // A changed platform or other options cannot be seen in the image; nor can another archive.
+  const newer = [file, ...placesOf(reference)].find((origin) =>
+    found.mtimeMs < (statOf(origin)?.mtimeMs ?? 0)
+  );
+  if (newer !== undefined) {
+    return { kind: "stale", reason: `${output} is older than ${path.basename(newer)}` };
+  }
+  return { kind: "current", image: { output, uri, bytes: found.size } };
+}
+
+/** A directory's own time stays when a file in it is rewritten: that of its entry file counts too. */
+function placesOf(reference: Reference): string[] {
+  if (!("path" in reference)) return [];
+  const place = reference.path;
+  switch (reference.scheme) {
+    case "oci":
+      return [place, path.join(place, "index.json")];
+    case "dir":
+      return [place, path.join(place, "manifest.json")];
+    default:
+      return [place];
+  }
+}
+
+function statOf(output: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(output, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new DenrootError("file", `${output} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function sourceOf(
+  image: string,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  using unsquashfs = await findUnsquashfs(settings);
+  return await readImageSource(unsquashfs.path, image, signal);
+}
+
+function isExists(error: unknown): boolean {
+  return error instanceof DenrootError && error.code === "exists";
+}
+
+function foreignOutput(output: string): DenrootError {
+  return new DenrootError(
+    "exists",
+    `${output} is there already, and does not say which image it was made from`,
+    { hint: "Use --force to replace it, or name another output in the definition" },
+  );
+}

@@ -1,0 +1,75 @@
+/** Which proxy a URL is fetched through, as curl reads the variables. */
+
+import { BlockList, isIP } from "node:net";
+import { DenrootError } from "../errors.ts";
+
+export interface ProxySettings {
+  readonly http?: string;
+  readonly https?: string;
+  readonly all?: string;
+  /** Comma-separated host suffixes, addresses and CIDRs, each with an optional port; or `*`. */
+  readonly no: string;
+}
+
+/** The proxy for `url`, undefined for a direct connection. */
+export function chooseProxy(url: URL, settings: ProxySettings): URL | undefined {
+  const text = (url.protocol === "https:" ? settings.https : settings.http) || settings.all;
+  if (!text || isExempt(url, settings.no)) return undefined;
+  return parseProxy(text);
+}
+
+function parseProxy(text: string): URL {
+  // "proxy:3128" would parse as the scheme "proxy".
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+  if (url === null || url.hostname === "" || !/^https?:$/.test(url.protocol)) {
+    // The text may hold a password: not shown.
+    throw new DenrootError("settings", "A proxy setting is no http:// or https:// URL", {
+      hint: "Check http_proxy, https_proxy and all_proxy",
+    });
+  }
+  return url;
+}
+
+function isExempt(url: URL, no: string): boolean {
+  const host = bareHost(url.hostname);
+  const port = url.port || (url.protocol === "https:" ? "443" : "80");
+  return no.split(/[\s,]+/).some((entry) => entry !== "" && matches(entry, host, port));
+}
+
+function matches(entry: string, host: string, port: string): boolean {
+  if (entry === "*") return true;
+  const network = /^\[?([0-9a-f.:]+)\]?\/(\d{1,3})$/i.exec(entry);
+  if (network !== null) return isInNetwork(host, network[1]!, Number(network[2]));
+  const { name, port: entryPort } = splitPort(entry);
+  if (entryPort !== undefined && entryPort !== port) return false;
+  // A suffix of an address is no network: 1.10.0.0.1 is not inside 10.0.0.1.
+  if (isIP(host) !== 0) return isIP(name) !== 0 && isInNetwork(host, name, 128);
+  const suffix = name.replace(/^\*?\./, "").replace(/\.$/, "").toLowerCase();
+  return suffix !== "" && (host === suffix || host.endsWith(`.${suffix}`));
+}
+
+function splitPort(entry: string): { name: string; port?: string } {
+  if (isIP(entry) !== 0) return { name: entry };
+  const match = /^(.*?):(\d+)$/.exec(entry);
+  return match === null
+    ? { name: bareHost(entry) }
+    : { name: bareHost(match[1]!), port: match[2]! };
+}
+
+function isInNetwork(host: string, address: string, prefix: number): boolean {
+  const family = isIP(address);
+  if (family === 0 || isIP(host) !== family) return false;
+  const name = family === 4 ? "ipv4" : "ipv6";
+  const list = new BlockList();
+  try {
+    list.addSubnet(address, family === 4 ? Math.min(prefix, 32) : prefix, name);
+  } catch {
+    return false;
+  }
+  return list.check(host, name);
+}
+
+/** `[::1]` -> `::1`, `host.` -> `host`. */
+function bareHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
+}

@@ -1,0 +1,75 @@
+/** Whether and when a request is tried again. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { OnProgress } from "../types/progress.ts";
+import { abortedError } from "../errors.ts";
+import type { HttpLimits } from "./limits.ts";
+import { TransferError } from "./transfer_error.ts";
+
+/** The failures of one operation, counted against what the settings allow. */
+export class Retries {
+  readonly #retries: number;
+  readonly #limits: HttpLimits;
+  readonly #onProgress: OnProgress | undefined;
+  #failures = 0;
+
+  constructor(retries: number, limits: HttpLimits, onProgress?: OnProgress) {
+    this.#retries = retries;
+    this.#limits = limits;
+    this.#onProgress = onProgress;
+  }
+
+  /** Much has come since the last failure: the next one is the first again. */
+  forgive(): void {
+    this.#failures = 0;
+  }
+
+  /**
+   * Waits before the next try: as long as the server asked for, up to a cap, else an exponential
+   * back-off with jitter. Throws `error` itself when another try is no use or none is left.
+   */
+  async wait(error: unknown, signal: AbortSignal): Promise<void> {
+    this.#failures++;
+    if (!(error instanceof TransferError) || !error.transient) throw error;
+    if (this.#failures > this.#retries) throw error;
+    const delayMs = retryDelayMs(error.retryAfterMs, this.#failures, this.#limits);
+    this.#onProgress?.({
+      type: "log",
+      level: "warn",
+      message: `${error.message}; trying again in ${(delayMs / 1000).toFixed(1)} seconds ` +
+        `(${this.#failures} of ${this.#retries})`,
+    });
+    await pause(delayMs, signal);
+  }
+}
+
+/** The jitter keeps a cluster's nodes, which all failed at once, from coming back at once. */
+export function retryDelayMs(
+  retryAfterMs: number | undefined,
+  failures: number,
+  limits: HttpLimits,
+  random: () => number = Math.random,
+): number {
+  if (retryAfterMs !== undefined) {
+    return Math.min(retryAfterMs, limits.retryAfterMaxMs) + random() * limits.backOffMs;
+  }
+  const fullMs = Math.min(limits.backOffMs * 2 ** (failures - 1), limits.backOffMaxMs);
+  return fullMs * (0.5 + random() / 2);
+}
+
+/** Retry-After, as seconds or as a date (RFC 9110, section 10.2.3). */
+export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
+  const text = value?.trim() ?? "";
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  // Date.parse takes almost anything: a date here begins with the day's name.
+  const date = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
+
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(delayMs, undefined, { signal });
+  } catch {
+    throw abortedError(signal);
+  }
+}

@@ -1,0 +1,132 @@
+/** The tar stream of the enroot image: entries with the permissions, owners and times that it has. */
+
+import { DenrootError } from "../errors.ts";
+import { usableMode } from "../enroot/permissions.ts";
+import type { OwnFile } from "../enroot/own_files.ts";
+import type { NativeCalls } from "../system/native_calls.ts";
+import type { ImageLedger } from "../squashfs/image_ledger.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import { type EntryHeader, TarWriter } from "../tar/tar_writer.ts";
+
+export interface EmissionOptions {
+  /** The socket to mksquashfs. */
+  readonly descriptor: number;
+  /** All entries get this time; undefined leaves them their own. */
+  readonly allTime: number | undefined;
+  /** For entries that no layer has. */
+  readonly defaultTime: number;
+  /** Told of the bytes written, now and then. */
+  readonly onBytes: (bytes: number) => void;
+  /** Content, holes included, that an image may have. */
+  readonly maxBytes: number;
+  /** Keeps what was emitted, for a comparison with the finished image. */
+  readonly ledger?: ImageLedger;
+}
+
+const IMPLIED_MODE = 0o755;
+const REPORT_BYTES = 8 * 1024 * 1024;
+
+export class Emission {
+  readonly #options: EmissionOptions;
+  readonly #native: NativeCalls;
+  readonly #writer: TarWriter;
+  /** The latest time of any entry. */
+  latestTime = 0;
+  #bytes = 0;
+  #contentBytes = 0;
+  #reported = 0;
+
+  constructor(native: NativeCalls, options: EmissionOptions) {
+    this.#options = options;
+    this.#native = native;
+    this.#writer = new TarWriter((bytes) => this.#send(bytes));
+  }
+
+  /** Emits an entry under `path`; {@link content} of `entry.size` bytes must follow a file. */
+  entry(entry: TarEntry, path: string, linkPath: string): void {
+    this.#header({
+      type: entry.type,
+      path,
+      linkPath,
+      mode: usableMode(entry.type, entry.mode),
+      mtime: this.#options.allTime ?? entry.mtime,
+      size: entry.size,
+      deviceMajor: entry.deviceMajor,
+      deviceMinor: entry.deviceMinor,
+      xattrs: entry.xattrs,
+    });
+  }
+
+  content(bytes: Uint8Array): void {
+    this.#options.ledger?.content(bytes);
+    this.#writer.content(bytes);
+  }
+
+  /** One more name for a file that was emitted. */
+  link(path: string, linkPath: string): void {
+    this.#made("hardlink", path, { linkPath });
+  }
+
+  /** A directory that no layer describes. */
+  directory(path: string): void {
+    this.#made("directory", path, { mode: IMPLIED_MODE });
+  }
+
+  ownFile(path: string, file: OwnFile): void {
+    this.#made("file", path, { mode: file.mode, size: file.content.length });
+    this.content(file.content);
+  }
+
+  end(): void {
+    this.#options.ledger?.end();
+    this.#writer.end();
+    this.#options.onBytes(this.#bytes);
+  }
+
+  #made(
+    type: "file" | "directory" | "hardlink",
+    path: string,
+    { mode = 0o644, size = 0, linkPath = "" },
+  ): void {
+    const mtime = this.#options.allTime ?? this.#options.defaultTime;
+    this.#header({
+      type,
+      path,
+      linkPath,
+      mode,
+      mtime,
+      size,
+      deviceMajor: 0,
+      deviceMinor: 0,
+    });
+  }
+
+  #header(header: EntryHeader): void {
+    // Before the first byte: a sparse file is as large as it says.
+    this.#contentBytes += header.size;
+    if (this.#contentBytes > this.#options.maxBytes) throw imageTooLarge(this.#options.maxBytes);
+    if (header.mtime > this.latestTime) this.latestTime = header.mtime;
+    this.#options.ledger?.entry(header);
+    this.#writer.entry(header);
+  }
+
+  #send(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) {
+      const count = this.#native.write(this.#options.descriptor, bytes.subarray(at));
+      // mksquashfs's own words follow from whoever started it.
+      if (count < 0) throw new DenrootError("squashfs", "mksquashfs stopped reading");
+      at += count;
+    }
+    this.#bytes += bytes.length;
+    if (this.#bytes - this.#reported >= REPORT_BYTES) {
+      this.#reported = this.#bytes;
+      this.#options.onBytes(this.#bytes);
+    }
+  }
+}
+
+export function imageTooLarge(maxBytes: number): DenrootError {
+  return new DenrootError("limit", `The image unpacks to more than ${maxBytes} bytes`, {
+    hint: "Set DENROOT_MAX_IMAGE_BYTES higher if you trust the image",
+  });
+}

@@ -1,0 +1,108 @@
+/** Packing while layers stream by: see `merge/stream_merge.ts`. */
+
+import { nameOf } from "../merge/clean_path.ts";
+import { NeedsPlan } from "../merge/needs_plan.ts";
+import { type Decision, StreamMerge } from "../merge/stream_merge.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import type { TarVisitor } from "../tar/tar_parser.ts";
+import { usableMode } from "../enroot/permissions.ts";
+import type { Emission } from "./emission.ts";
+import { ownPlaces } from "./own_places.ts";
+import type { PackInput, ReadLayer } from "./pack_messages.ts";
+import { replayVisitor } from "./replay.ts";
+import { OtherRootMode } from "./restart.ts";
+
+/** A file of the image that may have to give way to one of denroot's own, which links decide. */
+interface HeldFile {
+  readonly entry: TarEntry;
+  readonly content: Uint8Array[];
+}
+
+const MAX_HELD_SIZE = 64 * 1024;
+const MAX_HELD_FILES = 1000;
+
+/** Throws NeedsPlan or OtherRootMode when it must begin anew. */
+export async function packStreamed(
+  input: PackInput,
+  readLayer: ReadLayer,
+  emission: Emission,
+): Promise<void> {
+  const packing = new StreamedPacking(input, emission);
+  for (let layer = input.layerNames.length - 1; layer >= 0; layer--) {
+    packing.merge.beginLayer();
+    await readLayer(layer, packing, true);
+    const selection = packing.merge.endLayer();
+    if (selection.size === 0) continue;
+    // Links to a file whose own name is hidden: its content passed by unused, so once more.
+    const replay = replayVisitor(selection, emission);
+    await readLayer(layer, replay, false);
+    replay.end();
+  }
+  packing.finish();
+}
+
+class StreamedPacking implements TarVisitor {
+  readonly merge: StreamMerge;
+  readonly #input: PackInput;
+  readonly #emission: Emission;
+  readonly #ownNames: ReadonlySet<string>;
+  readonly #held = new Map<string, HeldFile>();
+  #holding: HeldFile | undefined;
+
+  constructor(input: PackInput, emission: Emission) {
+    this.#input = input;
+    this.#emission = emission;
+    this.merge = new StreamMerge(input.layerNames.length);
+    this.#ownNames = new Set(input.ownFiles.map(({ path }) => nameOf(path)));
+  }
+
+  entry(entry: TarEntry): boolean {
+    this.#holding = undefined;
+    const decision = this.merge.entry(entry);
+    if (decision.action === "drop") return false;
+    if (decision.path === "") {
+      const mode = usableMode("directory", entry.mode);
+      if (mode !== this.#input.rootMode) throw new OtherRootMode(mode);
+      return false;
+    }
+    if (this.#mayHold(entry, decision)) {
+      this.#holding = { entry: { ...entry }, content: [] };
+      this.#held.set(decision.path, this.#holding);
+      return true;
+    }
+    if (entry.type === "hardlink" && this.#held.has(decision.linkPath)) {
+      throw new NeedsPlan(`'${decision.linkPath}' has links and may give way`);
+    }
+    this.#emission.entry(entry, decision.path, decision.linkPath);
+    return entry.size > 0;
+  }
+
+  content(bytes: Uint8Array): void {
+    if (this.#holding === undefined) this.#emission.content(bytes);
+    else this.#holding.content.push(Uint8Array.from(bytes));
+  }
+
+  /** Everything that had to wait for the last layer. */
+  finish(): void {
+    const { merge } = this;
+    const places = ownPlaces(merge, this.#input.ownFiles, this.#input.workingDir);
+    for (const place of places.files.keys()) {
+      if (merge.lookup(place).kind !== "absent" && !this.#held.delete(place)) {
+        throw new NeedsPlan(`'${place}' must give way, but was packed already`);
+      }
+    }
+    for (const path of merge.impliedDirectories()) this.#emission.directory(path);
+    for (const path of places.directories) this.#emission.directory(path);
+    for (const [path, { entry, content }] of this.#held) {
+      this.#emission.entry(entry, path, "");
+      for (const bytes of content) this.#emission.content(bytes);
+    }
+    for (const [path, file] of places.files) this.#emission.ownFile(path, file);
+  }
+
+  /** Files with the names of denroot's own; a link there nearly always leads to one such. */
+  #mayHold(entry: TarEntry, decision: Decision & { action: "emit" }): boolean {
+    return entry.type === "file" && entry.size <= MAX_HELD_SIZE &&
+      this.#held.size < MAX_HELD_FILES && this.#ownNames.has(nameOf(decision.path));
+  }
+}

@@ -1,0 +1,72 @@
+/** The cache of one command: the settings' or, where that cannot be had, one for it alone. */
+
+import fs from "node:fs";
+import path from "node:path";
+import { isSet, type Settings } from "../config/settings.ts";
+import { messageOf } from "../errors.ts";
+import { BlobCache } from "./blob_cache.ts";
+import { processMark, removeStale } from "../system/files/process_mark.ts";
+import type { OnProgress } from "../types/progress.ts";
+import type { BlobStore } from "../types/source.ts";
+
+const TEMPORARY = /^\.denroot-(.+)\.cache$/;
+
+export interface OpenCache {
+  readonly cache: BlobCache;
+  /** Removes what is not to be kept. */
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Opens the settings' cache. Where nobody named one, and the default cannot be written, layers lie
+ * in the directory `instead` until the end: a home that is read-only, or none at all, is no reason to
+ * fail. Throws code `file`.
+ */
+export function openCache(
+  settings: Settings,
+  instead: string,
+  onProgress: OnProgress,
+): OpenCache {
+  const cache = new BlobCache(settings.cachePath);
+  if (isSet(settings, "ENROOT_CACHE_PATH")) {
+    cache.open();
+    return { cache, [Symbol.dispose]: () => {} };
+  }
+  try {
+    cache.open();
+    fs.accessSync(cache.root, fs.constants.W_OK);
+    return { cache, [Symbol.dispose]: () => {} };
+  } catch (error) {
+    const why = messageOf((error as Error).cause ?? error);
+    const message = `The cache ${cache.root} cannot be used (${why}): layers are not kept`;
+    onProgress({ type: "log", level: "warn", message });
+    return openTemporaryCache(instead);
+  }
+}
+
+/**
+ * The cache for a look at an image: it is opened, as {@link openCache} does, when something has to be
+ * kept, which few transports ask for.
+ */
+export function openStore(settings: Settings, onProgress: OnProgress): BlobStore & Disposable {
+  const cache = new BlobCache(settings.cachePath);
+  let opened: OpenCache | undefined;
+  return {
+    find: (blob) => opened?.cache.find(blob) ?? cache.find(blob),
+    spool() {
+      opened ??= openCache(settings, settings.environment.TMPDIR || "/var/tmp", onProgress);
+      return opened.cache.spool();
+    },
+    [Symbol.dispose]: () => opened?.[Symbol.dispose](),
+  };
+}
+
+function openTemporaryCache(parent: string): OpenCache {
+  removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
+  const cache = new BlobCache(path.join(parent, `.denroot-${processMark()}.cache`));
+  cache.open();
+  return {
+    cache,
+    [Symbol.dispose]: () => fs.rmSync(cache.root, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,95 @@
+/** A small blob, a configuration: all of its bytes at once, verified. */
+
+import fs from "node:fs";
+import { DenrootError, messageOf } from "../errors.ts";
+import { verifyDigest } from "../oci/digest.ts";
+import { quoteText } from "../text/quote_text.ts";
+import type { Descriptor } from "../types/image.ts";
+import type { BlobStore, FileBlob, Source } from "../types/source.ts";
+
+export interface ReadBlobOptions {
+  readonly source: Source;
+  /** Where the blob may lie; nothing is put there. */
+  readonly cache: BlobStore;
+  /** What messages call it. */
+  readonly name: string;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Throws code `limit` when it is larger than `maxBytes`, `digest` when it is not what it should be. */
+export async function readBlob(
+  descriptor: Descriptor,
+  { source, cache, name, maxBytes, signal }: ReadBlobOptions,
+): Promise<Uint8Array> {
+  const { digest, size } = descriptor;
+  if (size > maxBytes) throw new DenrootError("limit", `${name} has ${size} bytes`);
+  const cached = readCached(descriptor, cache, name);
+  if (cached !== undefined) return cached;
+  const place = source.local?.(descriptor);
+  if (place !== undefined && place.type !== "file") throw new TypeError(`${name} is no file`);
+  if (place === undefined && source.blob === undefined) {
+    throw new DenrootError("not_found", `${name} (${digest}) is not there`);
+  }
+  const bytes = place === undefined
+    ? await receive(source.blob!(descriptor, undefined, signal), size)
+    : readStretch(place, size);
+  verifyDigest(bytes, digest, name);
+  return bytes;
+}
+
+/** The `size` bytes of a stretch of a file, or as many as there are. Throws code `file`. */
+export function readStretch(
+  { path, offset }: Pick<FileBlob, "path" | "offset">,
+  size: number,
+): Uint8Array {
+  try {
+    return readAt(path, offset, size);
+  } catch (cause) {
+    throw new DenrootError("file", `${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+}
+
+function readAt(path: string, offset: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  const fd = fs.openSync(path, "r");
+  try {
+    let at = 0;
+    for (let count = -1; at < size && count !== 0; at += count) {
+      count = fs.readSync(fd, bytes, at, size - at, offset + at);
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** A copy that cannot be read, or is damaged, counts for nothing here: an import will replace it. */
+function readCached(
+  descriptor: Descriptor,
+  cache: BlobStore,
+  name: string,
+): Uint8Array | undefined {
+  const path = cache.find(descriptor);
+  if (path === undefined) return undefined;
+  try {
+    const bytes = readStretch({ path, offset: 0 }, descriptor.size);
+    verifyDigest(bytes, descriptor.digest, name);
+    return bytes;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `chunks` are as many bytes as were asked for: the transport sees to it. */
+async function receive(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for await (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes.subarray(0, at);
+}

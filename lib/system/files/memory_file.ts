@@ -1,0 +1,41 @@
+/** Files that lie in memory alone and vanish with the process: memfd_create(2). */
+
+import { Buffer } from "node:buffer";
+import process from "node:process";
+import { loadLibc } from "../libc.ts";
+import { nativeCalls } from "../native_calls.ts";
+
+export interface MemoryFile {
+  /** By which this process and its children can run it while it is open. Needs /proc. */
+  readonly path: string;
+  close(): void;
+}
+
+/** No child inherits it. */
+const MFD_CLOEXEC = 1;
+/** Since Linux 6.3; without it a system's setting may take the right to execute away. */
+const MFD_EXEC = 0x10;
+
+/** Rejects where there are none: before Linux 3.17 and glibc 2.27, or forbidden. */
+export async function memoryFile(name: string, content: Uint8Array): Promise<MemoryFile> {
+  const { memfd_create } = await loadLibc({
+    memfd_create: { args: ["buffer", "u32"], result: "i32" },
+  });
+  const native = await nativeCalls();
+  const title = Buffer.from(`${name}\0`);
+  let descriptor = memfd_create(title, MFD_CLOEXEC | MFD_EXEC);
+  if (descriptor < 0) descriptor = memfd_create(title, MFD_CLOEXEC);
+  if (descriptor < 0) throw new Error("memfd_create failed");
+  for (let at = 0; at < content.length;) {
+    const count = native.write(descriptor, content.subarray(at));
+    if (count <= 0) {
+      native.close(descriptor);
+      throw new Error("there is not enough memory");
+    }
+    at += count;
+  }
+  return {
+    path: `/proc/${process.pid}/fd/${descriptor}`,
+    close: () => native.close(descriptor),
+  };
+}

@@ -1,0 +1,18 @@
+/** An image layout in a tar file: `oci-archive:PATH` -> `Source`. */
+
+import type { OciReference } from "../../types/reference.ts";
+import type { Source } from "../../types/source.ts";
+import { openArchive } from "../archive/open_archive.ts";
+import { filesOfArchive } from "../image_files.ts";
+import { openLayout } from "./source.ts";
+import type { SourceContext } from "../source_context.ts";
+
+/** Throws what `openArchive` throws; code `not_found` or `manifest` when there is no layout in it. */
+export async function openOciArchive(
+  reference: OciReference,
+  context: SourceContext,
+): Promise<Source> {
+  const contents = await openArchive(reference.path, context);
+  const files = filesOfArchive(reference.path, contents);
+  return await contents.openAs(() => openLayout(files, reference));
+}

@@ -1,0 +1,100 @@
+/** `docker://NAME` without a registry, where the configuration says what that may be. */
+
+import type { RegistriesConf } from "../../../containers_conf/registries_conf.ts";
+import { resolveShortName } from "../../../containers_conf/short_names.ts";
+import { DenrootError, throwIfAborted } from "../../../errors.ts";
+import { plainText } from "../../../text/quote_text.ts";
+import { formatReference } from "../../../reference/format_reference.ts";
+import { parseReference } from "../../../reference/parse_reference.ts";
+import type { OnProgress } from "../../../types/progress.ts";
+import type { DockerReference } from "../../../types/reference.ts";
+import type { RegistrySource } from "../source.ts";
+
+/**
+ * The image that the first of the candidates has; its `uri` is that candidate's from then on.
+ * Throws code `reference` when the configuration has no candidates.
+ */
+export function openShortName(
+  name: string,
+  reference: DockerReference,
+  conf: RegistriesConf,
+  open: (reference: DockerReference) => RegistrySource,
+  onProgress?: OnProgress,
+): RegistrySource {
+  const candidates = resolveShortName(name, conf)
+    .map((candidate) => toReference(candidate, reference));
+  const opened: RegistrySource[] = [];
+  let chosen: RegistrySource | undefined;
+
+  /** From the first candidate that can; the others are asked no more. */
+  async function first<T>(
+    ask: (source: RegistrySource) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    if (chosen !== undefined) return await ask(chosen);
+    const errors: DenrootError[] = [];
+    for (const candidate of candidates) {
+      try {
+        const source = open(candidate);
+        opened.push(source);
+        const answer = await ask(source);
+        chosen = source;
+        const message = `${plainText(name)} is ${plainText(source.uri, 300)}`;
+        onProgress?.({ type: "log", level: "info", message });
+        return answer;
+      } catch (error) {
+        throwIfAborted(signal);
+        if (!(error instanceof DenrootError) || candidates.length === 1) throw error;
+        errors.push(error);
+      }
+    }
+    throw foundNowhere(name, errors);
+  }
+
+  const sourceOf = (version: (source: RegistrySource) => RegistrySource): RegistrySource => ({
+    get uri() {
+      return chosen === undefined ? formatReference(candidates[0]!) : version(chosen).uri;
+    },
+    resolve: (platform, signal) =>
+      first((source) => version(source).resolve(platform, signal), signal),
+    blob(descriptor, range, signal) {
+      if (chosen === undefined) throw new TypeError("An image is resolved before its blobs");
+      return version(chosen).blob(descriptor, range, signal);
+    },
+    tags: (signal) => first((source) => source.tags(signal), signal),
+    at: (tag) => sourceOf((source) => source.at(tag)),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+  const own = sourceOf((source) => source);
+  return {
+    ...own,
+    get uri() {
+      return own.uri;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const source of opened) await source[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The candidate's registry and repository, with the version that was asked for. */
+function toReference(candidate: string, { tag, digest }: DockerReference): DockerReference {
+  const parsed = parseReference(`docker://${candidate}`) as DockerReference;
+  const { registry, repository } = parsed;
+  return {
+    scheme: "docker",
+    registry,
+    repository,
+    ...(tag !== undefined && { tag }),
+    ...(digest !== undefined && { digest }),
+  };
+}
+
+function foundNowhere(name: string, errors: readonly DenrootError[]): DenrootError {
+  const list = errors.map(({ message }) => message).join("; ");
+  return new DenrootError(
+    errors.at(-1)!.code,
+    `${plainText(name)} was found in none of ${errors.length} registries: ${list}`,
+    { cause: errors.at(-1), hint: "registries.conf names the registries that are searched" },
+  );
+}

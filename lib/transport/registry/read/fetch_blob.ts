@@ -1,0 +1,166 @@
+/** A blob's bytes: ranges, resumption, and every way in which a server can send the wrong ones. */
+
+import type { ByteRange, Descriptor, Digest } from "../../../types/image.ts";
+import {
+  type BlobAnswer,
+  type BlobPart,
+  bytesOf,
+  checkAnswer,
+  rangeUnsupported,
+} from "./blob_answer.ts";
+import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
+import type { HttpResponse } from "../../../http/client.ts";
+import { responseError } from "../response_error.ts";
+import { TransferError } from "../../../http/transfer_error.ts";
+
+/**
+ * The bytes of `range`, chunk by chunk as they come. A failed attempt is resumed at the byte it
+ * came to, as often as the settings allow, and then at the next place; one that brought much starts
+ * the count again.
+ */
+export async function* fetchBlob(
+  descriptor: Descriptor,
+  range: ByteRange | undefined,
+  endpoints: Endpoints,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { start, end } = checkedRange(descriptor, range);
+  const attempts = endpoints.blobAttempts(descriptor.digest, start);
+  let offset = start;
+  while (offset < end) {
+    const attemptStart = offset;
+    const { endpoint } = attempts;
+    try {
+      const part = { start: offset, end, isFirst: offset === start };
+      const answer = await openPart(descriptor, part, endpoint, signal);
+      for await (const chunk of bytesOf(answer, descriptor)) {
+        offset += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      if (offset - attemptStart >= endpoint.limits.progressBytes) attempts.forgive();
+      await attempts.recover(error, signal);
+    }
+  }
+  endpoints.delivered(descriptor.digest, start, attempts);
+}
+
+function checkedRange(descriptor: Descriptor, range: ByteRange | undefined): ByteRange {
+  const { start, end } = range ?? { start: 0, end: descriptor.size };
+  if (start >= 0 && start <= end && end <= descriptor.size) return { start, end };
+  throw new TypeError(`Range ${start}-${end} is not inside a blob of ${descriptor.size} bytes`);
+}
+
+async function openPart(
+  descriptor: Descriptor,
+  part: BlobPart,
+  endpoint: RegistryEndpoint,
+  signal: AbortSignal,
+): Promise<BlobAnswer> {
+  const { places } = endpoint;
+  if (part.start > 0 && part.isFirst && places.ignoresRanges) throw rangeUnsupported(descriptor);
+  const response = await requestPart(descriptor, part, endpoint, signal);
+  try {
+    const answer = checkAnswer(response, descriptor, part);
+    if (answer.isRangeIgnored) places.ignoresRanges = true;
+    if (answer.skip > 0 && part.isFirst) throw rangeUnsupported(descriptor);
+    return answer;
+  } catch (error) {
+    response.body.destroy();
+    throw error;
+  }
+}
+
+/** Asks the storage known from before, then the registry, then the layer's own URLs. */
+async function requestPart(
+  descriptor: Descriptor,
+  part: BlobPart,
+  endpoint: RegistryEndpoint,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const headers = rangeHeaders(descriptor, part);
+  const reused = await requestKnownTarget(descriptor, headers, endpoint, signal);
+  if (reused !== undefined) return reused;
+  const response = await endpoint.client.get(`blobs/${descriptor.digest}`, headers, signal);
+  if (isContent(response)) {
+    rememberTarget(descriptor.digest, response, endpoint);
+    return response;
+  }
+  const error = await responseError(response, `Blob ${descriptor.digest}`, endpoint.limits);
+  if (response.status !== 404) throw blobError(error, response, descriptor, endpoint);
+  return await requestForeign(descriptor, headers, error, endpoint, signal);
+}
+
+/** A signed URL may have expired: then the registry is asked again, and nothing has failed yet. */
+async function requestKnownTarget(
+  descriptor: Descriptor,
+  headers: Readonly<Record<string, string>>,
+  { client, places, limits }: RegistryEndpoint,
+  signal: AbortSignal,
+): Promise<HttpResponse | undefined> {
+  const target = places.target(descriptor.digest);
+  if (target === undefined) return undefined;
+  try {
+    const response = await client.getUrl(target, headers, signal);
+    if (isContent(response)) return response;
+    await response.body.textStart(limits.errorBytes);
+  } catch (error) {
+    if (!(error instanceof TransferError)) throw error;
+  }
+  places.forget(descriptor.digest);
+  return undefined;
+}
+
+function rememberTarget(digest: Digest, response: HttpResponse, endpoint: RegistryEndpoint): void {
+  if (!endpoint.client.isOwn(response.url)) {
+    endpoint.places.remember(digest, response.url, endpoint.limits.redirectReuseMs);
+  }
+}
+
+/** Layers that may not be pushed to a registry name the places where they are (`urls`). */
+async function requestForeign(
+  descriptor: Descriptor,
+  headers: Readonly<Record<string, string>>,
+  notFound: TransferError,
+  { client, limits }: RegistryEndpoint,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  let last = notFound;
+  for (const text of (descriptor.urls ?? []).slice(0, limits.redirects)) {
+    const url = URL.parse(text);
+    if (url === null || !client.mayFetch(url)) continue;
+    try {
+      const response = await client.getUrl(url, headers, signal);
+      if (isContent(response)) return response;
+      last = await responseError(response, `Layer ${descriptor.digest}`, limits);
+    } catch (error) {
+      if (!(error instanceof TransferError)) throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+/** A refusal by the storage, not by the registry, is that of a signature: the next has a new one. */
+function blobError(
+  error: TransferError,
+  response: HttpResponse,
+  descriptor: Descriptor,
+  { client }: RegistryEndpoint,
+): TransferError {
+  if (client.isOwn(response.url) || response.status < 400 || response.status >= 500) return error;
+  return new TransferError(
+    "registry",
+    `The storage of blob ${descriptor.digest} refused: ${error.message}`,
+    { cause: error, transient: true, status: response.status },
+  );
+}
+
+function rangeHeaders(descriptor: Descriptor, part: BlobPart): Readonly<Record<string, string>> {
+  const isWhole = part.start === 0 && part.end === descriptor.size;
+  return isWhole ? {} : { range: `bytes=${part.start}-${part.end - 1}` };
+}
+
+function isContent(response: HttpResponse): boolean {
+  return response.status === 200 || response.status === 206;
+}

@@ -1,0 +1,120 @@
+/** An image in a registry (distribution-spec): `docker://...` -> `Source`. */
+
+import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
+import { type Endpoint, endpointsOf } from "../../containers_conf/registry_endpoints.ts";
+import { DenrootError } from "../../errors.ts";
+import { plainText } from "../../text/quote_text.ts";
+import { formatReference } from "../../reference/format_reference.ts";
+import type { ResolvedImage } from "../../types/image.ts";
+import type { DockerReference } from "../../types/reference.ts";
+import type { Source } from "../../types/source.ts";
+import type { SourceContext } from "../source_context.ts";
+import { createCredentialsFinder } from "./credentials/find_credentials.ts";
+import { Endpoints, type RegistryEndpoint, toRegistryEndpoint } from "./mirrors/endpoints.ts";
+import { fetchBlob } from "./read/fetch_blob.ts";
+import { fetchManifest } from "./read/fetch_manifest.ts";
+import { createHttpClient, type HttpClient } from "../../http/client.ts";
+import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
+import { listTags } from "./read/list_tags.ts";
+import { RegistryClient } from "./registry_client.ts";
+import { openShortName } from "./mirrors/short_name_source.ts";
+
+/** All blobs of a registry have to be fetched. */
+export interface RegistrySource extends Required<Omit<Source, "local">> {
+  at(tag: string): RegistrySource;
+}
+
+/**
+ * Opens no connection yet: the first request does. Throws code `settings` when `registries.conf`
+ * cannot be used, or blocks the image.
+ */
+export async function openRegistry(
+  reference: DockerReference,
+  context: SourceContext,
+  limits: RegistryLimits = DEFAULT_LIMITS,
+): Promise<RegistrySource> {
+  const conf = await loadRegistriesConf(context.settings.environment);
+  const open = (reference: DockerReference) => openEndpoints(reference, conf, context, limits);
+  const { shortName } = reference;
+  return shortName !== undefined && context.settings.shortNames
+    ? openShortName(shortName, reference, conf, open, context.onProgress)
+    : open(reference);
+}
+
+function openEndpoints(
+  reference: DockerReference,
+  conf: RegistriesConf,
+  context: SourceContext,
+  limits: RegistryLimits,
+): RegistrySource {
+  const { settings, onProgress } = context;
+  const places = endpointsOf(reference, conf);
+  const http = createHttpClient(settings, limits, onProgress);
+  const shared = { http, limits, helpers: conf.credentialHelpers };
+  const endpoints = new Endpoints(connect(places, reference, context, shared), onProgress);
+  const repository = shown(formatReference({ ...reference, tag: undefined, digest: undefined }));
+  const isElsewhere = places.length > 1 || !isSamePlace(places[0]!, reference);
+  const tell = (uri: string, { documents }: ResolvedImage) => {
+    const { name, isMirror } = endpoints.current;
+    const from = isMirror ? `the mirror ${name}` : name;
+    const message = `${plainText(uri, 300)} is ${documents[0]!.digest} (from ${from})`;
+    onProgress?.({ type: "log", level: "info", message });
+  };
+  const sourceOf = (reference: DockerReference): RegistrySource => {
+    const uri = formatReference(reference);
+    return {
+      uri,
+      async resolve(platform, signal) {
+        const request = { name: nameOf(reference), image: shown(uri), platform };
+        const resolved = await fetchManifest(request, { endpoints, limits }, signal);
+        if (isElsewhere) tell(uri, resolved);
+        return resolved;
+      },
+      blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
+      tags: (signal) => listTags(repository, endpoints, signal, onProgress),
+      at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  };
+  return {
+    ...sourceOf(reference),
+    [Symbol.asyncDispose]: () => Promise.resolve(http.close()),
+  };
+}
+
+/** A client for each place; they share the connections and what is known of credentials. */
+function connect(
+  places: readonly Endpoint[],
+  { registry, user }: DockerReference,
+  { settings, onProgress }: SourceContext,
+  { http, limits, helpers }: {
+    readonly http: HttpClient;
+    readonly limits: RegistryLimits;
+    readonly helpers: readonly string[];
+  },
+): readonly RegistryEndpoint[] {
+  const { allowHttp, transferRetries } = settings;
+  const findCredentials = createCredentialsFinder(settings, { onProgress, helpers });
+  return places.map((endpoint) => {
+    // The user that the reference names is one of the registry that it names.
+    const isNamed = endpoint.registry === registry && user !== undefined;
+    const options = { endpoint, allowHttp, limits, http, findCredentials };
+    const client = new RegistryClient({ ...options, ...(isNamed && { user }) });
+    return toRegistryEndpoint(endpoint, client, limits, transferRetries);
+  });
+}
+
+/** The digest wins over the tag. */
+function nameOf(reference: DockerReference): string {
+  const name = reference.digest ?? reference.tag;
+  if (name === undefined) throw new DenrootError("reference", "The reference has no tag");
+  return name;
+}
+
+function isSamePlace(endpoint: Endpoint, { registry, repository }: DockerReference): boolean {
+  return endpoint.registry === registry && endpoint.repository === repository;
+}
+
+function shown(uri: string): string {
+  return plainText(uri.replace(/^docker:\/\//, ""), 300);
+}

@@ -1,0 +1,41 @@
+/** How long a retry waits. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DEFAULT_LIMITS } from "../../lib/transport/registry/limits.ts";
+import { parseRetryAfter, retryDelayMs } from "../../lib/http/retry.ts";
+
+const NOW = Date.parse("2026-01-01T00:00:00Z");
+
+const TABLE: readonly (readonly [value: string | undefined, expected: number | undefined])[] = [
+  ["0", 0],
+  ["120", 120_000],
+  [" 7 ", 7000],
+  ["Thu, 01 Jan 2026 00:01:00 GMT", 60_000],
+  ["Thu, 01 Jan 2015 00:01:00 GMT", 0],
+  ["Thursday, 01-Jan-26 00:00:10 GMT", 10_000],
+  ["-1", undefined],
+  ["1.5", undefined],
+  ["soon", undefined],
+  ["99999999999999999999", undefined],
+  ["", undefined],
+  [undefined, undefined],
+];
+
+for (const [value, expected] of TABLE) {
+  test(`Retry-After ${JSON.stringify(value)} is ${expected} ms`, () => {
+    assert.equal(parseRetryAfter(value, NOW), expected);
+  });
+}
+
+test("the back-off doubles up to its limit, with half of it left to chance", () => {
+  const least = [1, 2, 3, 20].map((n) => retryDelayMs(undefined, n, DEFAULT_LIMITS, () => 0));
+  const most = [1, 2, 3, 20].map((n) => retryDelayMs(undefined, n, DEFAULT_LIMITS, () => 1));
+  assert.deepEqual(least, [250, 500, 1000, 15_000]);
+  assert.deepEqual(most, [500, 1000, 2000, 30_000]);
+});
+
+test("what a server asks for is kept to, up to the cap", () => {
+  assert.equal(retryDelayMs(5000, 1, DEFAULT_LIMITS, () => 0), 5000);
+  assert.equal(retryDelayMs(1e9, 1, DEFAULT_LIMITS, () => 0), DEFAULT_LIMITS.retryAfterMaxMs);
+});

@@ -1,0 +1,243 @@
+/** The blob cache: whole or not there, shared by many processes. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fs from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { BlobCache } from "../../lib/store/blob_cache.ts";
+import { digestOf } from "../../lib/oci/digest.ts";
+import { processMark } from "../../lib/system/files/process_mark.ts";
+import type { Descriptor } from "../../lib/types/image.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
+
+const scratch = scratchDirectory("cache");
+const content = Buffer.from("a blob's bytes");
+const descriptor: Descriptor = {
+  mediaType: "application/vnd.oci.image.layer.v1.tar",
+  digest: digestOf(content),
+  size: content.length,
+};
+const hex = descriptor.digest.slice("sha256:".length);
+let caches = 0;
+
+test("a cache is an OCI image layout that only its user can read", () => {
+  const cache = openCache();
+  const layout = JSON.parse(fs.readFileSync(join(cache.root, "oci-layout"), "utf8"));
+  const index = JSON.parse(fs.readFileSync(join(cache.root, "index.json"), "utf8"));
+  assert.equal(layout.imageLayoutVersion, "1.0.0");
+  assert.deepEqual(index, { schemaVersion: 2, manifests: [] });
+  for (const name of ["oci-layout", "index.json", "ingest"]) {
+    assert.equal(fs.statSync(join(cache.root, name)).mode & 0o077, 0, name);
+  }
+});
+
+test("opening a cache once more changes nothing in it", async () => {
+  const cache = openCache();
+  await fill(cache);
+  fs.writeFileSync(join(cache.root, "index.json"), "changed by another tool");
+  new BlobCache(cache.root).open();
+  assert.equal(fs.readFileSync(join(cache.root, "index.json"), "utf8"), "changed by another tool");
+  assert.ok(cache.find(descriptor) !== undefined);
+});
+
+test("a blob is found once it is committed, under the name that the layout gives it", async () => {
+  const cache = openCache();
+  assert.equal(cache.find(descriptor), undefined);
+  const ingest = cache.ingest(descriptor);
+  ingest.write(content.subarray(5), 5);
+  ingest.write(content.subarray(0, 5), 0);
+  assert.equal(cache.find(descriptor), undefined);
+  assert.ok(fs.existsSync(ingest.paths[0]));
+  await ingest.commit();
+  const file = cache.find(descriptor);
+  assert.equal(file, join(cache.root, "blobs", "sha256", hex));
+  assert.equal(file, ingest.paths[1]);
+  assert.deepEqual(fs.readFileSync(file!), content);
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+});
+
+test("a file of another size is no blob", async () => {
+  const cache = openCache();
+  const file = await fill(cache);
+  fs.appendFileSync(file, "!");
+  assert.equal(cache.find(descriptor), undefined);
+  assert.equal(cache.find({ ...descriptor, size: content.length + 1 }), file);
+});
+
+test("a blob that is thrown away is gone, and may be thrown away twice", async () => {
+  const cache = openCache();
+  await fill(cache);
+  cache.remove(descriptor.digest);
+  cache.remove(descriptor.digest);
+  assert.equal(cache.find(descriptor), undefined);
+});
+
+test("an ingest that is closed leaves nothing, and nothing brings it back", async () => {
+  const cache = openCache();
+  const ingest = cache.ingest(descriptor);
+  ingest.write(content, 0);
+  ingest.close();
+  ingest.close();
+  assert.throws(() => ingest.write(content, 0));
+  await assert.rejects(ingest.commit());
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+  assert.equal(cache.find(descriptor), undefined);
+});
+
+test("an ingest that was never written to can be closed", () => {
+  const cache = openCache();
+  cache.ingest(descriptor).close();
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+});
+
+test("two ingests of one blob do not meet, and both may be committed", async () => {
+  const cache = openCache();
+  const [one, other] = [cache.ingest(descriptor), cache.ingest(descriptor)];
+  one.write(content, 0);
+  other.write(content, 0);
+  assert.notEqual(one.paths[0], other.paths[0]);
+  await one.commit();
+  await other.commit();
+  assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
+});
+
+test("what killed processes left is removed, what living ones or other hosts write is not", () => {
+  const cache = openCache();
+  const ingest = join(cache.root, "ingest");
+  const own = processMark();
+  const [host, , start] = own.split(".") as [string, string, string];
+  const dead = `${hex}@${host}.4194304.1.0123abcd`;
+  const reused = `${hex}@${host}.${process.pid}.1.0123abcd`;
+  const kept = [`${hex}@${own}`, `${hex}@elsewhere.4194304.${start}.0123abcd`, "something-else"];
+  for (const name of [dead, reused, ...kept]) fs.writeFileSync(join(ingest, name), "half");
+  cache.open();
+  assert.deepEqual(fs.readdirSync(ingest).sort(), [...kept].sort());
+});
+
+test("the second to lock a blob gets nothing until the first lets go", () => {
+  const cache = openCache();
+  const first = cache.lock(descriptor.digest);
+  assert.ok(first !== undefined);
+  assert.equal(cache.lock(descriptor.digest), undefined);
+  assert.equal(new BlobCache(cache.root).lock(descriptor.digest), undefined);
+  const otherBlob = cache.lock(digestOf(Buffer.from("another")));
+  assert.ok(otherBlob !== undefined);
+  otherBlob.release();
+  first.release();
+  const second = cache.lock(descriptor.digest);
+  assert.ok(second !== undefined);
+  second.release();
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+});
+
+test("a dead process's lock is taken over", () => {
+  const cache = openCache();
+  const host = processMark().split(".")[0];
+  fs.writeFileSync(lockFile(cache), `${host}.4194304.1.0123abcd`);
+  const lock = cache.lock(descriptor.digest);
+  assert.ok(lock !== undefined);
+  lock.release();
+});
+
+test("a dead process's lock goes when the cache is opened, a living one's stays", () => {
+  const cache = openCache();
+  const host = processMark().split(".")[0];
+  fs.writeFileSync(lockFile(cache), `${host}.4194304.1.0123abcd`);
+  const living = cache.lock(digestOf(Buffer.from("another")))!;
+  cache.open();
+  assert.ok(!fs.existsSync(lockFile(cache)));
+  assert.equal(fs.readdirSync(join(cache.root, "ingest")).length, 1);
+  living.release();
+});
+
+test("another host's lock holds while it is renewed, and is taken over when it is not", () => {
+  const cache = openCache();
+  fs.writeFileSync(lockFile(cache), "elsewhere.1.1.0123abcd");
+  assert.equal(cache.lock(descriptor.digest), undefined);
+  const minutesAgo = new Date(Date.now() - 5 * 60_000);
+  fs.utimesSync(lockFile(cache), minutesAgo, minutesAgo);
+  const lock = cache.lock(descriptor.digest);
+  assert.ok(lock !== undefined);
+  lock.release();
+});
+
+test("a lock that somebody took over is not released by its first owner", () => {
+  const cache = openCache();
+  const first = cache.lock(descriptor.digest)!;
+  const minutesAgo = new Date(Date.now() - 5 * 60_000);
+  fs.utimesSync(lockFile(cache), minutesAgo, minutesAgo);
+  const second = cache.lock(descriptor.digest)!;
+  first.release();
+  assert.ok(fs.existsSync(lockFile(cache)));
+  assert.equal(cache.lock(descriptor.digest), undefined);
+  second.release();
+  assert.ok(!fs.existsSync(lockFile(cache)));
+});
+
+test("a cache below a file cannot be used, and the error says where and what to do", () => {
+  const file = join(scratch, "a-file");
+  fs.writeFileSync(file, "");
+  assert.throws(() => new BlobCache(join(file, "cache")).open(), (error: Error) => {
+    assert.equal((error as { code?: string }).code, "file");
+    assert.match(error.message, /a-file/);
+    assert.match(String((error as { hint?: string }).hint), /ENROOT_CACHE_PATH/);
+    return true;
+  });
+});
+
+function openCache(): BlobCache {
+  const cache = new BlobCache(join(scratch, `cache-${caches++}`));
+  cache.open();
+  return cache;
+}
+
+async function fill(cache: BlobCache): Promise<string> {
+  const ingest = cache.ingest(descriptor);
+  ingest.write(content, 0);
+  await ingest.commit();
+  return ingest.paths[1];
+}
+
+function lockFile(cache: BlobCache): string {
+  return join(cache.root, "ingest", `${hex}.lock`);
+}
+
+test("a blob that is named by what it turns out to be is found under that name", async () => {
+  const cache = new BlobCache(join(scratch, `${caches++}`));
+  const writer = cache.spool();
+  const other = cache.spool();
+  writer.write(content.subarray(0, 5));
+  other.write(content);
+  writer.write(content.subarray(5));
+  const { digest, size } = descriptor;
+  assert.deepEqual(await writer.commit(), { digest, size });
+  writer.close();
+  assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
+  assert.deepEqual(await other.commit(), { digest, size });
+  other.close();
+  assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+});
+
+test("a blob that was given up leaves nothing", () => {
+  const cache = openCache();
+  const given = cache.spool();
+  given.write(content);
+  given.close();
+  given.close();
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
+  assert.equal(cache.find(descriptor), undefined);
+});
+
+test("what a killed process spooled is removed by the next one", () => {
+  const cache = openCache();
+  const left = join(
+    cache.root,
+    "ingest",
+    "spool0@" + processMark().replace(/\.\d+\./, ".999999999."),
+  );
+  fs.writeFileSync(left, content);
+  cache.open();
+  assert.ok(!fs.existsSync(left));
+});

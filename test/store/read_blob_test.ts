@@ -1,0 +1,79 @@
+/** Small blobs: from wherever they are, verified, and no larger than allowed. */
+
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { BlobCache } from "../../lib/store/blob_cache.ts";
+import { readBlob } from "../../lib/store/read_blob.ts";
+import { blobPath, digestOf } from "../../lib/oci/digest.ts";
+import type { Source } from "../../lib/types/source.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
+
+const scratch = scratchDirectory("read-blob");
+const content = new TextEncoder().encode('{"a": "configuration"}');
+const descriptor = { mediaType: "", digest: digestOf(content), size: content.length };
+const other = new Uint8Array(content.length);
+let caches = 0;
+
+function read(source: Partial<Source>, options: { maxBytes?: number; cached?: Uint8Array } = {}) {
+  const cache = new BlobCache(join(scratch, `cache-${++caches}`));
+  if (options.cached !== undefined) {
+    const path = join(cache.root, blobPath(descriptor.digest));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, options.cached);
+  }
+  return readBlob(descriptor, {
+    source: source as Source,
+    cache,
+    name: "The blob",
+    maxBytes: options.maxBytes ?? 1000,
+    signal: new AbortController().signal,
+  });
+}
+
+function remote(bytes: Uint8Array): Partial<Source> {
+  return {
+    async *blob() {
+      yield bytes.subarray(0, 5);
+      await Promise.resolve();
+      yield bytes.subarray(5);
+    },
+  };
+}
+
+function local(bytes: Uint8Array): Partial<Source> {
+  const path = join(scratch, `file-${++caches}`);
+  writeFileSync(path, Buffer.concat([Buffer.from("before"), bytes, Buffer.from("behind")]));
+  return { local: () => ({ type: "file", path, offset: 6, checkedBy: "digest" }) };
+}
+
+test("it is read from the cache, from this machine, or fetched", async () => {
+  assert.deepEqual(await read({}, { cached: content }), content);
+  assert.deepEqual(await read(local(content)), content);
+  assert.deepEqual(await read(remote(content)), content);
+});
+
+test("a damaged copy in the cache is passed over", async () => {
+  assert.deepEqual(await read(remote(content), { cached: other }), content);
+  await assert.rejects(read({}, { cached: other }), { code: "not_found" });
+});
+
+test("what is not what it should be is refused", async () => {
+  for (const source of [local(other), remote(other), local(content.subarray(1))]) {
+    await assert.rejects(read(source), { code: "digest", message: /^The blob has the digest/ });
+  }
+});
+
+test("a blob that is too large is not read at all", async () => {
+  const source = { local: () => assert.fail("it was looked for") };
+  await assert.rejects(read(source, { maxBytes: descriptor.size - 1 }), { code: "limit" });
+});
+
+test("a file that cannot be read is named", async () => {
+  const path = join(scratch, "none");
+  const source: Partial<Source> = {
+    local: () => ({ type: "file", path, offset: 0, checkedBy: "digest" }),
+  };
+  await assert.rejects(read(source), { code: "file", message: /none" cannot be read: ENOENT/ });
+});

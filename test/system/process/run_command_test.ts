@@ -1,0 +1,63 @@
+/** Programs run to their end, and ended when they do not. */
+
+import assert from "node:assert/strict";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { DenrootError } from "../../../lib/errors.ts";
+import { runCommand } from "../../../lib/system/process/run_command.ts";
+import { scratchDirectory } from "../../helpers/scratch.ts";
+
+const scratch = scratchDirectory("command");
+
+function hasCode(code: string) {
+  return (error: unknown) => error instanceof DenrootError && error.code === code;
+}
+
+test("exit code, output and errors are collected", async () => {
+  const { exitCode, signal, stdout, stderr } = await runCommand(
+    "sh",
+    ["-c", "cat; echo oops >&2; exit 3"],
+    { input: "in" },
+  );
+  assert.deepEqual([exitCode, signal, `${stdout}`, `${stderr}`], [3, null, "in", "oops\n"]);
+});
+
+test("megabytes go in and come out, and need not be read", async () => {
+  const input = "x".repeat(3_000_000);
+  assert.equal((await runCommand("cat", [], { input })).stdout.length, input.length);
+  assert.equal((await runCommand("true", [], { input })).exitCode, 0);
+});
+
+test("without input a program reads an empty one", async () => {
+  assert.equal((await runCommand("cat", [])).stdout.length, 0);
+});
+
+test("the environment given is the whole one, and PATH in it finds the program", async () => {
+  const path = join(scratch, "denroot-test-tool");
+  writeFileSync(path, '#!/bin/sh\necho "$HOME|$X"\n');
+  chmodSync(path, 0o755);
+  const env = { PATH: scratch, X: "y", UNSET: undefined };
+  assert.equal(`${(await runCommand("denroot-test-tool", [], { env })).stdout}`, "|y\n");
+});
+
+test("a program that a signal ended says which", async () => {
+  const { exitCode, signal } = await runCommand("sh", ["-c", "kill -TERM $$"]);
+  assert.deepEqual([exitCode, signal], [null, "SIGTERM"]);
+});
+
+test("a program that is not there is code not_found", async () => {
+  await assert.rejects(runCommand("denroot-no-such-program", []), hasCode("not_found"));
+});
+
+test("too long, too much and an abort end the program at once", async () => {
+  const start = performance.now();
+  // A grandchild holds the pipes open after the program's death.
+  const slow = runCommand("sh", ["-c", "sleep 5; true"], { timeoutMs: 50 });
+  await assert.rejects(slow, hasCode("limit"));
+  await assert.rejects(runCommand("yes", [], { maxOutputBytes: 1000 }), hasCode("limit"));
+  const aborted = runCommand("sleep", ["5"], { signal: AbortSignal.timeout(50) });
+  await assert.rejects(aborted, hasCode("aborted"));
+  await assert.rejects(runCommand("true", [], { signal: AbortSignal.abort() }), hasCode("aborted"));
+  assert.ok(performance.now() - start < 4000);
+});

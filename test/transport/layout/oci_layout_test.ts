@@ -1,0 +1,185 @@
+/** Image layout directories, honest and hostile ones. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { blobPath, digestOf } from "../../../lib/oci/digest.ts";
+import { OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
+import { openSource } from "../../../lib/transport/open_source.ts";
+import type { OciReference } from "../../../lib/types/reference.ts";
+import { scratchDirectory } from "../../helpers/scratch.ts";
+import { contentOf } from "../local_content.ts";
+import {
+  AMD64,
+  blobOf,
+  indexText,
+  isError,
+  LAYER,
+  makeSettings,
+  MANIFEST,
+  MANIFEST_DIGEST,
+  manifestText,
+  NEVER,
+  NO_BLOBS,
+} from "../registry/registry_fixture.ts";
+
+const scratch = scratchDirectory("layout");
+let layouts = 0;
+
+const ARM64 = { os: "linux", architecture: "arm64" };
+const OTHER = manifestText({ annotations: { other: "yes" } });
+const OTHER_DIGEST = digestOf(Buffer.from(OTHER));
+
+interface Entry {
+  readonly text: string;
+  readonly tag?: string;
+  readonly platform?: object;
+  readonly mediaType?: string;
+}
+
+/** A layout with these entries in its index.json and all blobs that they need. */
+function layout(entries: readonly Entry[], more: readonly (string | Uint8Array)[] = []): string {
+  const root = join(scratch, `${layouts++}`);
+  mkdirSync(join(root, "blobs/sha256"), { recursive: true });
+  writeFileSync(join(root, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  for (const content of [...entries.map(({ text }) => text), "a layer", ...more]) {
+    const bytes = Buffer.from(content);
+    writeFileSync(join(root, blobPath(digestOf(bytes))), bytes);
+  }
+  const manifests = entries.map(({ text, tag, platform, mediaType }) => ({
+    ...blobOf(text),
+    mediaType: mediaType ?? OCI_MANIFEST,
+    ...(platform && { platform }),
+    ...(tag && { annotations: { "org.opencontainers.image.ref.name": tag } }),
+  }));
+  writeFileSync(join(root, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
+  return root;
+}
+
+function open(path: string, rest: Partial<OciReference> = {}) {
+  const context = { settings: makeSettings(), blobs: NO_BLOBS, signal: NEVER };
+  return openSource({ scheme: "oci", path, ...rest }, context);
+}
+
+async function resolved(path: string, rest: Partial<OciReference> = {}): Promise<string> {
+  await using source = await open(path, rest);
+  return (await source.resolve(AMD64, NEVER)).digest;
+}
+
+test("the only image of a layout needs no tag", async () => {
+  const path = layout([{ text: MANIFEST, tag: "any" }]);
+  await using source = await open(path);
+  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal(source.uri, `oci:${path}`);
+});
+
+test("a tag chooses among images, and a full name ends with its tag", async () => {
+  const path = layout([{ text: OTHER, tag: "one" }, { text: MANIFEST, tag: "reg.io/app:two" }]);
+  assert.equal(await resolved(path, { tag: "one" }), OTHER_DIGEST);
+  assert.equal(await resolved(path, { tag: "two" }), MANIFEST_DIGEST);
+  assert.equal(await resolved(path, { tag: "reg.io/app:two" }), MANIFEST_DIGEST);
+});
+
+test("several images without a tag are an error that lists the tags", async () => {
+  const path = layout([{ text: OTHER, tag: "one" }, { text: MANIFEST, tag: "two" }]);
+  await assert.rejects(
+    resolved(path),
+    isError("reference", /holds 2 images; it has the tags one, two$/),
+  );
+  await assert.rejects(
+    resolved(path, { tag: "three" }),
+    isError("not_found", /has no tag "three"; it has the tags one, two$/),
+  );
+});
+
+test("entries for several platforms under one tag are one image", async () => {
+  const entries = [
+    { text: OTHER, tag: "t", platform: ARM64 },
+    { text: MANIFEST, tag: "t", platform: AMD64 },
+  ];
+  assert.equal(await resolved(layout(entries), { tag: "t" }), MANIFEST_DIGEST);
+  assert.equal(await resolved(layout(entries)), MANIFEST_DIGEST);
+});
+
+test("an index inside the layout is followed to the platform's manifest", async () => {
+  const inner = indexText([[OTHER, ARM64], [MANIFEST, AMD64]]);
+  const outer = indexText([[inner, AMD64, OCI_INDEX]]);
+  const path = layout([{ text: outer, mediaType: OCI_INDEX }], [inner, OTHER, MANIFEST]);
+  assert.equal(await resolved(path), MANIFEST_DIGEST);
+});
+
+test("a digest names any manifest of the layout", async () => {
+  const path = layout([{ text: OTHER, tag: "one" }], [MANIFEST]);
+  assert.equal(await resolved(path, { digest: MANIFEST_DIGEST }), MANIFEST_DIGEST);
+  const missing = digestOf(Buffer.from("missing"));
+  await assert.rejects(resolved(path, { digest: missing }), isError("not_found", /has no blob/));
+});
+
+test("blobs are read in place", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  await using source = await open(path);
+  assert.equal(contentOf(source, LAYER).toString(), "a layer");
+  assert.deepEqual(source.local?.(LAYER), {
+    type: "file",
+    path: join(path, blobPath(LAYER.digest)),
+    offset: 0,
+    checkedBy: "digest",
+  });
+});
+
+test("THE LAYOUT READ A FILE OUTSIDE OF IT: a blob that is a link is refused", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  const secret = join(scratch, "secret");
+  writeFileSync(secret, "a layer");
+  const blob = join(path, blobPath(LAYER.digest));
+  rmSync(blob);
+  symlinkSync(secret, blob);
+  await using source = await open(path);
+  assert.throws(() => source.local?.(LAYER), isError("file", /leads out of the directory/));
+});
+
+test("a link inside the layout, and one to the layout, are followed", async () => {
+  const path = layout([{ text: MANIFEST }], ["elsewhere"]);
+  symlinkSync(path, `${path}-link`);
+  await using source = await open(`${path}-link`);
+  assert.equal(contentOf(source, LAYER).toString(), "a layer");
+});
+
+test("a blob that is no file, is missing or has another size is an error", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  await using source = await open(path);
+  assert.throws(
+    () => source.local?.({ ...LAYER, size: 100 }),
+    isError("file", /has 7 bytes instead of 100/),
+  );
+  assert.throws(() => source.local?.(blobOf("nothing")), isError("not_found", /has no blob/));
+  rmSync(join(path, blobPath(LAYER.digest)));
+  mkdirSync(join(path, blobPath(LAYER.digest)));
+  assert.throws(() => source.local?.(LAYER), isError("file", /no regular file/));
+});
+
+test("a manifest that was changed is refused", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  writeFileSync(join(path, blobPath(MANIFEST_DIGEST)), OTHER);
+  await assert.rejects(resolved(path), isError("digest", /instead of/));
+});
+
+test("a directory that is no layout is called so", async () => {
+  await assert.rejects(open(scratch), isError("not_found", /is no OCI image layout/));
+  await assert.rejects(
+    open(join(scratch, "none")),
+    isError("not_found", /"\S+none" is not there$/),
+  );
+  await assert.rejects(open("/dev/null"), isError("file", /"\/dev\/null" is no directory$/));
+});
+
+test("a layout of another version, without an index or empty is an error", async () => {
+  const path = layout([]);
+  await assert.rejects(resolved(path), isError("not_found", /is empty/));
+  rmSync(join(path, "index.json"));
+  await assert.rejects(resolved(path), isError("not_found", /index\.json" is not there/));
+  writeFileSync(join(path, "oci-layout"), '{"imageLayoutVersion":"2.0.0"}');
+  await assert.rejects(open(path), isError("unsupported", /version "2\.0\.0"/));
+});

@@ -1,0 +1,146 @@
+/** Tokens: what is asked of a token service, how, and what it is never given. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { toTokenRequest } from "../../../../lib/transport/registry/auth/token_service.ts";
+import { scratchDirectory } from "../../../helpers/scratch.ts";
+import { startFakeRegistry } from "../../../helpers/fake_registry.ts";
+import {
+  basic,
+  BEARER,
+  challenge,
+  configIn,
+  SCOPE,
+  token,
+  TOKEN_REQUEST,
+} from "./authentication_fixture.ts";
+import {
+  AMD64,
+  isError,
+  MANIFEST_REQUEST,
+  manifestAnswer,
+  NEVER,
+  open,
+} from "../registry_fixture.ts";
+
+const scratch = scratchDirectory("token-service");
+const config = (credentials: string) => configIn(scratch, credentials);
+
+test("credentials kept for the token service's host alone are found (NGC's two hosts)", async () => {
+  await using service = await startFakeRegistry([{
+    request: `${TOKEN_REQUEST}&account=%24oauthtoken`,
+    sent: { authorization: basic("$oauthtoken", "key") },
+    answer: token("t1"),
+  }], { host: "localhost" });
+  const value = `Bearer realm="${service.origin}/token",service="reg",scope="${SCOPE}"`;
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: challenge(value) },
+    { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
+  ]);
+  const settings = config("machine localhost login $oauthtoken password key\n");
+  await using source = await open(registry.host, { settings });
+  await source.resolve(AMD64, NEVER);
+  service.finished();
+  registry.finished();
+});
+
+test("a registry's password is never sent to a foreign host over plain HTTP", async () => {
+  await using service = await startFakeRegistry([], { host: "localhost" });
+  await using registry = await startFakeRegistry([{
+    request: MANIFEST_REQUEST,
+    answer: challenge(`Bearer realm="${service.origin}/token",service="reg"`),
+  }]);
+  const settings = config("machine 127.0.0.1 login u password p\n");
+  await using source = await open(registry.host, { settings });
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("credentials", /is not sent to another host, localhost:\d+, over plain HTTP/),
+  );
+  service.finished();
+});
+
+test("an Azure refresh token is posted, and no password is sent", async () => {
+  const zeros = "00000000-0000-0000-0000-000000000000";
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
+    {
+      request: "POST /token",
+      sent: { authorization: null, "content-type": "application/x-www-form-urlencoded" },
+      sentBody: "service=reg&grant_type=refresh_token&client_id=denroot" +
+        `&scope=${encodeURIComponent(SCOPE)}&refresh_token=r%2Bt`,
+      answer: token("t1", "access_token"),
+    },
+    { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
+  ]);
+  const settings = config(`machine 127.0.0.1 login ${zeros} password r+t\n`);
+  await using source = await open(registry.host, { settings });
+  await source.resolve(AMD64, NEVER);
+  registry.finished();
+});
+
+for (const status of [404, 405]) {
+  test(`a token service that answers POST with ${status} is asked with GET`, async () => {
+    await using registry = await startFakeRegistry([
+      { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
+      { request: "POST /token", answer: { status } },
+      {
+        request: `${TOKEN_REQUEST}&account=%3Ctoken%3E`,
+        sent: { authorization: basic("<token>", "refresh") },
+        answer: token("t1"),
+      },
+      { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
+    ]);
+    const settings = config("machine 127.0.0.1 login <token> password refresh\n");
+    await using source = await open(registry.host, { settings });
+    await source.resolve(AMD64, NEVER);
+    registry.finished();
+  });
+}
+
+for (const parameter of ["", ',scope=""']) {
+  test(`no empty scope is sent after a challenge with ${parameter || "none"}`, async () => {
+    await using registry = await startFakeRegistry([
+      {
+        request: MANIFEST_REQUEST,
+        answer: challenge(`Bearer realm="{origin}/token",service="reg"${parameter}`),
+      },
+      { request: TOKEN_REQUEST, answer: token("t1") },
+      { request: MANIFEST_REQUEST, answer: manifestAnswer() },
+    ]);
+    await using source = await open(registry.host);
+    await source.resolve(AMD64, NEVER);
+    registry.finished();
+  });
+}
+
+/** [the scope of a challenge, what is asked for] */
+const SCOPES: readonly (readonly [challenged: string, sent: readonly string[]])[] = [
+  ["repository:team/app:pull,push,delete", [SCOPE]],
+  ["repository:team/app:*", [SCOPE]],
+  ["registry:catalog:* repository:team/app:pull", [SCOPE]],
+  ["repository:my/private:pull", [SCOPE]],
+  ["repository:team/app/private:pull", [SCOPE]],
+  ["aws", [SCOPE]],
+  ["repository:team/app:metadata_read,push", ["repository:team/app:metadata_read"]],
+];
+
+for (const [challenged, sent] of SCOPES) {
+  test(`of the scope ${challenged} no more than reading the own repository is asked for`, () => {
+    const parameters = new Map([["realm", "/token"], ["scope", challenged]]);
+    const url = new URL("https://registry.example/");
+    const { scopes } = toTokenRequest({ scheme: "bearer", parameters }, "team/app", url);
+    assert.deepEqual(scopes, sent);
+  });
+}
+
+test("a refused anonymous token is an error of the token service", async () => {
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: challenge(BEARER) },
+    { request: TOKEN_REQUEST, answer: { status: 401, body: '{"details":"who are you"}' } },
+  ]);
+  await using source = await open(registry.host);
+  await assert.rejects(
+    source.resolve(AMD64, NEVER),
+    isError("credentials", /The token service .*authentication is required.*who are you/),
+  );
+});

@@ -1,0 +1,164 @@
+/** A storage's records, as its writers would never leave them. */
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { DenrootError } from "../../../lib/errors.ts";
+import { Storage } from "../../../lib/transport/storage/storage.ts";
+import { scratchDirectory } from "../../helpers/scratch.ts";
+
+const scratch = scratchDirectory("storage");
+const [imageId, first, second] = ["a", "b", "c"].map((digit) => digit.repeat(64)) as [
+  string,
+  string,
+  string,
+];
+
+test("layers come base first, from all places of records", () => {
+  const root = storage({
+    images: [{ id: imageId, layer: second }],
+    layers: [{ id: second, parent: first, "diff-size": 5 }],
+    volatile: [{ id: first, "diff-size": -1 }],
+  });
+  const { images } = root;
+  assert.deepEqual(root.layersOf(images[0]!).map(({ id, size }) => [id, size]), [
+    [first, 0],
+    [second, 5],
+  ]);
+});
+
+test("layers that are missing, unfinished or on top of themselves are refused", () => {
+  for (
+    const [layers, message] of [
+      [[], /Layer c+ of image a+ is not there in the storage/],
+      [[{ id: second, parent: first }], /Layer b+ of image a+ is not there/],
+      [[{ id: second, flags: { incomplete: true } }], /is incomplete in the storage/],
+      [[{ id: second, parent: second }], /lies on top of itself/],
+      [[{ id: second, parent: first }, { id: first, parent: second }], /lies on top of itself/],
+    ] as const
+  ) {
+    const broken = storage({ images: [{ id: imageId, layer: second }], layers });
+    assert.throws(() => broken.layersOf(broken.images[0]!), message);
+  }
+});
+
+test("an ID that could name another place is refused", () => {
+  const bad = "../../../etc";
+  for (
+    const records of [
+      { images: [{ id: bad }] },
+      { images: [{ id: imageId, layer: bad }] },
+      { layers: [{ id: bad }] },
+      { layers: [{ id: first, parent: bad }] },
+    ]
+  ) {
+    assert.throws(() => storage(records), /have "\.\.\/\.\.\/\.\.\/etc" where an ID stands/);
+  }
+});
+
+test("records that are no records are refused with their file's name", () => {
+  for (const text of ["{", '"x"', "{}", "[1]", '[{"id":7}]']) {
+    assert.throws(
+      () => storage({ images: text }),
+      (error) => error instanceof DenrootError && /storage/.test(error.message),
+      text,
+    );
+  }
+  assert.deepEqual(storage({ images: "null" }).images, []);
+  assert.deepEqual(storage({ images: "" }).images, []);
+});
+
+test("a document is what its digest says", () => {
+  const digest = `sha256:${"0".repeat(64)}`;
+  const root = storage({ images: [{ id: imageId, "big-data-digests": { manifest: digest } }] });
+  const image = root.images[0]!;
+  assert.throws(() => root.document(image, "config"), /"config" in the storage is not there/);
+  assert.throws(() => root.document(image, "manifest"), /"manifest" in the storage is not there/);
+  mkdirSync(image.directory);
+  writeFileSync(root.documentPath(image, "manifest"), "{}");
+  assert.throws(() => root.document(image, "manifest"), /has the digest sha256:44136fa/);
+  // base64 of the name, since a colon is nothing for a file's name.
+  assert.match(root.documentPath(image, "sha256:0"), /\/=c2hhMjU2OjA=$/);
+});
+
+test("layers in composefs, elsewhere, or without files are refused", () => {
+  const root = join(mkdtempSync(join(scratch, "root-")));
+  mkdirSync(join(root, "overlay-images"));
+  const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
+  const opened = new Storage({ driver: undefined, roots: [root] });
+  assert.throws(() => opened.layerPlace(layer), /The files of layer b+ are not in the storage/);
+  mkdirSync(join(root, "overlay", first, "diff"), { recursive: true });
+  assert.deepEqual(opened.layerPlace(layer), {
+    type: "tree",
+    root: join(root, "overlay", first, "diff"),
+    isWhole: false,
+  });
+  mkdirSync(join(root, "overlay", second));
+  symlinkSync("/", join(root, "overlay", second, "diff"));
+  assert.throws(() => opened.layerPlace({ ...layer, id: second }), /additional layer store/);
+  mkdirSync(join(root, "overlay", first, "composefs-data"));
+  assert.throws(() => opened.layerPlace(layer), /composefs/);
+});
+
+test("a link before a layer's files must not lead out of its store", () => {
+  const elsewhere = mkdtempSync(join(scratch, "elsewhere-"));
+  mkdirSync(join(elsewhere, first, "diff"), { recursive: true });
+  const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
+  const prepare = [
+    ["overlay", (root: string) => symlinkSync(elsewhere, join(root, "overlay"))],
+    ["overlay", (root: string) => {
+      mkdirSync(join(root, "overlay"));
+      symlinkSync(join(elsewhere, first), join(root, "overlay", first));
+    }],
+    ["vfs", (root: string) => {
+      mkdirSync(join(root, "vfs"));
+      symlinkSync(elsewhere, join(root, "vfs", "dir"));
+    }],
+  ] as const;
+  for (const [driver, lead] of prepare) {
+    const root = mkdtempSync(join(scratch, "root-"));
+    lead(root);
+    // Not into another store of the same storage either.
+    for (const roots of [[root], [root, elsewhere]]) {
+      assert.throws(
+        () => new Storage({ driver, roots }).layerPlace(layer),
+        /A link on the way to ".*" leads out of the storage/,
+      );
+    }
+  }
+});
+
+test("a storage may itself be reached by a link, an additional one too", () => {
+  const root = mkdtempSync(join(scratch, "root-"));
+  const additional = mkdtempSync(join(scratch, "root-"));
+  const link = `${additional}-link`;
+  symlinkSync(additional, link);
+  mkdirSync(join(additional, "overlay", first, "diff"), { recursive: true });
+  const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
+  for (const roots of [[link], [root, link], [`${link}/`]]) {
+    const place = new Storage({ driver: "overlay", roots }).layerPlace(layer);
+    assert.equal(place.root, join(link, "overlay", first, "diff"));
+  }
+});
+
+interface Records {
+  readonly images?: unknown;
+  readonly layers?: unknown;
+  readonly volatile?: unknown;
+}
+
+/** Of the driver vfs. A text is written as it is. */
+function storage({ images = [], layers = [], volatile = [] }: Records): Storage {
+  const root = mkdtempSync(join(scratch, "root-"));
+  for (const name of ["vfs-images", "vfs-layers"]) mkdirSync(join(root, name));
+  const write = (name: string, records: unknown) =>
+    writeFileSync(
+      join(root, name),
+      typeof records === "string" ? records : JSON.stringify(records),
+    );
+  write("vfs-images/images.json", images);
+  write("vfs-layers/layers.json", layers);
+  write("vfs-layers/volatile-layers.json", volatile);
+  return new Storage({ driver: "vfs", roots: [root] });
+}
