@@ -42,6 +42,11 @@ export class DenrootError extends Error {
   }
 }
 
+/** Whether `error` is one of denroot's own with this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is DenrootError {
+  return error instanceof DenrootError && error.code === code;
+}
+
 /** Any thrown value's message, for use inside another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -2,7 +2,7 @@
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { accountHome } from "../system/host/environment.ts";
 import { runCommand } from "../system/process/run_command.ts";
 import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
@@ -159,7 +159,7 @@ async function evaluateByShell(
   let result;
   try {
     result = await run("bash").catch((error) => {
-      if (error instanceof DenrootError && error.code === "not_found") return run("sh");
+      if (hasCode(error, "not_found")) return run("sh");
       throw error;
     });
   } catch (error) {

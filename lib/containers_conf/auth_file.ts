@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { DenrootError } from "../errors.ts";
 import { isObject, type JsonObject } from "../oci/json_fields.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { quotePath, quoteText } from "../text/quote_text.ts";
 
 export interface AuthFile {
   /** By host, or by host and the beginning of a repository's path, in normal form. */
@@ -85,5 +85,5 @@ function helperName(value: unknown, path: string): string {
 }
 
 function invalid(path: string, why: string): DenrootError {
-  return new DenrootError("credentials", `${quoteText(path, 300)} cannot be used: ${why}`);
+  return new DenrootError("credentials", `${quotePath(path)} cannot be used: ${why}`);
 }

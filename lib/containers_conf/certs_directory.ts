@@ -4,7 +4,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { quotePath } from "../text/quote_text.ts";
 import { splitCertificates } from "../text/pem.ts";
 
 /** For one host only; PEM. */
@@ -72,8 +72,8 @@ async function readFiles(
   const [pair, ...others] = pairs;
   if (pair === undefined) return { authorities };
   if (others.length > 0) {
-    const all = `${quoteText(directory, 300)} holds ${pairs.length} client certificates`;
-    warn(`${all}: ${quoteText(`${pair}.cert`, 300)} is the one that is shown`);
+    const all = `${quotePath(directory)} holds ${pairs.length} client certificates`;
+    warn(`${all}: ${quotePath(`${pair}.cert`)} is the one that is shown`);
   }
   if (!names.includes(`${pair}.key`)) {
     throw unusable(
@@ -127,7 +127,7 @@ async function readText(path: string): Promise<string> {
 function unusable(path: string, why: string, cause?: unknown): DenrootError {
   return new DenrootError(
     "settings",
-    `The registry's certificates in ${quoteText(path, 300)} cannot be used: ${why}`,
+    `The registry's certificates in ${quotePath(path)} cannot be used: ${why}`,
     { cause, hint: "containers-certs.d(5) describes the directory" },
   );
 }

@@ -6,7 +6,7 @@ import process from "node:process";
 import { parse } from "smol-toml";
 import { DenrootError, messageOf } from "../errors.ts";
 import { isObject, type JsonObject } from "../oci/json_fields.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { quotePath } from "../text/quote_text.ts";
 import { accountHome } from "../system/host/environment.ts";
 import type { StorageReference } from "../types/reference.ts";
 
@@ -152,7 +152,7 @@ function texts(file: string, parent: JsonObject, name: string): readonly string[
 function brokenConf(file: string, reason: string, cause?: unknown): DenrootError {
   return new DenrootError(
     "settings",
-    `The storage's configuration ${quoteText(file, 300)} cannot be used: ${reason}`,
+    `The storage's configuration ${quotePath(file)} cannot be used: ${reason}`,
     { cause },
   );
 }

@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { loadSettings, type Settings } from "../config/settings.ts";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
@@ -124,7 +124,7 @@ async function sourceOf(
 }
 
 function isExists(error: unknown): boolean {
-  return error instanceof DenrootError && error.code === "exists";
+  return hasCode(error, "exists");
 }
 
 function foreignOutput(output: string): DenrootError {

@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { loadSettings, type Settings } from "../config/settings.ts";
-import { DenrootError, throwIfAborted } from "../errors.ts";
+import { DenrootError, hasCode, throwIfAborted } from "../errors.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
 import { parseReference } from "../reference/parse_reference.ts";
@@ -186,7 +186,7 @@ function damagedCopy(error: unknown, cache: BlobCache): boolean {
     cache.remove(error.readable.descriptor.digest);
     return true;
   }
-  return error instanceof DenrootError && error.code === "digest";
+  return hasCode(error, "digest");
 }
 
 /** Since 1970; 0 when the image does not say when it was made. */

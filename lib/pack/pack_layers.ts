@@ -1,7 +1,7 @@
 /** Layers into one image file: starts the threads and mksquashfs, and sees to it that all of them end. */
 
 import { Buffer } from "node:buffer";
-import { DenrootError, fromPlainError, messageOf } from "../errors.ts";
+import { DenrootError, fromPlainError, hasCode, messageOf } from "../errors.ts";
 import type { BlobFetcher, ReadableBlob } from "../store/blob_fetcher.ts";
 import { LayerReaders } from "../layer/layer_readers.ts";
 import { type OwnFile, workingDirectory } from "../enroot/own_files.ts";
@@ -141,7 +141,7 @@ function warnOfCappedTimes({ squash, onProgress }: PackJob, latestTime: number):
 
 /** When mksquashfs ended, its own words say more than the broken connection to it. */
 async function rootCause(error: unknown, packerFailure: Promise<never>): Promise<unknown> {
-  if (!(error instanceof DenrootError) || error.code !== "squashfs") return error;
+  if (!hasCode(error, "squashfs")) return error;
   const timeout = new Promise((resolve) => setTimeout(resolve, 1000, error));
   return await Promise.race([packerFailure.catch((failure) => failure), timeout]);
 }

@@ -4,7 +4,7 @@
  * being packed never waits for one that comes later.
  */
 
-import { DenrootError } from "../errors.ts";
+import { DenrootError, hasCode } from "../errors.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobPlace, LocalBlob, Source } from "../types/source.ts";
 import type { BlobCache, BlobLock } from "./blob_cache.ts";
@@ -203,7 +203,7 @@ export class BlobFetcher {
       }
     } catch (error) {
       if (requests.signal.aborted) return;
-      if (!(error instanceof DenrootError) || error.code !== "range_unsupported") throw error;
+      if (!hasCode(error, "range_unsupported")) throw error;
       this.#withoutRanges(download);
       return;
     }

@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { DenrootError, messageOf } from "../errors.ts";
 import { verifyDigest } from "../oci/digest.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobStore, FileBlob, Source } from "../types/source.ts";
 
@@ -46,7 +46,7 @@ export function readStretch(
   try {
     return readAt(path, offset, size);
   } catch (cause) {
-    throw new DenrootError("file", `${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`, {
+    throw new DenrootError("file", `${quotePath(path)} cannot be read: ${messageOf(cause)}`, {
       cause,
     });
   }

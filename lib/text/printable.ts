@@ -1,5 +1,6 @@
 /** Text from outside, made fit for a terminal and for a log. */
 
+// Bidirectional marks (Cf) reorder what a person reads; lone surrogates (Cs) break UTF-8 output.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
 
 /** One line: every control, format and other unprintable character shows as `\u{…}`. */

@@ -1,5 +1,7 @@
 /** Text from outside, made fit to stand in a message or on a terminal. */
 
+import { printableLine } from "./printable.ts";
+
 /**
  * `text` in double quotes with every control, format and other unprintable character escaped, cut
  * to `limit` characters: no terminal escape and no false line reaches a screen through it.
@@ -8,16 +10,16 @@ export function quoteText(text: string, limit = 120): string {
   return `"${plainText(text, limit)}"`;
 }
 
+/** As `quoteText`, for paths and names of images: they are long, and their ends matter. */
+export function quotePath(path: string): string {
+  return quoteText(path, PATH_LIMIT);
+}
+
 /** As `quoteText`, without the quotes: for hosts, digests and types inside a sentence. */
 export function plainText(text: string, limit = 120): string {
   const characters = Array.from(text.slice(0, 2 * limit));
-  const shown = characters.slice(0, limit).join("").replace(UNPRINTABLE, escapeCharacter);
+  const shown = printableLine(characters.slice(0, limit).join(""));
   return characters.length > limit || text.length > 2 * limit ? `${shown}...` : shown;
 }
 
-// Bidirectional marks (Cf) reorder what a person reads; lone surrogates (Cs) break UTF-8 output.
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
-
-function escapeCharacter(character: string): string {
-  return `\\u{${character.codePointAt(0)!.toString(16)}}`;
-}
+const PATH_LIMIT = 300;

@@ -1,10 +1,10 @@
 /** From an image's outermost document, an index or a manifest, to the platform's manifest. */
 
-import { DenrootError, throwIfAborted } from "../errors.ts";
+import { DenrootError, hasCode, throwIfAborted } from "../errors.ts";
 import { choosePlatform } from "../oci/choose_platform.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { MAX_INDEX_DEPTH, mediaTypeOf, parseManifestOrIndex } from "../oci/parse_manifest.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { quotePath } from "../text/quote_text.ts";
 import type {
   Descriptor,
   Digest,
@@ -38,7 +38,7 @@ export async function followManifests(
   for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
     throwIfAborted(signal);
     const bytes = await files.read(digest);
-    verifyDigest(bytes, digest, `${quoteText(files.path, 300)}: manifest ${digest}`);
+    verifyDigest(bytes, digest, `${quotePath(files.path)}: manifest ${digest}`);
     const parsed = withPath(files.path, () => parseManifestOrIndex(bytes));
     documents.push({ digest, bytes, mediaType: mediaTypeOf(parsed) });
     if (parsed.kind === "manifest") return { digest, manifest: parsed.manifest, documents };
@@ -53,8 +53,8 @@ export function withPath<T>(path: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    if (!(cause instanceof DenrootError) || cause.code !== "manifest") throw cause;
-    throw new DenrootError("manifest", `${quoteText(path, 300)}: ${cause.message}`, {
+    if (!hasCode(cause, "manifest")) throw cause;
+    throw new DenrootError("manifest", `${quotePath(path)}: ${cause.message}`, {
       cause,
       hint: cause.hint,
     });

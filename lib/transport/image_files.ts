@@ -4,7 +4,7 @@ import { realpathSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { FileBlob } from "../types/source.ts";
 import type { ArchiveContents, FilePlace } from "./archive/archive_contents.ts";
@@ -88,19 +88,19 @@ export function locateBlob(
 ): FileBlob {
   const file = files.locate(name);
   if (file === undefined) {
-    throw new DenrootError("not_found", `${quoteText(files.path, 300)} has no blob ${digest}`);
+    throw new DenrootError("not_found", `${quotePath(files.path)} has no blob ${digest}`);
   }
   if (file.size !== size) {
     throw new DenrootError(
       "file",
-      `${quoteText(files.path, 300)}: blob ${digest} has ${file.size} bytes instead of ${size}`,
+      `${quotePath(files.path)}: blob ${digest} has ${file.size} bytes instead of ${size}`,
     );
   }
   return { type: "file", path: file.path, offset: file.offset, checkedBy: "digest" };
 }
 
 function checkDirectory(root: string, path: string): void {
-  const what = `The directory ${quoteText(path, 300)}`;
+  const what = `The directory ${quotePath(path)}`;
   let isDirectory: boolean;
   try {
     isDirectory = statSync(root).isDirectory();
@@ -109,7 +109,7 @@ function checkDirectory(root: string, path: string): void {
     throw new DenrootError("not_found", `${what} is not there`, { cause });
   }
   if (!isDirectory) {
-    throw new DenrootError("file", `${quoteText(path, 300)} is no directory`, { hint: PATH_HINT });
+    throw new DenrootError("file", `${quotePath(path)} is no directory`, { hint: PATH_HINT });
   }
 }
 
@@ -131,7 +131,7 @@ function locate(root: string, name: string, what: string): LocatedFile | undefin
 }
 
 function shownFile(path: string): string {
-  return `The file ${quoteText(path, 300)}`;
+  return `The file ${quotePath(path)}`;
 }
 
 function unreadable(what: string, cause: unknown): DenrootError {

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { DenrootError } from "../../errors.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import {
   EACCES,
   ELOOP,
@@ -45,12 +45,12 @@ export class LayerDirectory {
     const status = this.#native.status(directory, name);
     if (typeof status === "number") throw unreadable(path, status);
     if ((status.mode & FILE_TYPE) !== REGULAR) {
-      throw new DenrootError("layer", `${quotePath(path)} is no regular file in the storage`);
+      throw new DenrootError("layer", `${layerFile(path)} is no regular file in the storage`);
     }
     if (status.size !== size) {
       throw new DenrootError(
         "layer",
-        `${quotePath(path)} has ${status.size} bytes in the storage instead of ${size}`,
+        `${layerFile(path)} has ${status.size} bytes in the storage instead of ${size}`,
       );
     }
     const descriptor = this.#native.openFile(directory, name);
@@ -113,7 +113,7 @@ export function unreadable(path: string, error: number): DenrootError {
 }
 
 function fileError(what: string, path: string, error: number): DenrootError {
-  const name = `${what} ${quoteText(path, 300)}`;
+  const name = `${what} ${quotePath(path)}`;
   switch (error) {
     case EACCES:
     case EPERM:
@@ -135,6 +135,6 @@ function split(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-function quotePath(path: string): string {
-  return `The layer's file ${quoteText(Buffer.from(path, "latin1").toString(), 300)}`;
+function layerFile(path: string): string {
+  return `The layer's file ${quotePath(Buffer.from(path, "latin1").toString())}`;
 }

@@ -5,7 +5,7 @@ import { closeSync, createReadStream, openSync, readSync, type Stats, statSync }
 import { resolve } from "node:path";
 import { compressionOf } from "../../compress/decompress.ts";
 import { abortedError, DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import { PATH_HINT } from "../image_files.ts";
 import type { SourceContext } from "../source_context.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
@@ -19,7 +19,7 @@ import { readArchiveStream } from "./read_archive_stream.ts";
  * Throws code `not_found`; what `indexArchive` and `readArchiveStream` throw.
  */
 export async function openArchive(path: string, context: SourceContext): Promise<ArchiveContents> {
-  const name = `The archive ${quoteText(path, 300)}`;
+  const name = `The archive ${quotePath(path)}`;
   const stats = statOf(path, name);
   if (stats.isDirectory()) {
     throw new DenrootError("file", `${name} is a directory`, {
@@ -33,7 +33,7 @@ export async function openArchive(path: string, context: SourceContext): Promise
   context.onProgress?.({
     type: "log",
     level: "info",
-    message: `Reading the archive ${quoteText(path, 300)} into the cache`,
+    message: `Reading the archive ${quotePath(path)} into the cache`,
   });
   return await readArchiveStream(readFile(path, context.signal), name, context);
 }

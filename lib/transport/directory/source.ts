@@ -1,9 +1,9 @@
 /** A directory that skopeo copied an image to, every blob a file: `dir:PATH` -> `Source`. */
 
-import { DenrootError, throwIfAborted } from "../../errors.ts";
+import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { digestOf, parseDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { Digest } from "../../types/image.ts";
 import type { DirectoryReference } from "../../types/reference.ts";
@@ -45,10 +45,10 @@ async function readManifest(files: ImageFiles): Promise<Uint8Array> {
   try {
     return await files.read("manifest.json", MAX_MANIFEST_SIZE);
   } catch (cause) {
-    if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
+    if (!hasCode(cause, "not_found")) throw cause;
     throw new DenrootError(
       "not_found",
-      `${quoteText(files.path, 300)} holds no image: it has no file "manifest.json"`,
+      `${quotePath(files.path)} holds no image: it has no file "manifest.json"`,
       { cause, hint: PATH_HINT },
     );
   }

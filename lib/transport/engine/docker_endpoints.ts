@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { quotePath, quoteText } from "../../text/quote_text.ts";
 import { accountHome } from "../../system/host/environment.ts";
 import { type Endpoint, type EngineTls, parseEndpoint } from "./endpoint.ts";
 
@@ -52,7 +52,7 @@ async function currentContext(directory: string): Promise<string | undefined> {
   const path = join(directory, "config.json");
   const bytes = await readIfThere(path);
   if (bytes === undefined) return undefined;
-  const what = `Docker's configuration ${quoteText(path, 300)}`;
+  const what = `Docker's configuration ${quotePath(path)}`;
   return asSettings(() =>
     new Fields(parseJsonObject(bytes, what), what).optionalString("currentContext")
   );
@@ -97,7 +97,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
     if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
     throw new DenrootError(
       "settings",
-      `${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`,
+      `${quotePath(path)} cannot be read: ${messageOf(cause)}`,
       { cause },
     );
   }

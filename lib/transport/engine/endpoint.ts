@@ -1,7 +1,7 @@
 /** Where an engine's API is: the text of `DOCKER_HOST`, `CONTAINER_HOST` and contexts, taken apart. */
 
 import { DenrootError } from "../../errors.ts";
-import { plainText, quoteText } from "../../text/quote_text.ts";
+import { plainText, quotePath } from "../../text/quote_text.ts";
 
 export type Endpoint = UnixEndpoint | TcpEndpoint | ForeignEndpoint;
 
@@ -87,6 +87,6 @@ function parseTcp(
 }
 
 function badEndpoint(text: string, setting: string, rule: string): DenrootError {
-  const shown = quoteText(text.replace(/\/\/[^/@]*@/, "//"), 300);
+  const shown = quotePath(text.replace(/\/\/[^/@]*@/, "//"));
   return new DenrootError("settings", `${setting} cannot be used: ${shown}: ${rule}`);
 }

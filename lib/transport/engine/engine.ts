@@ -1,6 +1,6 @@
 /** What an engine, Docker or podman, is asked for. */
 
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, hasCode } from "../../errors.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { Fields } from "../../oci/json_fields.ts";
 import { quoteText } from "../../text/quote_text.ts";
@@ -60,5 +60,5 @@ function toDigest(text: string, what: string): Digest {
 
 /** Whether `error` says that something is not there. */
 export function isNotFound(error: unknown): boolean {
-  return error instanceof DenrootError && error.code === "not_found";
+  return hasCode(error, "not_found");
 }

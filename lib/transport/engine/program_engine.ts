@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
-import { plainText, quoteText } from "../../text/quote_text.ts";
+import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import { readFromChild } from "../../system/process/child_process.ts";
 import { processMark, removeStale } from "../../system/files/process_mark.ts";
 import { runCommand } from "../../system/process/run_command.ts";
@@ -84,7 +84,7 @@ function makeScratch(parent: string): string {
   } catch (cause) {
     throw new DenrootError(
       "file",
-      `No temporary directory can be made in ${quoteText(parent, 300)}: ${messageOf(cause)}`,
+      `No temporary directory can be made in ${quotePath(parent)}: ${messageOf(cause)}`,
       { cause, hint: "Set TMPDIR to a directory that can be written" },
     );
   }

@@ -2,8 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
-import { DenrootError } from "../../errors.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { DenrootError, hasCode } from "../../errors.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { Platform, ResolvedImage } from "../../types/image.ts";
 import type { EngineReference } from "../../types/reference.ts";
@@ -57,11 +57,11 @@ async function inspect(
   try {
     return await engine.inspect(image, platform, signal);
   } catch (cause) {
-    if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
+    if (!hasCode(cause, "not_found")) throw cause;
     const program = scheme === "podman" ? "podman" : "docker";
     throw new DenrootError(
       "not_found",
-      `There is no image ${quoteText(image, 300)}: ${cause.message}`,
+      `There is no image ${quotePath(image)}: ${cause.message}`,
       {
         cause,
         hint: `${program} image ls lists what is there; ${program} pull fetches an image, and ` +

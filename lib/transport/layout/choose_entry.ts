@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../../errors.ts";
 import { choosePlatform } from "../../oci/choose_platform.ts";
-import { plainText, quoteText } from "../../text/quote_text.ts";
+import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
 import type { Descriptor, Platform } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
@@ -99,12 +99,12 @@ function noSuchIndex(
 ): DenrootError {
   return new DenrootError(
     "not_found",
-    `The layout ${quoteText(reference.path, 300)} has no image @${index}, only ${entries.length}`,
+    `The layout ${quotePath(reference.path)} has no image @${index}, only ${entries.length}`,
   );
 }
 
 function noSuchTag(reference: OciReference, entries: readonly Descriptor[]): DenrootError {
-  const path = quoteText(reference.path, 300);
+  const path = quotePath(reference.path);
   if (entries.length === 0) return new DenrootError("not_found", `The layout ${path} is empty`);
   return new DenrootError(
     "not_found",
@@ -115,9 +115,7 @@ function noSuchTag(reference: OciReference, entries: readonly Descriptor[]): Den
 function ambiguous({ scheme, path }: OciReference, entries: readonly Descriptor[]): DenrootError {
   return new DenrootError(
     "reference",
-    `The layout ${quoteText(path, 300)} holds ${entries.length} images; it has ${
-      listTags(entries)
-    }`,
+    `The layout ${quotePath(path)} holds ${entries.length} images; it has ${listTags(entries)}`,
     { hint: `Name one as ${scheme}:PATH:TAG, ${scheme}:PATH:@INDEX or ${scheme}:PATH@DIGEST` },
   );
 }

@@ -1,10 +1,10 @@
 /** An image layout (image-spec, image-layout.md), wherever its files are -> `Source`. */
 
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, hasCode } from "../../errors.ts";
 import { blobPath } from "../../oci/digest.ts";
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
 import { MAX_MANIFEST_SIZE, parseIndex } from "../../oci/parse_manifest.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { quotePath, quoteText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { Descriptor, Digest, Platform, ResolvedImage } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
@@ -34,12 +34,12 @@ function sourceOf(files: ImageFiles, reference: OciReference): Source {
 }
 
 async function checkMarker(files: ImageFiles): Promise<void> {
-  const layout = quoteText(files.path, 300);
+  const layout = quotePath(files.path);
   let bytes: Uint8Array;
   try {
     bytes = await files.read("oci-layout", MARKER_LIMIT);
   } catch (cause) {
-    if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
+    if (!hasCode(cause, "not_found")) throw cause;
     throw new DenrootError(
       "not_found",
       `${layout} is no OCI image layout: it has no file "oci-layout"`,
@@ -86,8 +86,8 @@ async function readManifest(files: ImageFiles, digest: Digest): Promise<Uint8Arr
   try {
     return await files.read(blobPath(digest), MAX_MANIFEST_SIZE);
   } catch (cause) {
-    if (!(cause instanceof DenrootError) || cause.code !== "not_found") throw cause;
-    const message = `${quoteText(files.path, 300)} has no blob ${digest}`;
+    if (!hasCode(cause, "not_found")) throw cause;
+    const message = `${quotePath(files.path)} has no blob ${digest}`;
     throw new DenrootError("not_found", message, { cause, hint: cause.hint });
   }
 }

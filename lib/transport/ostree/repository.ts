@@ -1,7 +1,7 @@
 /** An ostree repository, through the `ostree` program (ostree(1)). */
 
 import { Buffer } from "node:buffer";
-import { DenrootError, throwIfAborted } from "../../errors.ts";
+import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
 import { type ChildExit, readFromChild } from "../../system/process/child_process.ts";
 import { runCommand } from "../../system/process/run_command.ts";
@@ -75,7 +75,7 @@ export class OstreeRepository {
         maxOutputBytes: MAX_ANSWER,
       });
     } catch (error) {
-      throw error instanceof DenrootError && error.code === "not_found" ? noProgram(error) : error;
+      throw hasCode(error, "not_found") ? noProgram(error) : error;
     }
   }
 

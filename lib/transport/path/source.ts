@@ -2,10 +2,10 @@
 
 import { Buffer } from "node:buffer";
 import { closeSync, existsSync, openSync, readSync, type Stats, statSync } from "node:fs";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, hasCode, messageOf } from "../../errors.ts";
 import { blobPath, parseDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
-import { quoteText } from "../../text/quote_text.ts";
+import { quotePath, quoteText } from "../../text/quote_text.ts";
 import type { Digest, Manifest } from "../../types/image.ts";
 import type { PathReference } from "../../types/reference.ts";
 import type { Source } from "../../types/source.ts";
@@ -40,7 +40,7 @@ async function openSomeArchive(path: string, context: SourceContext): Promise<Ar
   try {
     return await openArchive(path, context);
   } catch (cause) {
-    if (!(cause instanceof DenrootError) || cause.code !== "file") throw cause;
+    if (!hasCode(cause, "file")) throw cause;
     throw new DenrootError("file", cause.message, { cause, hint: cause.hint ?? KINDS });
   }
 }
@@ -114,7 +114,7 @@ function statOf(path: string): Stats {
     if (/^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "")) {
       throw nothingThere(path, cause);
     }
-    throw new DenrootError("file", `${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`, {
+    throw new DenrootError("file", `${quotePath(path)} cannot be read: ${messageOf(cause)}`, {
       cause,
     });
   }
@@ -150,7 +150,7 @@ function refuseOtherImages(path: string): void {
   }
   for (const { at, magic, what, hint } of OTHER_IMAGES) {
     if (start.toString("latin1", at, at + magic.length) !== magic) continue;
-    throw new DenrootError("unsupported", `${quoteText(path, 300)} is ${what} already`, { hint });
+    throw new DenrootError("unsupported", `${quotePath(path)} is ${what} already`, { hint });
   }
 }
 
@@ -208,20 +208,20 @@ function nothingThere(path: string, cause: unknown): DenrootError {
     : holder.isDirectory()
     ? `For one image of several write oci:${path}`
     : `For one image of several write oci-archive:${path} or docker-archive:${path}`;
-  return new DenrootError("not_found", `There is no file or directory ${quoteText(path, 300)}`, {
+  return new DenrootError("not_found", `There is no file or directory ${quotePath(path)}`, {
     cause,
     hint,
   });
 }
 
 function unknown(path: string, { what, hint }: Explanation): DenrootError {
-  return new DenrootError("unsupported", `${quoteText(path, 300)} holds no image: ${what}`, {
+  return new DenrootError("unsupported", `${quotePath(path)} holds no image: ${what}`, {
     hint,
   });
 }
 
 function ambiguous(path: string, candidates: readonly string[]): DenrootError {
-  return new DenrootError("reference", `${quoteText(path, 300)} may be one of several images`, {
+  return new DenrootError("reference", `${quotePath(path)} may be one of several images`, {
     hint: `Say which is meant: ${candidates.join(" or ")}`,
   });
 }

@@ -6,7 +6,7 @@ import path from "node:path";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { isDigest, verifyDigest } from "../../oci/digest.ts";
 import { Fields, isObject } from "../../oci/json_fields.ts";
-import { plainText, quoteText } from "../../text/quote_text.ts";
+import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import type { Digest } from "../../types/image.ts";
 import type { FileBlob, LocalBlob } from "../../types/source.ts";
 import type { StoragePlace } from "../../containers_conf/storage_conf.ts";
@@ -156,9 +156,7 @@ function chooseDriver(told: string | undefined, roots: readonly string[]): Drive
   if (other !== undefined) throw unknownDriver(other.slice(0, -"-images".length));
   throw new DenrootError(
     "not_found",
-    `${
-      quoteText(roots[0]!, 300)
-    } is no storage of images: it has no "overlay-images" or "vfs-images"`,
+    `${quotePath(roots[0]!)} is no storage of images: it has no "overlay-images" or "vfs-images"`,
     { hint: "Name the storage: containers-storage:[overlay@/path/to/storage]IMAGE" },
   );
 }
@@ -169,14 +167,14 @@ function isThere(file: string): boolean {
     return fs.statSync(file, { throwIfNoEntry: false }) !== undefined;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOTDIR") return false;
-    throw readError(quoteText(file, 300), cause);
+    throw readError(quotePath(file), cause);
   }
 }
 
 function otherDriver(root: string, driver: Driver): DenrootError {
   return new DenrootError(
     "not_found",
-    `The images of the storage ${quoteText(root, 300)} are those of the driver ${driver}`,
+    `The images of the storage ${quotePath(root)} are those of the driver ${driver}`,
     { hint: `Name it: containers-storage:[${driver}@${plainText(root, 300)}]IMAGE` },
   );
 }
@@ -185,7 +183,7 @@ function listStorage(root: string): readonly string[] {
   try {
     return fs.readdirSync(root);
   } catch (cause) {
-    const error = readError(`The storage ${quoteText(root, 300)}`, cause);
+    const error = readError(`The storage ${quotePath(root)}`, cause);
     if (error.code === "not_found") return [];
     throw error;
   }
@@ -193,7 +191,7 @@ function listStorage(root: string): readonly string[] {
 
 /** None when there is no such file: so a storage begins. */
 function readRecords(file: string): readonly unknown[] {
-  const what = `The storage's ${quoteText(file, 300)}`;
+  const what = `The storage's ${quotePath(file)}`;
   let records: unknown;
   try {
     records = JSON.parse(readFile(file, what, MAX_RECORDS_SIZE).toString() || "[]");
@@ -307,7 +305,7 @@ function isWithin(file: string, directory: string): boolean {
 function leadsOut(file: string, store: string): DenrootError {
   return new DenrootError(
     "unsupported",
-    `A link on the way to ${quoteText(file, 300)} leads out of the storage`,
+    `A link on the way to ${quotePath(file)} leads out of the storage`,
     { hint: `Mount what it leads to in its place below ${plainText(store, 300)}` },
   );
 }

@@ -3,8 +3,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../../../config/settings.ts";
-import { DenrootError, messageOf } from "../../../errors.ts";
-import { plainText, quoteText } from "../../../text/quote_text.ts";
+import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
+import { plainText, quotePath } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import { askPassword } from "./ask_password.ts";
 import {
@@ -173,7 +173,7 @@ class Finder {
       try {
         entry = await askHelper(store, host, this.#settings.environment, signal);
       } catch (error) {
-        if (!(error instanceof DenrootError) || error.code !== "not_found") throw error;
+        if (!hasCode(error, "not_found")) throw error;
         // It is named for all registries, this one need not be in it: a desktop's configuration
         // copied to a cluster would stop every import.
         this.#tell(
@@ -197,7 +197,7 @@ class Finder {
     try {
       return await askHelper(helper, serverOf(host), this.#settings.environment, signal);
     } catch (error) {
-      if (error instanceof DenrootError && error.code === "aborted") throw error;
+      if (hasCode(error, "aborted")) throw error;
       throw new DenrootError("credentials", messageOf(error), {
         cause: error,
         hint: `The configuration names this helper for ${plainText(host)}`,
@@ -230,14 +230,14 @@ class Finder {
     try {
       const [text, { mode }] = [await readFile(path, "utf8"), await stat(path)];
       if ((mode & 0o044) !== 0) {
-        this.#tell("warn", `${quoteText(path, 300)} can be read by other users; chmod 600 it`);
+        this.#tell("warn", `${quotePath(path)} can be read by other users; chmod 600 it`);
       }
       return text;
     } catch (cause) {
       if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
       throw new DenrootError(
         "credentials",
-        `The credentials file ${quoteText(path, 300)} cannot be read: ${messageOf(cause)}`,
+        `The credentials file ${quotePath(path)} cannot be read: ${messageOf(cause)}`,
         { cause },
       );
     }

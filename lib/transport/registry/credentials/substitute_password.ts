@@ -1,6 +1,6 @@
 /** enroot's substitution: a password that begins with `$` is what the shell makes of it. */
 
-import { DenrootError, messageOf } from "../../../errors.ts";
+import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import { runCommand } from "../../../system/process/run_command.ts";
 
@@ -31,7 +31,7 @@ export async function substitutePassword(
       maxOutputBytes: OUTPUT_BYTES,
     });
   } catch (cause) {
-    if (cause instanceof DenrootError && cause.code === "aborted") throw cause;
+    if (hasCode(cause, "aborted")) throw cause;
     throw failed(expression, messageOf(cause), cause);
   }
   const { exitCode, stdout, stderr } = result;
