@@ -9,6 +9,7 @@ export {
 export type { Definition } from "./lib/definition/parse_definition.ts";
 export { readDefinition } from "./lib/definition/read_definition.ts";
 export {
+  type BlobOrigin,
   type HistoryEntry,
   type HistoryStep,
   type ImageDetails,
@@ -16,20 +17,17 @@ export {
   type ImageSizes,
   type InspectedLayer,
   inspectImage,
-  type InspectOptions,
+  type PlatformOffer,
 } from "./lib/image/inspect_image.ts";
-export { listTags, type ListTagsOptions, type TagList } from "./lib/image/list_tags.ts";
+export { listTags, type TagList } from "./lib/image/list_tags.ts";
 export {
   type DescribedTag,
   describeTags,
   type FailedTag,
   type TagDescription,
 } from "./lib/image/describe_tags.ts";
-export {
-  type ResolvedDigest,
-  resolveDigest,
-  type ResolveOptions,
-} from "./lib/image/resolve_digest.ts";
+export { type ResolvedDigest, resolveDigest } from "./lib/image/resolve_digest.ts";
+export type { ImageOptions } from "./lib/image/image_options.ts";
 export {
   examineMachine,
   type ExamineOptions,
@@ -38,9 +36,11 @@ export {
 } from "./lib/doctor/examine_machine.ts";
 export {
   findMksquashfs,
+  type FindOptions,
   findUnsquashfs,
   type Mksquashfs,
   type SquashfsTool,
+  type ToolSettings,
 } from "./lib/tools/find_tools.ts";
 export { type Component, components, licenceTexts } from "./lib/tools/components.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";

@@ -4,8 +4,8 @@ import fs from "node:fs";
 import path from "node:path";
 import { DenrootError } from "../errors.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
-import type { Descriptor, ResolvedImage } from "../types/image.ts";
-import type { Source } from "../types/source.ts";
+import type { Descriptor } from "../types/image.ts";
+import type { ImageContent, ImageSource } from "../types/source.ts";
 
 /** A layer's share of the image is hardly smaller than this part of its stored bytes. */
 const LEAST_RATIO = 0.5;
@@ -20,12 +20,12 @@ interface Need {
 
 /** Throws code `space` when what is to come cannot fit. */
 export function checkSpace(
-  { manifest }: ResolvedImage,
+  { layers }: ImageContent,
   cache: BlobCache,
-  source: Source,
+  source: ImageSource,
   output: string,
 ): void {
-  const missing = manifest.layers.filter((layer) => !isHere(layer, source, cache));
+  const missing = layers.filter((layer) => !isHere(layer, source, cache));
   const needs: Need[] = [{
     directory: cache.root,
     what: "the cache",
@@ -34,18 +34,18 @@ export function checkSpace(
   }, {
     directory: path.dirname(output),
     what: "the output",
-    bytes: Math.floor(manifest.layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
+    bytes: Math.floor(layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
     hint: "Free some space there, or name an output elsewhere",
   }];
   const taken = new Map<number, number>();
   for (const need of needs) check(need, taken);
 }
 
-function isHere(layer: Descriptor, source: Source, cache: BlobCache): boolean {
+function isHere(layer: Descriptor, source: ImageSource, cache: BlobCache): boolean {
   try {
-    return source.local?.(layer) !== undefined || cache.find(layer) !== undefined;
+    return source.place?.(layer) !== undefined || cache.find(layer) !== undefined;
   } catch {
-    // Whoever reads it will say what is wrong with it, and which layer it is.
+    // The error comes again when the layer is read, and then names it.
     return true;
   }
 }

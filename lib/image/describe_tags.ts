@@ -1,15 +1,16 @@
 /** What the tags of a place stand for, one after the other. */
 
-import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Digest, Platform } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
-import type { Source } from "../types/source.ts";
-import { type InspectContext, type InspectOptions, inspectSource } from "./inspect_image.ts";
+import type { SourceContext } from "../transport/source_context.ts";
+import type { ImageSource } from "../types/source.ts";
+import { imageContext, type ImageOptions } from "./image_options.ts";
+import { inspectSource } from "./inspect_image.ts";
 import type { TagList } from "./list_tags.ts";
 import { openStore } from "../store/open_cache.ts";
-import { otherPlatform, requestedPlatform } from "./platform.ts";
+import { otherPlatform } from "./platform.ts";
 
 /** Every tag takes three requests, and registries count them: Docker Hub as a pull. */
 export const MAX_DESCRIBED_TAGS = 1000;
@@ -40,37 +41,31 @@ export interface FailedTag {
 }
 
 /**
- * Looks at each tag of a list, a few at a time, and gives them in the same order. What is wrong with
- * one tag stands in its description; what would be wrong with all of them, a place that cannot be
- * opened, does not answer or wants no more requests, is thrown.
+ * Looks at each tag of a list, a few at a time, and gives them in the same order. A fault of one tag
+ * stands in its description. A fault that all of them would have is thrown: the place cannot be
+ * opened, does not answer, or refuses more requests.
  *
  * Throws code `limit` for more than {@link MAX_DESCRIBED_TAGS} tags, `unsupported` where images have
  * no tags.
  */
 export async function* describeTags(
   { reference, tags }: TagList,
-  options: InspectOptions = {},
+  options: ImageOptions = {},
 ): AsyncGenerator<TagDescription, void, void> {
   if (tags.length > MAX_DESCRIBED_TAGS) throw tooMany(tags.length);
   const stop = new AbortController();
-  const settings = options.settings ?? await loadSettings();
-  const onProgress = () => {};
-  using blobs = openStore(settings, onProgress);
-  const context: InspectContext = {
-    settings,
-    blobs,
-    platform: requestedPlatform(options.architecture),
-    onProgress,
-    signal: AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])]),
-  };
+  const common = await imageContext(options);
+  const signal = AbortSignal.any([stop.signal, common.signal]);
+  using blobs = openStore(common.settings, silent);
+  const context = { ...common, blobs, signal, onProgress: silent };
   await using place = await openSource(withoutDigest(reference), context);
+  if (place.at === undefined) throw notDescribed(reference);
   const begin = (tag: string) => {
     const description = describeTag(place, tag, context);
-    // Whoever waits for it will see; until then it must not count as forgotten.
+    // Avoids an unhandled rejection; the loop below still gets the error.
     description.catch(() => {});
     return description;
   };
-  if (place.at === undefined) throw notDescribed(reference);
   const running = tags.slice(0, AT_ONCE).map(begin);
   try {
     for (const index of tags.keys()) {
@@ -84,6 +79,8 @@ export async function* describeTags(
   }
 }
 
+const silent = () => {};
+
 const OF_THE_PLACE: ReadonlySet<string> = new Set([
   "aborted",
   "credentials",
@@ -92,9 +89,9 @@ const OF_THE_PLACE: ReadonlySet<string> = new Set([
 ]);
 
 async function describeTag(
-  place: Source,
+  place: ImageSource,
   tag: string,
-  context: InspectContext,
+  context: Required<SourceContext>,
 ): Promise<TagDescription> {
   try {
     const { digest, sizes, config } = await inspectSource(place.at!(tag), context);

@@ -9,10 +9,9 @@ import { MAX_CONFIG_SIZE, parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, ImageConfig } from "../types/image.ts";
 import { LayerFailure } from "../pack/pack_layers.ts";
 
-/** Throws code `manifest` when it does not fit the manifest's layers, or is too large. */
+/** Throws code `limit` when it is too large, `manifest` when it is not a configuration. */
 export async function fetchConfig(
   descriptor: Descriptor,
-  layerCount: number,
   fetcher: BlobFetcher,
 ): Promise<ImageConfig> {
   if (descriptor.size > MAX_CONFIG_SIZE) {
@@ -26,18 +25,7 @@ export async function fetchConfig(
   } catch (error) {
     throw new LayerFailure(readable, error as Error);
   }
-  const config = parseConfig(bytes);
-  checkLayerCount(config, layerCount);
-  return config;
-}
-
-/** Throws code `manifest` when the configuration and the manifest are of two minds. */
-export function checkLayerCount({ diffIds }: ImageConfig, layerCount: number): void {
-  if (diffIds.length === layerCount) return;
-  throw new DenrootError(
-    "manifest",
-    `The image's configuration names ${diffIds.length} layers, its manifest ${layerCount}`,
-  );
+  return parseConfig(bytes);
 }
 
 /** The verified blob's bytes, all of them. */

@@ -1,47 +1,43 @@
 /** The sentence that denroot is about. */
 
-import fs from "node:fs";
 import path from "node:path";
-import { loadSettings, type Settings } from "../config/settings.ts";
-import { DenrootError, hasCode, throwIfAborted } from "../errors.ts";
+import { hasCode, throwIfAborted } from "../errors.ts";
+import { ownFiles } from "../enroot/own_files.ts";
+import { requireImage, requireReadableLayers } from "../oci/require_image.ts";
+import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
+import { defaultOutputName } from "../reference/output_name.ts";
+import { parseReference } from "../reference/parse_reference.ts";
+import { RELEASED } from "../system/version.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
-import { parseReference } from "../reference/parse_reference.ts";
-import { defaultOutputName } from "../reference/output_name.ts";
-import { ownFiles } from "../enroot/own_files.ts";
+import { openCache } from "../store/open_cache.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
-import { outputExists } from "../squashfs/packer.ts";
-import { RELEASED } from "../system/version.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Descriptor, Digest, Platform, ResolvedImage } from "../types/image.ts";
-import type { OnProgress } from "../types/progress.ts";
-import type { Source } from "../types/source.ts";
+import type { Digest } from "../types/image.ts";
+import type { ImageContent, ImageSource } from "../types/source.ts";
+import { blobName } from "./blob_name.ts";
+import { checkOutput } from "./check_output.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
-import { openCache } from "../store/open_cache.ts";
-import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
-import { requestedPlatform, warnOfMismatch } from "./platform.ts";
-import { blobName } from "./blob_name.ts";
+import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
+import { warnOfMismatch } from "./platform.ts";
+import { planReading } from "./read_plan.ts";
 import { reportLayers } from "./report_layers.ts";
+import { contentOf, resolveImage } from "./resolve_image.ts";
 
-export interface ImportOptions {
+export interface ImportOptions extends ImageOptions {
   /** A path; without it a name made from the reference, in the current directory. */
   readonly output?: string;
-  /** As `uname -m` or as images name it; this machine's by default. */
-  readonly architecture?: string;
   /** Replace an existing output. */
   readonly force?: boolean;
   /** Read the finished image back and compare it with what was packed. */
   readonly verify?: boolean;
-  readonly settings?: Settings;
-  readonly onProgress?: OnProgress;
-  readonly signal?: AbortSignal;
 }
 
 export interface ImportResult {
   /** The image's absolute path. */
   readonly output: string;
-  /** Of the platform's manifest. */
+  /** Digest of the platform's manifest. */
   readonly digest: Digest;
   /** The canonical reference, as `/.enroot/source` has it. */
   readonly uri: string;
@@ -63,92 +59,73 @@ export async function importImage(
   options: ImportOptions = {},
 ): Promise<ImportResult> {
   const started = performance.now();
-  const signal = options.signal ?? new AbortController().signal;
-  const onProgress = options.onProgress ?? (() => {});
   const reference = parseReference(uri);
-  const settings = options.settings ?? await loadSettings();
+  const context = await imageContext(options);
+  const { settings, platform, onProgress, signal } = context;
   const output = path.resolve(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   checkOutput(output, force);
-  checkDirectory(path.dirname(output));
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
-  const platform = requestedPlatform(options.architecture);
 
   using opened = openCache(settings, path.dirname(output), onProgress);
   const { cache } = opened;
-  await using source = await openSource(reference, { settings, blobs: cache, onProgress, signal });
-  const image = await source.resolve(platform, signal);
-  checkSpace(image, cache, source, output);
-  onProgress({ type: "resolved", digest: image.digest, layers: image.manifest.layers });
+  await using source = await openSource(reference, { ...context, blobs: cache });
+  const image = await resolveImage(source, platform, signal);
+  requireReadableLayers(requireImage(image.manifest));
+  const content = await contentOf(source, image, signal);
+  checkSpace(content, cache, source, output);
+  onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
 
-  const context: ImportContext = { settings, source, image, cache, mksquashfs, signal, onProgress };
-  const bytes = await withFreshBlobs(
-    context,
-    () => fetchAndPack(context, { output, force, platform, verifyWith: unsquashfs?.path }),
-  );
+  const bytes = await withFreshBlobs(cache, context, () =>
+    fetchAndPack(content, {
+      ...context,
+      source,
+      cache,
+      mksquashfs,
+      verifyWith: unsquashfs?.path,
+      output,
+      force,
+    }));
   const seconds = (performance.now() - started) / 1000;
   return { output, digest: image.digest, uri: source.uri, bytes, seconds };
 }
 
-interface ImportContext {
-  readonly settings: Settings;
-  readonly source: Source;
-  readonly image: ResolvedImage;
+interface PackingContext extends ImageContext {
+  readonly source: ImageSource;
   readonly cache: BlobCache;
   readonly mksquashfs: Mksquashfs;
-  readonly signal: AbortSignal;
-  readonly onProgress: OnProgress;
+  readonly verifyWith: string | undefined;
+  readonly output: string;
+  readonly force: boolean;
 }
 
-async function fetchAndPack(
-  context: ImportContext,
-  { output, force, platform, verifyWith }: {
-    readonly output: string;
-    readonly force: boolean;
-    readonly platform: Platform;
-    readonly verifyWith: string | undefined;
-  },
-): Promise<number> {
-  const { settings, source, image, cache, mksquashfs, signal, onProgress } = context;
-  const { config: configDescriptor, layers } = image.manifest;
-  const report = reportLayers(layers, onProgress);
-  const nameOf = (descriptor: Descriptor) => blobName(image.manifest, descriptor);
-  // The topmost layer is packed first.
-  const wanted = [configDescriptor, ...layers.toReversed()];
-  const fetcher = new BlobFetcher(wanted, {
-    source,
-    cache,
-    connections: settings.maxConnections,
-    signal,
-    onReceived: report.received,
-    onFound: report.found,
-    nameOf,
-  });
+/** Gives the size of the image. */
+async function fetchAndPack(content: ImageContent, context: PackingContext): Promise<number> {
+  const { settings, platform, source, mksquashfs, signal, onProgress } = context;
+  const fetcher = fetchContent(content, context);
   try {
-    const config = await fetchConfig(configDescriptor, layers.length, fetcher);
+    const config = await fetchConfig(content.config, fetcher);
+    const plan = planReading(config, content.layers);
     warnOfMismatch(platform, config, onProgress);
-    const created = secondsOf(config.created);
-    // One that caps the times of files by the image's gets a late one, the same in all runs.
-    const time = mksquashfs.setsRootTime ? created : Math.max(created, RELEASED);
+    const created = settings.sourceDateEpoch ?? secondsOf(config.created);
     return await packLayers({
-      target: output,
-      layers,
-      config,
+      target: context.output,
+      plan,
       ownFiles: ownFiles(config, source.uri),
-      nameOf,
+      nameOf: (descriptor) => blobName(content, descriptor),
       fetcher,
       squash: {
         mksquashfs,
         squashOptions: settings.squashOptions,
         processors: settings.maxProcessors,
-        time: settings.sourceDateEpoch ?? time,
-        force,
+        time: settings.sourceDateEpoch ?? imageTime(created, mksquashfs),
+        force: context.force,
       },
-      defaultTime: settings.sourceDateEpoch ?? created,
+      defaultTime: created,
       allTime: settings.sourceDateEpoch,
       maxBytes: settings.maxImageBytes,
-      verifyWith,
+      verifyWith: context.verifyWith,
       signal,
       onProgress,
     });
@@ -157,9 +134,27 @@ async function fetchAndPack(
   }
 }
 
+/** Begins to bring the image's blobs here. The topmost layer is packed first. */
+function fetchContent(
+  content: ImageContent,
+  { settings, source, cache, signal, onProgress }: PackingContext,
+): BlobFetcher {
+  const report = reportLayers(content.layers, onProgress);
+  return new BlobFetcher([content.config, ...content.layers.toReversed()], {
+    source,
+    cache,
+    connections: settings.maxConnections,
+    signal,
+    onReceived: report.received,
+    onFound: report.found,
+    nameOf: (descriptor) => blobName(content, descriptor),
+  });
+}
+
 /** Damaged bytes are thrown away and fetched anew; what an image has wrong itself is not. */
 async function withFreshBlobs(
-  { cache, signal, onProgress }: ImportContext,
+  cache: BlobCache,
+  { signal, onProgress }: ImageContext,
   attempt: () => Promise<number>,
 ): Promise<number> {
   for (let count = 1;; count++) {
@@ -168,8 +163,9 @@ async function withFreshBlobs(
     } catch (error) {
       throwIfAborted(signal);
       const cause = error instanceof LayerFailure ? error.cause : error;
-      const again = damagedCopy(error, cache);
-      if (!again || count === MAX_ATTEMPTS) throw cause;
+      if (!isDamaged(error)) throw cause;
+      removeDamaged(error, cache);
+      if (count === MAX_ATTEMPTS) throw cause;
       onProgress({
         type: "log",
         level: "warn",
@@ -180,48 +176,23 @@ async function withFreshBlobs(
 }
 
 /** Whether another transfer can help: the cache's copy, or the transfer itself, was at fault. */
-function damagedCopy(error: unknown, cache: BlobCache): boolean {
-  if (error instanceof LayerFailure) {
-    if (error.readable.origin !== "cache") return false;
-    cache.remove(error.readable.descriptor.digest);
-    return true;
-  }
-  return hasCode(error, "digest");
+function isDamaged(error: unknown): boolean {
+  return error instanceof LayerFailure
+    ? error.readable.origin === "cache"
+    : hasCode(error, "digest");
 }
 
-/** Since 1970; 0 when the image does not say when it was made. */
+function removeDamaged(error: unknown, cache: BlobCache): void {
+  if (error instanceof LayerFailure) cache.remove(error.readable.descriptor.digest);
+}
+
+/** An old mksquashfs clamps file times to the image's: it gets a fixed late one. */
+function imageTime(created: number, { setsRootTime }: Mksquashfs): number {
+  return setsRootTime ? created : Math.max(created, RELEASED);
+}
+
+/** Seconds since 1970; 0 when the image does not say when it was made. */
 function secondsOf(created: string | undefined): number {
   const milliseconds = created === undefined ? NaN : Date.parse(created);
   return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
-}
-
-/** A device, or a directory, is replaced by nothing. */
-function checkOutput(output: string, force: boolean): void {
-  const found = fs.statSync(output, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isFile()) {
-    throw new DenrootError("exists", `The output ${output} is there, and is no regular file`, {
-      hint: "Name an output elsewhere",
-    });
-  }
-  if (!force) throw outputExists(output);
-}
-
-/** Before anything is fetched: mksquashfs would say much later, and much less. */
-function checkDirectory(directory: string): void {
-  if (!fs.existsSync(directory)) {
-    throw new DenrootError("file", `There is no directory ${directory} for the output`, {
-      hint: "Make it, or name an output elsewhere",
-    });
-  }
-  try {
-    fs.accessSync(directory, fs.constants.W_OK);
-  } catch (cause) {
-    const isReadOnly = (cause as NodeJS.ErrnoException).code === "EROFS";
-    const why = isReadOnly ? "is on a read-only file system" : "cannot be written by you";
-    throw new DenrootError("file", `The directory ${directory} for the output ${why}`, {
-      cause,
-      hint: "Name an output elsewhere",
-    });
-  }
 }

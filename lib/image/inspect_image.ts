@@ -1,35 +1,28 @@
 /** What an image is, before any of its layers is fetched. */
 
-import { loadSettings, type Settings } from "../config/settings.ts";
-import { readBlob } from "../store/read_blob.ts";
 import { isAttestation } from "../oci/choose_platform.ts";
 import { isIndexType } from "../oci/media_types.ts";
 import { MAX_CONFIG_SIZE } from "../oci/parse_config.ts";
 import { type HistoryEntry, type ImageDetails, parseDetails } from "../oci/parse_details.ts";
 import { parseIndex } from "../oci/parse_manifest.ts";
-import { parseReference } from "../reference/parse_reference.ts";
-import { openSource } from "../transport/open_source.ts";
+import { readBlob } from "../store/read_blob.ts";
+import type { SourceContext } from "../transport/source_context.ts";
 import type {
   Descriptor,
   Digest,
+  PlannedLayer,
   Platform,
   ResolvedImage,
   StoredDocument,
 } from "../types/image.ts";
-import type { OnProgress } from "../types/progress.ts";
-import type { BlobStore, Source } from "../types/source.ts";
+import type { BlobStore, ImageContent, ImageSource } from "../types/source.ts";
 import { estimateImageBytes } from "./estimate_image.ts";
-import { checkLayerCount } from "./fetch_config.ts";
-import type { ImportOptions } from "./import_image.ts";
-import { openStore } from "../store/open_cache.ts";
-import { requestedPlatform, warnOfMismatch } from "./platform.ts";
+import { type ImageOptions, withSource } from "./image_options.ts";
+import { warnOfMismatch } from "./platform.ts";
+import { planReading } from "./read_plan.ts";
+import { contentOf, resolveImage } from "./resolve_image.ts";
 
 export type { HistoryEntry, ImageDetails };
-
-export type InspectOptions = Pick<
-  ImportOptions,
-  "architecture" | "settings" | "onProgress" | "signal"
->;
 
 /** An image's documents, and what an import of it would fetch. */
 export interface ImageInspection {
@@ -58,11 +51,8 @@ export interface PlatformOffer {
   readonly digest: Digest;
 }
 
-export interface InspectedLayer {
-  readonly descriptor: Descriptor;
-  /** Digest of the uncompressed layer. */
-  readonly diffId: Digest;
-  readonly place: BlobOrigin;
+export interface InspectedLayer extends PlannedLayer {
+  readonly origin: BlobOrigin;
 }
 
 /** Where an import would find a blob: in the image's own place on this machine, or in the cache. */
@@ -92,48 +82,24 @@ export interface ImageSizes {
  */
 export async function inspectImage(
   uri: string,
-  options: InspectOptions = {},
+  options: ImageOptions = {},
 ): Promise<ImageInspection> {
-  const settings = options.settings ?? await loadSettings();
-  const onProgress = options.onProgress ?? (() => {});
-  using blobs = openStore(settings, onProgress);
-  const context: InspectContext = {
-    settings,
-    blobs,
-    platform: requestedPlatform(options.architecture),
-    onProgress,
-    signal: options.signal ?? new AbortController().signal,
-  };
-  await using source = await openSource(parseReference(uri), context);
-  return await inspectSource(source, context);
-}
-
-export interface InspectContext {
-  readonly settings: Settings;
-  readonly blobs: BlobStore;
-  readonly platform: Platform;
-  readonly onProgress: OnProgress;
-  readonly signal: AbortSignal;
+  return await withSource(uri, options, inspectSource);
 }
 
 /** As {@link inspectImage}, of a source that is open. */
 export async function inspectSource(
-  source: Source,
-  { settings, blobs: cache, platform, onProgress, signal }: InspectContext,
+  source: ImageSource,
+  context: Required<SourceContext>,
 ): Promise<ImageInspection> {
-  const image = await source.resolve(platform, signal);
-  const { config: descriptor, layers } = image.manifest;
-  const configBytes = await readBlob(descriptor, {
-    source,
-    cache,
-    name: "The image's configuration",
-    maxBytes: MAX_CONFIG_SIZE,
-    signal,
-  });
+  const { settings, blobs, platform, onProgress, signal } = context;
+  const image = await resolveImage(source, platform, signal);
+  const content = await contentOf(source, image, signal);
+  const configBytes = await readConfig(source, content, context);
   const config = parseDetails(configBytes);
-  checkLayerCount(config, layers.length);
+  const plan = planReading(config, content.layers);
   warnOfMismatch(platform, config, onProgress);
-  const originOf = (blob: Descriptor) => findBlob(blob, source, cache);
+  const originOf = (blob: Descriptor) => findBlob(blob, source, blobs);
   const tags = source.blob === undefined ? await source.tags?.(signal) : undefined;
   return {
     uri: source.uri,
@@ -142,22 +108,32 @@ export async function inspectSource(
     offers: offersOf(image),
     configBytes,
     config,
-    layers: layers.map((descriptor, index) => ({
-      descriptor,
-      diffId: config.diffIds[index]!,
-      place: originOf(descriptor),
-    })),
-    steps: matchHistory(config.history, layers.length),
+    layers: plan.layers.map((layer) => ({ ...layer, origin: originOf(layer.descriptor) })),
+    steps: matchHistory(config.history, content.layers.length),
     ...(tags && { tags }),
     sizes: {
-      ...addUp([descriptor, ...layers], originOf),
-      estimatedImage: estimateImageBytes(layers, settings.squashOptions),
+      ...addUp([content.config, ...content.layers], originOf),
+      estimatedImage: estimateImageBytes(content.layers, settings.squashOptions),
     },
   };
 }
 
-function findBlob(blob: Descriptor, source: Source, cache: BlobStore): BlobOrigin {
-  if (source.local?.(blob) !== undefined) return "local";
+function readConfig(
+  source: ImageSource,
+  { config }: ImageContent,
+  { blobs, signal }: SourceContext,
+): Promise<Uint8Array> {
+  return readBlob(config, {
+    source,
+    cache: blobs,
+    name: "The image's configuration",
+    maxBytes: MAX_CONFIG_SIZE,
+    signal,
+  });
+}
+
+function findBlob(blob: Descriptor, source: ImageSource, cache: BlobStore): BlobOrigin {
+  if (source.place?.(blob) !== undefined) return "local";
   return cache.find(blob) === undefined ? "missing" : "cache";
 }
 

@@ -1,14 +1,9 @@
 /** The tags of a repository, or of a layout. */
 
-import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { parseReference } from "../reference/parse_reference.ts";
-import { openSource } from "../transport/open_source.ts";
 import type { Reference } from "../types/reference.ts";
-import type { ImportOptions } from "./import_image.ts";
-import { openStore } from "../store/open_cache.ts";
-
-export type ListTagsOptions = Pick<ImportOptions, "settings" | "onProgress" | "signal">;
+import { type ImageOptions, withSource } from "./image_options.ts";
 
 /** The tags of one place, and what their images' references are made from. */
 export interface TagList {
@@ -22,16 +17,13 @@ export interface TagList {
  * The tags of the place that `uri` names; a tag in `uri` itself counts for nothing. Throws code
  * `unsupported` where images have no tags.
  */
-export async function listTags(uri: string, options: ListTagsOptions = {}): Promise<TagList> {
+export async function listTags(uri: string, options: ImageOptions = {}): Promise<TagList> {
   const reference = parseReference(uri);
-  const settings = options.settings ?? await loadSettings();
-  const signal = options.signal ?? new AbortController().signal;
-  const onProgress = options.onProgress ?? (() => {});
-  using blobs = openStore(settings, onProgress);
-  await using source = await openSource(reference, { settings, blobs, onProgress, signal });
-  if (source.tags === undefined) throw noTags(reference);
-  const tags = await source.tags(signal);
-  return { reference: settle(reference, source.uri), tags };
+  return await withSource(reference, options, async (source, { signal }) => {
+    if (source.tags === undefined) throw noTags(reference);
+    const tags = await source.tags(signal);
+    return { reference: settle(reference, source.uri), tags };
+  });
 }
 
 /** A path, or a name without its registry, has turned out to be something more definite. */

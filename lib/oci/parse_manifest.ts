@@ -2,12 +2,10 @@
 
 import { DenrootError } from "../errors.ts";
 import type { Descriptor, Manifest, Platform } from "../types/image.ts";
-import { describeArtifact } from "./artifact.ts";
 import { isDigest, parseDigest } from "./digest.ts";
 import { Fields, parseJsonObject } from "./json_fields.ts";
 import {
   essenceOf,
-  isConfigType,
   isIndexType,
   isManifestType,
   isSchema1Type,
@@ -42,13 +40,15 @@ export const MAX_MANIFEST_SIZE = 8 * 1024 * 1024;
  * Parses what a manifest's URL or blob holds. The document's own `mediaType` decides what it is,
  * then `contentType` (the header, or the descriptor's type), then its fields.
  *
- * Throws code `unsupported` for Docker schema 1 and for artifacts that are no images, `limit` for
- * too many layers or entries, and `manifest` for a document that breaks the specification.
+ * Artifacts, encrypted layers and unknown media types are fine here: they can be copied.
+ *
+ * Throws code `unsupported` for Docker schema 1, whose digest does not cover all of its bytes,
+ * `limit` for too many layers or entries, and `manifest` for a document that breaks the
+ * specification.
  */
 export function parseManifestOrIndex(bytes: Uint8Array, contentType?: string): ManifestOrIndex {
   const fields = new Fields(parseJsonObject(bytes, "The manifest"), "The manifest");
-  const outside = essenceOf(contentType);
-  const mediaType = essenceOf(fields.optionalString("mediaType")) || outside;
+  const mediaType = essenceOf(fields.optionalString("mediaType")) || essenceOf(contentType);
   if (isSchema1Type(mediaType) || isSchema1(fields)) throw schema1Refused();
   // A document that reads as both could be one image to us and another to a scanner
   // (CVE-2021-41190).
@@ -59,13 +59,6 @@ export function parseManifestOrIndex(bytes: Uint8Array, contentType?: string): M
     return { kind: "index", index: toIndex(fields, mediaType) };
   }
   return { kind: "manifest", manifest: toManifest(fields, mediaType) };
-}
-
-/** As `parseManifestOrIndex`, where only an image's manifest will do. */
-export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
-  const parsed = parseManifestOrIndex(bytes, contentType);
-  if (parsed.kind === "manifest") return parsed.manifest;
-  throw new DenrootError("manifest", "The manifest is an index where an image was expected");
 }
 
 /** As `parseManifestOrIndex`, where only an index will do. */
@@ -97,56 +90,34 @@ function toIndex(fields: Fields, mediaType: string): ImageIndex {
 
 function toManifest(fields: Fields, mediaType: string): Manifest {
   checkSchemaVersion(fields);
-  refuseArtifact(fields);
-  const config = toDescriptor(fields.object("config"), "The manifest's config");
-  const entries = fields.array("layers");
+  const artifactType = fields.optionalString("artifactType");
+  const layers = toLayers(fields);
+  const isEmpty = layers.length === 0 && artifactType === undefined;
+  const config = isEmpty ? fields.object("config") : fields.optionalObject("config");
+  const subject = fields.optionalObject("subject");
+  return {
+    mediaType: fields.has("mediaType") || isManifestType(mediaType) ? mediaType : OCI_MANIFEST,
+    ...(artifactType && { artifactType }),
+    ...(config && { config: toDescriptor(config, "The manifest's config") }),
+    layers,
+    ...(subject && { subject: toDescriptor(subject, "The manifest's subject") }),
+  };
+}
+
+/** The artifact manifests that came before image-spec 1.1 have `blobs` instead. */
+function toLayers(fields: Fields): readonly Descriptor[] {
+  const mayHaveNone = fields.has("artifactType") || !fields.has("config");
+  const entries = fields.optionalArray("layers") ?? fields.optionalArray("blobs") ??
+    (mayHaveNone ? [] : fields.array("layers"));
   if (entries.length > MAX_LAYERS) {
     throw new DenrootError(
       "limit",
       `The image has ${entries.length} layers; the limit is ${MAX_LAYERS}`,
     );
   }
-  const layers = entries.map((entry, position) =>
+  return entries.map((entry, position) =>
     toDescriptor(entry, `The manifest's layer ${position + 1}/${entries.length}`)
   );
-  refuseEncrypted(layers);
-  return { mediaType: isManifestType(mediaType) ? mediaType : OCI_MANIFEST, config, layers };
-}
-
-/** As ocicrypt marks them; their digests are right, and their content is noise. */
-function refuseEncrypted(layers: readonly Descriptor[]): void {
-  const at = layers.findIndex(({ mediaType }) => mediaType.endsWith("+encrypted"));
-  if (at < 0) return;
-  throw new DenrootError("unsupported", `Layer ${at + 1}/${layers.length} is encrypted`, {
-    hint: "Decrypt the image with skopeo copy --decryption-key first",
-  });
-}
-
-/** Before the other checks: an artifact may lack what an image must have. */
-function refuseArtifact(fields: Fields): void {
-  const config = fields.optionalObject("config");
-  const configType = config ? typeOf(config) : "";
-  const layerTypes = [
-    ...(fields.optionalArray("layers") ?? []),
-    ...(fields.optionalArray("blobs") ?? []),
-  ].map(typeOf);
-  const kind = describeArtifact({
-    artifactType: fields.optionalString("artifactType"),
-    configType,
-    layerTypes,
-    // A config without a type is judged by its content.
-    isConfigType: isConfigType(configType) || (config !== undefined && configType === ""),
-  });
-  if (kind === undefined) return;
-  if (config === undefined && layerTypes.length === 0 && !fields.has("artifactType")) return;
-  throw new DenrootError("unsupported", `Not a container image but ${kind}`, {
-    hint: "Name a container image: this kind of artifact has no root file system",
-  });
-}
-
-function typeOf(value: unknown): string {
-  const type = (value as { mediaType?: unknown } | null)?.mediaType;
-  return typeof type === "string" ? type : "";
 }
 
 /** Docker and OCI both say 2; some builders leave it out. */

@@ -7,7 +7,7 @@ import { LayerReaders } from "../layer/layer_readers.ts";
 import { type OwnFile, workingDirectory } from "../enroot/own_files.ts";
 import { type Packer, type PackOptions, startPacker } from "../squashfs/packer.ts";
 import { type MessagePort, startWorker, type Worker } from "../system/worker.ts";
-import type { Descriptor, ImageConfig } from "../types/image.ts";
+import type { Descriptor, ReadPlan } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type {
   OpenedLayer,
@@ -19,9 +19,7 @@ import type {
 
 export interface PackJob {
   readonly target: string;
-  /** Base first. */
-  readonly layers: readonly Descriptor[];
-  readonly config: ImageConfig;
+  readonly plan: ReadPlan;
   readonly ownFiles: readonly OwnFile[];
   /** What messages call a blob. */
   readonly nameOf: (descriptor: Descriptor) => string;
@@ -201,7 +199,7 @@ class LayerOpener {
     this.#ahead.delete(layer);
     const opened = await port;
     const next = layer + this.#step;
-    if (next >= 0 && next < this.#job.layers.length && this.#job.squash.processors > 1) {
+    if (next >= 0 && next < this.#job.plan.layers.length && this.#job.squash.processors > 1) {
       const ahead = this.#start(next, true);
       ahead.catch(() => {});
       this.#ahead.set(next, ahead);
@@ -212,13 +210,13 @@ class LayerOpener {
   /** Says which stored bytes an error of the pack worker comes from. */
   async blame(layer: number | undefined, error: Error): Promise<unknown> {
     if (layer === undefined) return error;
-    const { fetcher, layers } = this.#job;
-    return fault(fetcher, await fetcher.readable(layers[layer]!), error);
+    const { fetcher, plan } = this.#job;
+    return fault(fetcher, await fetcher.readable(plan.layers[layer]!.descriptor), error);
   }
 
   async #start(layer: number, verify: boolean): Promise<MessagePort> {
-    const readable = await this.#job.fetcher.readable(this.#job.layers[layer]!);
-    return this.#readers.open(readable, verify ? this.#job.config.diffIds[layer] : undefined);
+    const readable = await this.#job.fetcher.readable(this.#job.plan.layers[layer]!.descriptor);
+    return this.#readers.open(readable, verify ? this.#job.plan.layers[layer]!.diffId : undefined);
   }
 }
 
@@ -227,9 +225,9 @@ function packInput(job: PackJob, { mode, rootMode }: Attempt, descriptor: number
     mode,
     descriptor,
     rootMode,
-    layerNames: job.layers.map(job.nameOf),
+    layerNames: job.plan.layers.map(({ descriptor }) => job.nameOf(descriptor)),
     ownFiles: job.ownFiles,
-    workingDir: Buffer.from(workingDirectory(job.config)).toString("latin1"),
+    workingDir: Buffer.from(workingDirectory(job.plan.config)).toString("latin1"),
     allTime: job.allTime,
     defaultTime: job.defaultTime,
     maxBytes: job.maxBytes,

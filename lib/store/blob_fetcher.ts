@@ -6,7 +6,7 @@
 
 import { DenrootError, hasCode } from "../errors.ts";
 import type { Descriptor } from "../types/image.ts";
-import type { BlobPlace, LocalBlob, Source } from "../types/source.ts";
+import type { BlobPlace, ImageSource, LocalBlob } from "../types/source.ts";
 import type { BlobCache, BlobLock } from "./blob_cache.ts";
 import { ArrivingBlob, type Segment } from "./arriving_blob.ts";
 
@@ -31,7 +31,7 @@ export interface ReadableBlob {
 }
 
 export interface FetchOptions {
-  readonly source: Source;
+  readonly source: ImageSource;
   readonly cache: BlobCache;
   readonly connections: number;
   readonly signal: AbortSignal;
@@ -122,7 +122,7 @@ export class BlobFetcher {
   async #begin(descriptor: Descriptor): Promise<ReadableBlob> {
     const { source, cache } = this.#options;
     for (;;) {
-      const local = source.local?.(descriptor);
+      const local = source.place?.(descriptor);
       if (local !== undefined) return this.#found(descriptor, local, "local");
       const cached = cache.find(descriptor);
       if (cached !== undefined) return this.#found(descriptor, inCache(cached), "cache");

@@ -5,10 +5,10 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
-import type { BlobStore, FileBlob, Source } from "../types/source.ts";
+import type { BlobStore, FileBlob, ImageSource } from "../types/source.ts";
 
 export interface ReadBlobOptions {
-  readonly source: Source;
+  readonly source: ImageSource;
   /** Where the blob may lie; nothing is put there. */
   readonly cache: BlobStore;
   /** What messages call it. */
@@ -26,7 +26,7 @@ export async function readBlob(
   if (size > maxBytes) throw new DenrootError("limit", `${name} has ${size} bytes`);
   const cached = readCached(descriptor, cache, name);
   if (cached !== undefined) return cached;
-  const place = source.local?.(descriptor);
+  const place = source.place?.(descriptor);
   if (place !== undefined && place.type !== "file") throw new TypeError(`${name} is no file`);
   if (place === undefined && source.blob === undefined) {
     throw new DenrootError("not_found", `${name} (${digest}) is not there`);

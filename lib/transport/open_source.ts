@@ -1,7 +1,7 @@
 /** A reference -> the source of its transport. */
 
 import type { Reference } from "../types/reference.ts";
-import type { Source } from "../types/source.ts";
+import type { ImageSource } from "../types/source.ts";
 import type { SourceContext } from "./source_context.ts";
 
 export type { SourceContext } from "./source_context.ts";
@@ -13,7 +13,7 @@ type ReferenceOf<S extends Scheme, R = Reference> = R extends { readonly scheme:
 type Opener<S extends Scheme> = (
   reference: ReferenceOf<S>,
   context: SourceContext,
-) => Promise<Source>;
+) => Promise<ImageSource>;
 
 /** All the transports there are; each is loaded when it is used. */
 const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
@@ -31,7 +31,10 @@ const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
 };
 
 /** Opens the place that `reference` names; the caller disposes of the source. */
-export async function openSource(reference: Reference, context: SourceContext): Promise<Source> {
+export async function openSource(
+  reference: Reference,
+  context: SourceContext,
+): Promise<ImageSource> {
   const open = await OPENERS[reference.scheme]() as Opener<Scheme>;
   return open(reference, context);
 }

@@ -22,11 +22,22 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** One platform's manifest, Docker v2s2 or OCI, with all fields checked. Layers are base first. */
+/** A manifest, Docker v2s2 or OCI, with all fields checked: of an image or of any artifact. */
 export interface Manifest {
   readonly mediaType: string;
-  readonly config: Descriptor;
+  /** What kind of artifact it is; images have none. */
+  readonly artifactType?: string;
+  /** Absent in the artifact manifests that the image-spec gave up before version 1.1. */
+  readonly config?: Descriptor;
+  /** Base first where it is an image; the blobs of an artifact. */
   readonly layers: readonly Descriptor[];
+  /** The manifest that this one is about (image-spec, manifest.md, "subject"). */
+  readonly subject?: Descriptor;
+}
+
+/** A manifest that can be an image's. */
+export interface ImageManifest extends Manifest {
+  readonly config: Descriptor;
 }
 
 /** The part of an image's configuration that denroot uses (image-spec, config.md). */
@@ -46,6 +57,19 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** What is read of an image: its configuration, and its layers base first. */
+export interface ReadPlan {
+  readonly config: ImageConfig;
+  readonly layers: readonly PlannedLayer[];
+}
+
+export interface PlannedLayer {
+  /** The stored bytes; where they are is known to the store, and changes while they arrive. */
+  readonly descriptor: Descriptor;
+  /** Digest of the uncompressed layer, as the configuration has it. */
+  readonly diffId: Digest;
+}
+
 /** A manifest or an index as it is stored, for people and scripts who ask for it. */
 export interface StoredDocument {
   readonly mediaType: string;
@@ -53,13 +77,19 @@ export interface StoredDocument {
   readonly bytes: Uint8Array;
 }
 
-/** What a reference stood for when it was asked. */
+/** What a reference stood for when it was asked, for one platform. */
 export interface ResolvedImage {
   /** Digest of the platform's manifest. */
   readonly digest: Digest;
+  /** The last of `documents`, parsed. */
   readonly manifest: Manifest;
   /** What led here, outermost first: indexes, if any, and the manifest. */
   readonly documents: readonly StoredDocument[];
+}
+
+/** A resolved image that is a container image, not an artifact. */
+export interface ContainerImage extends ResolvedImage {
+  readonly manifest: ImageManifest;
 }
 
 /** Bytes from `start` up to, and without, `end`. */

@@ -1,6 +1,6 @@
 /** Where an image's content comes from, and where it goes. No code. */
 
-import type { ByteRange, Descriptor, Digest, Platform, ResolvedImage } from "./image.ts";
+import type { ByteRange, ContainerImage, Descriptor, Digest, StoredDocument } from "./image.ts";
 
 /** Stored bytes that lie on this machine already; they are read in place. */
 export type LocalBlob = FileBlob | SplitLayer | LayerTree;
@@ -60,16 +60,33 @@ export interface BlobWriter {
   takeBack(): void;
 }
 
-/** An image at its place. Every transport yields one. */
-export interface Source extends AsyncDisposable {
-  /** The canonical URI, without a user: what the image records of where it came from. */
+/**
+ * An image's content at its place, unjudged: documents and blobs. Every transport gives one. What a
+ * reader makes of the content, for which platform and whether it is fit, is decided elsewhere.
+ */
+export interface ImageSource extends AsyncDisposable {
+  /** The canonical URI, without a user: an image records it as its origin. */
   readonly uri: string;
 
-  /** Picks the platform's manifest; the manifest's own digest has been verified. */
-  resolve(platform: Platform, signal: AbortSignal): Promise<ResolvedImage>;
+  /**
+   * The index or manifest that the reference names. Where a place lists several images under one
+   * name and has no index for them, as an image layout may, the list of these images instead.
+   */
+  root(signal: AbortSignal): Promise<ImageRoot>;
+
+  /** A document that another one names. Throws code `digest` when its bytes are not what it says. */
+  document(descriptor: Descriptor, signal: AbortSignal): Promise<StoredDocument>;
 
   /**
-   * The stored bytes of a blob. They are **unverified**: only `layer/` may call this.
+   * What the place gives for the configuration and the layers that an image's manifest names, where
+   * it cannot give those very bytes, or has to prepare them. It is to be asked before any blob is.
+   *
+   * Absent where blobs are simply those of the manifest.
+   */
+  contentOf?(image: ContainerImage, signal: AbortSignal): Promise<ImageContent>;
+
+  /**
+   * The stored bytes of a blob. They are **unverified**: `store/` verifies them.
    *
    * Yields exactly the bytes of `range` (the whole blob without one), retrying and resuming within
    * the limits of the settings, or throws. Throws code `range_unsupported` when a range that does
@@ -83,22 +100,69 @@ export interface Source extends AsyncDisposable {
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
 
-  /** Where the blob lies on this machine, if it does. Throws when what lies there is not fit. */
-  local?(descriptor: Descriptor): LocalBlob | undefined;
+  /** Where the blob lies on this machine, if it does. Throws when the file there is not fit. */
+  place?(descriptor: Descriptor): LocalBlob | undefined;
 
   /**
-   * All tags of the repository, or of the directory or archive, each once, in the order in which
-   * they are kept there. What the reference says of a tag or digest counts for nothing.
+   * All tags of the repository, directory or archive, each once, in the order of that place. A tag
+   * or digest in the reference does not matter.
    *
    * Absent where images have no tags.
    */
   tags?(signal: AbortSignal): Promise<readonly string[]>;
 
   /**
-   * The image that one of {@link tags} stands for. What is known of the place serves all of them;
-   * the place is left with this source, and not with those that come from here.
+   * The image that has one of {@link tags}. It shares what this source knows and its connections,
+   * and ends with it: only this source is disposed of.
    *
    * Absent where images have no tags.
    */
-  at?(tag: string): Source;
+  at?(tag: string): ImageSource;
+}
+
+/** An index or a manifest; or the images that one name stands for, where no index lists them. */
+export type ImageRoot =
+  | { readonly document: StoredDocument }
+  | { readonly images: readonly Descriptor[] };
+
+/**
+ * What a place gives of an image. A layer that the place keeps unpacked, or under its diffID, has
+ * that diffID as its digest.
+ */
+export interface ImageContent {
+  readonly config: Descriptor;
+  /** Base first, as many as the manifest has. */
+  readonly layers: readonly Descriptor[];
+}
+
+/**
+ * A place that takes an image. Children are put before their parents, and the name comes last: a
+ * destination that was not committed shows nothing new.
+ */
+export interface ImageDestination extends AsyncDisposable {
+  /** The canonical URI. */
+  readonly uri: string;
+
+  /** Whether the place has the blob or document, whole. */
+  has(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * Takes a blob over from another repository of the same registry; false when that is refused.
+   *
+   * Absent where there are no repositories beside each other.
+   */
+  mount?(descriptor: Descriptor, repository: string, signal: AbortSignal): Promise<boolean>;
+
+  /** Throws code `digest` when `bytes` are not what the descriptor says; nothing of them stays. */
+  putBlob(
+    descriptor: Descriptor,
+    bytes: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void>;
+
+  /** Takes an index or a manifest; all that it names has been put before. */
+  putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
+
+  /** Gives the image its name. */
+  commit(root: StoredDocument, signal: AbortSignal): Promise<void>;
 }

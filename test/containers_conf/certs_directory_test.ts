@@ -8,6 +8,7 @@ import { makeClientCertificate, makeServerCertificate } from "../helpers/certifi
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { serve, WHOLE } from "../transport/registry/mirrors/mirrors_fixture.ts";
 import { AMD64, isError, NEVER, open } from "../transport/registry/registry_fixture.ts";
+import { resolveImage } from "../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("certs-d");
 const tlsFiles = await makeServerCertificate(join(scratch, "tls"));
@@ -36,7 +37,7 @@ async function resolve(
 ): Promise<void> {
   const settings = { allowHttp: false, transferRetries: 0, environment };
   await using source = await open(host, { settings, log });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
 }
 
 const CA = { "ca.crt": tlsFiles.caFile };

@@ -18,6 +18,7 @@ import {
   NEVER,
   open,
 } from "../transport/registry/registry_fixture.ts";
+import { resolveImage } from "../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("proxy");
 const P = "http://proxy:3128";
@@ -117,7 +118,7 @@ test("plain HTTP goes through http_proxy", async () => {
   await using registry = await startFakeRegistry(() => manifestAnswer());
   const settings = { proxy: { http: `http://${proxy.host}`, no: "" } };
   await using source = await open(registry.host, { settings });
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   assert.deepEqual(proxy.asked, ["GET /v2/team/app/manifests/latest"]);
 });
 
@@ -132,7 +133,7 @@ test("HTTPS goes through https_proxy with CONNECT and the proxy's credentials", 
     proxy: { https: `http://us%40er:pw@${proxy.host}`, no: "" },
   };
   await using source = await open(registry.host, { settings });
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   assert.deepEqual(proxy.asked, [`CONNECT Basic ${btoa("us@er:pw")}`]);
   assert.equal(registry.requests[0]?.headers["proxy-authorization"], undefined);
 });
@@ -141,14 +142,14 @@ test("a host in no_proxy is reached directly", async () => {
   await using registry = await startFakeRegistry(() => manifestAnswer());
   const settings = { proxy: { http: "http://127.0.0.1:9", no: "127.0.0.0/8" } };
   await using source = await open(registry.host, { settings });
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
 });
 
 test("a proxy that refuses is named, without its password, and not asked again", async () => {
   await using proxy = await startFakeRegistry(() => ({ status: 407 }));
   const settings = { allowHttp: false, proxy: { all: `http://u:hunter2@${proxy.host}`, no: "" } };
   await using source = await open("registry.test", { settings });
-  await assert.rejects(source.resolve(AMD64, NEVER), (error: Error) => {
+  await assert.rejects(resolveImage(source, AMD64, NEVER), (error: Error) => {
     assert.doesNotMatch(error.message, /hunter2/);
     return isError("network", /registry\.test through the proxy 127[^ ]+ failed: .*407/)(error);
   });

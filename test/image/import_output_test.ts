@@ -5,7 +5,6 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { importImage } from "../../lib/image/import_image.ts";
-import { parseManifest } from "../../lib/oci/parse_manifest.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
 const scratch = scratchDirectory("output");
@@ -31,17 +30,3 @@ for (const [what, output, message] of outputs) {
     );
   });
 }
-
-test("an image with encrypted layers says how to decrypt it", () => {
-  const digest = `sha256:${"a".repeat(64)}`;
-  const mediaType = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted";
-  const manifest = {
-    schemaVersion: 2,
-    config: { mediaType: "application/vnd.oci.image.config.v1+json", digest, size: 2 },
-    layers: [{ mediaType, digest, size: 9 }],
-  };
-  assert.throws(
-    () => parseManifest(new TextEncoder().encode(JSON.stringify(manifest))),
-    { code: "unsupported", message: "Layer 1/1 is encrypted" },
-  );
-});

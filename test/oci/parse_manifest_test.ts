@@ -12,7 +12,9 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from "../../lib/oci/media_types.ts";
-import { parseIndex, parseManifest, parseManifestOrIndex } from "../../lib/oci/parse_manifest.ts";
+import { parseIndex, parseManifestOrIndex } from "../../lib/oci/parse_manifest.ts";
+import { requireImage, requireReadableLayers } from "../../lib/oci/require_image.ts";
+import type { Manifest } from "../../lib/types/image.ts";
 
 const HEX = "0123456789abcdef".repeat(4);
 const DIGEST = `sha256:${HEX}`;
@@ -32,6 +34,12 @@ function manifest(changes: Record<string, unknown> = {}): Record<string, unknown
     layers: [LAYER],
     ...changes,
   };
+}
+
+function parseManifest(document: Uint8Array): Manifest {
+  const parsed = parseManifestOrIndex(document);
+  assert.ok(parsed.kind === "manifest");
+  return parsed.manifest;
 }
 
 function errorOf(action: () => unknown): DenrootError {
@@ -95,7 +103,6 @@ const REFUSED: readonly (readonly [title: string, value: unknown, code: string, 
   ["schema 3", manifest({ schemaVersion: 3 }), "unsupported", /schema version is 3/],
   ["a version that is text", manifest({ schemaVersion: "2" }), "manifest", /"schemaVersion" must/],
   ["both kinds at once", manifest({ manifests: [] }), "manifest", /ambiguous/],
-  ["no config", manifest({ config: undefined }), "unsupported", /Not a container image/],
   ["no config and no layers", { schemaVersion: 2 }, "manifest", /"config" must be an object/],
   ["no layers", manifest({ layers: undefined }), "manifest", /"layers" must be an array/],
   ["layers that are no objects", manifest({ layers: [1] }), "manifest", /layer 1\/1 is invalid/],
@@ -182,21 +189,45 @@ const ARTIFACTS: readonly (readonly [changes: Record<string, unknown>, kind: Reg
   [{ artifactType: "application/x\u0007", config: EMPTY }, /type "application\/x\\u\{7\}"/],
   [{ config: EMPTY, layers: [{ ...EMPTY, mediaType: "text/plain" }] }, /text\/plain inside/],
   [{ config: { ...CONFIG, mediaType: "application/x-thing" } }, /type "application\/x-thing"/],
+  [{ config: undefined }, /an artifact with/],
 ];
 
 for (const [changes, kind] of ARTIFACTS) {
-  test(`an artifact that is no image is called by its name: ${kind.source}`, () => {
-    const error = errorOf(() => parseManifest(bytes(manifest(changes))));
+  test(`an artifact is read, and refused by its name where an image is wanted: ${kind.source}`, () => {
+    const parsed = parseManifest(bytes(manifest(changes)));
+    const error = errorOf(() => requireImage(parsed));
     assert.equal(error.code, "unsupported");
     assert.match(error.message, /^Not a container image but /);
     assert.match(error.message, kind);
   });
 }
 
-test("a manifest where an index is expected, and the other way round, is refused", () => {
+test("encrypted layers are refused where they are to be unpacked, with the remedy", () => {
+  const layers = [LAYER, { ...LAYER, mediaType: `${GZIP}+encrypted` }];
+  const image = requireImage(parseManifest(bytes(manifest({ layers }))));
+  const error = errorOf(() => requireReadableLayers(image));
+  assert.deepEqual([error.code, error.message], ["unsupported", "Layer 2/2 is encrypted"]);
+  assert.match(error.hint!, /--decryption-key/);
+});
+
+test("a manifest where an index is expected is refused", () => {
   assert.match(errorOf(() => parseIndex(bytes(manifest()))).message, /an image's where an index/);
-  const index = bytes({ schemaVersion: 2, manifests: [] });
-  assert.match(errorOf(() => parseManifest(index)).message, /an index where an image/);
+});
+
+test("what only an import refuses is read: it can be copied", () => {
+  const encrypted = { ...LAYER, mediaType: `${GZIP}+encrypted` };
+  const foreign = { ...LAYER, urls: ["https://storage.example/layer"] };
+  const layers = [encrypted, foreign, { ...LAYER, mediaType: "text/x-unknown" }];
+  assert.deepEqual(parseManifest(bytes(manifest({ layers }))).layers, layers);
+  const mediaType = "application/vnd.oci.artifact.manifest.v1+json";
+  const subject = { mediaType: OCI_MANIFEST, digest: DIGEST, size: 3 };
+  const artifact = { mediaType, artifactType: "application/spdx+json", blobs: [LAYER], subject };
+  assert.deepEqual(parseManifest(bytes(artifact)), {
+    mediaType,
+    artifactType: "application/spdx+json",
+    layers: [LAYER],
+    subject,
+  });
 });
 
 test("deep nesting is an error and no crash", () => {

@@ -95,7 +95,7 @@ test("what lies in the cache, or on this machine, is not asked for", async () =>
   const found: string[] = [];
   const place = { type: "file", path: "/local", offset: 7, checkedBy: "digest" } as const;
   const local = Object.assign(source, {
-    local: ({ digest }: Descriptor) => digest === descriptors[1]!.digest ? place : undefined,
+    place: ({ digest }: Descriptor) => digest === descriptors[1]!.digest ? place : undefined,
   });
   const again = new BlobFetcher(descriptors, {
     source: local,

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { DenrootError } from "../../lib/errors.ts";
 import { digestOf } from "../../lib/oci/digest.ts";
 import type { ByteRange, Descriptor } from "../../lib/types/image.ts";
-import type { Source } from "../../lib/types/source.ts";
+import type { ImageSource } from "../../lib/types/source.ts";
 
 export interface Faults {
   /** Ranges that do not begin at 0 are refused. */
@@ -21,7 +21,7 @@ export interface Faults {
   readonly pace?: (descriptor: Descriptor, position: number) => Promise<void>;
 }
 
-export class MemorySource implements Source {
+export class MemorySource implements ImageSource {
   readonly uri = "memory:";
   readonly requests: { readonly digest: string; readonly range: ByteRange | undefined }[] = [];
   /** Requests that are under way, and the most that were. */
@@ -43,8 +43,12 @@ export class MemorySource implements Source {
     return { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: bytes.length };
   }
 
-  resolve(): never {
+  root(): never {
     throw new Error("There are no images here");
+  }
+
+  document(): never {
+    throw new Error("There are no documents here");
   }
 
   async *blob(

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
 import { readBlob } from "../../lib/store/read_blob.ts";
 import { blobPath, digestOf } from "../../lib/oci/digest.ts";
-import type { Source } from "../../lib/types/source.ts";
+import type { ImageSource } from "../../lib/types/source.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
 const scratch = scratchDirectory("read-blob");
@@ -16,7 +16,10 @@ const descriptor = { mediaType: "", digest: digestOf(content), size: content.len
 const other = new Uint8Array(content.length);
 let caches = 0;
 
-function read(source: Partial<Source>, options: { maxBytes?: number; cached?: Uint8Array } = {}) {
+function read(
+  source: Partial<ImageSource>,
+  options: { maxBytes?: number; cached?: Uint8Array } = {},
+) {
   const cache = new BlobCache(join(scratch, `cache-${++caches}`));
   if (options.cached !== undefined) {
     const path = join(cache.root, blobPath(descriptor.digest));
@@ -24,7 +27,7 @@ function read(source: Partial<Source>, options: { maxBytes?: number; cached?: Ui
     writeFileSync(path, options.cached);
   }
   return readBlob(descriptor, {
-    source: source as Source,
+    source: source as ImageSource,
     cache,
     name: "The blob",
     maxBytes: options.maxBytes ?? 1000,
@@ -32,7 +35,7 @@ function read(source: Partial<Source>, options: { maxBytes?: number; cached?: Ui
   });
 }
 
-function remote(bytes: Uint8Array): Partial<Source> {
+function remote(bytes: Uint8Array): Partial<ImageSource> {
   return {
     async *blob() {
       yield bytes.subarray(0, 5);
@@ -42,10 +45,10 @@ function remote(bytes: Uint8Array): Partial<Source> {
   };
 }
 
-function local(bytes: Uint8Array): Partial<Source> {
+function local(bytes: Uint8Array): Partial<ImageSource> {
   const path = join(scratch, `file-${++caches}`);
   writeFileSync(path, Buffer.concat([Buffer.from("before"), bytes, Buffer.from("behind")]));
-  return { local: () => ({ type: "file", path, offset: 6, checkedBy: "digest" }) };
+  return { place: () => ({ type: "file", path, offset: 6, checkedBy: "digest" }) };
 }
 
 test("it is read from the cache, from this machine, or fetched", async () => {
@@ -66,14 +69,14 @@ test("what is not what it should be is refused", async () => {
 });
 
 test("a blob that is too large is not read at all", async () => {
-  const source = { local: () => assert.fail("it was looked for") };
+  const source = { place: () => assert.fail("it was looked for") };
   await assert.rejects(read(source, { maxBytes: descriptor.size - 1 }), { code: "limit" });
 });
 
 test("a file that cannot be read is named", async () => {
   const path = join(scratch, "none");
-  const source: Partial<Source> = {
-    local: () => ({ type: "file", path, offset: 0, checkedBy: "digest" }),
+  const source: Partial<ImageSource> = {
+    place: () => ({ type: "file", path, offset: 0, checkedBy: "digest" }),
   };
   await assert.rejects(read(source), { code: "file", message: /none" cannot be read: ENOENT/ });
 });

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync } from "node:fs";
 import type { Descriptor } from "../../lib/types/image.ts";
-import type { Source } from "../../lib/types/source.ts";
+import type { ImageSource } from "../../lib/types/source.ts";
 
-export function contentOf(source: Source, descriptor: Descriptor): Buffer {
-  const place = source.local?.(descriptor);
+export function bytesOf(source: ImageSource, descriptor: Descriptor): Buffer {
+  const place = source.place?.(descriptor);
   assert.ok(place?.type === "file", "The blob is not in a file");
   const bytes = Buffer.alloc(descriptor.size);
   const fd = openSync(place.path, "r");

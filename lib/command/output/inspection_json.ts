@@ -18,13 +18,13 @@ function skopeoFields({ uri, documents, config, layers, tags }: ImageInspection)
     Architecture: config.architecture ?? "",
     Os: config.os ?? "",
     Layers: layers.map(({ descriptor }) => descriptor.digest),
-    LayersData: layers.map(({ descriptor, diffId, place }) => ({
+    LayersData: layers.map(({ descriptor, diffId, origin }) => ({
       MIMEType: descriptor.mediaType,
       Digest: descriptor.digest,
       Size: descriptor.size,
       Annotations: descriptor.annotations ?? null,
       DiffID: diffId,
-      Place: place,
+      Place: origin,
     })),
     Env: config.env,
   };

@@ -82,14 +82,14 @@ function labelLines(labels: Readonly<Record<string, string>>): string[] {
 function layerLines({ layers, steps }: ImageInspection): string[] {
   const makers = new Map(steps.map((step) => [step.layer, step]));
   const digits = String(layers.length).length;
-  return layers.map(({ descriptor, place }, index) => {
+  return layers.map(({ descriptor, origin }, index) => {
     const step = makers.get(index);
     return cut(`  ${
       [
         String(index + 1).padStart(digits),
         shortDigest(descriptor.digest),
         formatBytes(descriptor.size).padStart(8),
-        place.padEnd("missing".length),
+        origin.padEnd("missing".length),
         step === undefined ? "" : stepText(step),
       ].join("  ")
     }`).trimEnd();

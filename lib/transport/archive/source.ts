@@ -1,12 +1,12 @@
-/** An archive of `docker save`: `docker-archive:PATH` -> `Source`. */
+/** An archive of `docker save`: `docker-archive:PATH` -> `ImageSource`. */
 
+import { DenrootError } from "../../errors.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Digest } from "../../types/image.ts";
 import type { DockerArchiveReference } from "../../types/reference.ts";
-import type { FileBlob, Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { openArchive } from "./open_archive.ts";
-import { resolveSavedImage } from "./resolve_saved_image.ts";
+import { readSavedImage, type SavedImageContent } from "./read_saved_image.ts";
 import { type ImageChoice, readSavedImages } from "./saved_image.ts";
 import type { SourceContext } from "../source_context.ts";
 
@@ -14,7 +14,7 @@ import type { SourceContext } from "../source_context.ts";
 export async function openDockerArchive(
   reference: DockerArchiveReference,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   const contents = await openArchive(reference.path, context);
   return await contents.openAs(() => {
     readSavedImages(contents);
@@ -27,7 +27,7 @@ export function sourceOfArchive(
   contents: ArchiveContents,
   reference: DockerArchiveReference,
   context: SourceContext,
-): Source {
+): ImageSource {
   const { scheme, path } = reference;
   return {
     ...sourceOfSavedImage(contents, reference, formatReference(reference), context),
@@ -37,22 +37,27 @@ export function sourceOfArchive(
   };
 }
 
-/** An image of an archive as `docker save` writes it, wherever that came from. */
+/** An image of an archive as `docker save` writes it, from wherever that archive came. */
 export function sourceOfSavedImage(
   contents: ArchiveContents,
   choice: ImageChoice,
   uri: string,
-  { settings }: SourceContext,
-): Source {
-  let blobs: ReadonlyMap<Digest, FileBlob> = new Map();
+  { settings }: Pick<SourceContext, "settings">,
+): ImageSource {
+  let image: SavedImageContent | undefined;
+  const resolve = async (signal: AbortSignal) =>
+    image ??= await readSavedImage(contents, choice, settings, signal);
   return {
     uri,
-    async resolve(_platform, signal) {
-      const resolved = await resolveSavedImage(contents, choice, settings, signal);
-      blobs = resolved.blobs;
-      return resolved.image;
-    },
-    local: ({ digest }) => blobs.get(digest),
+    root: async (signal) => ({ document: (await resolve(signal)).document }),
+    document: ({ digest }) => Promise.reject(noDocument(contents, digest)),
+    contentOf: (_image, signal) => resolve(signal),
+    place: ({ digest }) => image?.blobs.get(digest),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/** The manifest is made here, and names no other one. */
+function noDocument(contents: ArchiveContents, digest: string): DenrootError {
+  return new DenrootError("not_found", `${contents.name} has no manifest ${digest}`);
 }

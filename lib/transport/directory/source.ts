@@ -1,14 +1,13 @@
-/** A directory that skopeo copied an image to, every blob a file: `dir:PATH` -> `Source`. */
+/** A directory that skopeo copied an image to, every blob a file: `dir:PATH` -> `ImageSource`. */
 
 import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { digestOf, parseDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Digest } from "../../types/image.ts";
 import type { DirectoryReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
-import { followManifests } from "../follow_manifests.ts";
+import type { ImageSource } from "../../types/source.ts";
+import { toDocument } from "../read_document.ts";
 import { filesOfDirectory, type ImageFiles, locateBlob, PATH_HINT } from "../image_files.ts";
 import type { SourceContext } from "../source_context.ts";
 
@@ -21,22 +20,19 @@ import type { SourceContext } from "../source_context.ts";
 export async function openDirectory(
   reference: DirectoryReference,
   { signal }: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   throwIfAborted(signal);
   const files = filesOfDirectory(reference.path);
   const bytes = await readManifest(files);
-  const outermost = digestOf(bytes);
-  const documents = {
-    path: reference.path,
-    read: (digest: Digest) =>
-      digest === outermost
-        ? Promise.resolve(bytes)
-        : files.read(`${parseDigest(digest).hex}.manifest.json`, MAX_MANIFEST_SIZE),
-  };
+  const root = toDocument(bytes, { digest: digestOf(bytes) }, reference.path);
   return {
     uri: formatReference(reference),
-    resolve: (platform, signal) => followManifests(outermost, documents, platform, signal),
-    local: (descriptor) => locateBlob(files, parseDigest(descriptor.digest).hex, descriptor),
+    root: () => Promise.resolve({ document: root }),
+    async document(descriptor) {
+      const name = `${parseDigest(descriptor.digest).hex}.manifest.json`;
+      return toDocument(await files.read(name, MAX_MANIFEST_SIZE), descriptor, reference.path);
+    },
+    place: (descriptor) => locateBlob(files, parseDigest(descriptor.digest).hex, descriptor),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -1,7 +1,7 @@
-/** An image of the Docker daemon's: `dockerd://IMAGE`, `docker-daemon:IMAGE` -> `Source`. */
+/** An image of the Docker daemon's: `dockerd://IMAGE`, `docker-daemon:IMAGE` -> `ImageSource`. */
 
 import type { EngineReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import { dockerApi } from "./api_engine.ts";
 import { connectEngine, NoEngineError } from "./connect_engine.ts";
 import { dockerEndpoints } from "./docker_endpoints.ts";
@@ -14,7 +14,7 @@ import type { SourceContext } from "../source_context.ts";
 export async function openDockerDaemon(
   reference: EngineReference,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   return engineSource(await findDaemon(context), reference, context);
 }
 

@@ -1,9 +1,9 @@
-/** An image of podman's: `podman://IMAGE` -> `Source`. */
+/** An image of podman's: `podman://IMAGE` -> `ImageSource`. */
 
 import { join } from "node:path";
 import { accountId } from "../../system/host/environment.ts";
 import type { EngineReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import { podmanApi } from "./api_engine.ts";
 import { connectEngine, NoEngineError } from "./connect_engine.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
@@ -16,7 +16,7 @@ import type { SourceContext } from "../source_context.ts";
 export async function openPodman(
   reference: EngineReference,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   return engineSource(await findPodman(context), reference, context);
 }
 

@@ -1,13 +1,13 @@
-/** An image that an engine holds -> `Source`: what the engine saves passes into the blob store. */
+/** An image that an engine holds -> `ImageSource`: what the engine saves passes into the blob store. */
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import { DenrootError, hasCode } from "../../errors.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Platform, ResolvedImage } from "../../types/image.ts";
+import type { Platform } from "../../types/image.ts";
 import type { EngineReference } from "../../types/reference.ts";
-import type { BlobStore, Source } from "../../types/source.ts";
+import type { BlobStore, ImageRoot, ImageSource } from "../../types/source.ts";
 import { ArchiveContents } from "../archive/archive_contents.ts";
 import { readArchiveStream } from "../archive/read_archive_stream.ts";
 import { sourceOfSavedImage } from "../archive/source.ts";
@@ -15,37 +15,44 @@ import type { SourceContext } from "../source_context.ts";
 import type { Engine, EngineImage } from "./engine.ts";
 
 /**
- * Nothing is asked of the engine before `resolve`; nothing is saved when configuration and layers
- * have come before.
+ * The engine is asked for nothing before `root`, and saves nothing when its configuration and layers
+ * came here before. An engine that has the image for several platforms hands out that of `context`.
  */
 export function engineSource(
   engine: Engine,
   reference: EngineReference,
   context: SourceContext,
-): Source {
+): ImageSource {
   const uri = formatReference(reference);
-  let saved: Source | undefined;
+  let saved: ImageSource | undefined;
   return {
     uri,
-    async resolve(platform, signal) {
-      const image = await inspect(engine, reference, platform, signal);
+    async root(signal) {
+      const image = await inspect(engine, reference, context.platform, signal);
       const use = (contents: ArchiveContents) => {
         saved = sourceOfSavedImage(contents, {}, uri, context);
-        return saved.resolve(platform, signal);
+        return saved.root(signal);
       };
       const stored = storedImage(image, engine.name, context.blobs);
       return await (stored && unlessDamaged(use(stored))) ??
         await use(await saveImage(engine, image, { ...context, signal }));
     },
-    local(descriptor) {
-      // What the store has under its own digest is the store's: it throws away what is damaged.
+    document: (descriptor, signal) => rooted(saved).document(descriptor, signal),
+    contentOf: (image, signal) => rooted(saved).contentOf!(image, signal),
+    place(descriptor) {
+      // The cache serves its own copies: it deletes damaged ones.
       if (context.blobs.find(descriptor) !== undefined) return undefined;
-      const place = saved?.local?.(descriptor);
+      const place = saved?.place?.(descriptor);
       if (place?.type === "file" && !fs.existsSync(place.path)) throw lost();
       return place;
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+function rooted(saved: ImageSource | undefined): ImageSource {
+  if (saved === undefined) throw new TypeError("The root is asked for before what it names");
+  return saved;
 }
 
 async function inspect(
@@ -91,9 +98,9 @@ async function saveImage(
 }
 
 /** Undefined when what the store has does not make the image: it is then read once more. */
-async function unlessDamaged(resolved: Promise<ResolvedImage>): Promise<ResolvedImage | undefined> {
+async function unlessDamaged(root: Promise<ImageRoot>): Promise<ImageRoot | undefined> {
   try {
-    return await resolved;
+    return await root;
   } catch (error) {
     if (error instanceof DenrootError && error.code !== "aborted") return undefined;
     throw error;

@@ -1,7 +1,7 @@
-/** An image layout in a tar file: `oci-archive:PATH` -> `Source`. */
+/** An image layout in a tar file: `oci-archive:PATH` -> `ImageSource`. */
 
 import type { OciReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import { openArchive } from "../archive/open_archive.ts";
 import { filesOfArchive } from "../image_files.ts";
 import { openLayout } from "./source.ts";
@@ -11,7 +11,7 @@ import type { SourceContext } from "../source_context.ts";
 export async function openOciArchive(
   reference: OciReference,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   const contents = await openArchive(reference.path, context);
   const files = filesOfArchive(reference.path, contents);
   return await contents.openAs(() => openLayout(files, reference));

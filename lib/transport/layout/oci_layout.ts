@@ -1,7 +1,7 @@
-/** An image layout in a directory: `oci:PATH` -> `Source`. */
+/** An image layout in a directory: `oci:PATH` -> `ImageSource`. */
 
 import type { OciReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import { throwIfAborted } from "../../errors.ts";
 import { filesOfDirectory } from "../image_files.ts";
 import { openLayout } from "./source.ts";
@@ -11,7 +11,7 @@ import type { SourceContext } from "../source_context.ts";
 export async function openOciLayout(
   reference: OciReference,
   { signal }: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   throwIfAborted(signal);
   return await openLayout(filesOfDirectory(reference.path), reference);
 }

@@ -1,4 +1,4 @@
-/** An image layout (image-spec, image-layout.md), wherever its files are -> `Source`. */
+/** An image layout (image-spec, image-layout.md), wherever its files are -> `ImageSource`. */
 
 import { DenrootError, hasCode } from "../../errors.ts";
 import { blobPath } from "../../oci/digest.ts";
@@ -6,27 +6,29 @@ import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
 import { MAX_MANIFEST_SIZE, parseIndex } from "../../oci/parse_manifest.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Descriptor, Digest, Platform, ResolvedImage } from "../../types/image.ts";
+import type { Descriptor, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
-import { chooseLayoutEntry, namesOf } from "./choose_entry.ts";
-import { followManifests, withPath } from "../follow_manifests.ts";
+import type { ImageContent, ImageRoot, ImageSource } from "../../types/source.ts";
 import { type ImageFiles, locateBlob, PATH_HINT } from "../image_files.ts";
+import { toDocument, withPath } from "../read_document.ts";
+import { chooseLayoutEntries, namesOf } from "./choose_entries.ts";
 
 const MARKER_LIMIT = 64 * 1024;
 
 /** Throws code `not_found`, `manifest` or `unsupported` when the files are no layout. */
-export async function openLayout(files: ImageFiles, reference: OciReference): Promise<Source> {
+export async function openLayout(files: ImageFiles, reference: OciReference): Promise<ImageSource> {
   await checkMarker(files);
   return sourceOf(files, reference);
 }
 
-function sourceOf(files: ImageFiles, reference: OciReference): Source {
+function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
   const { scheme, path } = reference;
   return {
     uri: formatReference(reference),
-    resolve: (platform, signal) => resolveImage(files, reference, platform, signal),
-    local: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
+    root: () => readRoot(files, reference),
+    document: (descriptor) => readDocument(files, descriptor),
+    contentOf: ({ manifest }) => keepContent(files, manifest),
+    place: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
     tags: async () => namesOf(await readLayoutEntries(files)),
     at: (tag) => sourceOf(files, { scheme, path, tag }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -56,24 +58,18 @@ async function checkMarker(files: ImageFiles): Promise<void> {
   }
 }
 
-async function resolveImage(
-  files: ImageFiles,
-  reference: OciReference,
-  platform: Platform,
-  signal: AbortSignal,
-): Promise<ResolvedImage> {
-  const outermost = reference.digest ??
-    chooseLayoutEntry(await readLayoutEntries(files), reference, platform).digest;
-  const image = await followManifests(
-    outermost,
-    { path: files.path, read: (digest) => readManifest(files, digest) },
-    platform,
-    signal,
-  );
-  for (const { digest } of [image.manifest.config, ...image.manifest.layers]) {
-    await files.keep(blobPath(digest));
-  }
-  return image;
+async function readRoot(files: ImageFiles, reference: OciReference): Promise<ImageRoot> {
+  const { digest } = reference;
+  if (digest !== undefined) return { document: await readDocument(files, { digest }) };
+  const images = chooseLayoutEntries(await readLayoutEntries(files), reference);
+  const [only, ...others] = images;
+  return others.length > 0 ? { images } : { document: await readDocument(files, only!) };
+}
+
+/** Makes sure that small files of an archive have a place on the disk. */
+async function keepContent(files: ImageFiles, content: ImageContent): Promise<ImageContent> {
+  for (const { digest } of [content.config, ...content.layers]) await files.keep(blobPath(digest));
+  return content;
 }
 
 /** What the layout's `index.json` lists. Throws code `not_found` or `manifest`. */
@@ -82,12 +78,18 @@ export async function readLayoutEntries(files: ImageFiles): Promise<readonly Des
   return withPath(files.path, () => parseIndex(bytes)).manifests;
 }
 
-async function readManifest(files: ImageFiles, digest: Digest): Promise<Uint8Array> {
+async function readDocument(
+  files: ImageFiles,
+  descriptor: Pick<Descriptor, "digest"> & Partial<Descriptor>,
+): Promise<StoredDocument> {
+  const { digest } = descriptor;
+  let bytes: Uint8Array;
   try {
-    return await files.read(blobPath(digest), MAX_MANIFEST_SIZE);
+    bytes = await files.read(blobPath(digest), MAX_MANIFEST_SIZE);
   } catch (cause) {
     if (!hasCode(cause, "not_found")) throw cause;
     const message = `${quotePath(files.path)} has no blob ${digest}`;
     throw new DenrootError("not_found", message, { cause, hint: cause.hint });
   }
+  return toDocument(bytes, descriptor, files.path);
 }

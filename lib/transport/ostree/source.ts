@@ -11,9 +11,9 @@ import { OCI_CONFIG, OCI_MANIFEST, OCI_PLAIN_LAYER } from "../../oci/media_types
 import { mediaTypeOf, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Descriptor, Digest, Manifest, ResolvedImage } from "../../types/image.ts";
+import type { Descriptor, Digest, ImageManifest, StoredDocument } from "../../types/image.ts";
 import type { OstreeReference } from "../../types/reference.ts";
-import type { BlobStore, Source } from "../../types/source.ts";
+import type { BlobStore, ImageContent, ImageSource } from "../../types/source.ts";
 import type { SourceContext } from "../source_context.ts";
 import { assembleLayer } from "./assemble_layer.ts";
 import { OstreeRepository } from "./repository.ts";
@@ -21,22 +21,32 @@ import { OstreeRepository } from "./repository.ts";
 const PREFIX = "ociimage/";
 
 /** Throws code `not_found` when there is no such image, or no program `ostree`. */
-export function openOstree(reference: OstreeReference, context: SourceContext): Promise<Source> {
+export function openOstree(
+  reference: OstreeReference,
+  context: SourceContext,
+): Promise<ImageSource> {
   throwIfAborted(context.signal);
   const { settings, signal, blobs } = context;
   const repository = new OstreeRepository(reference.repository, settings.environment, signal);
   /** By the digests of their tar streams. */
-  const layers = new Map<Digest, StoredLayer>();
+  const layers = new Map<Digest, UnpackedLayer>();
+  let made: Digest | undefined;
   return Promise.resolve({
     uri: formatReference(reference),
-    async resolve() {
+    async root() {
       const ref = `${PREFIX}${encodeName(reference.image)}`;
       const refs = await repository.refs();
-      if (refs.has(ref)) return await resolveImage(repository, ref, layers);
+      if (refs.has(ref)) return { document: await readManifest(repository, ref) };
       const commit = await repository.commit(reference.image.replace(/:latest$/, ""));
       if (commit === undefined) throw notThere(repository, reference.image, refs);
-      return await makeImage(repository, commit, blobs, signal);
+      const document = await makeImage(repository, commit, blobs, signal);
+      made = document.digest;
+      return { document };
     },
+    document: ({ digest }) => Promise.reject(noDocument(repository, digest)),
+    // The blobs of an image that was made here are in the store as its manifest names them.
+    contentOf: ({ digest, manifest }) =>
+      digest === made ? Promise.resolve(manifest) : unpackedContent(repository, manifest, layers),
     blob(descriptor, range, signal) {
       if (range !== undefined) {
         throw new DenrootError("range_unsupported", "ostree's streams begin at their beginning");
@@ -51,16 +61,12 @@ export function openOstree(reference: OstreeReference, context: SourceContext): 
   });
 }
 
-interface StoredLayer {
+interface UnpackedLayer {
   readonly ref: string;
   readonly recipe: Uint8Array;
 }
 
-async function resolveImage(
-  repository: OstreeRepository,
-  ref: string,
-  layers: Map<Digest, StoredLayer>,
-): Promise<ResolvedImage> {
+async function readManifest(repository: OstreeRepository, ref: string): Promise<StoredDocument> {
   const text = await repository.metadata(ref, "docker.manifest");
   if (text === undefined) {
     throw new DenrootError("manifest", `The commit ${quoteText(ref)} has no manifest`);
@@ -73,23 +79,24 @@ async function resolveImage(
       "ostree holds an index where an image's manifest belongs",
     );
   }
-  const digest = digestOf(bytes);
-  const unpacked: Descriptor[] = [];
-  for (const layer of parsed.manifest.layers) {
-    unpacked.push(await unpackedLayer(repository, layer, layers));
-  }
-  return {
-    digest,
-    manifest: { ...parsed.manifest, layers: unpacked },
-    documents: [{ mediaType: mediaTypeOf(parsed), digest, bytes }],
-  };
+  return { mediaType: mediaTypeOf(parsed), digest: digestOf(bytes), bytes };
+}
+
+async function unpackedContent(
+  repository: OstreeRepository,
+  { config, layers }: ImageManifest,
+  unpacked: Map<Digest, UnpackedLayer>,
+): Promise<ImageContent> {
+  const content: Descriptor[] = [];
+  for (const layer of layers) content.push(await unpackedLayer(repository, layer, unpacked));
+  return { config, layers: content };
 }
 
 /** The layer as ostree can give it: its tar stream, unless it was stored as it came. */
 async function unpackedLayer(
   repository: OstreeRepository,
   layer: Descriptor,
-  layers: Map<Digest, StoredLayer>,
+  layers: Map<Digest, UnpackedLayer>,
 ): Promise<Descriptor> {
   const ref = refOf(layer.digest);
   const recipe = await repository.metadata(ref, "tarsplit.output");
@@ -109,7 +116,7 @@ async function makeImage(
   commit: string,
   blobs: BlobStore,
   signal: AbortSignal,
-): Promise<ResolvedImage> {
+): Promise<StoredDocument> {
   const layer = await keep(blobs, repository.export(commit, signal), signal);
   const rootfs = { type: "layers", diff_ids: [layer.digest] };
   const config = await keep(
@@ -117,14 +124,13 @@ async function makeImage(
     [Buffer.from(JSON.stringify({ os: "linux", config: {}, rootfs }))],
     signal,
   );
-  const manifest: Manifest = {
+  const bytes = Buffer.from(JSON.stringify({
+    schemaVersion: 2,
     mediaType: OCI_MANIFEST,
     config: { mediaType: OCI_CONFIG, ...config },
     layers: [{ mediaType: OCI_PLAIN_LAYER, ...layer }],
-  };
-  const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, ...manifest }));
-  const digest = digestOf(bytes);
-  return { digest, manifest, documents: [{ mediaType: OCI_MANIFEST, digest, bytes }] };
+  }));
+  return { mediaType: OCI_MANIFEST, digest: digestOf(bytes), bytes };
 }
 
 async function keep(
@@ -172,6 +178,13 @@ function encodeName(name: string): string {
 
 function decodeName(name: string): string {
   return name.replace(/_([0-9A-F]{2})/g, (_, hex) => String.fromCharCode(parseInt(hex, 16)));
+}
+
+function noDocument(repository: OstreeRepository, digest: Digest): DenrootError {
+  return new DenrootError(
+    "not_found",
+    `The ostree repository ${repository.name} has no manifest ${digest}`,
+  );
 }
 
 function notThere(

@@ -5,10 +5,11 @@ import { closeSync, existsSync, openSync, readSync, type Stats, statSync } from 
 import { DenrootError, hasCode, messageOf } from "../../errors.ts";
 import { blobPath, parseDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
+import { requireImage } from "../../oci/require_image.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
-import type { Digest, Manifest } from "../../types/image.ts";
+import type { Digest, ImageManifest } from "../../types/image.ts";
 import type { PathReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import type { ArchiveContents } from "../archive/archive_contents.ts";
 import { openArchive } from "../archive/open_archive.ts";
 import { readSavedImages } from "../archive/saved_image.ts";
@@ -28,7 +29,7 @@ import type { SourceContext } from "../source_context.ts";
 export async function openPath(
   { path }: PathReference,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   const stats = statOf(path);
   if (stats.isDirectory()) return await openRecognisedDirectory(path, context);
   if (stats.isFile()) refuseOtherImages(path);
@@ -45,7 +46,7 @@ async function openSomeArchive(path: string, context: SourceContext): Promise<Ar
   }
 }
 
-async function openRecognisedDirectory(path: string, context: SourceContext): Promise<Source> {
+async function openRecognisedDirectory(path: string, context: SourceContext): Promise<ImageSource> {
   const files = filesOfDirectory(path);
   const isLayout = files.locate("oci-layout") !== undefined;
   const isDirectory = files.locate("version") !== undefined &&
@@ -62,7 +63,7 @@ async function openRecognisedArchive(
   path: string,
   contents: ArchiveContents,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   const isSaved = contents.find("manifest.json") !== undefined;
   if (contents.find("oci-layout") !== undefined) {
     const files = filesOfArchive(path, contents);
@@ -96,11 +97,14 @@ async function isLayoutWhole(files: ImageFiles, contents: ArchiveContents): Prom
   return true;
 }
 
-/** Undefined for an index, and for what is no image or not there: nobody may want it. */
-async function readImageManifest(files: ImageFiles, digest: Digest): Promise<Manifest | undefined> {
+/** Undefined for an index, an artifact, and an entry without its document: it may not be needed. */
+async function readImageManifest(
+  files: ImageFiles,
+  digest: Digest,
+): Promise<ImageManifest | undefined> {
   try {
     const parsed = parseManifestOrIndex(await files.read(blobPath(digest), MAX_MANIFEST_SIZE));
-    return parsed.kind === "manifest" ? parsed.manifest : undefined;
+    return parsed.kind === "manifest" ? requireImage(parsed.manifest) : undefined;
   } catch (error) {
     if (error instanceof DenrootError) return undefined;
     throw error;

@@ -1,13 +1,11 @@
 /** Every bound of the registry dialogue. */
 
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../../http/limits.ts";
-import { MAX_INDEX_DEPTH, MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
+import { MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
 
 export interface RegistryLimits extends HttpLimits {
   /** A manifest, an index. 4 MiB is the least that a registry must take. */
   readonly manifestBytes: number;
-  /** Indexes inside indexes. */
-  readonly indexDepth: number;
   /** Challenges answered for one request. */
   readonly challenges: number;
   readonly tokenBytes: number;
@@ -30,7 +28,6 @@ export interface RegistryLimits extends HttpLimits {
 export const DEFAULT_LIMITS: RegistryLimits = {
   ...DEFAULT_HTTP_LIMITS,
   manifestBytes: MAX_MANIFEST_SIZE,
-  indexDepth: MAX_INDEX_DEPTH,
   challenges: 3,
   tokenBytes: 1024 * 1024,
   mirrorRetryAfterMaxMs: 5_000,

@@ -1,18 +1,18 @@
-/** An image in a registry (distribution-spec): `docker://...` -> `Source`. */
+/** An image in a registry (distribution-spec): `docker://...` -> `ImageSource`. */
 
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { type Endpoint, endpointsOf } from "../../containers_conf/registry_endpoints.ts";
 import { DenrootError } from "../../errors.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { ResolvedImage } from "../../types/image.ts";
+import type { StoredDocument } from "../../types/image.ts";
 import type { DockerReference } from "../../types/reference.ts";
-import type { Source } from "../../types/source.ts";
+import type { ImageSource } from "../../types/source.ts";
 import type { SourceContext } from "../source_context.ts";
 import { createCredentialsFinder } from "./credentials/find_credentials.ts";
 import { Endpoints, type RegistryEndpoint, toRegistryEndpoint } from "./mirrors/endpoints.ts";
 import { fetchBlob } from "./read/fetch_blob.ts";
-import { fetchManifest } from "./read/fetch_manifest.ts";
+import { fetchDocument } from "./read/fetch_document.ts";
 import { createHttpClient, type HttpClient } from "../../http/client.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { listTags } from "./read/list_tags.ts";
@@ -20,7 +20,8 @@ import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
 
 /** All blobs of a registry have to be fetched. */
-export interface RegistrySource extends Required<Omit<Source, "local">> {
+export interface RegistrySource extends Required<Omit<ImageSource, "place" | "contentOf">> {
+  root(signal: AbortSignal): Promise<{ readonly document: StoredDocument }>;
   at(tag: string): RegistrySource;
 }
 
@@ -54,22 +55,22 @@ function openEndpoints(
   const endpoints = new Endpoints(connect(places, reference, context, shared), onProgress);
   const repository = shown(formatReference({ ...reference, tag: undefined, digest: undefined }));
   const isElsewhere = places.length > 1 || !isSamePlace(places[0]!, reference);
-  const tell = (uri: string, { documents }: ResolvedImage) => {
+  const tell = (uri: string, { digest }: StoredDocument) => {
     const { name, isMirror } = endpoints.current;
     const from = isMirror ? `the mirror ${name}` : name;
-    const message = `${plainText(uri, 300)} is ${documents[0]!.digest} (from ${from})`;
+    const message = `${plainText(uri, 300)} is ${digest} (from ${from})`;
     onProgress?.({ type: "log", level: "info", message });
   };
   const sourceOf = (reference: DockerReference): RegistrySource => {
     const uri = formatReference(reference);
     return {
       uri,
-      async resolve(platform, signal) {
-        const request = { name: nameOf(reference), image: shown(uri), platform };
-        const resolved = await fetchManifest(request, { endpoints, limits }, signal);
-        if (isElsewhere) tell(uri, resolved);
-        return resolved;
+      async root(signal) {
+        const document = await fetchDocument(nameOf(reference), shown(uri), endpoints, signal);
+        if (isElsewhere) tell(uri, document);
+        return { document };
       },
+      document: ({ digest }, signal) => fetchDocument(digest, shown(uri), endpoints, signal),
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),

@@ -1,13 +1,13 @@
-/** The storage of podman, buildah and CRI-O, read from its files: `containers-storage:…` -> `Source`. */
+/** The storage of podman, buildah and CRI-O, read from its files: `containers-storage:…` -> `ImageSource`. */
 
 import { DenrootError, throwIfAborted } from "../../errors.ts";
 import { DOCKER_MANIFEST, DOCKER_PLAIN_LAYER, OCI_PLAIN_LAYER } from "../../oci/media_types.ts";
 import { parseConfig } from "../../oci/parse_config.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Descriptor, Digest, Manifest, Platform, ResolvedImage } from "../../types/image.ts";
+import type { Descriptor, Digest, ImageManifest, StoredDocument } from "../../types/image.ts";
 import type { StorageReference } from "../../types/reference.ts";
-import type { LocalBlob, Source } from "../../types/source.ts";
-import { followManifests } from "../follow_manifests.ts";
+import type { ImageContent, ImageSource, LocalBlob } from "../../types/source.ts";
+import { toDocument } from "../read_document.ts";
 import type { SourceContext } from "../source_context.ts";
 import { findImage, hasManifest } from "./find_image.ts";
 import { Storage, type StoredImage } from "./storage.ts";
@@ -17,15 +17,26 @@ import { findStorage } from "../../containers_conf/storage_conf.ts";
 export function openContainersStorage(
   reference: StorageReference,
   context: SourceContext,
-): Promise<Source> {
+): Promise<ImageSource> {
   throwIfAborted(context.signal);
   const storage = new Storage(findStorage(reference, context.settings.environment));
+  const imageFor = (digest: Digest) =>
+    imageOf(storage, findImage(storage, reference.image).image, digest);
   const places = new Map<Digest, LocalBlob>();
   const warned = new Set<Digest>();
   return Promise.resolve({
     uri: formatReference(reference),
-    resolve: (platform, signal) => resolveImage(storage, reference, platform, places, signal),
-    local({ digest }) {
+    // deno-lint-ignore require-await -- what it throws is to be a rejection
+    async root() {
+      const { image, digest } = findImage(storage, reference.image);
+      return { document: readDocument(storage, image, digest, reference) };
+    },
+    // deno-lint-ignore require-await -- as above
+    document: async ({ digest }) => readDocument(storage, imageFor(digest), digest, reference),
+    // deno-lint-ignore require-await -- as above
+    contentOf: async ({ digest, manifest }) =>
+      unpackedContent(storage, imageFor(digest), manifest, places),
+    place({ digest }) {
       const place = places.get(digest);
       if (place?.type === "tree" && !warned.has(digest)) {
         warned.add(digest);
@@ -37,30 +48,14 @@ export function openContainersStorage(
   });
 }
 
-/** Puts into `places` where the image's blobs are. */
-async function resolveImage(
+function readDocument(
   storage: Storage,
+  image: StoredImage,
+  wanted: Digest | undefined,
   reference: StorageReference,
-  platform: Platform,
-  places: Map<Digest, LocalBlob>,
-  signal: AbortSignal,
-): Promise<ResolvedImage> {
-  const found = findImage(storage, reference.image);
-  let { image } = found;
-  const outermost = storage.document(image, manifestName(image, found.digest));
-  const read = (digest: Digest) => {
-    if (digest === outermost.digest) return outermost.bytes;
-    image = imageOf(storage, image, digest);
-    return storage.document(image, manifestName(image, digest)).bytes;
-  };
-  const resolved = await followManifests(
-    outermost.digest,
-    { path: reference.image, read: (digest) => Promise.try(read, digest) },
-    platform,
-    signal,
-  );
-  const manifest = withUnpackedLayers(storage, image, resolved.manifest, places);
-  return { ...resolved, manifest };
+): StoredDocument {
+  const document = storage.document(image, manifestName(image, wanted));
+  return toDocument(document.bytes, document, reference.image);
 }
 
 /** One platform's image is stored for itself, under the digest of the index too. */
@@ -81,15 +76,15 @@ function manifestName(image: StoredImage, wanted: Digest | undefined): string {
 }
 
 /**
- * The manifest with what the storage has instead of the stored layers: their tar streams, each under
- * its diffID.
+ * What the storage has instead of the stored layers: their tar streams, each under its diffID. Puts
+ * into `places` where they are.
  */
-function withUnpackedLayers(
+function unpackedContent(
   storage: Storage,
   image: StoredImage,
-  manifest: Manifest,
+  manifest: ImageManifest,
   places: Map<Digest, LocalBlob>,
-): Manifest {
+): ImageContent {
   const { digest } = manifest.config;
   const config = storage.document(image, digest);
   const { diffIds } = parseConfig(config.bytes);
@@ -120,11 +115,7 @@ function withUnpackedLayers(
     places.set(diffId, storage.layerPlace(layer));
     return { mediaType, digest: diffId, size: layer.size };
   });
-  return {
-    ...manifest,
-    config: { ...manifest.config, size: config.bytes.length },
-    layers: unpacked,
-  };
+  return { config: { ...manifest.config, size: config.bytes.length }, layers: unpacked };
 }
 
 function notVerified(diffId: Digest): string {

@@ -10,11 +10,13 @@ import { BlobCache } from "../../../lib/store/blob_cache.ts";
 import { openSource } from "../../../lib/transport/open_source.ts";
 import type { SourceContext } from "../../../lib/transport/source_context.ts";
 import type { ResolvedImage } from "../../../lib/types/image.ts";
+import type { ImageContent } from "../../../lib/types/source.ts";
 import type { Reference } from "../../../lib/types/reference.ts";
 import { hostArchitecture } from "../../helpers/image_fixture.ts";
 import { tarArchive, type TarSpec } from "../../helpers/tar_fixture.ts";
-import { contentOf } from "../local_content.ts";
+import { bytesOf } from "../local_content.ts";
 import { makeSettings, NEVER } from "../registry/registry_fixture.ts";
+import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
 
 export const HOST = { os: "linux", architecture: hostArchitecture() };
 
@@ -22,6 +24,7 @@ export const HOST = { os: "linux", architecture: hostArchitecture() };
 export function makeContext(directory: string): SourceContext {
   return {
     settings: makeSettings(),
+    platform: HOST,
     blobs: new BlobCache(join(directory, "cache")),
     signal: NEVER,
   };
@@ -30,6 +33,7 @@ export function makeContext(directory: string): SourceContext {
 export interface OpenedImage {
   readonly uri: string;
   readonly image: ResolvedImage;
+  readonly content: ImageContent;
   readonly config: Buffer;
   readonly layers: readonly Buffer[];
 }
@@ -41,13 +45,14 @@ export async function openImage(
   platform = HOST,
 ): Promise<OpenedImage> {
   await using source = await openSource(reference, context);
-  const image = await source.resolve(platform, NEVER);
-  const { config, layers } = image.manifest;
+  const image = await resolveImage(source, platform, NEVER);
+  const content = await contentOf(source, image, NEVER);
   return {
     uri: source.uri,
     image,
-    config: contentOf(source, config),
-    layers: layers.map((layer) => contentOf(source, layer)),
+    content,
+    config: bytesOf(source, content.config),
+    layers: content.layers.map((layer) => bytesOf(source, layer)),
   };
 }
 

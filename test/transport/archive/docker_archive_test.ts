@@ -55,8 +55,8 @@ describe("what skopeo wrote", () => {
       assert.deepEqual(opened.config, image.config.bytes);
       const diffIds = JSON.parse(image.config.bytes.toString()).rootfs.diff_ids;
       assert.deepEqual(opened.layers.map(sha256), diffIds);
-      assert.deepEqual(opened.image.manifest.layers.map(({ digest }) => digest), diffIds);
-      assert.ok(opened.image.manifest.layers.every((one) => one.mediaType === DOCKER_PLAIN_LAYER));
+      assert.deepEqual(opened.content.layers.map(({ digest }) => digest), diffIds);
+      assert.ok(opened.content.layers.every((one) => one.mediaType === DOCKER_PLAIN_LAYER));
     });
   }
 });
@@ -108,7 +108,7 @@ for (const compression of ["gzip", "gzip-members", "zstd"] as const) {
     const path = writeArchive(scratch, newDockerArchive(image, ["n/app:1"]));
     const opened = await openImage(reference(path), context);
     const diffIds = JSON.parse(image.config.bytes.toString()).rootfs.diff_ids;
-    assert.deepEqual(opened.image.manifest.layers.map(({ digest }) => digest), diffIds);
+    assert.deepEqual(opened.content.layers.map(({ digest }) => digest), diffIds);
     assert.deepEqual(opened.layers, image.layers.map(({ bytes }) => bytes));
     assert.equal(opened.image.digest, await skopeoDigest(`docker-archive:${path}`));
   });

@@ -12,6 +12,7 @@ import type { ResolvedImage } from "../../../lib/types/image.ts";
 import type { EngineReference } from "../../../lib/types/reference.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { file, tarArchive } from "../../helpers/tar_fixture.ts";
+import { resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("engine");
 const ID = `sha256:${"1".repeat(64)}`;
@@ -64,8 +65,8 @@ async function ask(
   const blobs = new BlobCache(settings.cachePath);
   blobs.open();
   try {
-    await using source = await openSource(reference, { settings, blobs, signal });
-    return { image: await source.resolve(platform, signal), asked };
+    await using source = await openSource(reference, { settings, blobs, platform, signal });
+    return { image: await resolveImage(source, platform, signal), asked };
   } catch (error) {
     assert.deepEqual(readdirSync(join(settings.cachePath, "ingest")), []);
     return { error: error as Error, asked };

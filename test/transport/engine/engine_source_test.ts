@@ -13,6 +13,7 @@ import { engineSource } from "../../../lib/transport/engine/source.ts";
 import type { Digest } from "../../../lib/types/image.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { file, tarArchive } from "../../helpers/tar_fixture.ts";
+import { resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("engine");
 const platform = { os: "linux", architecture: "amd64" };
@@ -71,8 +72,8 @@ async function prepare(directory: string, id: Digest) {
   blobs.open();
   const resolve = async () => {
     const reference = { scheme: "dockerd", image: "app" } as const;
-    await using source = engineSource(engine, reference, { settings, blobs, signal });
-    return (await source.resolve(platform, signal)).digest;
+    await using source = engineSource(engine, reference, { settings, blobs, platform, signal });
+    return (await resolveImage(source, platform, signal)).digest;
   };
   return { blobs, resolve, saves: () => saves };
 }

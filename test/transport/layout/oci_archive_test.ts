@@ -19,6 +19,7 @@ import {
   openImage,
   writeArchive,
 } from "../archive/archive_tests.ts";
+import { resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("oci-archive");
 const context = makeContext(scratch);
@@ -42,7 +43,7 @@ function image(path: string, changes: Partial<ImageSpec> = {}) {
 
 async function digestOf(uri: string, platform = HOST): Promise<string> {
   await using source = await openSource(parseReference(uri), context);
-  return (await source.resolve(platform, context.signal)).digest;
+  return (await resolveImage(source, platform, context.signal)).digest;
 }
 
 test("an archive that skopeo wrote has the blobs of the layout, in all forms", async () => {

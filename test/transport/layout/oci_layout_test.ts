@@ -10,7 +10,7 @@ import { OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
 import { openSource } from "../../../lib/transport/open_source.ts";
 import type { OciReference } from "../../../lib/types/reference.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
-import { contentOf } from "../local_content.ts";
+import { bytesOf } from "../local_content.ts";
 import {
   AMD64,
   blobOf,
@@ -24,6 +24,7 @@ import {
   NEVER,
   NO_BLOBS,
 } from "../registry/registry_fixture.ts";
+import { resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("layout");
 let layouts = 0;
@@ -59,19 +60,19 @@ function layout(entries: readonly Entry[], more: readonly (string | Uint8Array)[
 }
 
 function open(path: string, rest: Partial<OciReference> = {}) {
-  const context = { settings: makeSettings(), blobs: NO_BLOBS, signal: NEVER };
+  const context = { settings: makeSettings(), blobs: NO_BLOBS, platform: AMD64, signal: NEVER };
   return openSource({ scheme: "oci", path, ...rest }, context);
 }
 
 async function resolved(path: string, rest: Partial<OciReference> = {}): Promise<string> {
   await using source = await open(path, rest);
-  return (await source.resolve(AMD64, NEVER)).digest;
+  return (await resolveImage(source, AMD64, NEVER)).digest;
 }
 
 test("the only image of a layout needs no tag", async () => {
   const path = layout([{ text: MANIFEST, tag: "any" }]);
   await using source = await open(path);
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   assert.equal(source.uri, `oci:${path}`);
 });
 
@@ -120,8 +121,8 @@ test("a digest names any manifest of the layout", async () => {
 test("blobs are read in place", async () => {
   const path = layout([{ text: MANIFEST }]);
   await using source = await open(path);
-  assert.equal(contentOf(source, LAYER).toString(), "a layer");
-  assert.deepEqual(source.local?.(LAYER), {
+  assert.equal(bytesOf(source, LAYER).toString(), "a layer");
+  assert.deepEqual(source.place?.(LAYER), {
     type: "file",
     path: join(path, blobPath(LAYER.digest)),
     offset: 0,
@@ -137,27 +138,27 @@ test("THE LAYOUT READ A FILE OUTSIDE OF IT: a blob that is a link is refused", a
   rmSync(blob);
   symlinkSync(secret, blob);
   await using source = await open(path);
-  assert.throws(() => source.local?.(LAYER), isError("file", /leads out of the directory/));
+  assert.throws(() => source.place?.(LAYER), isError("file", /leads out of the directory/));
 });
 
 test("a link inside the layout, and one to the layout, are followed", async () => {
   const path = layout([{ text: MANIFEST }], ["elsewhere"]);
   symlinkSync(path, `${path}-link`);
   await using source = await open(`${path}-link`);
-  assert.equal(contentOf(source, LAYER).toString(), "a layer");
+  assert.equal(bytesOf(source, LAYER).toString(), "a layer");
 });
 
 test("a blob that is no file, is missing or has another size is an error", async () => {
   const path = layout([{ text: MANIFEST }]);
   await using source = await open(path);
   assert.throws(
-    () => source.local?.({ ...LAYER, size: 100 }),
+    () => source.place?.({ ...LAYER, size: 100 }),
     isError("file", /has 7 bytes instead of 100/),
   );
-  assert.throws(() => source.local?.(blobOf("nothing")), isError("not_found", /has no blob/));
+  assert.throws(() => source.place?.(blobOf("nothing")), isError("not_found", /has no blob/));
   rmSync(join(path, blobPath(LAYER.digest)));
   mkdirSync(join(path, blobPath(LAYER.digest)));
-  assert.throws(() => source.local?.(LAYER), isError("file", /no regular file/));
+  assert.throws(() => source.place?.(LAYER), isError("file", /no regular file/));
 });
 
 test("a manifest that was changed is refused", async () => {

@@ -10,8 +10,10 @@ import { BlobCache } from "../../../lib/store/blob_cache.ts";
 import { digestOf } from "../../../lib/oci/digest.ts";
 import { openOstree } from "../../../lib/transport/ostree/source.ts";
 import { parseVariantText } from "../../../lib/transport/ostree/repository.ts";
-import type { Source } from "../../../lib/types/source.ts";
+import type { ImageSource } from "../../../lib/types/source.ts";
+import { AMD64 } from "../registry/registry_fixture.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
+import { resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("ostree");
 const COMMIT = "1".repeat(64);
@@ -48,7 +50,7 @@ test("an interruption ends a silent ostree, whatever it was to bring", async () 
     setTimeout(() => controller.abort(), 300);
     await assert.rejects(
       command === "export"
-        ? source.resolve(platform, signal)
+        ? resolveImage(source, platform, signal)
         : toBuffer(source.blob!(descriptor, undefined, signal)),
       { code: "aborted" },
     );
@@ -72,7 +74,7 @@ test("a blob is as long as its descriptor says, or refused", async () => {
 });
 
 /** With a program `ostree` that does what the cases say. */
-async function open(cases: string, signal: AbortSignal): Promise<Source> {
+async function open(cases: string, signal: AbortSignal): Promise<ImageSource> {
   const directory = join(scratch, `${++count}`);
   mkdirSync(directory);
   const script = `#!/bin/sh\ncase "$1" in refs) ;; ${cases} esac\n`;
@@ -84,7 +86,7 @@ async function open(cases: string, signal: AbortSignal): Promise<Source> {
   });
   const blobs = new BlobCache(settings.cachePath);
   const reference = { scheme: "ostree", image: "app:latest", repository: directory } as const;
-  return await openOstree(reference, { settings, blobs, signal });
+  return await openOstree(reference, { settings, blobs, platform: AMD64, signal });
 }
 
 async function toBuffer(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

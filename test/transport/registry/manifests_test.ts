@@ -20,6 +20,7 @@ import {
   NEVER,
   open,
 } from "./registry_fixture.ts";
+import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const OTHER = manifestText({ annotations: { other: "yes" } });
 const ONCE = { settings: { transferRetries: 0 } };
@@ -35,7 +36,7 @@ test("an index leads to the platform's manifest, whose digest is the result", as
     { request: requestFor(MANIFEST), answer: manifestAnswer() },
   ]);
   await using source = await open(registry.host);
-  const { digest, manifest } = await source.resolve(AMD64, NEVER);
+  const { digest, manifest } = await resolveImage(source, AMD64, NEVER);
   assert.equal(digest, MANIFEST_DIGEST);
   assert.equal(manifest.layers.length, 1);
   registry.finished();
@@ -45,7 +46,7 @@ test("a Docker manifest without a digest header is hashed (ECR, Red Hat)", async
   const text = manifestText({ mediaType: DOCKER_MANIFEST });
   await using registry = await startFakeRegistry(() => manifestAnswer(text, DOCKER_MANIFEST));
   await using source = await open(registry.host);
-  const { digest, manifest } = await source.resolve(AMD64, NEVER);
+  const { digest, manifest } = await resolveImage(source, AMD64, NEVER);
   assert.equal(digest, digestOf(Buffer.from(text)));
   assert.equal(manifest.mediaType, DOCKER_MANIFEST);
 });
@@ -55,7 +56,7 @@ test("a registry that refuses HEAD is no matter: manifests are asked for with GE
     line.startsWith("HEAD ") ? { status: 405 } : manifestAnswer()
   );
   await using source = await open(registry.host, ONCE);
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
 });
 
 test("a digest in the reference wins over the tag and is verified", async () => {
@@ -64,9 +65,9 @@ test("a digest in the reference wins over the tag and is verified", async () => 
     { request: requestFor(MANIFEST), answer: manifestAnswer(OTHER) },
   ]);
   await using source = await open(registry.host, { reference: { digest: MANIFEST_DIGEST } });
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("digest", /The manifest of .* has the digest sha256:.* instead of sha256:/),
   );
 });
@@ -77,7 +78,7 @@ test("a manifest that is not what its digest header says is refused", async () =
     body: MANIFEST,
   }));
   await using source = await open(registry.host);
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("digest", /instead of/));
+  await assert.rejects(resolveImage(source, AMD64, NEVER), isError("digest", /instead of/));
 });
 
 test("a manifest that an index names and that is another one is refused", async () => {
@@ -87,7 +88,7 @@ test("a manifest that an index names and that is another one is refused", async 
     { request: requestFor(MANIFEST), answer: manifestAnswer(OTHER) },
   ]);
   await using source = await open(registry.host);
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("digest", /instead of/));
+  await assert.rejects(resolveImage(source, AMD64, NEVER), isError("digest", /instead of/));
 });
 
 test("an index inside an index is followed, to a bounded depth", async () => {
@@ -101,11 +102,11 @@ test("an index inside an index is followed, to a bounded depth", async () => {
   for (let i = 0; i < 4; i++) nest();
   const four = digestOf(Buffer.from(text));
   await using source = await open(registry.host, { reference: { digest: four } });
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   nest();
   const five = digestOf(Buffer.from(text));
   await using deeper = await open(registry.host, { reference: { digest: five } });
-  await assert.rejects(deeper.resolve(AMD64, NEVER), isError("limit", /deeper than 4/));
+  await assert.rejects(resolveImage(deeper, AMD64, NEVER), isError("limit", /deeper than 4/));
 });
 
 for (const announced of [undefined, null] as const) {
@@ -114,7 +115,7 @@ for (const announced of [undefined, null] as const) {
     const body = new Uint8Array(100 * 1024 * 1024);
     await using registry = await startFakeRegistry(() => ({ body, announced }));
     await using source = await open(registry.host);
-    await assert.rejects(source.resolve(AMD64, NEVER), isError("limit", /larger than 8 MiB/));
+    await assert.rejects(resolveImage(source, AMD64, NEVER), isError("limit", /larger than 8 MiB/));
     assert.ok(registry.bytesWritten < 40 * 1024 * 1024, `${registry.bytesWritten} were sent`);
   });
 }
@@ -131,15 +132,16 @@ test("Docker schema 1 is refused for what it is, signed or not", async () => {
     body: text,
   }));
   await using source = await open(registry.host);
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("unsupported", /schema 1/));
+  await assert.rejects(resolveImage(source, AMD64, NEVER), isError("unsupported", /schema 1/));
 });
 
-test("a Helm chart is called a Helm chart", async () => {
+test("a Helm chart is resolved as any manifest, and refused by its name where an image is wanted", async () => {
   const config = { ...blobOf("{}"), mediaType: "application/vnd.cncf.helm.config.v1+json" };
   await using registry = await startFakeRegistry(() => manifestAnswer(manifestText({ config })));
   await using source = await open(registry.host);
+  const chart = await resolveImage(source, AMD64, NEVER);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    contentOf(source, chart, NEVER),
     isError("unsupported", /Not a container image but a Helm chart/),
   );
 });
@@ -149,7 +151,7 @@ test("an image or tag that does not exist is code not_found, with the registry's
   await using registry = await startFakeRegistry(() => ({ status: 404, body }));
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("not_found", /team\/app:latest: not found.*MANIFEST_UNKNOWN manifest unknown/),
   );
 });
@@ -171,7 +173,7 @@ for (
     ]);
     const log: string[] = [];
     await using source = await open(registry.host, { log });
-    await source.resolve(AMD64, NEVER);
+    await resolveImage(source, AMD64, NEVER);
     registry.finished();
     assert.match(log[0] ?? "", /it asks to wait \d+ seconds; trying again in 0\.0 seconds/);
   });
@@ -185,7 +187,7 @@ test("a rate limit is called so, with what is left of the quota", async () => {
   }));
   await using source = await open(registry.host, ONCE);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError(
       "rate_limit",
       /too many requests: TOOMANYREQUESTS You have .*; limit 100 in 6 hours; left 0 in 6 hours$/,
@@ -203,7 +205,7 @@ test("toomanyrequests in a body means a rate limit whatever the status", async (
   ]);
   const log: string[] = [];
   await using source = await open(registry.host, { log });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.match(log[0] ?? "", /has had too many requests: "toomanyrequests: Data limit exceeded"/);
 });
 
@@ -211,7 +213,7 @@ test("a server's failures are retried within the limit, and no further", async (
   await using registry = await startFakeRegistry(() => ({ status: 502, body: "<html>bad</html>" }));
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("registry", /the server's backend failed, status 502/),
   );
   assert.equal(registry.requests.length, 3);
@@ -228,7 +230,7 @@ test("a port where nothing listens is a refused connection", async () => {
   const { host } = registry;
   await registry[Symbol.asyncDispose]();
   await using source = await open(host, ONCE);
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /it was refused/));
+  await assert.rejects(resolveImage(source, AMD64, NEVER), isError("network", /it was refused/));
 });
 
 test("where HTTP is allowed, a server that asks for HTTPS is asked so", async () => {
@@ -238,5 +240,8 @@ test("where HTTP is allowed, a server that asks for HTTPS is asked so", async ()
   }));
   await using source = await open(registry.host, ONCE);
   // The fake server speaks no TLS after all: the attempt itself is what counts.
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /does not speak HTTPS/));
+  await assert.rejects(
+    resolveImage(source, AMD64, NEVER),
+    isError("network", /does not speak HTTPS/),
+  );
 });

@@ -19,6 +19,7 @@ import {
   open,
   read,
 } from "./registry_fixture.ts";
+import { resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("redirects");
 mkdirSync(join(scratch, "config"));
@@ -48,7 +49,7 @@ for (const status of [301, 302, 303, 307, 308]) {
       { request: "GET /storage", answer: { body: CONTENT } },
     ]);
     await using source = await open(registry.host);
-    assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+    assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
     assert.equal(await read(source, BLOB), CONTENT);
     registry.finished();
   });
@@ -195,7 +196,7 @@ test("redirects are followed ten times and no more", async () => {
   }));
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("registry", /redirects more than 10 times/),
   );
   assert.equal(count, 11);
@@ -208,7 +209,7 @@ test("a redirect to another scheme is refused", async () => {
   }]);
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("registry", /redirects to what is no http/),
   );
 });
@@ -223,7 +224,7 @@ test("over HTTPS", async (t) => {
       { request: MANIFEST_REQUEST, answer: manifestAnswer() },
     ], { tls });
     await using source = await open(registry.host, { settings: trusting });
-    assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+    assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   });
 
   await t.test("a private authority in SSL_CERT_DIR is trusted", async () => {
@@ -234,14 +235,14 @@ test("over HTTPS", async (t) => {
     ], { tls });
     const settings = { allowHttp: false, tls: { certDir: join(scratch, "certs") } };
     await using source = await open(registry.host, { settings });
-    assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+    assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   });
 
   await t.test("an unknown authority is refused, at once and with advice", async () => {
     await using registry = await startFakeRegistry([], { tls });
     await using source = await open(registry.host, { settings: { allowHttp: false } });
     await assert.rejects(
-      source.resolve(AMD64, NEVER),
+      resolveImage(source, AMD64, NEVER),
       isError("network", /The certificate of 127\.0\.0\.1:\d+ is not trusted/),
     );
     assert.equal(registry.requests.length, 0);
@@ -265,13 +266,16 @@ test("over HTTPS", async (t) => {
     await using registry = await startFakeRegistry(() => manifestAnswer(), { tls });
     const settings = { ...trusting, allowHttp: true, transferRetries: 0 };
     await using source = await open(registry.host, { settings });
-    assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+    assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   });
 
   await t.test("a plain HTTP registry is named as such when HTTPS is wanted", async () => {
     await using registry = await startFakeRegistry(() => manifestAnswer());
     const settings = { allowHttp: false, transferRetries: 0 };
     await using source = await open(registry.host, { settings });
-    await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /does not speak HTTPS/));
+    await assert.rejects(
+      resolveImage(source, AMD64, NEVER),
+      isError("network", /does not speak HTTPS/),
+    );
   });
 });

@@ -77,6 +77,7 @@ export function open(host: string, options: OpenOptions = {}): Promise<RegistryS
   return openRegistry(reference, {
     settings: makeSettings(options.settings),
     blobs: NO_BLOBS,
+    platform: AMD64,
     signal: NEVER,
     onProgress: (event) => {
       if (event.type === "log") options.log?.push(`${event.level}: ${event.message}`);

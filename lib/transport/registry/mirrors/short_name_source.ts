@@ -51,16 +51,18 @@ export function openShortName(
     throw foundNowhere(name, errors);
   }
 
+  const settled = () => {
+    if (chosen === undefined) throw new TypeError("The root is asked for before what it names");
+    return chosen;
+  };
+
   const sourceOf = (version: (source: RegistrySource) => RegistrySource): RegistrySource => ({
     get uri() {
       return chosen === undefined ? formatReference(candidates[0]!) : version(chosen).uri;
     },
-    resolve: (platform, signal) =>
-      first((source) => version(source).resolve(platform, signal), signal),
-    blob(descriptor, range, signal) {
-      if (chosen === undefined) throw new TypeError("An image is resolved before its blobs");
-      return version(chosen).blob(descriptor, range, signal);
-    },
+    root: (signal) => first((source) => version(source).root(signal), signal),
+    document: (descriptor, signal) => version(settled()).document(descriptor, signal),
+    blob: (descriptor, range, signal) => version(settled()).blob(descriptor, range, signal),
     tags: (signal) => first((source) => source.tags(signal), signal),
     at: (tag) => sourceOf((source) => source.at(tag)),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -25,6 +25,7 @@ import {
   open,
   read,
 } from "../registry_fixture.ts";
+import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("authentication");
 const config = (credentials: string) => configIn(scratch, credentials);
@@ -35,7 +36,7 @@ test("an open registry is asked once, without any credential", async () => {
   ]);
   const settings = config("machine 127.0.0.1 login u password p\n");
   await using source = await open(registry.host, { settings });
-  assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
+  assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   assert.equal(source.uri, `docker://${registry.host}#team/app:latest`);
   registry.finished();
 });
@@ -47,7 +48,7 @@ test("every manifest type that is understood is accepted in one request", async 
     answer: manifestAnswer(),
   }]);
   await using source = await open(registry.host);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   registry.finished();
 });
 
@@ -59,7 +60,7 @@ for (const name of ["token", "access_token"]) {
       { request: MANIFEST_REQUEST, sent: { authorization: "Bearer t1" }, answer: manifestAnswer() },
     ]);
     await using source = await open(registry.host);
-    await source.resolve(AMD64, NEVER);
+    await resolveImage(source, AMD64, NEVER);
     registry.finished();
   });
 }
@@ -123,7 +124,7 @@ test("Basic credentials are sent where Basic is asked for (ECR's user AWS)", asy
   const log: string[] = [];
   const settings = config("machine 127.0.0.1 login AWS password secret\n");
   await using source = await open(registry.host, { settings, log });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   registry.finished();
   assert.deepEqual(log, [`info: Using credentials from ${settings.configPath}/.credentials`]);
 });
@@ -146,7 +147,7 @@ for (
     ]);
     const settings = config("machine 127.0.0.1 login u password p\n");
     await using source = await open(registry.host, { settings });
-    await source.resolve(AMD64, NEVER);
+    await resolveImage(source, AMD64, NEVER);
     registry.finished();
   });
 }
@@ -163,7 +164,7 @@ test("passwords of thousands of characters work (Google's JSON keys)", async () 
   ]);
   const settings = config(`machine 127.0.0.1 login _json_key password ${key}\n`);
   await using source = await open(registry.host, { settings });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   registry.finished();
 });
 
@@ -188,7 +189,7 @@ test("Basic in answer to a Bearer token that is too narrow leads to a new token 
     },
   ]);
   await using source = await open(registry.host);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, blob), "wide");
   registry.finished();
 });
@@ -220,7 +221,7 @@ test("refused credentials are an error that names their source and not the secre
   ]);
   const settings = config("machine 127.0.0.1 login u password hunter2\n");
   await using source = await open(registry.host, { settings });
-  await assert.rejects(source.resolve(AMD64, NEVER), (error: Error) => {
+  await assert.rejects(resolveImage(source, AMD64, NEVER), (error: Error) => {
     assert.match(error.message, /refused the credentials of user u from .*\.credentials$/);
     return !JSON.stringify([error.message, String(error.cause)]).includes("hunter2");
   });
@@ -233,7 +234,7 @@ test("a registry that wants Basic from someone without credentials is told apart
   ]);
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("credentials", /asks for a user and a password/),
   );
 });
@@ -245,7 +246,7 @@ test("a token that is refused again and again ends in an error", async () => {
   );
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("credentials", /authentication is required/),
   );
   assert.equal(tokens, 3);

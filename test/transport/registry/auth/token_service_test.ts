@@ -22,6 +22,7 @@ import {
   NEVER,
   open,
 } from "../registry_fixture.ts";
+import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("token-service");
 const config = (credentials: string) => configIn(scratch, credentials);
@@ -39,7 +40,7 @@ test("credentials kept for the token service's host alone are found (NGC's two h
   ]);
   const settings = config("machine localhost login $oauthtoken password key\n");
   await using source = await open(registry.host, { settings });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   service.finished();
   registry.finished();
 });
@@ -53,7 +54,7 @@ test("a registry's password is never sent to a foreign host over plain HTTP", as
   const settings = config("machine 127.0.0.1 login u password p\n");
   await using source = await open(registry.host, { settings });
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("credentials", /is not sent to another host, localhost:\d+, over plain HTTP/),
   );
   service.finished();
@@ -74,7 +75,7 @@ test("an Azure refresh token is posted, and no password is sent", async () => {
   ]);
   const settings = config(`machine 127.0.0.1 login ${zeros} password r+t\n`);
   await using source = await open(registry.host, { settings });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   registry.finished();
 });
 
@@ -92,7 +93,7 @@ for (const status of [404, 405]) {
     ]);
     const settings = config("machine 127.0.0.1 login <token> password refresh\n");
     await using source = await open(registry.host, { settings });
-    await source.resolve(AMD64, NEVER);
+    await resolveImage(source, AMD64, NEVER);
     registry.finished();
   });
 }
@@ -108,7 +109,7 @@ for (const parameter of ["", ',scope=""']) {
       { request: MANIFEST_REQUEST, answer: manifestAnswer() },
     ]);
     await using source = await open(registry.host);
-    await source.resolve(AMD64, NEVER);
+    await resolveImage(source, AMD64, NEVER);
     registry.finished();
   });
 }
@@ -140,7 +141,7 @@ test("a refused anonymous token is an error of the token service", async () => {
   ]);
   await using source = await open(registry.host);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("credentials", /The token service .*authentication is required.*who are you/),
   );
 });

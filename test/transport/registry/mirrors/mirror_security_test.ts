@@ -10,6 +10,7 @@ import { scratchDirectory } from "../../../helpers/scratch.ts";
 import { basic, challenge, configIn, token } from "../auth/authentication_fixture.ts";
 import { BIG, BIG_LAYER, openMirrored, serve, TWO_LAYERS, WHOLE } from "./mirrors_fixture.ts";
 import { AMD64, isError, manifestAnswer, NEVER, read } from "../registry_fixture.ts";
+import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("mirror-security");
 const { certFile, keyFile } = await makeServerCertificate(join(scratch, "tls"));
@@ -23,13 +24,13 @@ test("an insecure mirror need not be trusted, its origin must be", async () => {
   await using origin = await serve(WHOLE, { tls });
   const trusted = { host: mirror.host, more: INSECURE };
   await using good = await openMirrored(scratch, origin.host, [trusted], { settings: STRICT });
-  await good.resolve(AMD64, NEVER);
+  await resolveImage(good, AMD64, NEVER);
   assert.equal(await read(good, BIG_LAYER), BIG);
   assert.equal(origin.requests.length, 0);
 
   await using bad = await openMirrored(scratch, origin.host, [mirror], { settings: STRICT });
   await assert.rejects(
-    bad.resolve(AMD64, NEVER),
+    resolveImage(bad, AMD64, NEVER),
     isError("network", /All 2 places failed: .*is not trusted.*; .*is not trusted/),
   );
   assert.equal(mirror.requests.length, 2);
@@ -41,7 +42,7 @@ test("an origin that is insecure leaves its mirrors secure", async () => {
   await using origin = await serve(WHOLE, { tls });
   const options = { settings: STRICT, more: INSECURE };
   await using source = await openMirrored(scratch, origin.host, [mirror], options);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.deepEqual([mirror.requests.length, origin.requests.length], [0, 1]);
 });
 
@@ -50,10 +51,10 @@ test("an insecure mirror may speak plain HTTP, another may not", async () => {
   await using origin = await serve(WHOLE, { tls });
   const insecure = { host: mirror.host, more: INSECURE };
   await using good = await openMirrored(scratch, origin.host, [insecure], { settings: STRICT });
-  await good.resolve(AMD64, NEVER);
+  await resolveImage(good, AMD64, NEVER);
   assert.equal(await read(good, BIG_LAYER), BIG);
   await using bad = await openMirrored(scratch, origin.host, [mirror], { settings: STRICT });
-  await assert.rejects(bad.resolve(AMD64, NEVER), isError("network", /All 2 places failed/));
+  await assert.rejects(resolveImage(bad, AMD64, NEVER), isError("network", /All 2 places failed/));
 });
 
 test("each host gets its own credentials, and none those of another", async () => {
@@ -66,7 +67,7 @@ test("each host gets its own credentials, and none those of another", async () =
   );
   const settings = { configPath };
   await using source = await openMirrored(scratch, origin.host, [mirror], { settings });
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("credentials", /refused/));
+  await assert.rejects(resolveImage(source, AMD64, NEVER), isError("credentials", /refused/));
   const sent = (server: typeof mirror) =>
     new Set(server.requests.map(({ headers }) => headers["authorization"]));
   assert.deepEqual(sent(mirror), new Set([undefined, basic("m", "mirror-secret")]));
@@ -80,7 +81,7 @@ test("the user that the reference names is not asked for at a mirror", async () 
   const reference = { user: "somebody" };
   const options = { settings: { configPath }, reference };
   await using source = await openMirrored(scratch, origin.host, [mirror], options);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   // The file's default is for all; the named user would have been looked for in vain.
   assert.equal(mirror.requests.at(-1)!.headers["authorization"], basic("me", "secret"));
 });
@@ -112,7 +113,10 @@ for (const [title, answer] of LURES) {
     const insecure = { host: mirror.host, more: INSECURE };
     const settings = { ...STRICT, configPath };
     await using source = await openMirrored(scratch, origin.host, [insecure], { settings });
-    await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /All 2 places failed/));
+    await assert.rejects(
+      resolveImage(source, AMD64, NEVER),
+      isError("network", /All 2 places failed/),
+    );
     assert(mirror.requests.length > 0);
     for (const { headers } of victim.requests) assert.equal(headers["authorization"], undefined);
   });
@@ -127,7 +131,7 @@ test("a mirror's token goes to the mirror alone", async () => {
   });
   await using origin = await serve({ [MANIFEST_PATH]: manifestAnswer(TWO_LAYERS) });
   await using source = await openMirrored(scratch, origin.host, [mirror]);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   seen.push(...mirror.requests.map(({ headers }) => headers["authorization"]));
   assert(seen.includes("Bearer mirror-token"));
   for (const { headers } of origin.requests) assert.equal(headers["authorization"], undefined);
@@ -143,7 +147,7 @@ test("a mirror gets no token of what the user may do at another registry", async
   const { configPath } = configIn(scratch, `machine ${hub.host} login me password secret\n`);
   const settings = { configPath, transferRetries: 0 };
   await using source = await openMirrored(scratch, origin.host, [mirror], { settings });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert(hub.requests.length > 0);
   for (const { line, headers } of hub.requests) {
     assert.equal(line, "GET /token?service=hub&scope=repository%3Ateam%2Fapp%3Apull");
@@ -163,7 +167,7 @@ test("neither does whom a registry sends us to", async () => {
   const { configPath } = configIn(scratch, `machine ${hub.host} login me password secret\n`);
   const settings = { configPath, transferRetries: 0 };
   await using source = await openMirrored(scratch, origin.host, [], { settings });
-  await assert.rejects(source.resolve(AMD64, NEVER));
+  await assert.rejects(resolveImage(source, AMD64, NEVER));
   assert.equal(hub.requests.length, 1);
   assert.equal(hub.requests[0]!.headers["authorization"], undefined);
 });

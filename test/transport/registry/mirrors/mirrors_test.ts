@@ -19,6 +19,7 @@ import {
   WHOLE,
 } from "./mirrors_fixture.ts";
 import { AMD64, isError, manifestAnswer, NEVER, open, read } from "../registry_fixture.ts";
+import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("mirrors");
 const MANIFEST_DIGEST = digestOf(new TextEncoder().encode(TWO_LAYERS));
@@ -30,7 +31,7 @@ test("a mirror that has the image gives all of it, and the origin is not asked",
   await using origin = await serve({});
   const log: string[] = [];
   await using source = await openMirrored(scratch, origin.host, [mirror], { log });
-  const { digest } = await source.resolve(AMD64, NEVER);
+  const { digest } = await resolveImage(source, AMD64, NEVER);
   assert.equal(digest, MANIFEST_DIGEST);
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(await read(source, OTHER_LAYER, { start: 2, end: 5 }), OTHER.slice(2, 5));
@@ -50,7 +51,7 @@ test("without a rule for the image nothing is said and nobody else is asked", as
     log,
     reference: { registry: origin.host },
   });
-  await elsewhere.resolve(AMD64, NEVER);
+  await resolveImage(elsewhere, AMD64, NEVER);
   assert.deepEqual([asked(mirror), asked(origin), log], [[], ["manifests/latest"], []]);
 });
 
@@ -104,7 +105,7 @@ for (const [title, answer, warning] of FAILURES) {
       log,
       limits: { stallTimeoutMs: 200, mirrorRetryAfterMaxMs: 20 },
     });
-    const { digest } = await source.resolve(AMD64, NEVER);
+    const { digest } = await resolveImage(source, AMD64, NEVER);
     assert.equal(digest, MANIFEST_DIGEST);
     assert.equal(await read(source, BIG_LAYER), BIG);
     const told = log.find((line) => line.includes(`; going on with ${origin.host}/team/app`)) ?? "";
@@ -126,7 +127,7 @@ test("a mirror that is not there is tried once more, and then no longer", async 
   const log: string[] = [];
   const settings = { transferRetries: 5 };
   await using source = await openMirrored(scratch, origin.host, [{ host }], { log, settings });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, OTHER_LAYER), OTHER);
   assert.equal(log.filter((line) => line.includes("trying again")).length, 1);
   assert.equal(log.filter((line) => line.includes("going on with")).length, 1);
@@ -141,7 +142,7 @@ test("a blob whose mirror dies in mid-transfer goes on at the next place, byte f
   const settings = { transferRetries: 0 };
   const options = { log, settings };
   await using source = await openMirrored(scratch, origin.host, [first, second], options);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(origin.requests.at(-1)!.headers["range"], "bytes=4321-9999");
   // Nobody asks the two that are down for the next one.
@@ -158,7 +159,7 @@ test("the rest of a blob is taken even from a place that ignores ranges", async 
   await using origin = await serve({ ...WHOLE, [BIG_PATH]: { status: 200, body: BIG } });
   const settings = { transferRetries: 0 };
   await using source = await openMirrored(scratch, origin.host, [mirror], { settings });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, BIG_LAYER), BIG);
 });
 
@@ -170,7 +171,7 @@ test("many requests that fail at once give one warning", async () => {
     log,
     settings: { transferRetries: 0 },
   });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   const ranges = [0, 2500, 5000, 7500].map((start) => ({ start, end: start + 2500 }));
   const parts = await Promise.all(ranges.map((range) => read(source, BIG_LAYER, range)));
   assert.equal(parts.join(""), BIG);
@@ -181,7 +182,7 @@ test("a mirror without one of the blobs is asked for the others all the same", a
   await using mirror = await serve({ ...WHOLE, [BIG_PATH]: { status: 404 } });
   await using origin = await serve(WHOLE);
   await using source = await openMirrored(scratch, origin.host, [mirror]);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(await read(source, OTHER_LAYER), OTHER);
   assert.deepEqual(asked(origin), [`blobs/${BIG_LAYER.digest}`]);
@@ -192,7 +193,7 @@ test("a mirror that lacks a blob is asked for it once, not for each of its parts
   await using origin = await serve(WHOLE);
   const log: string[] = [];
   await using source = await openMirrored(scratch, origin.host, [mirror], { log });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   for (const start of [0, 2500, 5000, 7500]) {
     const range = { start, end: start + 2500 };
     assert.equal(await read(source, BIG_LAYER, range), BIG.slice(start, start + 2500));
@@ -206,7 +207,7 @@ test("what each place did to a blob is told when none gives it", async () => {
   await using mirror = await serve({ ...WHOLE, ...wrong });
   await using origin = await serve({});
   await using source = await openMirrored(scratch, origin.host, [mirror]);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   await read(source, BIG_LAYER);
   const message = new RegExp(
     `^Blob ${BIG_LAYER.digest}: All 2 places failed: ${mirror.host}/team/app: ` +
@@ -220,7 +221,7 @@ test("a blob that is asked for again, because it was wrong, comes from the next 
   await using mirror = await serve({ ...WHOLE, ...wrong });
   await using origin = await serve(WHOLE);
   await using source = await openMirrored(scratch, origin.host, [mirror]);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.notEqual(await read(source, BIG_LAYER), BIG);
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(await read(source, BIG_LAYER), BIG);
@@ -235,7 +236,7 @@ test("when all fail, each says why", async () => {
   const settings = { transferRetries: 0 };
   await using source = await openMirrored(scratch, origin.host, [first, second], { settings });
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError(
       "credentials",
       new RegExp(
@@ -252,7 +253,7 @@ test("an interruption is no failure of a mirror", async () => {
   await using origin = await serve(WHOLE);
   await using source = await openMirrored(scratch, origin.host, [mirror]);
   const signal = AbortSignal.timeout(100);
-  await assert.rejects(source.resolve(AMD64, signal), isError("aborted", /./));
+  await assert.rejects(resolveImage(source, AMD64, signal), isError("aborted", /./));
   assert.deepEqual(asked(origin), []);
 });
 
@@ -261,11 +262,11 @@ test("a blocked registry is not asked, its mirrors are", async () => {
   await using origin = await serve(WHOLE);
   const more = "blocked = true";
   await using good = await openMirrored(scratch, origin.host, [mirror], { more });
-  await good.resolve(AMD64, NEVER);
+  await resolveImage(good, AMD64, NEVER);
   await using empty = await serve({});
   await using bad = await openMirrored(scratch, origin.host, [empty], { more });
   await assert.rejects(
-    bad.resolve(AMD64, NEVER),
+    resolveImage(bad, AMD64, NEVER),
     isError("settings", /All 2 places failed: .* status 404.*: it is blocked in \S+, line 1$/),
   );
   await assert.rejects(
@@ -283,11 +284,11 @@ test("pull-from-mirror decides by tag and digest", async () => {
   await using origin = await serve(WHOLE);
   const only = [{ host: mirror.host, more: 'pull-from-mirror = "digest-only"' }];
   await using byTag = await openMirrored(scratch, origin.host, only);
-  await byTag.resolve(AMD64, NEVER);
+  await resolveImage(byTag, AMD64, NEVER);
   assert.deepEqual([asked(mirror).length, asked(origin).length], [0, 1]);
   const reference = { digest: MANIFEST_DIGEST };
   await using byDigest = await openMirrored(scratch, origin.host, only, { reference });
-  await byDigest.resolve(AMD64, NEVER);
+  await resolveImage(byDigest, AMD64, NEVER);
   assert.deepEqual([asked(mirror).length, asked(origin).length], [1, 1]);
 });
 
@@ -299,7 +300,7 @@ test("a location takes the name's place, and the reference stays what it was", a
   const location = `prefix = "gone.example/team"\nlocation = "${elsewhere.host}/moved"`;
   const environment = registriesConf(scratch, `[[registry]]\n${location}\n`);
   await using source = await open("gone.example", { log, settings: { environment } });
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(source.uri, "docker://gone.example#team/app:latest");
   assert.match(log.join("\n"), new RegExp(`\\(from ${elsewhere.host}/moved/app\\)$`));
 });

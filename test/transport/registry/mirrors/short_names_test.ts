@@ -16,6 +16,7 @@ import {
   QUICK_LIMITS,
   read,
 } from "../registry_fixture.ts";
+import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("short-names");
 
@@ -24,6 +25,7 @@ function openNamed(uri: string, text: string, log: string[] = [], shortNames = t
   return openRegistry(parseReference(uri) as DockerReference, {
     settings: makeSettings({ environment, shortNames }),
     blobs: NO_BLOBS,
+    platform: AMD64,
     signal: NEVER,
     onProgress: (event) => {
       if (event.type === "log") log.push(`${event.level}: ${event.message}`);
@@ -41,7 +43,7 @@ test("the first search registry that has the image gives it, and its name", asyn
   const log: string[] = [];
   const conf = search(empty.host, full.host, never.host);
   await using source = await openNamed("docker://team/app", conf, log);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(source.uri, `docker://${full.host}#team/app:latest`);
   assert.deepEqual([asked(empty).length, asked(never).length], [1, 0]);
@@ -57,10 +59,10 @@ test("another tag is looked for as the first is, and then where that was found",
   const conf = search(empty.host, full.host);
   await using source = await openNamed("docker://team/app", conf);
   const other = source.at("1.2");
-  await other.resolve(AMD64, NEVER);
+  await resolveImage(other, AMD64, NEVER);
   assert.equal(await read(other, BIG_LAYER), BIG);
   assert.equal(other.uri, `docker://${full.host}#team/app:1.2`);
-  await source.at("latest").resolve(AMD64, NEVER);
+  await resolveImage(source.at("latest"), AMD64, NEVER);
   assert.deepEqual(asked(empty), ["manifests/1.2"]);
 });
 
@@ -69,7 +71,7 @@ test("an alias is the only candidate, with the tag that was asked for", async ()
   await using searched = await serve(WHOLE);
   const conf = `${search(searched.host)}[aliases]\nnick = "${aliased.host}/team/app"\n`;
   await using source = await openNamed("docker://nick:1.2", conf);
-  await assert.rejects(source.resolve(AMD64, NEVER), isError("not_found", /team\/app:1\.2/));
+  await assert.rejects(resolveImage(source, AMD64, NEVER), isError("not_found", /team\/app:1\.2/));
   assert.deepEqual([asked(aliased), asked(searched)], [["manifests/1.2"], []]);
 });
 
@@ -79,7 +81,7 @@ test("when none has it, each says why", async () => {
   const conf = search(first.host, second.host);
   await using source = await openNamed("docker://team/app", conf);
   await assert.rejects(
-    source.resolve(AMD64, NEVER),
+    resolveImage(source, AMD64, NEVER),
     isError("credentials", /^team\/app was found in none of 2 registries: .*404.*; .*403/),
   );
 });
@@ -90,17 +92,17 @@ test("a search registry that is blocked is passed over", async () => {
   const rule = `[[registry]]\nlocation = "${blocked.host}"\nblocked = true\n`;
   const conf = search(blocked.host, full.host) + rule;
   await using source = await openNamed("docker://team/app", conf);
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.deepEqual([asked(blocked).length, asked(full).length], [0, 1]);
   await using only = await openNamed("docker://team/app", search(blocked.host) + rule);
-  await assert.rejects(only.resolve(AMD64, NEVER), isError("settings", /is blocked/));
+  await assert.rejects(resolveImage(only, AMD64, NEVER), isError("settings", /is blocked/));
 });
 
 test("a name with a registry is no short name", async () => {
   await using named = await serve(WHOLE);
   await using searched = await serve(WHOLE);
   await using source = await openNamed(`docker://${named.host}/team/app`, search(searched.host));
-  await source.resolve(AMD64, NEVER);
+  await resolveImage(source, AMD64, NEVER);
   assert.deepEqual([asked(named).length, asked(searched).length], [1, 0]);
 });
 

@@ -1,74 +1,28 @@
-/** Manifests and indexes: fetched whole, verified, walked down to the one for a platform. */
+/** Manifests and indexes: fetched whole, and verified. */
 
-import { choosePlatform } from "../../../oci/choose_platform.ts";
 import { digestOf, isDigest, verifyDigest } from "../../../oci/digest.ts";
 import { ACCEPTED_MANIFESTS, essenceOf, isSchema1Type } from "../../../oci/media_types.ts";
-import {
-  type ManifestOrIndex,
-  mediaTypeOf,
-  parseManifestOrIndex,
-} from "../../../oci/parse_manifest.ts";
+import { mediaTypeOf, parseManifestOrIndex } from "../../../oci/parse_manifest.ts";
 import { plainText } from "../../../text/quote_text.ts";
-import type {
-  Descriptor,
-  Digest,
-  Platform,
-  ResolvedImage,
-  StoredDocument,
-} from "../../../types/image.ts";
+import type { Digest, StoredDocument } from "../../../types/image.ts";
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
-import type { RegistryLimits } from "../limits.ts";
 import { responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
-export interface ManifestRequest {
-  /** A tag or a digest. */
-  readonly name: string;
-  /** How the image is called in messages. */
-  readonly image: string;
-  readonly platform: Platform;
-}
-
-export interface ManifestContext {
-  readonly endpoints: Endpoints;
-  readonly limits: RegistryLimits;
-}
-
 /**
- * The manifest that `request` names, for its platform; from the first place that has it, and what
- * an index names from there on. Always a GET and always hashed: a registry
- * need not answer HEAD, nor send a digest.
+ * The document that `name`, a tag or a digest, stands for, from the first place that has it; what an
+ * index names is asked for from there on. `image` is its name in messages. This is always a GET, and
+ * its bytes are always hashed: a registry need not answer HEAD, nor send a digest.
  */
-export async function fetchManifest(
-  request: ManifestRequest,
-  context: ManifestContext,
-  signal: AbortSignal,
-): Promise<ResolvedImage> {
-  let { name } = request;
-  const outer: Descriptor[] = [];
-  const documents: StoredDocument[] = [];
-  for (let depth = 0; depth <= context.limits.indexDepth; depth++) {
-    const { digest, bytes, parsed } = await fetchVerified(name, request, context, signal);
-    documents.push({ digest, bytes, mediaType: mediaTypeOf(parsed) });
-    if (parsed.kind === "manifest") return { digest, manifest: parsed.manifest, documents };
-    name = choosePlatform(parsed.index.manifests, request.platform, outer).digest;
-    outer.push(...parsed.index.manifests);
-  }
-  throw new TransferError(
-    "limit",
-    `The image ${request.image} has indexes inside indexes, deeper than ${context.limits.indexDepth}`,
-  );
-}
-
-async function fetchVerified(
+export async function fetchDocument(
   name: string,
-  request: ManifestRequest,
-  context: ManifestContext,
+  image: string,
+  endpoints: Endpoints,
   signal: AbortSignal,
-): Promise<{ digest: Digest; bytes: Uint8Array; parsed: ManifestOrIndex }> {
-  const what = `The manifest of ${request.image}`;
-  const attempts = context.endpoints.attempts(what);
+): Promise<StoredDocument> {
+  const what = `The manifest of ${image}`;
+  const attempts = endpoints.attempts(what);
   for (;;) {
     try {
       const { response, bytes } = await fetchOnce(name, what, attempts.endpoint, signal);
@@ -76,9 +30,9 @@ async function fetchVerified(
       // A signed schema 1 manifest's digest leaves its signatures out: refused for what it is.
       if (isSchema1Type(essenceOf(type))) parseManifestOrIndex(bytes, type);
       const digest = verifiedDigest(name, bytes, response, what);
-      const parsed = parseManifestOrIndex(bytes, type);
+      const mediaType = mediaTypeOf(parseManifestOrIndex(bytes, type));
       attempts.settle();
-      return { digest, bytes, parsed };
+      return { digest, bytes, mediaType };
     } catch (error) {
       await attempts.recover(error, signal);
     }

@@ -1,10 +1,9 @@
-/** Which of the images in an image layout's `index.json` is meant. */
+/** Which of the images in an image layout's `index.json` a reference means. */
 
 import { DenrootError } from "../../errors.ts";
-import { choosePlatform } from "../../oci/choose_platform.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
-import type { Descriptor, Platform } from "../../types/image.ts";
+import type { Descriptor } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
 
 const SHOWN_TAGS = 20;
@@ -12,34 +11,25 @@ const SHOWN_TAGS = 20;
 const FULL_NAME = "io.containerd.image.name";
 
 /**
- * The entry that the reference's index or tag stands for, or the only one. Throws code `not_found`,
- * or `reference` when it is not clear which is meant.
+ * The entry that the reference's index or tag stands for, or the only one; several where the layout
+ * lists one image for several platforms under one name. Throws code `not_found`, or `reference` when
+ * it is not clear which image is meant.
  */
-export function chooseLayoutEntry(
+export function chooseLayoutEntries(
   entries: readonly Descriptor[],
   reference: OciReference,
-  platform: Platform,
-): Descriptor {
+): readonly Descriptor[] {
   const { tag, index } = reference;
-  if (index !== undefined) return entries[index] ?? fail(noSuchIndex(reference, entries, index));
+  if (index !== undefined) return [entries[index] ?? fail(noSuchIndex(reference, entries, index))];
   const wanted = tag === undefined ? entries : withTag(entries, tag);
   const [first] = wanted;
   if (first === undefined) throw noSuchTag(reference, entries);
   // One image may have several tags.
-  if (wanted.every(({ digest }) => digest === first.digest)) return first;
-  // One name, or none, on several entries: they are the same image for several platforms.
+  if (wanted.every(({ digest }) => digest === first.digest)) return [first];
   if (new Set(wanted.map(nameOf)).size === 1 && wanted.some((entry) => entry.platform)) {
-    const chosen = choosePlatform(wanted, platform);
-    if (wanted.every((entry) => entry.digest === chosen.digest || !isSamePlatform(entry, chosen))) {
-      return chosen;
-    }
+    return wanted;
   }
   throw ambiguous(reference, entries);
-}
-
-function isSamePlatform({ platform: one }: Descriptor, { platform: other }: Descriptor): boolean {
-  return one?.os === other?.os && one?.architecture === other?.architecture &&
-    one?.variant === other?.variant;
 }
 
 /** What the entries can be named by, each once, in their order. */

@@ -13,8 +13,8 @@ import {
   DOCKER_PLAIN_LAYER,
 } from "../../oci/media_types.ts";
 import { MAX_CONFIG_SIZE, parseConfig } from "../../oci/parse_config.ts";
-import type { Descriptor, Digest, ResolvedImage } from "../../types/image.ts";
-import type { FileBlob } from "../../types/source.ts";
+import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
+import type { FileBlob, ImageContent } from "../../types/source.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { tooLarge } from "./archive_error.ts";
 import { cleanName } from "./clean_name.ts";
@@ -26,26 +26,27 @@ const COUNTED_AT_ONCE = 4;
 const MAGIC_SIZE = 8;
 const READ_SIZE = 1024 * 1024;
 
-export interface ResolvedSavedImage {
-  readonly image: ResolvedImage;
-  /** By the digests in the manifest: the configuration's own, and the layers' diffIDs. */
+export interface SavedImageContent extends ImageContent {
+  /** The manifest that containers/image makes of it. */
+  readonly document: StoredDocument;
+  /** By the digests of the content: the configuration's own, and the layers' diffIDs. */
   readonly blobs: ReadonlyMap<Digest, FileBlob>;
 }
 
 /**
- * Resolves an image that has no manifest of its own. Its digest is that of the Docker manifest that
- * containers/image makes of it: every layer uncompressed, under its diffID.
+ * Reads an image that has no manifest of its own. Its manifest is the Docker one that
+ * containers/image makes of it: it names every layer by its diffID.
  *
  * Throws what `chooseSavedImage` throws, code `not_found` or `file` for a file that is not there or
  * not fit, `digest` for a configuration that is not what its name says, `limit` for layers that
  * decompress to more than `maxImageBytes` together.
  */
-export async function resolveSavedImage(
+export async function readSavedImage(
   contents: ArchiveContents,
   choice: ImageChoice,
   { maxImageBytes }: Pick<Settings, "maxImageBytes">,
   signal: AbortSignal,
-): Promise<ResolvedSavedImage> {
+): Promise<SavedImageContent> {
   const saved = chooseSavedImage(contents, choice);
   const bytes = contents.read(saved.config, MAX_CONFIG_SIZE);
   const config = {
@@ -71,7 +72,13 @@ export async function resolveSavedImage(
     );
     for (const [at, diffId] of part.entries()) layers.set(diffId, found[at]!);
   }
-  return { image: toImage(config, diffIds.map((diffId) => layers.get(diffId)!)), blobs };
+  const inOrder = diffIds.map((diffId) => layers.get(diffId)!);
+  return {
+    document: toManifest(config, inOrder),
+    config,
+    layers: inOrder.map(({ stored }) => stored),
+    blobs,
+  };
 }
 
 /** The file of a configuration is nearly always called by its digest. */
@@ -158,7 +165,7 @@ async function countContent(
   }
 }
 
-function toImage(config: Descriptor, layers: readonly Layer[]): ResolvedImage {
+function toManifest(config: Descriptor, layers: readonly Layer[]): StoredDocument {
   const mediaType = DOCKER_MANIFEST;
   // The order of the fields, and that every layer is called compressed: as containers/image has it.
   const bytes = Buffer.from(JSON.stringify({
@@ -171,12 +178,7 @@ function toImage(config: Descriptor, layers: readonly Layer[]): ResolvedImage {
       digest: stored.digest,
     })),
   }));
-  const digest = digestOf(bytes);
-  return {
-    digest,
-    manifest: { mediaType, config, layers: layers.map(({ stored }) => stored) },
-    documents: [{ mediaType, digest, bytes }],
-  };
+  return { mediaType, digest: digestOf(bytes), bytes };
 }
 
 function inParts<T>(all: readonly T[], size: number): T[][] {

@@ -1,0 +1,76 @@
+/** A source's content -> the one image in it for a platform: the same way for every transport. */
+
+import { DenrootError, throwIfAborted } from "../errors.ts";
+import { choosePlatform, formatPlatform } from "../oci/choose_platform.ts";
+import { MAX_INDEX_DEPTH, parseManifestOrIndex } from "../oci/parse_manifest.ts";
+import { requireImage } from "../oci/require_image.ts";
+import { plainText } from "../text/quote_text.ts";
+import type { Descriptor, Platform, ResolvedImage, StoredDocument } from "../types/image.ts";
+import type { ImageContent, ImageSource } from "../types/source.ts";
+
+/**
+ * Goes down from the source's root, through its indexes, to the manifest for `platform`. The manifest
+ * may be an artifact's: see {@link contentOf}.
+ *
+ * Throws code `platform` when nothing fits, `reference` when several images do, `limit` for indexes
+ * too deep, and what the source throws.
+ */
+export async function resolveImage(
+  source: ImageSource,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<ResolvedImage> {
+  const root = await source.root(signal);
+  const documents: StoredDocument[] = [];
+  const outer: Descriptor[] = [];
+  let document = "document" in root
+    ? root.document
+    : await source.document(chooseOnly(root.images, platform, source.uri), signal);
+  for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
+    throwIfAborted(signal);
+    documents.push(document);
+    const parsed = parseManifestOrIndex(document.bytes, document.mediaType);
+    if (parsed.kind === "manifest") {
+      return { digest: document.digest, manifest: parsed.manifest, documents };
+    }
+    const { manifests } = parsed.index;
+    const chosen = choosePlatform(manifests, platform, outer);
+    outer.push(...manifests);
+    document = await source.document(chosen, signal);
+  }
+  throw new DenrootError(
+    "limit",
+    `${plainText(source.uri, 300)} has indexes inside indexes, deeper than ${MAX_INDEX_DEPTH}`,
+  );
+}
+
+/**
+ * What is to be read for a resolved image: its configuration and layers, as the source gives them.
+ * Throws code `unsupported` for an artifact, and what the source throws.
+ */
+export async function contentOf(
+  source: ImageSource,
+  image: ResolvedImage,
+  signal: AbortSignal,
+): Promise<ImageContent> {
+  const manifest = requireImage(image.manifest);
+  return await source.contentOf?.({ ...image, manifest }, signal) ?? manifest;
+}
+
+/** Entries without an index around them are one image if no two of them are for one platform. */
+function chooseOnly(images: readonly Descriptor[], platform: Platform, uri: string): Descriptor {
+  const chosen = choosePlatform(images, platform);
+  const other = images.find((one) => one.digest !== chosen.digest && isSamePlatform(one, chosen));
+  if (other === undefined) return chosen;
+  throw new DenrootError(
+    "reference",
+    `${plainText(uri, 300)} stands for several images for ${formatPlatform(platform)}: ` +
+      `${chosen.digest} and ${other.digest}`,
+    { hint: "Name one of them by its digest, as in oci:PATH@sha256:..." },
+  );
+}
+
+function isSamePlatform({ platform: one }: Descriptor, { platform: other }: Descriptor): boolean {
+  return one?.os === other?.os && one?.architecture === other?.architecture &&
+    one?.variant === other?.variant;
+}
