@@ -9,7 +9,7 @@ import { renderScreen, type Run } from "./terminal_screen.ts";
 const COMMANDS = [
   "denroot import oci:sample/hello",
   "denroot inspect oci:sample/hello",
-  "unsquashfs -lls hello.sqsh etc",
+  "unsquashfs -lls hello.sqsh etc | grep etc/",
 ];
 const COLUMNS = 108;
 /** In pixels. */
@@ -42,7 +42,8 @@ export async function drawSession(): Promise<string> {
     ...["#ff5f57", "#febc2e", "#28c840"].map((fill, index) =>
       `<circle cx="${MARGIN + 6 + index * 20}" cy="${BAR / 2 + 3}" r="6" fill="${fill}"/>`
     ),
-    `<g font-family="${MONOSPACE}" font-size="${FONT_SIZE}" fill="${TEXT}" xml:space="preserve">`,
+    `<g font-family="${MONOSPACE}" font-size="${FONT_SIZE}" fill="${TEXT}" ` +
+    'xml:space="preserve" style="white-space: pre">',
     ...lines,
     "</g>",
   ]);

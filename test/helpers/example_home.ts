@@ -16,6 +16,7 @@ import { bun, type Runtime } from "./denroot_command.ts";
 import { type ProgramResult, startProgram } from "./run_program.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
+const ownTools = join(project, "build/squashfs", process.arch);
 const REGISTRIES = ["docker.io", "nvcr.io", "ghcr.io", "registry.example", "registry.example:5000"];
 const MIRROR = "cache.example:5000";
 
@@ -69,7 +70,8 @@ export class ExampleHome {
   environment(): Record<string, string | undefined> {
     const { DENROOT_MKSQUASHFS, DENROOT_UNSQUASHFS } = process.env;
     return {
-      PATH: `${join(this.#home, "bin")}:${process.env.PATH}:/usr/sbin:/sbin`,
+      // The squashfs tools that denroot takes from source come first, as in scripts/try.
+      PATH: `${join(this.#home, "bin")}:${ownTools}:${process.env.PATH}:/usr/sbin:/sbin`,
       HOME: this.#home,
       LANG: "C.UTF-8",
       TZ: "UTC",
