@@ -14,11 +14,12 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, test } from "node:test";
+import { drawSession } from "../../scripts/pictures/session.ts";
 import { bun, deno } from "../helpers/denroot_command.ts";
 import { ExampleHome } from "../helpers/example_home.ts";
 import type { FakeRegistry } from "../helpers/fake_registry.ts";
 import type { ProgramResult } from "../helpers/run_program.ts";
-import { type Example, examplesOf, type Page, pages } from "./pages.ts";
+import { type Example, examplesOf, HOW_TO_REMAKE, type Page, pages, textOf } from "./pages.ts";
 import { startSampleRegistry } from "./sample_registry.ts";
 
 /** All that is not run, so that it stays little. */
@@ -38,6 +39,8 @@ const NOT_RUN = [
 ];
 /** What the examples print is that of an image for this architecture. */
 const printsTheSame = process.arch === "x64";
+/** For all commands of a page. */
+const timeout = 60_000;
 const runtime = process.versions["deno"] === undefined ? bun : deno;
 let registry: FakeRegistry;
 
@@ -45,7 +48,7 @@ before(async () => void (registry = await startSampleRegistry()));
 after(async () => await registry[Symbol.asyncDispose]());
 
 for (const page of pages) {
-  test(`the examples in ${page.path} work`, async () => {
+  test(`the examples in ${page.path} work`, { timeout }, async () => {
     const home = new ExampleHome({ runtime, registry: registry.host });
     try {
       for (const example of examplesOf(page)) await runExample(page, example, home);
@@ -60,6 +63,13 @@ test("few examples are not run", () => {
     examplesOf(page).flatMap(({ notRun }) => notRun === undefined ? [] : `${page.path}: ${notRun}`)
   );
   assert.deepEqual(reasons.sort(), NOT_RUN.toSorted());
+});
+
+test("the picture of a session shows what the commands print now", {
+  skip: !printsTheSame,
+  timeout,
+}, async () => {
+  assert.equal(textOf("docs/session.svg"), await drawSession(), HOW_TO_REMAKE);
 });
 
 async function runExample(page: Page, example: Example, home: ExampleHome): Promise<void> {

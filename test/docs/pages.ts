@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 
 export const project = fileURLToPath(new URL("../..", import.meta.url));
 
+export const HOW_TO_REMAKE = "Run: node_modules/.bin/bun scripts/make_pictures.ts";
+
 export interface Page {
   /** Below the project's directory. */
   readonly path: string;
@@ -30,7 +32,11 @@ export const pages: readonly Page[] = [
   "CONTRIBUTING.md",
   ...readdirSync(join(project, "docs")).filter((name) => name.endsWith(".md")).sort()
     .map((name) => `docs/${name}`),
-].map((path) => ({ path, text: readFileSync(join(project, path), "utf8") }));
+].map((path) => ({ path, text: textOf(path) }));
+
+export function textOf(path: string): string {
+  return readFileSync(join(project, path), "utf8");
+}
 
 export function examplesOf({ text }: Page): readonly Example[] {
   return [...text.matchAll(/^```(\w*)(.*)\n([^]*?)^```$/gm)].map((match) => {

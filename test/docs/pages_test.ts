@@ -1,15 +1,13 @@
-/** The pages name what there is, and their pictures show it. */
+/** The pages name what there is, and the plot has the figures of its page. */
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { createProgram } from "../../lib/command/run_command_line.ts";
 import { drawPerformance, type PerformanceFigures } from "../../scripts/pictures/performance.ts";
-import { drawSession } from "../../scripts/pictures/session.ts";
 import { newContext } from "../command/command_context.ts";
-import { pages, project } from "./pages.ts";
+import { HOW_TO_REMAKE, pages, project, textOf } from "./pages.ts";
 
 const README_LINES = 120;
 const readme = textOf("README.md");
@@ -78,21 +76,8 @@ test("the page of performance has the figures of the plot, and the plot has them
   const table = page.split("\n").filter((line) => /^\|.* s +\|/.test(line))
     .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()).join(" | "));
   assert.deepEqual(table.toSorted(), rows.toSorted());
-  assert.equal(textOf("docs/performance.svg"), drawPerformance(figures), remake);
+  assert.equal(textOf("docs/performance.svg"), drawPerformance(figures), HOW_TO_REMAKE);
 });
-
-test("the picture of a session shows what the commands print now", {
-  // It shows the image for this architecture.
-  skip: process.arch !== "x64",
-}, async () => {
-  assert.equal(textOf("docs/session.svg"), await drawSession(), remake);
-});
-
-const remake = "Run: node_modules/.bin/bun scripts/make_pictures.ts";
-
-function textOf(path: string): string {
-  return readFileSync(join(project, path), "utf8");
-}
 
 /** As GitHub makes them of headings. */
 function anchorsOf(markdown: string): string[] {
