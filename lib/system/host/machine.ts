@@ -71,10 +71,10 @@ export async function thisMachine(): Promise<Machine> {
     },
     async complaintOf(program, args) {
       try {
-        const { exitCode, stderr } = await runCommand(program, args, {
+        const { exitCode, messages } = await runCommand(program, args, {
           timeoutMs: PROBE_TIMEOUT_MS,
         });
-        return exitCode === 0 ? "" : stderr.toString("utf8").trim() || `exit code ${exitCode}`;
+        return exitCode === 0 ? "" : messages.trim() || `exit code ${exitCode}`;
       } catch {
         return undefined;
       }
