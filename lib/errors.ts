@@ -52,31 +52,54 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** An error in a form that passes between threads. */
+/** An error as plain data, which can pass between threads. */
 export interface PlainError {
-  readonly code: ErrorCode | undefined;
+  readonly name: string;
   readonly message: string;
+  /** Only a {@link DenrootError} has one. */
+  readonly code?: ErrorCode;
   readonly hint?: string;
   readonly stack?: string;
+  readonly cause?: PlainError;
 }
 
-export function toPlainError(error: unknown): PlainError {
-  const stack = error instanceof Error ? error.stack : undefined;
-  return error instanceof DenrootError
-    ? { code: error.code, message: error.message, hint: error.hint, stack }
-    : { code: undefined, message: messageOf(error), stack };
+/** Causes that a plain error keeps; a chain may also be a circle. */
+const MAX_CAUSES = 8;
+
+/** Keeps the chain of causes. A thrown value that is no error becomes the message of one. */
+export function toPlainError(error: unknown, maxCauses = MAX_CAUSES): PlainError {
+  if (!(error instanceof Error)) return { name: "Error", message: messageOf(error) };
+  const { name, message, stack, cause } = error;
+  return {
+    name,
+    message,
+    stack,
+    ...(error instanceof DenrootError && { code: error.code, hint: error.hint }),
+    ...(cause !== undefined && maxCauses > 0 && { cause: toPlainError(cause, maxCauses - 1) }),
+  };
 }
 
-export function fromPlainError({ code, message, hint, stack }: PlainError): Error {
-  const error = code === undefined ? new Error(message) : new DenrootError(code, message, { hint });
+/** The error that {@link toPlainError} was given: a {@link DenrootError}, or an `Error` of its name. */
+export function fromPlainError(plain: PlainError): Error {
+  const { name, message, code, hint, stack } = plain;
+  const cause = plain.cause && fromPlainError(plain.cause);
+  const error = code === undefined
+    ? new Error(message, { cause })
+    : new DenrootError(code, message, { hint, cause });
   if (stack !== undefined) error.stack = stack;
+  if (error.name !== name) Object.defineProperty(error, "name", { value: name });
   return error;
 }
 
+/** Throws {@link abortedError} when `signal` has aborted. */
 export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw abortedError(signal);
 }
 
+/**
+ * What work that `signal` stops rejects with: the signal's reason if that is a {@link DenrootError},
+ * else an error with code `aborted` that has the reason as its cause.
+ */
 export function abortedError(signal: AbortSignal): DenrootError {
   const reason: unknown = signal.reason;
   if (reason instanceof DenrootError) return reason;
