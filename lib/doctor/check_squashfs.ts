@@ -1,4 +1,4 @@
-/** The squashfs tools that an import would use. */
+/** The squashfs tools: the ones that an import would use. */
 
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
