@@ -1,4 +1,4 @@
-/** Turns arguments into a command, and its outcome into an exit code. Only this file prints and exits. */
+/** From arguments to a command to an exit code. Only this file prints and exits. */
 
 import { readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
@@ -49,7 +49,10 @@ async function main(): Promise<number> {
     writeAll(STDERR, output.errorText(error, { colour, debug }));
     return output.asKnownError(error)?.code === "usage" ? 2 : 1;
   };
-  const stops = new StopSignals(() => progress.finish());
+  const stops = new StopSignals((exitCode) => {
+    progress.finish();
+    process.exit(exitCode);
+  });
   const hasStray = catchStrays(stops, fail);
 
   try {
@@ -97,7 +100,7 @@ function catchStrays(stops: StopSignals, fail: (error: unknown) => number): () =
 
 /**
  * The name that the user called: `denroot`, or `enroot` where denroot is installed under that name.
- * A runtime shows a script's path with its links resolved; the kernel shows the path that was called.
+ * A runtime shows a script's path with its links resolved; the kernel shows the one that was called.
  */
 function programName(): string {
   const words = commandLine();

@@ -1,27 +1,27 @@
-/** The one error class that reaches users, with its closed set of codes. */
+/** The one class of errors that reaches users, with its closed set of codes. */
 
 export type ErrorCode =
   | "usage" // the command line is wrong
   | "reference" // an image reference that breaks a rule
   | "settings" // a setting or configuration file that cannot be used
   | "definition" // an image definition that cannot be read or breaks a rule
-  | "credentials" // credentials that cannot be read, run or are refused
+  | "credentials" // credentials that cannot be read or are refused, or a helper that fails
   | "not_found" // no such image, tag, blob, file
   | "unsupported" // an image or media type that denroot does not take
   | "platform" // no image for the platform
   | "manifest" // a manifest, index or config that breaks the specification
-  | "network" // a connection that failed, beyond the retries
+  | "network" // a connection that failed, also when it was tried again
   | "registry" // a registry that answered with an error
   | "range_unsupported" // a server that ignores ranges
-  | "rate_limit" // a registry that has had enough of us
+  | "rate_limit" // a registry that takes no more requests for now
   | "digest" // bytes that are not what their digest says
   | "layer" // a layer that cannot be decompressed or read as a tar
   | "limit" // a limit was reached
-  | "exists" // the output is there already
+  | "exists" // the output exists already
   | "space" // a disk is too small
   | "file" // a file or directory that cannot be read or written
   | "squashfs" // mksquashfs is missing, failed or complained
-  | "aborted"; // the caller's signal
+  | "aborted"; // the caller's signal stopped the work
 
 export interface DenrootErrorOptions {
   readonly cause?: unknown;
@@ -29,7 +29,7 @@ export interface DenrootErrorOptions {
   readonly hint?: string;
 }
 
-/** What went wrong, to which thing. Messages are sentences without a full stop and without secrets. */
+/** What went wrong with which thing. A message is a sentence without a full stop or secrets. */
 export class DenrootError extends Error {
   override readonly name = "DenrootError";
   readonly code: ErrorCode;
@@ -42,7 +42,7 @@ export class DenrootError extends Error {
   }
 }
 
-/** Whether `error` is one of denroot's own with this code. */
+/** Whether `error` is a {@link DenrootError} with this code. */
 export function hasCode(error: unknown, code: ErrorCode): error is DenrootError {
   return error instanceof DenrootError && error.code === code;
 }
@@ -79,7 +79,7 @@ export function toPlainError(error: unknown, maxCauses = MAX_CAUSES): PlainError
   };
 }
 
-/** The error that {@link toPlainError} was given: a {@link DenrootError}, or an `Error` of its name. */
+/** Makes the error again: a {@link DenrootError}, or an `Error` with the name that it had. */
 export function fromPlainError(plain: PlainError): Error {
   const { name, message, code, hint, stack } = plain;
   const cause = plain.cause && fromPlainError(plain.cause);
@@ -97,8 +97,8 @@ export function throwIfAborted(signal: AbortSignal): void {
 }
 
 /**
- * What work that `signal` stops rejects with: the signal's reason if that is a {@link DenrootError},
- * else an error with code `aborted` that has the reason as its cause.
+ * The error of work that `signal` stops: the signal's reason if that is a {@link DenrootError}, else
+ * one with code `aborted` and the reason as its cause.
  */
 export function abortedError(signal: AbortSignal): DenrootError {
   const reason: unknown = signal.reason;

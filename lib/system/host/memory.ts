@@ -2,13 +2,13 @@
 
 import type { SystemFiles } from "./system_files.ts";
 
-export interface AvailableMemory {
+interface AvailableMemory {
   readonly bytes: number;
   /** What limits it. */
   readonly limitedBy: "machine" | "control group";
 }
 
-/** The smaller of what the machine and the process's control group have left; undefined if unknown. */
+/** What the machine and the control group leave, whichever is less; undefined if unknown. */
 export function availableMemory(files: SystemFiles): AvailableMemory | undefined {
   const kilobytes = /^MemAvailable:\s+(\d+) kB/m.exec(files.read("/proc/meminfo") ?? "")?.[1];
   const machine = kilobytes === undefined ? Infinity : Number(kilobytes) * 1024;

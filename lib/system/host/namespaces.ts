@@ -3,7 +3,7 @@
 import type { SystemFiles } from "./system_files.ts";
 
 /** A kernel setting (sysctl(8)) and its value. */
-export interface KernelSetting {
+interface KernelSetting {
   readonly name: string;
   readonly value: string;
 }

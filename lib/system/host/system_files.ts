@@ -1,4 +1,4 @@
-/** The small text files in which the kernel and the system describe a machine: /proc, /sys, /etc. */
+/** Small text files that describe a machine: those of /proc, /sys and /etc. */
 
 import fs from "node:fs";
 

@@ -56,7 +56,7 @@ async function* outputOf(child: Child, fd: number): AsyncIterable<Uint8Array> {
   }
 }
 
-/** Does not block: a child whose messages nobody takes meanwhile would wait for that, and we for it. */
+/** Must not block: the child would wait until its messages are read, and this process for it. */
 function readSome(fd: number, buffer: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) =>
     fs.read(

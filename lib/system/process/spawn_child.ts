@@ -1,4 +1,4 @@
-/** Child processes: how they start, what they say, how they end. All that runs programs uses this. */
+/** Child processes: how they start, what they say and how they end. */
 
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -108,7 +108,7 @@ export class Child {
     for (const stream of this.#process.stdio) stream?.destroy();
   }
 
-  /** Not by `ChildProcess.kill`: on Deno that method sends one signal only, and ignores later ones. */
+  /** Not by `ChildProcess.kill`: on Deno that sends one signal only, and ignores later ones. */
   #send(signal: NodeJS.Signals): void {
     const { pid } = this.#process;
     if (pid === undefined || this.#hasExited()) return;

@@ -16,12 +16,12 @@ type Name = typeof NAMES[number];
  */
 export class StopSignals {
   readonly #controller = new AbortController();
-  readonly #onSecond: () => void;
+  readonly #onSecond: (exitCode: number) => void;
   #isCatching = false;
   #stoppedBy: Name | undefined;
 
-  /** `onSecond` runs before a second signal ends the process, which does not wait for the work. */
-  constructor(onSecond: () => void) {
+  /** A second signal calls `onSecond`, which should end the process without waiting for the work. */
+  constructor(onSecond: (exitCode: number) => void) {
     this.#onSecond = onSecond;
   }
 
@@ -52,10 +52,7 @@ export class StopSignals {
   }
 
   #stop(name: Name): void {
-    if (this.#stoppedBy !== undefined) {
-      this.#onSecond();
-      process.exit(this.exitCode);
-    }
+    if (this.exitCode !== undefined) return this.#onSecond(this.exitCode);
     this.#stoppedBy = name;
     this.abort(new DenrootError("aborted", `Interrupted by ${name}`));
   }

@@ -67,8 +67,10 @@ for (const [title, files, bytes, limitedBy] of TABLE) {
   });
 }
 
-test("memory is unknown without /proc", () => {
+test("memory is unknown without /proc, and where no group has a limit", () => {
   assert.equal(availableMemory(filesOf({})), undefined);
+  const none = { "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712" };
+  assert.equal(availableMemory(filesOf({ ...GROUP1, ...none })), undefined);
 });
 
 test("this machine has some memory", () => {

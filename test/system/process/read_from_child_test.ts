@@ -6,7 +6,7 @@ import process from "node:process";
 import test from "node:test";
 import { readFromChild } from "../../../lib/system/process/read_from_child.ts";
 
-test("a child's output is read to its end, by way of the name /dev/stdout as well", async () => {
+test("a child's output is read to its end, also what it writes to /dev/stdout", async () => {
   const script = "head -c 300000 /dev/zero > /dev/stdout; printf end";
   const child = await readFromChild("/bin/sh", ["-c", script]);
   const parts: Buffer[] = [];
@@ -16,7 +16,7 @@ test("a child's output is read to its end, by way of the name /dev/stdout as wel
   assert.deepEqual([output.length, output.toString("latin1", 300_000)], [300_003, "end"]);
 });
 
-test("output and long messages may come together", async () => {
+test("output and long messages can come together", async () => {
   const script = "seq 1 40000 >&2; seq 1 40000; seq 1 40000 >&2; exit 4";
   const child = await readFromChild("/bin/sh", ["-c", script]);
   let bytes = 0;

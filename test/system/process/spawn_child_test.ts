@@ -110,7 +110,7 @@ test("a program that does not exist rejects with not_found", async () => {
   await child.end();
 });
 
-test("a program that cannot be executed rejects with its reason, without its arguments", async () => {
+test("a program that cannot be executed rejects with the reason, without arguments", async () => {
   const arg = "x".repeat(3_000_000);
   const attempts: readonly [command: string, arg: string][] = [["/etc", "x"], ["/bin/true", arg]];
   for (const [command, arg] of attempts) {

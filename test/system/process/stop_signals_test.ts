@@ -14,7 +14,10 @@ writeFileSync(
   script,
   `import process from "node:process";
   import { StopSignals } from "${module}";
-  const stops = new StopSignals(() => console.log("second"));
+  const stops = new StopSignals((exitCode) => {
+    console.log("second");
+    process.exit(exitCode);
+  });
   if (process.argv.at(-1) === "ask") {
     stops.signal.addEventListener("abort", () => console.log(stops.signal.reason.message));
   }
@@ -38,7 +41,7 @@ test("a signal ends a program that does not ask for the abort", async () => {
   }
 });
 
-test("the first signal aborts, the second ends the process with the first one's code", async () => {
+test("the first signal aborts, the second tells the code of the first", async () => {
   const program = await start("ask");
   program.child.kill("SIGINT");
   await waitUntil("it is aborted", () => program.stdout().includes("Interrupted by SIGINT"));
