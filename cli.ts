@@ -1,34 +1,37 @@
-/** Arguments to a command to an exit code. Nothing else prints or exits. */
+/** From arguments to a command to an exit code. Only this file prints and exits. */
 
 import { readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { VERSION } from "./lib/system/version.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
-/** For the work to stop and clean up after a failure that reached nobody. */
+/** Time for the work to stop and clean up after an error that nobody caught. */
 const STRAY_GRACE_MS = 5000;
 
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
-  // Before anything else is loaded: scripts ask this often.
+  // Before anything else is loaded: scripts ask for the version often.
   writeAll(STDOUT, `${VERSION}\n`);
   process.exit(0);
 }
-// Counts when the event loop runs dry before the work is done.
+// The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const [{ runCommandLine }, { Progress }, output, { environment }] = await Promise.all([
-    import("./lib/command/run_command_line.ts"),
-    import("./lib/command/output/progress.ts"),
-    import("./lib/command/output/console.ts"),
-    import("./lib/system/host/environment.ts"),
-  ]);
+  const [{ runCommandLine }, { Progress }, output, { environment }, { StopSignals }] = await Promise
+    .all([
+      import("./lib/command/run_command_line.ts"),
+      import("./lib/command/output/progress.ts"),
+      import("./lib/command/output/console.ts"),
+      import("./lib/system/host/environment.ts"),
+      import("./lib/system/process/stop_signals.ts"),
+    ]);
   const env = environment();
   const terminal = isatty(STDERR) && env.TERM !== "dumb";
   const colour = terminal && !env.NO_COLOR;
@@ -46,7 +49,11 @@ async function main(): Promise<number> {
     writeAll(STDERR, output.errorText(error, { colour, debug }));
     return output.asKnownError(error)?.code === "usage" ? 2 : 1;
   };
-  const stops = catchStops(progress, fail);
+  const stops = new StopSignals((exitCode) => {
+    progress.finish();
+    process.exit(exitCode);
+  });
+  const hasStray = catchStrays(stops, fail);
 
   try {
     await runCommandLine(args, {
@@ -58,55 +65,42 @@ async function main(): Promise<number> {
         log: (level, message) => progress.log(level, message),
       },
       progress,
-      signal: stops.signal,
+      // Later than here: signals stay as they are for a command that does not ask.
+      get signal() {
+        return stops.signal;
+      },
     });
     progress.finish();
-    return stops.failed() ? 1 : 0;
+    return hasStray() ? 1 : 0;
   } catch (error) {
-    if (stops.failed()) return 1;
+    if (hasStray()) return 1;
     const code = fail(error);
-    return stops.signalCode() ?? code;
+    return stops.exitCode ?? code;
   }
 }
 
 /**
- * The first signal asks the work to stop and clean up; the second one does not wait for it. So does
- * an error that nobody caught.
+ * Errors that nobody caught stop the work as a signal does, and leave it some time to clean up.
+ * Gives whether there was one.
  */
-function catchStops(progress: { finish(): void }, fail: (error: unknown) => number) {
-  const controller = new AbortController();
-  let signalCode: number | undefined;
+function catchStrays(stops: StopSignals, fail: (error: unknown) => number): () => boolean {
   let failed = false;
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(name, () => {
-      if (signalCode !== undefined) {
-        progress.finish();
-        process.exit(signalCode);
-      }
-      signalCode = 128 + constants.signals[name];
-      controller.abort(new Error(`Stopped by ${name}`));
-    });
-  }
   const stray = (error: unknown) => {
-    // What breaks on the way out of a stop is no news.
-    if (failed || signalCode !== undefined) return;
+    // An error while the work is being stopped is no news.
+    if (failed || stops.exitCode !== undefined) return;
     failed = true;
     fail(error);
-    controller.abort(error);
+    stops.abort(error);
     setTimeout(() => process.exit(1), STRAY_GRACE_MS);
   };
   process.on("uncaughtException", stray);
   process.on("unhandledRejection", stray);
-  return {
-    signal: controller.signal,
-    signalCode: () => signalCode,
-    failed: () => failed,
-  };
+  return () => failed;
 }
 
 /**
- * What the user called: `denroot`, or `enroot` where it is installed under that name. The runtimes
- * show a script's path with its links resolved; the kernel has it as it was called.
+ * The name that the user called: `denroot`, or `enroot` where denroot is installed under that name.
+ * A runtime shows a script's path with its links resolved; the kernel shows the one that was called.
  */
 function programName(): string {
   const words = commandLine();
@@ -122,7 +116,7 @@ function commandLine(): readonly string[] {
   }
 }
 
-/** Synchronous, for what is still buffered at an exit is lost. */
+/** Writes at once: an exit loses what is still buffered. */
 function writeAll(fd: number, text: string): void {
   let bytes = new TextEncoder().encode(text);
   while (bytes.length > 0) {
@@ -134,10 +128,10 @@ function writeAll(fd: number, text: string): void {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
         continue;
       }
-      // Progress that nobody reads is nothing to stop for; a lost result is.
+      // A lost result is a failure; progress that nobody reads is not.
       if (fd !== STDOUT) return;
       if (code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE);
-      writeAll(STDERR, `[ERROR] Standard output cannot be written (${code})\n`);
+      writeAll(STDERR, `[ERROR] Cannot write to standard output (${code})\n`);
       process.exit(1);
     }
   }

@@ -1,27 +1,27 @@
-/** The one error class that reaches users, with its closed set of codes. */
+/** The one class of errors that reaches users, with its closed set of codes. */
 
 export type ErrorCode =
   | "usage" // the command line is wrong
   | "reference" // an image reference that breaks a rule
   | "settings" // a setting or configuration file that cannot be used
   | "definition" // an image definition that cannot be read or breaks a rule
-  | "credentials" // credentials that cannot be read, run or are refused
+  | "credentials" // credentials that cannot be read or are refused, or a helper that fails
   | "not_found" // no such image, tag, blob, file
   | "unsupported" // an image or media type that denroot does not take
   | "platform" // no image for the platform
   | "manifest" // a manifest, index or config that breaks the specification
-  | "network" // a connection that failed, beyond the retries
+  | "network" // a connection that failed, also when it was tried again
   | "registry" // a registry that answered with an error
   | "range_unsupported" // a server that ignores ranges
-  | "rate_limit" // a registry that has had enough of us
+  | "rate_limit" // a registry that takes no more requests for now
   | "digest" // bytes that are not what their digest says
   | "layer" // a layer that cannot be decompressed or read as a tar
   | "limit" // a limit was reached
-  | "exists" // the output is there already
+  | "exists" // the output exists already
   | "space" // a disk is too small
   | "file" // a file or directory that cannot be read or written
   | "squashfs" // mksquashfs is missing, failed or complained
-  | "aborted"; // the caller's signal
+  | "aborted"; // the caller's signal stopped the work
 
 export interface DenrootErrorOptions {
   readonly cause?: unknown;
@@ -29,7 +29,7 @@ export interface DenrootErrorOptions {
   readonly hint?: string;
 }
 
-/** What went wrong, to which thing. Messages are sentences without a full stop and without secrets. */
+/** What went wrong with which thing. A message is a sentence without a full stop or secrets. */
 export class DenrootError extends Error {
   override readonly name = "DenrootError";
   readonly code: ErrorCode;
@@ -42,7 +42,7 @@ export class DenrootError extends Error {
   }
 }
 
-/** Whether `error` is one of denroot's own with this code. */
+/** Whether `error` is a {@link DenrootError} with this code. */
 export function hasCode(error: unknown, code: ErrorCode): error is DenrootError {
   return error instanceof DenrootError && error.code === code;
 }
@@ -52,31 +52,54 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** An error in a form that passes between threads. */
+/** An error as plain data, which can pass between threads. */
 export interface PlainError {
-  readonly code: ErrorCode | undefined;
+  readonly name: string;
   readonly message: string;
+  /** Only a {@link DenrootError} has one. */
+  readonly code?: ErrorCode;
   readonly hint?: string;
   readonly stack?: string;
+  readonly cause?: PlainError;
 }
 
-export function toPlainError(error: unknown): PlainError {
-  const stack = error instanceof Error ? error.stack : undefined;
-  return error instanceof DenrootError
-    ? { code: error.code, message: error.message, hint: error.hint, stack }
-    : { code: undefined, message: messageOf(error), stack };
+/** Causes that a plain error keeps; a chain may also be a circle. */
+const MAX_CAUSES = 8;
+
+/** Keeps the chain of causes. A thrown value that is no error becomes the message of one. */
+export function toPlainError(error: unknown, maxCauses = MAX_CAUSES): PlainError {
+  if (!(error instanceof Error)) return { name: "Error", message: messageOf(error) };
+  const { name, message, stack, cause } = error;
+  return {
+    name,
+    message,
+    stack,
+    ...(error instanceof DenrootError && { code: error.code, hint: error.hint }),
+    ...(cause !== undefined && maxCauses > 0 && { cause: toPlainError(cause, maxCauses - 1) }),
+  };
 }
 
-export function fromPlainError({ code, message, hint, stack }: PlainError): Error {
-  const error = code === undefined ? new Error(message) : new DenrootError(code, message, { hint });
+/** Makes the error again: a {@link DenrootError}, or an `Error` with the name that it had. */
+export function fromPlainError(plain: PlainError): Error {
+  const { name, message, code, hint, stack } = plain;
+  const cause = plain.cause && fromPlainError(plain.cause);
+  const error = code === undefined
+    ? new Error(message, { cause })
+    : new DenrootError(code, message, { hint, cause });
   if (stack !== undefined) error.stack = stack;
+  if (error.name !== name) Object.defineProperty(error, "name", { value: name });
   return error;
 }
 
+/** Throws {@link abortedError} when `signal` has aborted. */
 export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw abortedError(signal);
 }
 
+/**
+ * The error of work that `signal` stops: the signal's reason if that is a {@link DenrootError}, else
+ * one with code `aborted` and the reason as its cause.
+ */
 export function abortedError(signal: AbortSignal): DenrootError {
   const reason: unknown = signal.reason;
   if (reason instanceof DenrootError) return reason;

@@ -87,7 +87,7 @@ test("asking for help loads nothing of the library", () => {
   const loaded = loadedBy("cli.ts", (file) => file.path === "cli.ts");
   assert.ok(loaded.has("lib/command/import.ts"), "the commands are not found");
   const allowed =
-    /^(cli\.ts|lib\/errors\.ts|lib\/text\/|lib\/command\/|lib\/system\/(version|host\/environment)\.ts)/;
+    /^(cli\.ts|lib\/errors\.ts|lib\/text\/|lib\/command\/|lib\/system\/(version|host\/environment|process\/stop_signals)\.ts)/;
   assert.deepEqual([...loaded].filter((path) => !allowed.test(path)), []);
   const printers = [...loaded].filter((path) => /^lib\/command\/(completion|manual)\//.test(path));
   assert.deepEqual(printers, []);

@@ -8,6 +8,10 @@ import type { Progress } from "./output/progress.ts";
 export interface CommandContext {
   readonly console: Console;
   readonly progress: Progress;
+  /**
+   * Aborts at INT, TERM or HUP. The first access catches these signals: a command that never reads
+   * it is ended by them, and one that becomes another program must not read it.
+   */
   readonly signal: AbortSignal;
 }
 

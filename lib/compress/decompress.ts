@@ -1,4 +1,4 @@
-/** Stored bytes into what they were before, by what they are, not by what they are called. */
+/** Decompression. The bytes themselves tell the format; their media type is not believed. */
 
 import { Buffer } from "node:buffer";
 import { createGunzip } from "node:zlib";
@@ -8,7 +8,7 @@ import { through } from "./through.ts";
 
 const OUTPUT_CHUNK = 256 * 1024;
 
-export type Compression = "gzip" | "zstd" | "bzip2" | "xz" | "lz4";
+type Compression = "gzip" | "zstd" | "bzip2" | "xz" | "lz4";
 
 const MAGICS: readonly [name: Compression, magic: readonly number[]][] = [
   ["gzip", [0x1f, 0x8b]],
@@ -19,7 +19,7 @@ const MAGICS: readonly [name: Compression, magic: readonly number[]][] = [
 ];
 const LONGEST_MAGIC = 5;
 
-/** What the first bytes of something, at least five if it has as many, say of its compression. */
+/** The compression of data that begins with `start`, which has five bytes if the data has. */
 export function compressionOf(start: Uint8Array): Compression | undefined {
   return isSkippableFrame(start)
     ? "zstd"
@@ -27,9 +27,9 @@ export function compressionOf(start: Uint8Array): Compression | undefined {
 }
 
 /**
- * Yields the bytes without gzip or Zstandard, if that is what they have. A piece of `stored` may be
- * overwritten once the next is asked for. Throws code `layer` on damaged or truncated input,
- * `unsupported` on a compression that image layers do not have.
+ * Yields the content of gzip or Zstandard data, and other bytes as they are. A piece of `stored`
+ * may be overwritten once the next is asked for. Throws code `layer` for damaged or truncated input,
+ * and `unsupported` for another compression.
  */
 export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const input = stored[Symbol.asyncIterator]();
@@ -40,14 +40,17 @@ export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncItera
     if (compression === undefined) yield* all;
     else if (compression === "gzip") yield* gunzip(all);
     else if (compression === "zstd") yield* decompressZstd(all);
-    else throw new DenrootError("unsupported", `It is compressed with ${compression}`);
+    else {throw new DenrootError(
+        "unsupported",
+        `The data is compressed with ${compression}, which denroot does not read`,
+      );}
   } finally {
-    // Not awaited: it may be waiting for bytes that nobody brings any more.
+    // Not awaited: it may wait for bytes that never come.
     void input.return?.().catch(() => {});
   }
 }
 
-/** Enough of the bytes to tell what they are, if there are as many: a network cuts anywhere. */
+/** Joins pieces until the format can be told: the first piece from a network may be one byte. */
 async function readStart(input: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let start: Uint8Array = new Uint8Array();
   while (start.length < LONGEST_MAGIC) {
@@ -67,7 +70,7 @@ async function* gunzip(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Ar
   }
 }
 
-/** A frame that decoders pass over (RFC 8878, 3.1.2). */
+/** A frame that decoders skip (RFC 8878, 3.1.2). */
 function isSkippableFrame(bytes: Uint8Array): boolean {
   return (bytes[0]! & 0xf0) === 0x50 && bytes[1] === 0x2a && bytes[2] === 0x4d && bytes[3] === 0x18;
 }

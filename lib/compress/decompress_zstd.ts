@@ -1,6 +1,6 @@
 /**
- * Zstandard with many frames (RFC 8878). The frames' outlines are read here, since the runtimes'
- * decoders stop at a second frame, or take a truncated one for whole.
+ * Zstandard with any number of frames (RFC 8878). This file reads where frames and blocks end,
+ * because the runtimes' decoders stop at the second frame or accept a truncated one.
  */
 
 import { Buffer } from "node:buffer";
@@ -9,15 +9,15 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { through } from "./through.ts";
 
 const MAGIC = 0xfd2fb528;
-/** A frame up to this many stored bytes is decoded in one call: some images have one for each file. */
+/** Up to so many stored bytes a frame is decoded in one call: some images have a frame a file. */
 const SMALL_FRAME = 1024 * 1024;
-/** What a small frame may become. A larger one is decoded piece by piece. */
+/** The most that one call may decode to. A larger frame is decoded piece by piece. */
 const SMALL_CONTENT = 8 * 1024 * 1024;
 const OUTPUT_CHUNK = 1024 * 1024;
-/** Images made with `--long=31` need it. */
+/** Data that was compressed with `--long=31` needs it. */
 const PARAMS = { [constants.ZSTD_d_windowLogMax]: 31 };
 
-/** Throws code `layer` on damaged or truncated data. */
+/** Throws code `layer` for damaged or truncated data. */
 export async function* decompressZstd(
   stored: AsyncIterable<Uint8Array>,
 ): AsyncIterable<Uint8Array> {
@@ -31,7 +31,7 @@ export async function* decompressZstd(
     } else if (number === MAGIC) {
       yield* decodeFrame(input, magic);
     } else {
-      throw damaged("there is something else behind a frame");
+      throw damaged("a frame is followed by something else");
     }
   }
 }
@@ -67,7 +67,7 @@ async function* decodeFrame(input: ByteReader, magic: Buffer): AsyncIterable<Uin
   }
 }
 
-/** Undefined when the content is not small after all. */
+/** Undefined when the content turns out to be too large. */
 function decodeSmall(frame: Buffer): Buffer | undefined {
   try {
     return zstdDecompressSync(frame, { maxOutputLength: SMALL_CONTENT, params: PARAMS });
@@ -106,7 +106,7 @@ function contentSize(field: Buffer, bytes: number): number | undefined {
   return field.readUIntLE(0, bytes) + (bytes === 2 ? 256 : 0);
 }
 
-/** RFC 8878, 3.1.1.2: blocks up to the last one, then the checksum. */
+/** Yields the blocks, and the checksum if there is one (RFC 8878, 3.1.1.2). */
 async function* readBlocks(input: ByteReader, checksum: boolean): AsyncGenerator<Buffer, void> {
   for (let last = false; !last;) {
     const header = await input.read(3);
@@ -129,7 +129,7 @@ async function* concat(
   yield* rest;
 }
 
-/** Exact counts of bytes out of chunks of any size. */
+/** Reads exact numbers of bytes from chunks of any size. */
 class ByteReader {
   readonly #input: AsyncIterator<Uint8Array>;
   #chunk: Buffer = Buffer.alloc(0);
@@ -177,7 +177,7 @@ class ByteReader {
   async #more(): Promise<boolean> {
     const next = await this.#input.next();
     if (next.done) return false;
-    // A copy: blocks are kept while the input goes on.
+    // A copy: blocks are kept while the input overwrites its chunk.
     this.#chunk = Buffer.from(next.value);
     return true;
   }

@@ -1,10 +1,10 @@
-/** Runs bytes through a node stream such that every error comes out in one place. */
+/** Runs bytes through a node stream so that all errors come out in one place. */
 
 import type { Transform } from "node:stream";
 
 /**
- * Yields what `transform` makes of `input`. Each piece of the input has been used up when the next
- * is asked for, so that one buffer serves for all. Throws the first error of either.
+ * Yields what `transform` makes of `input`. A piece of the input is no longer needed when the next
+ * is asked for, so one buffer can serve for all. Throws the first error of either.
  */
 export async function* through(
   input: AsyncIterable<Uint8Array>,
@@ -20,13 +20,13 @@ export async function* through(
   } finally {
     transform.destroy();
   }
-  // Deno ends quietly when an error finds the last of the output waiting to be read.
+  // On Deno an error that comes while output still waits to be read ends the loop quietly.
   if (failure !== undefined) throw failure.error;
 }
 
 async function feed(input: AsyncIterable<Uint8Array>, transform: Transform): Promise<void> {
   for await (const bytes of input) {
-    // Some gzip data ends before its input does: zeros may fill up what is behind it.
+    // Gzip data may end before its input does: padding of zeros may follow.
     if (transform.readableEnded || transform.destroyed) return;
     await new Promise<void>((resolve, reject) =>
       transform.write(bytes, (error) => error ? reject(error) : resolve())

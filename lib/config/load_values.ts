@@ -166,7 +166,7 @@ async function evaluateByShell(
     throw new ExpansionError(`the shell could not be run: ${messageOf(error)}`);
   }
   if (result.exitCode === 0) return result.stdout.toString("utf8");
-  const complaint = result.stderr.toString("utf8").trim();
+  const complaint = result.messages.trim();
   const unset = /(\w+): (?:unbound variable|parameter not set)/.exec(complaint)?.[1];
   if (unset !== undefined) throw new UnsetVariable(unset);
   throw new ExpansionError(`the shell failed: ${complaint.slice(0, 500) || "no message"}`);

@@ -1,58 +1,41 @@
-/** Whether an unprivileged user may start containers here. */
+/** Whether a user without privileges can start containers here. */
 
+import { forbiddingSettings, hasUserNamespaces } from "../system/host/namespaces.ts";
 import { type Finding, Findings } from "./finding.ts";
-import type { Machine } from "../system/host/machine.ts";
+import type { Machine } from "./machine.ts";
 
 const START = ["start"];
 const SUBJECT = "User namespaces";
 
-/** A switch of the kernel's that may forbid user namespaces. */
-interface Switch {
-  readonly name: string;
-  readonly forbids: string;
-  readonly set: string;
-  readonly status: "warning" | "note";
-}
-
-const SWITCHES: readonly Switch[] = [
-  { name: "user.max_user_namespaces", forbids: "0", set: "65536", status: "warning" },
-  { name: "user.max_mnt_namespaces", forbids: "0", set: "65536", status: "warning" },
-  { name: "kernel.unprivileged_userns_clone", forbids: "0", set: "1", status: "warning" },
-  // A profile may still allow them to single programs.
-  {
-    name: "kernel.apparmor_restrict_unprivileged_userns",
-    forbids: "1",
-    set: "0",
-    status: "warning",
-  },
-];
-
 export async function checkNamespaces(machine: Machine): Promise<Finding[]> {
   const found = new Findings("Containers");
-  if (!machine.exists("/proc/self/ns/user")) {
-    found.add("warning", SUBJECT, START, "this kernel has none", "Start containers elsewhere");
-    return found.list;
-  }
-  const closed = SWITCHES.filter(({ name, forbids }) => readSwitch(machine, name) === forbids);
-  for (const { name, forbids, set, status } of closed) {
+  if (!hasUserNamespaces(machine)) {
     found.add(
-      status,
+      "warning",
       SUBJECT,
       START,
-      `forbidden by ${name} = ${forbids}`,
-      `As root: sysctl -w ${name}=${set}, and in a file of /etc/sysctl.d to keep it`,
+      "this kernel has none",
+      "Start containers on a machine whose kernel has user namespaces",
+    );
+    return found.list;
+  }
+  const forbidding = forbiddingSettings(machine);
+  for (const { found: { name, value }, wanted } of forbidding) {
+    found.add(
+      "warning",
+      SUBJECT,
+      START,
+      `the kernel setting ${name} = ${value} forbids them`,
+      `As root, run: sysctl -w ${name}=${wanted.value}. To keep this after a reboot, write ` +
+        `${name}=${wanted.value} into a file in /etc/sysctl.d`,
     );
   }
-  if (closed.length === 0) await tryNamespaces(found, machine);
+  if (forbidding.length === 0) await tryNamespaces(found, machine);
   checkSubordinateIds(found, machine);
   return found.list;
 }
 
-function readSwitch(machine: Machine, name: string): string | undefined {
-  return machine.read(`/proc/sys/${name.replaceAll(".", "/")}`);
-}
-
-/** The switches do not say all: seccomp filters and security modules forbid them too. */
+/** The kernel's settings do not tell all: seccomp filters and security modules forbid them too. */
 async function tryNamespaces(found: Findings, machine: Machine): Promise<void> {
   const complaint = await machine.complaintOf("unshare", [
     "--user",
@@ -61,35 +44,41 @@ async function tryNamespaces(found: Findings, machine: Machine): Promise<void> {
     "true",
   ]);
   if (complaint === undefined) {
-    found.add("note", SUBJECT, START, "not forbidden; not tried, for there is no unshare program");
+    found.add(
+      "note",
+      SUBJECT,
+      START,
+      "no kernel setting forbids them, but it was not tried: there is no unshare program",
+    );
   } else if (complaint === "") {
-    found.ok(SUBJECT, START, "can be made");
+    found.ok(SUBJECT, START, "this user can create them");
   } else {
     found.add(
       "warning",
       SUBJECT,
       START,
-      `cannot be made: ${complaint.split("\n")[0]!.replace(/^unshare: /, "")}`,
-      "Inside another container that one must allow them; else look into the kernel's log",
+      `this user cannot create them: ${complaint.split("\n")[0]!.replace(/^unshare: /, "")}`,
+      "If this machine is itself a container, that container has to allow them. Otherwise the " +
+        "kernel's log (dmesg) may name what forbids them",
     );
   }
 }
 
-/** Only needed for more than one user inside a container: never more than a note. */
+/** Never more than a note: only containers with more than one user need them. */
 function checkSubordinateIds(found: Findings, machine: Machine): void {
-  const missing = ["/etc/subuid", "/etc/subgid"].filter((path) => !hasRange(machine, path));
   const subject = "Subordinate ids";
-  const helper = ["/usr/bin/newuidmap", "/bin/newuidmap", "/usr/local/bin/newuidmap"]
+  const missing = ["/etc/subuid", "/etc/subgid"].filter((path) => !hasRange(machine, path));
+  const hasHelper = ["/usr/bin/newuidmap", "/bin/newuidmap", "/usr/local/bin/newuidmap"]
     .some((path) => machine.exists(path));
-  if (missing.length === 0 && helper) {
-    found.ok(subject, START, "granted, with newuidmap to use them");
-  } else {
-    const lacks = [
-      ...missing.map((path) => `no range in ${path}`),
-      ...(helper ? [] : ["no newuidmap"]),
-    ];
-    found.add("note", subject, START, `${lacks.join(", ")}: one user in each container`);
+  if (missing.length === 0 && hasHelper) {
+    found.ok(subject, START, "this user has some, and newuidmap to use them");
+    return;
   }
+  const lacks = [
+    ...(missing.length === 0 ? [] : [`this user has no range in ${missing.join(" or ")}`]),
+    ...(hasHelper ? [] : ["there is no newuidmap program"]),
+  ];
+  found.add("note", subject, START, `${lacks.join(", and ")}: a container can have only one user`);
 }
 
 function hasRange({ read, userName, uid }: Machine, path: string): boolean {

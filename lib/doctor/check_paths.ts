@@ -1,14 +1,14 @@
-/** The directories that the settings name: can they be written, do they have room, may they execute. */
+/** The directories that denroot uses: whether it can write to them, and what may go wrong there. */
 
 import fs from "node:fs";
 import path from "node:path";
 import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
-import { FETCHING, type Finding, Findings, type FindingStatus } from "./finding.ts";
-import type { FileSystem, Machine } from "../system/host/machine.ts";
 import { type Mount, mountOf, networkFileSystem } from "../system/host/mount_table.ts";
+import { FETCHING, type Finding, Findings, type FindingStatus } from "./finding.ts";
+import type { FileSystem, Machine } from "./machine.ts";
 
-/** Images of a gigabyte and more are common. */
+/** Many images have a gigabyte or more. */
 const LITTLE_BYTES = 2_000_000_000;
 const FEW_FILES = 1000;
 
@@ -16,15 +16,16 @@ interface Place {
   readonly name: string;
   readonly path: string;
   readonly affects: readonly string[];
-  /** How bad it is when nothing can be written there. */
+  /** The status of a directory that this user cannot write to. */
   readonly unwritable: FindingStatus;
   readonly holdsImages: boolean;
+  /** Programs are started from it. */
   readonly executes: boolean;
-  /** How to have it elsewhere. */
+  /** A remedy: how to use another directory. */
   readonly elsewhere: string;
 }
 
-/** `directory` is the current one; undefined where it was removed. */
+/** `directory` is the current one; undefined when somebody removed it. */
 export function checkPaths(
   settings: Settings,
   machine: Machine,
@@ -44,18 +45,18 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
     unwritable: "warning" as const,
     holdsImages: false,
     executes: false,
-    elsewhere: `set ${name} to another directory`,
+    elsewhere: `Set ${name} to another directory`,
     ...rest,
   });
   return [
     place("ENROOT_CACHE_PATH", settings.cachePath, ["import"], {
-      // Without the default one, an import keeps its layers beside the output.
+      // An import that cannot use the default one keeps its layers beside the output.
       unwritable: isSet(settings, "ENROOT_CACHE_PATH") ? "error" : "warning",
       holdsImages: true,
     }),
     ...(directory === undefined ? [] : [place("Current directory", directory, ["import"], {
       holdsImages: true,
-      elsewhere: "name an output elsewhere with --output",
+      elsewhere: "Name an output in another directory with --output",
     })]),
     place("ENROOT_CONFIG_PATH", settings.configPath, FETCHING, { unwritable: "ok" }),
     place("ENROOT_TEMP_PATH", settings.tempPath, ["create"], {}),
@@ -67,56 +68,81 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
   ];
 }
 
+interface Trouble {
+  readonly status: FindingStatus;
+  readonly what: string;
+  readonly remedy: string;
+}
+
 function checkPlace(found: Findings, place: Place, mounts: string, machine: Machine): void {
-  const { name, affects, elsewhere } = place;
-  const existing = nearestExisting(place.path, machine);
+  const { name, affects, elsewhere, unwritable } = place;
   const report = (status: FindingStatus, what: string, remedy?: string) =>
     found.add(status, name, affects, `${place.path}: ${what}`, remedy);
+  const existing = nearestExisting(place.path, machine);
   let space: FileSystem;
   let mount: Mount | undefined;
   try {
     space = machine.space(existing);
     mount = mountOf(realPath(existing), mounts);
   } catch (error) {
-    return report(place.unwritable, `cannot be used: ${messageOf(error)}`, `Or ${elsewhere}`);
+    return report(unwritable, `it cannot be used: ${messageOf(error)}`, elsewhere);
   }
-  const before = found.list.length;
-  if (place.unwritable !== "ok" && !machine.isWritable(existing)) {
-    const reason = mount?.readOnly ? `${mount.path} is mounted read-only` : "it cannot be written";
-    const verb = existing === place.path ? reason : `${reason} (to be made in ${existing})`;
-    report(place.unwritable, verb, capital(elsewhere));
-  }
-  if (place.holdsImages && space.freeBytes < LITTLE_BYTES) {
-    report(
-      "warning",
-      `only ${roundSize(space.freeBytes)} free`,
-      `Free some space, or ${elsewhere}`,
-    );
-  }
-  // File systems without a table of files say 0.
-  if (place.holdsImages && space.files > 0 && space.freeFiles < FEW_FILES) {
-    report("warning", `room for ${space.freeFiles} more files`, `Remove some, or ${elsewhere}`);
-  }
-  if (place.executes && mount?.noExec) {
-    report(
-      "warning",
-      `${mount.path} is mounted noexec: no program starts there`,
-      capital(elsewhere),
-    );
-  }
-  if (found.list.length > before) return;
+  const troubles = [
+    ...(machine.isWritable(existing) ? [] : unwritableTrouble(place, existing, mount)),
+    ...spaceTroubles(place, space),
+    ...noExecTrouble(place, mount),
+  ];
+  for (const { status, what, remedy } of troubles) report(status, what, remedy);
+  if (troubles.length > 0) return;
   const network = networkFileSystem(space.type);
-  const kind = network ?? mount?.type ?? "unknown";
-  const extra = mount?.noExec ? ", noexec" : "";
-  report(
-    network === undefined ? "ok" : "note",
-    `${roundSize(space.freeBytes)} free, ${kind}${
-      network ? " (a network file system)" : ""
-    }${extra}`,
-  );
+  report(network === undefined ? "ok" : "note", description(space, mount, network));
 }
 
-/** What is not there yet is made when it is needed. */
+function unwritableTrouble(place: Place, existing: string, mount: Mount | undefined): Trouble[] {
+  if (place.unwritable === "ok") return [];
+  const what = mount?.readOnly
+    ? `${mount.path} is mounted read-only`
+    : existing === place.path
+    ? "this user cannot write to it"
+    : `it does not exist, and this user cannot write to ${existing}`;
+  return [{ status: place.unwritable, what, remedy: place.elsewhere }];
+}
+
+function spaceTroubles(place: Place, space: FileSystem): Trouble[] {
+  if (!place.holdsImages) return [];
+  const troubles: Trouble[] = [];
+  const warn = (what: string, action: string) => {
+    troubles.push({ status: "warning", what, remedy: `${action}. Or ${lower(place.elsewhere)}` });
+  };
+  if (space.freeBytes < LITTLE_BYTES) {
+    warn(`only ${roundSize(space.freeBytes)} are free`, "Free some space");
+  }
+  if (space.files > 0 && space.freeFiles < FEW_FILES) {
+    warn(`there is room for only ${space.freeFiles} more files`, "Remove some files");
+  }
+  return troubles;
+}
+
+function noExecTrouble(place: Place, mount: Mount | undefined): Trouble[] {
+  if (!place.executes || !mount?.noExec) return [];
+  const what = `${mount.path} is mounted noexec, so no program can be started from it`;
+  return [{ status: "warning", what, remedy: place.elsewhere }];
+}
+
+/** `120 GB free, ext4`. */
+function description(
+  space: FileSystem,
+  mount: Mount | undefined,
+  network: string | undefined,
+): string {
+  const type = network === undefined
+    ? mount?.type ?? "unknown"
+    : `${network}, a network file system`;
+  return [`${roundSize(space.freeBytes)} free`, type, ...(mount?.noExec ? ["noexec"] : [])]
+    .join(", ");
+}
+
+/** The directory itself, or the one in which a command will make it. */
 function nearestExisting(directory: string, machine: Machine): string {
   let current = directory;
   while (!machine.exists(current) && current !== path.dirname(current)) {
@@ -139,6 +165,6 @@ function roundSize(bytes: number): string {
   return `${gigabytes < 10 ? gigabytes.toFixed(1) : Math.round(gigabytes)} GB`;
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+function lower(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }

@@ -9,7 +9,7 @@ import { parseReference } from "../reference/parse_reference.ts";
 import type { DockerReference } from "../types/reference.ts";
 import { checkRegistry } from "./check_registry.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import type { Machine } from "../system/host/machine.ts";
+import type { Machine } from "./machine.ts";
 
 /** Looks at every place of every registry, once. */
 export async function checkRegistries(

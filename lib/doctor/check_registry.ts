@@ -11,7 +11,7 @@ import { chooseProxy } from "../http/proxy.ts";
 import { createHttpClient, type HttpClient, type HttpResponse } from "../http/client.ts";
 import { DEFAULT_LIMITS } from "../transport/registry/limits.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import type { Machine } from "../system/host/machine.ts";
+import type { Machine } from "./machine.ts";
 
 const MAX_SKEW_S = 120;
 

@@ -1,4 +1,4 @@
-/** The squashfs tools that an import would use. */
+/** Whether there are squashfs tools that an import can use. */
 
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";

@@ -10,22 +10,23 @@ import { checkPaths } from "./check_paths.ts";
 import { checkRegistries, parseRegistry } from "./check_registries.ts";
 import { checkSquashfs } from "./check_squashfs.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
-import { type Machine, thisMachine } from "../system/host/machine.ts";
+import { type Machine, thisMachine } from "./machine.ts";
 
 export type { Finding, FindingStatus } from "./finding.ts";
 
 export interface ExamineOptions {
-  /** Registries to reach, or URIs that name one. None is asked without. */
+  /** Registries, or URIs that name one. Only these are contacted. */
   readonly registries?: readonly string[];
-  /** Read from the environment and the files without; one that cannot be used is a finding. */
+  /** Default: read from the environment and the files; a bad setting becomes a finding. */
   readonly settings?: Settings;
+  /** Default: the one that this process runs on. */
   readonly machine?: Machine;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Looks at the machine, the settings, and the registries that are named. Changes nothing. Throws
- * code `reference`, `unsupported` or `usage` for what names no registry, and `aborted`.
+ * Looks at the machine, the settings and the given registries; changes nothing. Throws code
+ * `reference`, `unsupported` or `usage` for a text that names no registry, and code `aborted`.
  */
 export async function examineMachine(options: ExamineOptions = {}): Promise<readonly Finding[]> {
   const registries = (options.registries ?? []).map(parseRegistry);
@@ -43,7 +44,7 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
   ];
 }
 
-/** One that was removed has no path. */
+/** Undefined when somebody removed it. */
 function currentDirectory(): string | undefined {
   try {
     return process.cwd();

@@ -1,21 +1,21 @@
 /** What an examination finds. */
 
-/** The commands that ask registries. */
+/** The commands that contact registries. */
 export const FETCHING: readonly string[] = ["import", "inspect", "digest", "tags"];
 
 /** `note` is worth knowing, `warning` may be in the way, `error` stops the commands it affects. */
 export type FindingStatus = "ok" | "note" | "warning" | "error";
 
 export interface Finding {
-  /** What belongs together: `Machine`, `Paths`, `Registry nvcr.io`. */
+  /** Findings of one group belong together: `Machine`, `Paths`, `Registry nvcr.io`. */
   readonly group: string;
   readonly subject: string;
   readonly status: FindingStatus;
-  /** What is so, in a few words. Without secrets. */
+  /** The fact in a few words; the subject need not be repeated. Without secrets. */
   readonly message: string;
   /** What to do about it: a sentence or two. */
   readonly remedy?: string;
-  /** Commands, of denroot's and of enroot's, that it matters for. */
+  /** The commands of denroot and of enroot that it matters for. */
   readonly affects: readonly string[];
 }
 

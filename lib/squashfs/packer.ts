@@ -3,7 +3,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { type Child, type ChildExit, startChild } from "../system/process/child_process.ts";
+import type { Child, ChildExit } from "../system/process/spawn_child.ts";
+import { startChild } from "../system/process/start_child.ts";
 import { nativeCalls } from "../system/native_calls.ts";
 import { processMark, removeStale } from "../system/files/process_mark.ts";
 import type { Mksquashfs } from "../tools/find_tools.ts";
@@ -104,10 +105,7 @@ export async function startPacker(target: string, options: PackOptions): Promise
     publish: () => publish(temporary, target, options.force),
     async abort() {
       // TERM first: at the end of its input alone it would make an image of what it has.
-      child.terminate();
-      const timer = setTimeout(() => child.kill(), TERM_GRACE_MS);
-      await child.exited;
-      clearTimeout(timer);
+      await child.end(TERM_GRACE_MS);
       try {
         fs.rmSync(temporary, { force: true });
       } catch {

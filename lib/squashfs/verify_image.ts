@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { DenrootError, messageOf } from "../errors.ts";
-import { readFromChild } from "../system/process/child_process.ts";
+import { readFromChild } from "../system/process/read_from_child.ts";
 import type { EntryType } from "../tar/entry.ts";
 import { fingerprint, type ImageLedger } from "./image_ledger.ts";
 

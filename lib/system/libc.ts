@@ -1,9 +1,9 @@
-/** Calls into libc, by the foreign function interface of whichever runtime this is. */
+/** Calls into libc, through the foreign function interface of the running runtime. */
 
-/** A `buffer` is a pointer to a typed array's content. */
+/** A `buffer` is passed as a pointer to a typed array's content. */
 type ArgumentType = "i32" | "u32" | "usize" | "buffer";
 
-export interface Signature {
+interface Signature {
   readonly args: readonly ArgumentType[];
   readonly result: "i32" | "isize";
 }
@@ -12,7 +12,7 @@ const LIBC = "libc.so.6";
 
 type Calls<Name extends string> = Record<Name, (...args: unknown[]) => number>;
 
-/** Rejects when this libc lacks one of them. Every thread that calls it loads libc for itself. */
+/** Rejects when this libc lacks one of the functions. Every thread loads libc for itself. */
 export async function loadLibc<Name extends string>(
   signatures: Readonly<Record<Name, Signature>>,
 ): Promise<Calls<Name>> {
@@ -35,7 +35,7 @@ async function bunLibc(signatures: Readonly<Record<string, Signature>>): Promise
   return dlopen(LIBC, symbols).symbols as RawCalls;
 }
 
-/** What is used of `Deno.dlopen`; its own types are not to be had when Bun's are loaded. */
+/** The part of `Deno.dlopen` that is used: Deno's own types do not load together with Bun's. */
 interface DenoFfi {
   dlopen(
     path: string,

@@ -4,13 +4,13 @@ import { loadLibc } from "./libc.ts";
 
 export interface NativeCalls {
   /**
-   * A connected pair of stream sockets that no child inherits by accident. A socket carries the tar
-   * stream: on Linux it moves data for a fraction of a pipe's cost.
+   * A connected pair of stream sockets that no child inherits by accident. The tar stream flows
+   * through one: on Linux a socket moves data at a fraction of a pipe's cost.
    */
   socketPair(): [ours: number, theirs: number];
   /** A pipe that no child inherits by accident. */
   pipe(): [readEnd: number, writeEnd: number];
-  /** Writes some of `bytes`, blocking; gives the count, or -1 when the other end is gone. */
+  /** Writes some of `bytes`, and blocks; gives the count, or -1 when the other end is gone. */
   write(descriptor: number, bytes: Uint8Array): number;
   close(descriptor: number): void;
 }
@@ -48,7 +48,7 @@ async function load(): Promise<NativeCalls> {
       return [pair[0]!, pair[1]!];
     },
     write(descriptor, bytes) {
-      // A call that a signal interrupted fails alike; only a lasting failure counts.
+      // A call that a signal interrupts fails in the same way; only a repeated failure counts.
       for (let attempt = 0; attempt < 3; attempt++) {
         const count = raw.write(descriptor, bytes, bytes.length);
         if (count >= 0) return count;

@@ -1,4 +1,4 @@
-/** Which denroot this is. Apart from all else, so that asking for it loads nothing. */
+/** The version of denroot. It stands alone, so that a program that prints it loads nothing else. */
 
 /** The same as in package.json. */
 export const VERSION = "0.1.0";

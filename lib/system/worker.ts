@@ -1,4 +1,4 @@
-/** Worker threads, started from the project's own modules, from source and from an executable alike. */
+/** Worker threads that run the project's own modules, from source and from an executable alike. */
 
 import { type MessagePort, parentPort, Worker, workerData } from "node:worker_threads";
 import { projectUrl } from "./project_url.ts";
@@ -7,8 +7,8 @@ export { MessageChannel, type MessagePort, type Transferable } from "node:worker
 export type { Worker };
 
 /**
- * Starts `module`, a path from the project's root. It gets `data` as {@link workerInput}. The
- * thread ends with `terminate()`.
+ * Starts `module`, a path from the project's root; there {@link workerInput} gives `data`. The
+ * thread runs until `terminate()`.
  */
 export function startWorker(
   module: string,
@@ -18,12 +18,12 @@ export function startWorker(
   return new Worker(projectUrl(module), { workerData: data, transferList: [...transfer] });
 }
 
-/** In a worker: what it was started with. */
+/** In a worker: the data that it was started with. */
 export function workerInput<T>(): T {
   return workerData as T;
 }
 
-/** In a worker: the port to whoever started it. */
+/** In a worker: the port to the thread that started it. */
 export function workerPort(): MessagePort {
   return parentPort!;
 }

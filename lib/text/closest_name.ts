@@ -1,6 +1,6 @@
-/** What somebody meant who mistyped a name. */
+/** A suggestion for a mistyped name. */
 
-/** The name that differs by the fewest letters: one, or two in longer words; else undefined. */
+/** The name that differs least: by one letter, or two in longer names. Undefined if none does. */
 export function closestName<Name extends string>(
   text: string,
   names: readonly Name[],
@@ -15,7 +15,7 @@ export function closestName<Name extends string>(
     : undefined;
 }
 
-/** How many letters have to be put in, taken out or changed. */
+/** How many letters must be added, removed or changed. */
 function editDistance(from: string, to: string): number {
   let above = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (const letter of from.slice(0, 100)) {

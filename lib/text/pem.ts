@@ -2,7 +2,7 @@
 
 import { X509Certificate } from "node:crypto";
 
-/** Deno ends without a word when a connection is made with one that is none. */
+/** To be asked before a connection uses `pem`: Deno exits silently on a malformed certificate. */
 export function isCertificate(pem: string): boolean {
   try {
     new X509Certificate(pem.replaceAll("TRUSTED CERTIFICATE", "CERTIFICATE"));

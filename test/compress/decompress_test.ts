@@ -1,4 +1,4 @@
-/** Decompression by what the bytes are; damage and truncation never pass for an end. */
+/** Decompression: the bytes tell the format, and no damaged or truncated data passes for whole. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -9,14 +9,14 @@ import { DenrootError, type ErrorCode } from "../../lib/errors.ts";
 import { decompress } from "../../lib/compress/decompress.ts";
 
 const small = Buffer.from("a layer ".repeat(2000));
-/** Noise and repetition: blocks of every type. */
+/** Noise and repetition, so that zstd makes blocks of every type. */
 const large = Buffer.concat([
   randomBytes(300_000),
   Buffer.alloc(700_000, "repeated "),
   Buffer.alloc(300_000),
   randomBytes(100_000),
 ]);
-/** Beyond what is decoded in one call. */
+/** More than is decoded in one call. */
 const huge = Buffer.alloc(20_000_000, "a long story ");
 
 const withoutSize = { params: { [constants.ZSTD_c_contentSizeFlag]: 0 } };
@@ -52,13 +52,13 @@ const sound: readonly [title: string, stored: Buffer, content: Buffer][] = [
       Array(1000).fill(small.subarray(0, 50)),
     ),
   ],
-  ["gzip with zeros behind", join([gzipSync(small), Buffer.alloc(1000)]), small],
+  ["gzip followed by zeros", join([gzipSync(small), Buffer.alloc(1000)]), small],
   ["zstd", zstd(large), large],
   ["zstd of nothing", zstd(""), Buffer.alloc(0)],
   ["zstd with a checksum", zstd(large, withChecksum), large],
-  ["zstd that does not tell its size", zstd(large, withoutSize), large],
+  ["zstd without its size", zstd(large, withoutSize), large],
   ["long zstd", zstd(huge), huge],
-  ["long zstd that does not tell its size", zstd(huge, withoutSize), huge],
+  ["long zstd without its size", zstd(huge, withoutSize), huge],
   [
     "zstd frames of all sorts",
     join([
@@ -73,11 +73,11 @@ const sound: readonly [title: string, stored: Buffer, content: Buffer][] = [
     join([small, large, huge]),
   ],
   [
-    "zstd that begins with a frame to be skipped",
+    "zstd that begins with a skippable frame",
     join([skippable(9), zstd(small)]),
     small,
   ],
-  ["zstd of frames to be skipped only", skippable(100), Buffer.alloc(0)],
+  ["zstd of skippable frames only", skippable(100), Buffer.alloc(0)],
   [
     "thousands of tiny zstd frames",
     join(Array(4000).fill(zstd("tiny"))),
@@ -88,14 +88,14 @@ const sound: readonly [title: string, stored: Buffer, content: Buffer][] = [
 ];
 
 for (const [title, stored, content] of sound) {
-  test(`${title} becomes what it was`, async () => {
+  test(`${title} gives its content`, async () => {
     for (const size of [64 * 1024, 1009]) {
       assert.ok((await collect(stored, size)).equals(content), `in chunks of ${size}`);
     }
   });
 }
 
-test("a first chunk too short to tell the compression is no plain layer", async () => {
+test("a first chunk that is too short to tell the compression is not taken for plain data", async () => {
   for (const stored of [gzipSync(small), zstd(small)]) {
     for (const size of [1, 2, 3]) {
       assert.ok((await collect(stored, size)).equals(small), `in chunks of ${size}`);
@@ -103,7 +103,7 @@ test("a first chunk too short to tell the compression is no plain layer", async 
   }
 });
 
-test("empty chunks are no end", async () => {
+test("an empty chunk is not the end", async () => {
   for (const stored of [gzipSync(small), zstd(small), small]) {
     const chunks = [Buffer.alloc(0), stored.subarray(0, 9), Buffer.alloc(0), stored.subarray(9)];
     assert.ok(join(await collectChunks(chunks)).equals(small));
@@ -116,24 +116,24 @@ const compressions: readonly [name: string, stored: Buffer][] = [
   ["zstd", zstd(large)],
   ["small zstd", zstd(small)],
   ["zstd with a checksum", zstd(small, withChecksum)],
-  ["zstd that does not tell its size", zstd(large, withoutSize)],
+  ["zstd without its size", zstd(large, withoutSize)],
   ["long zstd", zstd(Buffer.concat([huge, large]), withChecksum)],
 ];
 for (const [name, stored] of compressions) {
-  test(`${name} that is cut short is an error, wherever the cut`, async () => {
+  test(`${name} that is cut anywhere is an error`, async () => {
     for (const length of cuts(stored.length)) {
       await fails(stored.subarray(0, length), "layer", `${length} of ${stored.length}`);
     }
   });
 
-  test(`${name} with a frame or member behind that is cut short is an error`, async () => {
+  test(`${name} followed by a truncated frame or member is an error`, async () => {
     for (const length of [5, 10, Math.floor(stored.length / 2), stored.length - 1]) {
       await fails(join([stored, stored.subarray(0, length)]), "layer", `${length}`);
     }
   });
 }
 
-test("damaged gzip and zstd with a checksum are errors, and nothing hangs", async () => {
+test("damaged gzip and damaged zstd with a checksum are errors, and nothing hangs", async () => {
   const damageable = [
     gzipSync(large),
     zstd(large, withChecksum),
@@ -156,12 +156,12 @@ const garbage: readonly [title: string, bytes: Buffer][] = [
   ["half a magic number", Buffer.from([0x28, 0xb5])],
 ];
 for (const [title, bytes] of garbage) {
-  test(`zstd with ${title} behind is an error`, async () => {
+  test(`zstd followed by ${title} is an error`, async () => {
     await fails(join([zstd(small), bytes]), "layer");
   });
 }
 
-test("a frame to be skipped that is cut short is an error", async () => {
+test("a truncated skippable frame is an error", async () => {
   for (const length of [4, 7, 8, 50]) {
     await fails(join([zstd(small), skippable(100).subarray(0, length)]), "layer");
   }
@@ -177,14 +177,14 @@ const foreign: readonly [name: string, hex: string][] = [
   ["lz4", "04224d186440a7"],
 ];
 for (const [name, hex] of foreign) {
-  test(`${name} is refused by its name`, async () => {
+  test(`${name} is refused, and the error names it`, async () => {
     const stored = Buffer.from(hex.padEnd(200, "0"), "hex");
     await assert.rejects(collect(stored), { code: "unsupported", message: new RegExp(name) });
     await assert.rejects(collect(stored, 1), { code: "unsupported", message: new RegExp(name) });
   });
 }
 
-test("an input that fails behind its last byte fails", async () => {
+test("an input that fails after its last byte is a failure", async () => {
   const failure = new DenrootError("network", "The connection broke");
   for (const stored of [gzipSync(large), zstd(large), zstd(huge), small]) {
     const broken = async function* () {
@@ -197,7 +197,7 @@ test("an input that fails behind its last byte fails", async () => {
   }
 });
 
-test("an error of the input comes out as it is", async () => {
+test("an error of the input comes out unchanged", async () => {
   const failure = new DenrootError("network", "The connection broke");
   for (const stored of [gzipSync(large), zstd(large), zstd(huge), small]) {
     const broken = async function* () {
@@ -211,7 +211,7 @@ test("an error of the input comes out as it is", async () => {
   }
 });
 
-test("whoever stops reading stops the input", async () => {
+test("a reader that stops reading stops the input", async () => {
   for (const stored of [gzipSync(large), zstd(large), large]) {
     let ended = false;
     const input = async function* () {
@@ -227,7 +227,7 @@ test("whoever stops reading stops the input", async () => {
   }
 });
 
-/** One frame: Deno puts an empty one behind it, before which a cut would be no damage. */
+/** One frame. Deno adds an empty one: data that is cut before that would be whole. */
 function zstd(content: string | Uint8Array, options: ZstdOptions = {}): Buffer {
   const stored = zstdCompressSync(content, options);
   const flags = stored[4]!;
@@ -241,12 +241,12 @@ function zstd(content: string | Uint8Array, options: ZstdOptions = {}): Buffer {
   return stored.subarray(0, end + (flags & 4));
 }
 
-/** A few hundred places: all of a short header and the end, some between. */
+/** Some lengths: each one within the header and within the end, and a few between. */
 function cuts(length: number): number[] {
   const places = new Set<number>();
   for (let at = 1; at < Math.min(24, length); at++) places.add(at).add(length - at);
   for (let part = 1; part < 12; part++) places.add(Math.floor(length * part / 12));
-  // A gzip member's first byte alone could as well be garbage behind nothing.
+  // Fewer bytes than a magic number are plain data.
   return [...places].filter((at) => at > 3).sort((a, b) => a - b);
 }
 
@@ -267,7 +267,7 @@ async function collect(stored: Buffer, chunkSize = 64 * 1024): Promise<Buffer> {
 }
 
 async function collectChunks(chunks: readonly Buffer[]): Promise<Buffer[]> {
-  // All pieces come in one buffer: what is asked for next overwrites what came before.
+  // All pieces share one buffer: each overwrites the one before.
   const buffer = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
   const input = async function* () {
     for (const chunk of chunks) {

@@ -1,9 +1,9 @@
-/** What the machine itself may lack. */
+/** Findings about the machine itself. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkMachine } from "../../lib/doctor/check_machine.ts";
-import { thisMachine } from "../../lib/system/host/machine.ts";
+import { thisMachine } from "../../lib/doctor/machine.ts";
 import { type FakeMachine, fakeMachine, troubles } from "./machine_fixture.ts";
 
 const MEMINFO = "MemTotal:  99 kB\nMemAvailable:    8000000 kB\n";
@@ -13,36 +13,28 @@ const TABLE: readonly (readonly [title: string, machine: FakeMachine, found: rea
   [
     ["a healthy machine", { files: HEALTHY }, []],
     ["another processor", { files: HEALTHY, architecture: "ppc64le" }, [
-      "error Processor: ppc64le, 4 may be used",
+      "error Processor: ppc64le, 4 processors available",
     ]],
     ["an old glibc", { files: HEALTHY, libc: "glibc 2.12" }, ["error C library: glibc 2.12"]],
     ["the oldest glibc", { files: HEALTHY, libc: "glibc 2.17" }, []],
     ["a future glibc", { files: HEALTHY, libc: "glibc 3.0" }, []],
-    ["another C library", { files: HEALTHY, libc: undefined }, ["error C library: not glibc"]],
+    ["another C library", { files: HEALTHY, libc: undefined }, [
+      "error C library: this system does not use glibc",
+    ]],
     ["a clock that was never set", { files: HEALTHY, nowMs: () => 0 }, [
-      "warning Clock: 1970-01-01 00:00 UTC is before denroot's release",
+      "warning Clock: it says 1970-01-01 00:00 UTC, which is before denroot's release",
     ]],
     ["a small machine", { files: { "/proc/meminfo": "MemAvailable: 300000 kB" } }, [
-      "warning Memory: 307 MB of the machine may be used",
+      "warning Memory: 307 MB are free on this machine",
     ]],
-    ["no /proc", {}, ["note Memory: how much there is cannot be told"]],
+    ["no /proc", {}, ["note Memory: this system does not say how much is free"]],
     ["a control group's limit", {
       files: {
         ...HEALTHY,
-        "/proc/self/cgroup": "0::/system.slice/slurm/job_1\n",
-        "/sys/fs/cgroup/system.slice/slurm/job_1/memory.max": "max",
-        "/sys/fs/cgroup/system.slice/slurm/memory.max": "400000000",
-        "/sys/fs/cgroup/system.slice/slurm/memory.current": "150000000",
+        "/proc/self/cgroup": "0::/job",
+        "/sys/fs/cgroup/job/memory.max": "250000000",
       },
-    }, ["warning Memory: 250 MB of the control group may be used"]],
-    ["a limit of cgroup version 1", {
-      files: {
-        ...HEALTHY,
-        "/proc/self/cgroup": "5:cpu:/\n4:memory:/job\n",
-        "/sys/fs/cgroup/memory/job/memory.limit_in_bytes": "200000000",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712",
-      },
-    }, ["warning Memory: 200 MB of the control group may be used"]],
+    }, ["warning Memory: 250 MB are left of the control group's limit"]],
   ];
 
 for (const [title, machine, found] of TABLE) {

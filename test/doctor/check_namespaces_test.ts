@@ -1,4 +1,4 @@
-/** What may forbid user namespaces. */
+/** Findings about user namespaces: what may forbid them. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,25 +20,33 @@ const TABLE: readonly (readonly [title: string, machine: FakeMachine, found: rea
       "a sysctl of all kernels",
       { files: { ...FILES, "/proc/sys/user/max_user_namespaces": "0" } },
       [
-        "warning User namespaces: forbidden by user.max_user_namespaces = 0",
+        "warning User namespaces: the kernel setting user.max_user_namespaces = 0 forbids them",
       ],
     ],
     ["Debian's sysctl", {
       files: { ...FILES, "/proc/sys/kernel/unprivileged_userns_clone": "0" },
-    }, ["warning User namespaces: forbidden by kernel.unprivileged_userns_clone = 0"]],
+    }, [
+      "warning User namespaces: the kernel setting kernel.unprivileged_userns_clone = 0 forbids them",
+    ]],
     ["Ubuntu's sysctl", {
       files: { ...FILES, "/proc/sys/kernel/apparmor_restrict_unprivileged_userns": "1" },
-    }, ["warning User namespaces: forbidden by kernel.apparmor_restrict_unprivileged_userns = 1"]],
+    }, [
+      "warning User namespaces: the kernel setting " +
+      "kernel.apparmor_restrict_unprivileged_userns = 1 forbids them",
+    ]],
     ["a security module", {
       files: FILES,
       complaintOf: () => Promise.resolve("unshare: unshare failed: Operation not permitted\nmore"),
-    }, ["warning User namespaces: cannot be made: unshare failed: Operation not permitted"]],
+    }, [
+      "warning User namespaces: this user cannot create them: unshare failed: Operation not permitted",
+    ]],
     ["no unshare", { files: FILES, complaintOf: () => Promise.resolve(undefined) }, [
-      "note User namespaces: not forbidden; not tried, for there is no unshare program",
+      "note User namespaces: no kernel setting forbids them, but it was not tried: there is no " +
+      "unshare program",
     ]],
     ["no subordinate ids", { files: { "/proc/self/ns/user": "", "/etc/subuid": "me:1:0" } }, [
-      "note Subordinate ids: no range in /etc/subuid, no range in /etc/subgid, no newuidmap: " +
-      "one user in each container",
+      "note Subordinate ids: this user has no range in /etc/subuid or /etc/subgid, and " +
+      "there is no newuidmap program: a container can have only one user",
     ]],
   ];
 

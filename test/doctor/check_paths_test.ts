@@ -1,9 +1,8 @@
-/** Directories that cannot be used, and mounts that are in the way. */
+/** Directories that cannot be used, and mounts that forbid what denroot needs. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkPaths } from "../../lib/doctor/check_paths.ts";
-import { mountOf } from "../../lib/system/host/mount_table.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 import { type FakeMachine, fakeMachine, ROOMY, troubles } from "./machine_fixture.ts";
 
@@ -38,24 +37,25 @@ function check(
   ));
 }
 
-test("directories that are there, or can be made, are fine", () => {
+test("a directory that exists or can be made is fine", () => {
   assert.deepEqual(check({}), []);
   assert.deepEqual(check({}, undefined), []);
 });
 
-test("a cache that cannot be written is an error, other places are warnings", () => {
+test("a read-only cache is an error, other read-only directories are warnings", () => {
   assert.deepEqual(check({ isWritable: () => false }), [
-    "error ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be written",
-    "warning Current directory: /work: it cannot be written",
-    "warning ENROOT_TEMP_PATH: /tmp: it cannot be written",
-    "warning ENROOT_DATA_PATH: /scratch/me/data: it cannot be written (to be made in /scratch)",
-    "warning ENROOT_RUNTIME_PATH: /run/enroot: it cannot be written (to be made in /run)",
+    "error ENROOT_CACHE_PATH: /scratch/me/cache: this user cannot write to it",
+    "warning Current directory: /work: this user cannot write to it",
+    "warning ENROOT_TEMP_PATH: /tmp: this user cannot write to it",
+    "warning ENROOT_DATA_PATH: /scratch/me/data: it does not exist, and this user cannot write " +
+    "to /scratch",
+    "warning ENROOT_RUNTIME_PATH: /run/enroot: it does not exist, and this user cannot write to /run",
   ]);
 });
 
-test("a default cache that cannot be written is a warning: an import does without it", () => {
+test("a read-only default cache is a warning: an import can do without it", () => {
   const [first] = check({ isWritable: () => false }, undefined, { ...SETTINGS, entries: [] });
-  assert.equal(first, "warning ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be written");
+  assert.equal(first, "warning ENROOT_CACHE_PATH: /scratch/me/cache: this user cannot write to it");
 });
 
 test("a read-only mount is named", () => {
@@ -67,19 +67,19 @@ test("a read-only mount is named", () => {
   );
 });
 
-test("containers cannot be on a noexec mount", () => {
+test("a noexec mount is a warning for containers", () => {
   const mounts = [...MOUNTS.slice(0, 2), MOUNTS[2]!.replace("rw,relatime", "rw,noexec")];
   assert.deepEqual(check({ mounts }), [
-    "warning ENROOT_DATA_PATH: /scratch/me/data: /scratch is mounted noexec: " +
-    "no program starts there",
+    "warning ENROOT_DATA_PATH: /scratch/me/data: /scratch is mounted noexec, so no " +
+    "program can be started from it",
   ]);
 });
 
-test("little room and few free files are warned of where images go", () => {
+test("a lack of space or of free files is a warning where images go", () => {
   const space = () => ({ ...ROOMY, freeBytes: 400_000_000, freeFiles: 12 });
   assert.deepEqual(check({ space }).slice(0, 2), [
-    "warning ENROOT_CACHE_PATH: /scratch/me/cache: only 400 MB free",
-    "warning ENROOT_CACHE_PATH: /scratch/me/cache: room for 12 more files",
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: only 400 MB are free",
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: there is room for only 12 more files",
   ]);
   assert.deepEqual(check({ space: () => ({ ...ROOMY, files: 0, freeFiles: 0 }) }), []);
 });
@@ -88,35 +88,17 @@ test("a network file system is a note", () => {
   const space = (path: string) =>
     path.startsWith("/scratch") ? { ...ROOMY, type: 0x0bd00bd0 } : ROOMY;
   assert.deepEqual(check({ space }), [
-    "note ENROOT_CACHE_PATH: /scratch/me/cache: 1000 GB free, Lustre (a network file system)",
-    "note ENROOT_DATA_PATH: /scratch/me/data: 1000 GB free, Lustre (a network file system)",
+    "note ENROOT_CACHE_PATH: /scratch/me/cache: 1000 GB free, Lustre, a network file system",
+    "note ENROOT_DATA_PATH: /scratch/me/data: 1000 GB free, Lustre, a network file system",
   ]);
 });
 
-test("a file system that does not answer is told", () => {
+test("a file system that does not answer is reported", () => {
   const space = () => {
     throw new Error("ESTALE: stale file handle");
   };
   assert.equal(
     check({ space })[0],
-    "error ENROOT_CACHE_PATH: /scratch/me/cache: cannot be used: ESTALE: stale file handle",
+    "error ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be used: ESTALE: stale file handle",
   );
-});
-
-test("the innermost and last mount over a path counts, and names may be escaped", () => {
-  const table = [
-    ...MOUNTS,
-    "40 22 0:40 / /mnt/my\\040disk ro - xfs /dev/sdb rw",
-    "41 30 0:41 / /tmp rw - xfs /dev/sdc rw",
-    "broken line",
-  ].join("\n");
-  assert.equal(mountOf("/tmp/x", table)?.type, "xfs");
-  assert.equal(mountOf("/tmpfile", table)?.type, "ext4");
-  assert.deepEqual(mountOf("/mnt/my disk/a", table), {
-    path: "/mnt/my disk",
-    type: "xfs",
-    readOnly: true,
-    noExec: false,
-  });
-  assert.equal(mountOf("/x", ""), undefined);
 });

@@ -1,11 +1,11 @@
-/** Machines that no test runs on. */
+/** Machines that exist only in tests. */
 
 import type { Finding } from "../../lib/doctor/finding.ts";
-import type { FileSystem, Machine } from "../../lib/system/host/machine.ts";
+import type { FileSystem, Machine } from "../../lib/doctor/machine.ts";
 import { RELEASED } from "../../lib/system/version.ts";
 
 export interface FakeMachine extends Partial<Omit<Machine, "read">> {
-  /** Contents by path; other files are not there. */
+  /** Contents by path; other files do not exist. */
   readonly files?: Readonly<Record<string, string>>;
 }
 

@@ -1,4 +1,4 @@
-/** Files that denroot brings along, and files in memory. */
+/** Files that denroot carries, and files in memory. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -14,12 +14,12 @@ test("a carried file is found by its path from the project's root", () => {
   assert.deepEqual(carriedFile("LICENSE"), licence);
 });
 
-test("what is not carried is nothing, what cannot be read is an error", () => {
+test("a file that is not carried is undefined, one that cannot be read is an error", () => {
   assert.equal(carriedFile("build/squashfs/sparc/mksquashfs"), undefined);
   assert.throws(() => carriedFile("lib"), /EISDIR/);
 });
 
-test("a program in memory runs while it is open", async () => {
+test("a program in memory can run while its file is open", async () => {
   const content = Buffer.from("#!/bin/sh\necho from memory\n");
   const file = await memoryFile("program", content);
   assert.deepEqual(readFileSync(file.path), content);

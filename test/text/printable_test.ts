@@ -1,4 +1,4 @@
-/** Text from outside cannot play tricks on a terminal or a log. */
+/** Text from outside can neither control a terminal nor fake a line of a log. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,7 +24,7 @@ for (const [text, line] of TABLE) {
   });
 }
 
-test("lines that follow the first one are indented, so that none passes for a message of ours", () => {
+test("lines after the first are indented, so that none passes for a message of denroot", () => {
   assert.equal(printableText("a\n[INFO] b\r\nc\u001b\n"), "a\n        [INFO] b\n        c\\u{1b}");
 });
 
@@ -35,11 +35,11 @@ test("no text keeps a control character", () => {
   }));
 });
 
-test("JSON says the same, with every unprintable character escaped", () => {
+test("printable JSON keeps its values, and escapes every unprintable character", () => {
   const value = { "\u202e": ["\u001b[31m", "\u009b", "\u{e0001}", "a\nb", "ä€😀", '"\\'] };
   const text = printableJson(value);
   assert.deepEqual(JSON.parse(text), value);
-  // deno-lint-ignore no-control-regex -- it is what must not be there
+  // deno-lint-ignore no-control-regex -- the text must not hold them
   assert.doesNotMatch(text, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u{e0001}]/u);
   assert.ok(text.includes("ä€😀"));
 });

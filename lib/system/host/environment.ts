@@ -1,4 +1,4 @@
-/** What the process was given by its surroundings: environment variables, processors, architecture. */
+/** The process's surroundings: environment variables, processors, architecture, account. */
 
 import { readFileSync } from "node:fs";
 import os from "node:os";
@@ -9,7 +9,7 @@ export function environment(): Readonly<Record<string, string | undefined>> {
   return { ...process.env };
 }
 
-/** Processors this process may use: its affinity mask, lowered by a cgroup quota. At least 1. */
+/** The processors that this process may use, by affinity mask and cgroup quota. At least 1. */
 export function cpuCount(): number {
   const allowed = Math.max(1, os.availableParallelism());
   const quota = cgroupQuota();
@@ -37,7 +37,7 @@ export function hostArchitecture(): string {
   }
 }
 
-/** The home directory of the user's account, for when `HOME` is not set. */
+/** The home directory of the user's account, which serves when `HOME` is not set. */
 export function accountHome(): string | undefined {
   try {
     return os.userInfo().homedir || undefined;
@@ -46,12 +46,12 @@ export function accountHome(): string | undefined {
   }
 }
 
-/** The user's number. */
+/** The user's id. */
 export function accountId(): number {
   return process.getuid!();
 }
 
-/** Processors granted by cgroup v2 at the visible root, as a container sees it. */
+/** The quota of cgroup v2 at the visible root, which in a container is its own group. */
 function cgroupQuota(): number | undefined {
   try {
     const [quota, period] = readFileSync("/sys/fs/cgroup/cpu.max", "utf8").trim().split(" ");

@@ -6,7 +6,7 @@ import { loadLibc } from "../libc.ts";
 const GNU_LIBC_VERSION = 2;
 const MAX_BYTES = 64;
 
-/** `glibc 2.36`; undefined where the C library is another one. */
+/** `glibc 2.36`; undefined for another C library. */
 export async function libcVersion(): Promise<string | undefined> {
   const buffer = new Uint8Array(MAX_BYTES);
   try {

@@ -8,7 +8,7 @@ export interface Mount {
   readonly noExec: boolean;
 }
 
-/** The mount that holds `path`, an absolute one without symbolic links; the last over all others. */
+/** The topmost mount that holds `path`, which is absolute and has no symbolic links. */
 export function mountOf(path: string, mountInfo: string): Mount | undefined {
   let best: Mount | undefined;
   for (const mount of mountInfo.split("\n").map(parseLine)) {
@@ -37,7 +37,7 @@ function isBelow(path: string, directory: string): boolean {
   return directory === "/" || path === directory || path.startsWith(`${directory}/`);
 }
 
-/** By the magic numbers of statfs(2). */
+/** The keys are magic numbers of statfs(2). */
 const NETWORK_TYPES: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0x0bd00bd0, "Lustre"],

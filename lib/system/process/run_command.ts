@@ -1,101 +1,78 @@
-/** Runs a program to its end and collects what it says. */
+/** A program that is run to its end, with all of its output. */
 
 import { Buffer } from "node:buffer";
-import { spawn } from "node:child_process";
-import { DenrootError, messageOf } from "../../errors.ts";
+import type { Readable } from "node:stream";
+import { abortedError, DenrootError, throwIfAborted } from "../../errors.ts";
+import { type ChildExit, spawnChild } from "./spawn_child.ts";
 
-export interface RunCommandOptions {
-  /** Written to standard input, which is empty without it. */
+interface CommandOptions {
+  /** Goes to standard input, which is empty by default. */
   readonly input?: string | Uint8Array;
-  /** The whole environment of the program; this process's own without it. */
+  /** The program's whole environment. Default: this process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
+  /** Default: no limit. */
   readonly timeoutMs?: number;
-  /** Of standard output and standard error, each. */
+  /** Limits standard output. Default: 64 MiB. */
   readonly maxOutputBytes?: number;
 }
 
-export interface CommandResult {
-  /** Null when a signal ended it. */
-  readonly exitCode: number | null;
-  readonly signal: string | null;
+interface CommandResult extends ChildExit {
   readonly stdout: Buffer;
-  readonly stderr: Buffer;
 }
+
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Resolves when the program has ended and its output is complete, whatever its exit code. The
- * program is killed, and the promise rejects, when `signal` aborts (code `aborted`), when it takes
- * longer than `timeoutMs` or says more than `maxOutputBytes` (`limit`), and when it cannot be
- * started (`not_found`, `file`). Arguments are not quoted in errors: they may be secret.
+ * Resolves when the program has ended, whatever its exit code. Kills the program and rejects with
+ * code `aborted` when `signal` aborts, and with code `limit` when the program takes longer than
+ * `timeoutMs` or prints more than `maxOutputBytes`. Rejects with code `not_found` or `file` when it
+ * cannot be started.
  */
-export function runCommand(
+export async function runCommand(
   command: string,
   args: readonly string[],
-  options: RunCommandOptions = {},
+  options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const { input, env, signal, timeoutMs, maxOutputBytes = 64 * 1024 * 1024 } = options;
-  if (signal?.aborted) return Promise.reject(abortedError(command, signal));
-  return new Promise((resolve, reject) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const settle = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
-    const fail = (error: DenrootError) => {
-      settle();
-      child.kill("SIGKILL");
-      // A grandchild may keep the pipes open: nobody waits for it.
-      for (const stream of child.stdio) stream?.destroy();
-      reject(error);
-    };
-    const onAbort = () => fail(abortedError(command, signal!));
-    const child = spawn(command, [...args], {
-      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      ...(env && { env: definedOnly(env) }),
-    });
-    signal?.addEventListener("abort", onAbort, { once: true });
-    if (timeoutMs !== undefined && timeoutMs > 0) {
-      timer = setTimeout(() => fail(timeoutError(command, timeoutMs)), timeoutMs);
-    }
-    const collect = (stream: NodeJS.ReadableStream): Buffer[] => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      stream.on("data", (chunk: Buffer) => {
-        chunks.push(chunk);
-        length += chunk.length;
-        if (length > maxOutputBytes) fail(outputError(command, maxOutputBytes));
-      });
-      return chunks;
-    };
-    const stdout = collect(child.stdout!);
-    const stderr = collect(child.stderr!);
-    child.on("error", (cause) => fail(startError(command, cause)));
-    child.on("close", (exitCode, endSignal) => {
-      settle();
-      const [out, err] = [Buffer.concat(stdout), Buffer.concat(stderr)];
-      resolve({ exitCode, signal: endSignal, stdout: out, stderr: err });
-    });
-    // A program need not read what it is given: EPIPE is its right.
-    child.stdin?.on("error", () => {});
-    child.stdin?.end(input);
-  });
-}
-
-function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const entries = Object.entries(env).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Record<string, string>;
-}
-
-function startError(command: string, cause: unknown): DenrootError {
-  const isMissing = (cause as { code?: unknown } | null)?.code === "ENOENT";
-  return new DenrootError(
-    isMissing ? "not_found" : "file",
-    isMissing
-      ? `The program ${command} was not found`
-      : `The program ${command} could not be started: ${messageOf(cause)}`,
-    { cause },
+  const { input, env, signal, timeoutMs = 0, maxOutputBytes = MAX_OUTPUT_BYTES } = options;
+  if (signal !== undefined) throwIfAborted(signal);
+  const stdin = input === undefined ? "ignore" : "pipe";
+  const child = spawnChild(command, args, { stdin, stdout: "pipe", env });
+  const stopped = Promise.withResolvers<never>();
+  const stdout = collect(
+    child.stdout!,
+    maxOutputBytes,
+    () => stopped.reject(outputError(command, maxOutputBytes)),
   );
+  const onAbort = () => stopped.reject(abortedError(signal!));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const timer = timeoutMs > 0
+    ? setTimeout(() => stopped.reject(timeoutError(command, timeoutMs)), timeoutMs)
+    : undefined;
+  // A program need not read its input: EPIPE is no failure.
+  child.stdin?.on("error", () => {});
+  child.stdin?.end(input);
+  try {
+    const exit = await Promise.race([child.exited, stopped.promise]);
+    return { ...exit, stdout: Buffer.concat(stdout) };
+  } catch (error) {
+    child.abandon();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+function collect(stream: Readable, limit: number, onLimit: () => void): readonly Buffer[] {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  stream.on("data", (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > limit) return onLimit();
+    chunks.push(chunk);
+  });
+  return chunks;
 }
 
 function timeoutError(command: string, timeoutMs: number): DenrootError {
@@ -104,8 +81,4 @@ function timeoutError(command: string, timeoutMs: number): DenrootError {
 
 function outputError(command: string, limit: number): DenrootError {
   return new DenrootError("limit", `${command} printed more than ${limit} bytes`);
-}
-
-function abortedError(command: string, signal: AbortSignal): DenrootError {
-  return new DenrootError("aborted", `${command} was interrupted`, { cause: signal.reason });
 }

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
-import { readFromChild } from "../../system/process/child_process.ts";
+import { readFromChild } from "../../system/process/read_from_child.ts";
 import { processMark, removeStale } from "../../system/files/process_mark.ts";
 import { runCommand } from "../../system/process/run_command.ts";
 import type { NoEngineError } from "./connect_engine.ts";
@@ -27,15 +27,19 @@ export function programEngine(program: "docker" | "podman", options: ProgramOpti
   return {
     name: `the program ${program}`,
     async inspect(image, _platform, signal) {
-      const { exitCode, stdout, stderr } = await runCommand(program, ["image", "inspect", image], {
-        env: environment,
-        signal,
-        timeoutMs: INSPECT_TIMEOUT_MS,
-        maxOutputBytes: OUTPUT_LIMIT,
-      }).catch((error) => {
+      const { exitCode, stdout, messages } = await runCommand(
+        program,
+        ["image", "inspect", image],
+        {
+          env: environment,
+          signal,
+          timeoutMs: INSPECT_TIMEOUT_MS,
+          maxOutputBytes: OUTPUT_LIMIT,
+        },
+      ).catch((error) => {
         throw isNotFound(error) ? noProgram(program, reason) : error;
       });
-      if (exitCode !== 0) throw inspectError(program, stderr.toString("utf8"), reason);
+      if (exitCode !== 0) throw inspectError(program, messages, reason);
       return parseEngineImage(
         firstOf(stdout.toString("utf8")),
         `${program}'s description of ${quoteText(image)}`,

@@ -1,10 +1,10 @@
 /** An ostree repository, through the `ostree` program (ostree(1)). */
 
-import { Buffer } from "node:buffer";
 import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
-import { type ChildExit, readFromChild } from "../../system/process/child_process.ts";
+import { readFromChild } from "../../system/process/read_from_child.ts";
 import { runCommand } from "../../system/process/run_command.ts";
+import type { ChildExit } from "../../system/process/spawn_child.ts";
 
 const PROGRAM = "ostree";
 /** A layer's recipe, of a gigabyte's names. */
@@ -33,8 +33,8 @@ export class OstreeRepository {
 
   /** Names of all commits. Throws code `file` when there is no repository. */
   async refs(): Promise<ReadonlySet<string>> {
-    const { exitCode, stdout, stderr } = await this.#run(["refs"]);
-    if (exitCode !== 0) throw failed(`The ostree repository ${this.name} cannot be read`, stderr);
+    const { exitCode, stdout, messages } = await this.#run(["refs"]);
+    if (exitCode !== 0) throw failed(`The ostree repository ${this.name} cannot be read`, messages);
     return new Set(stdout.toString().split("\n").filter((ref) => ref !== ""));
   }
 
@@ -47,14 +47,14 @@ export class OstreeRepository {
 
   /** A text of a commit's metadata; undefined when it has none of this name. */
   async metadata(ref: string, key: string): Promise<string | undefined> {
-    const { exitCode, stdout, stderr } = await this.#run([
+    const { exitCode, stdout, messages } = await this.#run([
       "show",
       `--print-metadata-key=${key}`,
       ref,
     ]);
     if (exitCode === 0) return parseVariantText(stdout.toString());
-    if (/No such metadata key/.test(stderr.toString())) return undefined;
-    throw failed(`The commit ${quoteText(ref)} of ${this.name} cannot be read`, stderr);
+    if (/No such metadata key/.test(messages)) return undefined;
+    throw failed(`The commit ${quoteText(ref)} of ${this.name} cannot be read`, messages);
   }
 
   /** Contents of a commit's files, one behind the other. */
@@ -94,8 +94,7 @@ export class OstreeRepository {
     }
     throwIfAborted(signal);
     if (exit.exitCode === 0) return;
-    const messages = Buffer.from(exit.messages, "latin1");
-    throw failed(`The commit ${quoteText(args[1]!)} of ${this.name} cannot be read`, messages);
+    throw failed(`The commit ${quoteText(args[1]!)} of ${this.name} cannot be read`, exit.messages);
   }
 
   #arguments([command, ...rest]: readonly string[]): readonly string[] {
@@ -130,8 +129,8 @@ export function parseVariantText(text: string): string {
   );
 }
 
-function failed(what: string, stderr: Uint8Array): DenrootError {
-  const said = Buffer.from(stderr).toString().trim().replace(/^error: /, "").split("\n")[0]!;
+function failed(what: string, messages: string): DenrootError {
+  const said = messages.trim().replace(/^error: /, "").split("\n")[0]!;
   return new DenrootError("file", `${what}: ${plainText(said, 300)}`);
 }
 

@@ -1,4 +1,4 @@
-/** Programs run to their end, and ended when they do not. */
+/** Programs that are run to their end, or are ended. */
 
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
@@ -14,16 +14,16 @@ function hasCode(code: string) {
   return (error: unknown) => error instanceof DenrootError && error.code === code;
 }
 
-test("exit code, output and errors are collected", async () => {
-  const { exitCode, signal, stdout, stderr } = await runCommand(
+test("exit code, output and messages are collected", async () => {
+  const { exitCode, signal, stdout, messages } = await runCommand(
     "sh",
     ["-c", "cat; echo oops >&2; exit 3"],
     { input: "in" },
   );
-  assert.deepEqual([exitCode, signal, `${stdout}`, `${stderr}`], [3, null, "in", "oops\n"]);
+  assert.deepEqual([exitCode, signal, `${stdout}`, messages], [3, null, "in", "oops\n"]);
 });
 
-test("megabytes go in and come out, and need not be read", async () => {
+test("a program may read megabytes and write them, or read none of them", async () => {
   const input = "x".repeat(3_000_000);
   assert.equal((await runCommand("cat", [], { input })).stdout.length, input.length);
   assert.equal((await runCommand("true", [], { input })).exitCode, 0);
@@ -33,7 +33,7 @@ test("without input a program reads an empty one", async () => {
   assert.equal((await runCommand("cat", [])).stdout.length, 0);
 });
 
-test("the environment given is the whole one, and PATH in it finds the program", async () => {
+test("the given environment is the whole one, and its PATH finds the program", async () => {
   const path = join(scratch, "denroot-test-tool");
   writeFileSync(path, '#!/bin/sh\necho "$HOME|$X"\n');
   chmodSync(path, 0o755);
@@ -41,16 +41,16 @@ test("the environment given is the whole one, and PATH in it finds the program",
   assert.equal(`${(await runCommand("denroot-test-tool", [], { env })).stdout}`, "|y\n");
 });
 
-test("a program that a signal ended says which", async () => {
+test("the signal that ended a program is told", async () => {
   const { exitCode, signal } = await runCommand("sh", ["-c", "kill -TERM $$"]);
   assert.deepEqual([exitCode, signal], [null, "SIGTERM"]);
 });
 
-test("a program that is not there is code not_found", async () => {
+test("a program that does not exist rejects with not_found", async () => {
   await assert.rejects(runCommand("denroot-no-such-program", []), hasCode("not_found"));
 });
 
-test("too long, too much and an abort end the program at once", async () => {
+test("a timeout, too much output and an abort end the program at once", async () => {
   const start = performance.now();
   // A grandchild holds the pipes open after the program's death.
   const slow = runCommand("sh", ["-c", "sleep 5; true"], { timeoutMs: 50 });
@@ -59,5 +59,8 @@ test("too long, too much and an abort end the program at once", async () => {
   const aborted = runCommand("sleep", ["5"], { signal: AbortSignal.timeout(50) });
   await assert.rejects(aborted, hasCode("aborted"));
   await assert.rejects(runCommand("true", [], { signal: AbortSignal.abort() }), hasCode("aborted"));
+  const reason = new DenrootError("aborted", "The user had enough");
+  const stopped = runCommand("true", [], { signal: AbortSignal.abort(reason) });
+  await assert.rejects(stopped, reason);
   assert.ok(performance.now() - start < 4000);
 });

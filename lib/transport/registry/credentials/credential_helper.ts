@@ -16,7 +16,7 @@ export async function askHelper(
   signal: AbortSignal,
 ): Promise<AuthEntry | undefined> {
   const program = `docker-credential-${name}`;
-  const { exitCode, stdout, stderr } = await runCommand(program, ["get"], {
+  const { exitCode, stdout, messages } = await runCommand(program, ["get"], {
     input: server,
     env,
     signal,
@@ -25,7 +25,7 @@ export async function askHelper(
   });
   if (exitCode !== 0) {
     // Helpers report failures on standard output.
-    const said = stdout.toString("utf8").trim() || stderr.toString("utf8").trim();
+    const said = stdout.toString("utf8").trim() || messages.trim();
     if (/credentials not found/i.test(said)) return undefined;
     throw failed(program, server, `exit code ${exitCode}: ${plainText(said, 200)}`);
   }

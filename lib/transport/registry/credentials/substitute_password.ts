@@ -34,9 +34,9 @@ export async function substitutePassword(
     if (hasCode(cause, "aborted")) throw cause;
     throw failed(expression, messageOf(cause), cause);
   }
-  const { exitCode, stdout, stderr } = result;
+  const { exitCode, stdout, messages } = result;
   if (exitCode !== 0) {
-    throw failed(expression, reason(expression.text, exitCode, stderr.toString("utf8")));
+    throw failed(expression, reason(expression.text, exitCode, messages));
   }
   const password = stdout.toString("utf8").trim();
   if (password === "") throw failed(expression, "the result is empty");

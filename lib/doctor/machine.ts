@@ -2,11 +2,12 @@
 
 import fs from "node:fs";
 import os from "node:os";
-import { cpuCount, hostArchitecture } from "./environment.ts";
-import { libcVersion } from "./libc_version.ts";
-import { runCommand } from "../process/run_command.ts";
+import { cpuCount, hostArchitecture } from "../system/host/environment.ts";
+import { libcVersion } from "../system/host/libc_version.ts";
+import { type SystemFiles, systemFiles } from "../system/host/system_files.ts";
+import { runCommand } from "../system/process/run_command.ts";
 
-export interface Machine {
+export interface Machine extends SystemFiles {
   /** As images name it: `amd64`. */
   readonly architecture: string;
   /** `glibc 2.36`; undefined for another C library. */
@@ -15,15 +16,16 @@ export interface Machine {
   readonly kernel: string;
   readonly processors: number;
   readonly uid: number;
+  /** Undefined for a user without an account. */
   readonly userName: string | undefined;
   nowMs(): number;
-  /** A small text file's content without white space around it; undefined where it cannot be read. */
-  read(path: string): string | undefined;
-  exists(path: string): boolean;
   isWritable(path: string): boolean;
   /** Throws as `statfs` does. */
   space(path: string): FileSystem;
-  /** What a program says when it fails; empty when it succeeds; undefined where it is not there. */
+  /**
+   * What a program says when it fails; empty when it succeeds; undefined when it cannot be run or
+   * takes longer than ten seconds.
+   */
   complaintOf(program: string, args: readonly string[]): Promise<string | undefined>;
 }
 
@@ -32,6 +34,7 @@ export interface FileSystem {
   readonly type: number;
   readonly freeBytes: number;
   readonly freeFiles: number;
+  /** 0 for a file system without a table of files. */
   readonly files: number;
 }
 
@@ -41,6 +44,7 @@ const PROBE_TIMEOUT_MS = 10_000;
 export async function thisMachine(): Promise<Machine> {
   const { uid, username } = userInfo();
   return {
+    ...systemFiles,
     architecture: hostArchitecture(),
     libc: await libcVersion(),
     kernel: os.release(),
@@ -48,37 +52,9 @@ export async function thisMachine(): Promise<Machine> {
     uid,
     userName: username,
     nowMs: () => Date.now(),
-    read(path) {
-      try {
-        return fs.readFileSync(path, "utf8").trim();
-      } catch {
-        return undefined;
-      }
-    },
-    exists: (path) => fs.existsSync(path),
-    isWritable(path) {
-      try {
-        fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    },
-    space(path) {
-      const { type, bavail, bsize, ffree, files } = fs.statfsSync(path);
-      // Some types have the sign's bit set.
-      return { type: type >>> 0, freeBytes: bavail * bsize, freeFiles: ffree, files };
-    },
-    async complaintOf(program, args) {
-      try {
-        const { exitCode, stderr } = await runCommand(program, args, {
-          timeoutMs: PROBE_TIMEOUT_MS,
-        });
-        return exitCode === 0 ? "" : stderr.toString("utf8").trim() || `exit code ${exitCode}`;
-      } catch {
-        return undefined;
-      }
-    },
+    isWritable,
+    space: fileSystemOf,
+    complaintOf,
   };
 }
 
@@ -88,5 +64,29 @@ function userInfo(): { readonly uid: number; readonly username?: string } {
     return os.userInfo();
   } catch {
     return { uid: Number(fs.statSync("/proc/self").uid) };
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function fileSystemOf(path: string): FileSystem {
+  const { type, bavail, bsize, ffree, files } = fs.statfsSync(path);
+  // Some magic numbers come out negative.
+  return { type: type >>> 0, freeBytes: bavail * bsize, freeFiles: ffree, files };
+}
+
+async function complaintOf(program: string, args: readonly string[]): Promise<string | undefined> {
+  try {
+    const { exitCode, messages } = await runCommand(program, args, { timeoutMs: PROBE_TIMEOUT_MS });
+    return exitCode === 0 ? "" : messages.trim() || `exit code ${exitCode}`;
+  } catch {
+    return undefined;
   }
 }

@@ -1,0 +1,75 @@
+/** The signals with which a person, a shell or a scheduler stops a command. */
+
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import process from "node:process";
+import { DenrootError } from "../../errors.ts";
+
+const NAMES = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+type Name = typeof NAMES[number];
+
+/**
+ * INT, TERM and HUP as an abort. Nothing is caught before {@link signal} is asked for: a command
+ * that never asks is ended by the kernel, and one that becomes another program leaves it the
+ * signals as it found them. A signal that was ignored from the start, as nohup and background jobs
+ * have it, stays ignored.
+ */
+export class StopSignals {
+  readonly #controller = new AbortController();
+  readonly #onSecond: (exitCode: number) => void;
+  #isCatching = false;
+  #stoppedBy: Name | undefined;
+
+  /** A second signal calls `onSecond`, which should end the process without waiting for the work. */
+  constructor(onSecond: (exitCode: number) => void) {
+    this.#onSecond = onSecond;
+  }
+
+  /** Aborts at the first signal, or when {@link abort} is called. */
+  get signal(): AbortSignal {
+    if (!this.#isCatching) this.#catch();
+    return this.#controller.signal;
+  }
+
+  /** 128 and the number of the signal that came; undefined when none came. */
+  get exitCode(): number | undefined {
+    return this.#stoppedBy && 128 + constants.signals[this.#stoppedBy];
+  }
+
+  /** Stops the work for another reason. */
+  abort(reason: unknown): void {
+    this.#controller.abort(reason);
+  }
+
+  #catch(): void {
+    this.#isCatching = true;
+    const ignored = ignoredSignals();
+    for (const name of NAMES) {
+      if (!ignored.has(constants.signals[name])) process.on(name, () => this.#stop(name));
+      // Deno catches all three at the first `on`, and ends the process where it has no handler.
+      else if ("Deno" in globalThis) process.on(name, () => {});
+    }
+  }
+
+  #stop(name: Name): void {
+    if (this.exitCode !== undefined) return this.#onSecond(this.exitCode);
+    this.#stoppedBy = name;
+    this.abort(new DenrootError("aborted", `Interrupted by ${name}`));
+  }
+}
+
+/** The numbers of the signals that this process ignores (proc(5), `SigIgn`). */
+function ignoredSignals(): ReadonlySet<number> {
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readStatus())?.[1] ?? "0";
+  const bits = BigInt(`0x${mask}`);
+  const numbers = Array.from({ length: 64 }, (_, bit) => bit + 1);
+  return new Set(numbers.filter((number) => (bits >> BigInt(number - 1) & 1n) === 1n));
+}
+
+function readStatus(): string {
+  try {
+    return readFileSync("/proc/self/status", "utf8");
+  } catch {
+    return "";
+  }
+}
