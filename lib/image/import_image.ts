@@ -123,6 +123,7 @@ async function fetchAndPack(
     signal,
     onReceived: report.received,
     onFound: report.found,
+    onLog: (message) => onProgress({ type: "log", level: "info", message }),
     nameOf,
   });
   try {

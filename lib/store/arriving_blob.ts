@@ -4,7 +4,7 @@ import type { Hash } from "node:crypto";
 import { DenrootError } from "../errors.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import type { ByteRange, Descriptor } from "../types/image.ts";
-import type { Ingest } from "./blob_cache.ts";
+import type { Ingest } from "./ingest.ts";
 
 /** A stretch of the blob that one request asks for. */
 export interface Segment extends ByteRange {

@@ -43,6 +43,10 @@ export class MemorySource implements Source {
     return { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: bytes.length };
   }
 
+  contentOf({ digest }: Descriptor): Uint8Array {
+    return this.#blobs.get(digest)!;
+  }
+
   resolve(): never {
     throw new Error("There are no images here");
   }
