@@ -9,7 +9,7 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { carriedFile } from "../system/carried_file.ts";
 import { runsFromSource } from "../system/project_url.ts";
 import { runCommand } from "../system/process/run_command.ts";
-import { type Place, type PlaceSettings, unpackPlaces } from "./unpack_places.ts";
+import { type RunPlace, runPlaces, type RunPlaceSettings } from "./run_places.ts";
 
 /** A program that runs. Once it is disposed of it may run no more. */
 export interface SquashfsTool {
@@ -29,13 +29,13 @@ export interface Mksquashfs extends SquashfsTool {
   readonly setsRootTime: boolean;
 }
 
-export type ToolSettings = PlaceSettings & Pick<Settings, "mksquashfs" | "unsquashfs">;
+export type ToolSettings = RunPlaceSettings & Pick<Settings, "mksquashfs" | "unsquashfs">;
 
 /** What is looked for, and where, if not in the usual places: for tests. */
 export interface FindOptions {
   /** The content of what denroot carries. */
   readonly carried?: (name: ToolName) => Buffer | undefined;
-  readonly places?: readonly Place[];
+  readonly places?: readonly RunPlace[];
 }
 
 type ToolName = "mksquashfs" | "unsquashfs";
@@ -71,7 +71,7 @@ export async function findUnsquashfs(
 async function findTool(
   name: ToolName,
   settings: ToolSettings,
-  { carried = carriedTool, places = unpackPlaces(settings) }: FindOptions,
+  { carried = carriedTool, places = runPlaces(settings) }: FindOptions,
 ): Promise<SquashfsTool> {
   const named = settings[name];
   if (named !== undefined) return await hostTool(name, named, "setting");
@@ -120,7 +120,7 @@ async function hostTool(
 async function unpackTool(
   name: ToolName,
   content: Buffer,
-  places: readonly Place[],
+  places: readonly RunPlace[],
 ): Promise<SquashfsTool> {
   const failures: string[] = [];
   for (const place of places) {

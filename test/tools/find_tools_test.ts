@@ -11,7 +11,7 @@ import {
   findUnsquashfs,
   type ToolSettings,
 } from "../../lib/tools/find_tools.ts";
-import { type Place, unpackPlaces } from "../../lib/tools/unpack_places.ts";
+import { type RunPlace, runPlaces } from "../../lib/tools/run_places.ts";
 import { runCommand } from "../../lib/system/process/run_command.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
@@ -144,7 +144,7 @@ test("what is carried runs from memory, and is gone when it is disposed of", asy
 
 test("places where it cannot be put or run are passed over, and left empty", async () => {
   const disposed: string[] = [];
-  const deaf: Place = {
+  const deaf: RunPlace = {
     name: "deaf",
     put: () => {
       const path = join(scratch, "no-program");
@@ -156,10 +156,10 @@ test("places where it cannot be put or run are passed over, and left empty", asy
       });
     },
   };
-  const full: Place = { name: "full", put: () => Promise.reject(new Error("no space left")) };
+  const full: RunPlace = { name: "full", put: () => Promise.reject(new Error("no space left")) };
   const carried = () => carriedScript("mksquashfs", "4.8");
   const cachePath = join(scratch, "cache");
-  const usual = unpackPlaces({ cachePath, environment: {} });
+  const usual = runPlaces({ cachePath, environment: {} });
   const [, cache] = usual;
   using tool = await findMksquashfs(settings({}), { carried, places: [deaf, full, cache!] });
   assert.ok(tool.location.startsWith(cachePath), tool.location);

@@ -7,7 +7,7 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import test from "node:test";
-import { inCache, inTemporaryDirectory, unpackPlaces } from "../../lib/tools/unpack_places.ts";
+import { inCache, inTemporaryDirectory, runPlaces } from "../../lib/tools/run_places.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
@@ -20,7 +20,7 @@ let caches = 0;
 
 test("the places are memory, the cache, and the directories for temporary files", () => {
   const names = (environment: Record<string, string>) =>
-    unpackPlaces({ cachePath: "/c", environment }).map((place) => place.name);
+    runPlaces({ cachePath: "/c", environment }).map((place) => place.name);
   const own = `/c/tools-${process.getuid!()}`;
   assert.deepEqual(names({}), ["memory", own, "/tmp"]);
   assert.deepEqual(names({ XDG_RUNTIME_DIR: "/run/user/1", TMPDIR: "/scratch/" }), [
