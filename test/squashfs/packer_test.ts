@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { outputExists, splitOptions, startPacker } from "../../lib/squashfs/packer.ts";
+import { splitOptions } from "../../lib/squashfs/mksquashfs_call.ts";
+import { outputExists, startPacker } from "../../lib/squashfs/packer.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import { runProgram, waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -35,7 +36,7 @@ test("there is no image before it is published", async () => {
   assert.ok(!fs.existsSync(target));
   const temporary = await packer.finish();
   assert.ok(!fs.existsSync(target) && fs.existsSync(temporary));
-  assert.equal(packer.publish(), fs.statSync(target).size);
+  assert.equal(await packer.publish(), fs.statSync(target).size);
   assert.deepEqual(beside(target), ["image.sqsh"]);
 });
 

@@ -86,7 +86,7 @@ export async function pack(
   try {
     await send(packer, entries);
     await packer.finish();
-    packer.publish();
+    await packer.publish();
   } catch (error) {
     await packer.abort();
     throw error;
