@@ -1,4 +1,4 @@
-/** How mksquashfs is called to make an image from a tar stream: its arguments and its environment. */
+/** The arguments and the environment with which mksquashfs makes an image of a tar stream. */
 
 import type { Mksquashfs } from "../tools/find_tools.ts";
 
@@ -42,7 +42,7 @@ export function mksquashfsArguments(output: string, settings: SquashSettings): s
     "-quiet",
     "-processors",
     String(processors),
-    // By default mksquashfs takes a quarter of the machine's memory: to page it in costs more than it helps.
+    // By default it takes a quarter of the machine's memory, which costs more than it helps.
     "-mem",
     `${BASE_MEMORY_MB + processors * PROCESSOR_MEMORY_MB}M`,
   ];

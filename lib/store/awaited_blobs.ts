@@ -8,7 +8,7 @@ import type { Holder } from "../system/files/lease.ts";
 import type { Descriptor } from "../types/image.ts";
 import { insertInOrder } from "./insert_in_order.ts";
 
-/** To find one more blob costs some calls as well: without a bound, thousands of layers would be tried. */
+/** Each try for one more blob costs calls too, and an image may have thousands of layers. */
 const MAX_AWAITED = 16;
 
 export interface AwaitedBlob {
@@ -18,7 +18,7 @@ export interface AwaitedBlob {
 }
 
 export interface AwaitOptions {
-  /** The blob's place in the order of need. */
+  /** The blob's position in the order of need. */
   readonly rankOf: (descriptor: Descriptor) => number;
   /** The process that fetches the blob; undefined when it is done, gave up or died. */
   readonly holderOf: (descriptor: Descriptor) => Holder | undefined;
@@ -53,7 +53,7 @@ export class AwaitedBlobs {
     this.#schedule();
   }
 
-  /** Waits for nothing any more. */
+  /** Ends all looks. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#blobs = [];
@@ -72,7 +72,7 @@ export class AwaitedBlobs {
     }, this.#pauses.next());
   }
 
-  /** Looks at the blob that is needed first and at one of the others, and further while they are free. */
+  /** Looks at the blobs in order until one is held, and at one of the others. */
   #look(): void {
     const free: AwaitedBlob[] = [];
     while (this.#blobs.length > 0 && this.#isFree(0)) free.push(this.#blobs.shift()!);

@@ -58,7 +58,7 @@ test("a blob is found once it is committed, under the name that the layout gives
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("a file of another size is no blob", async () => {
+test("a file of another size does not count as the blob", async () => {
   const cache = openCache();
   const file = await fill(cache);
   fs.appendFileSync(file, "!");
@@ -66,7 +66,7 @@ test("a file of another size is no blob", async () => {
   assert.equal(cache.find({ ...descriptor, size: content.length + 1 }), file);
 });
 
-test("a blob that is thrown away is gone, and may be thrown away twice", async () => {
+test("a blob that is removed is gone, and may be removed twice", async () => {
   const cache = openCache();
   await fill(cache);
   cache.remove(descriptor.digest);
@@ -92,7 +92,7 @@ test("an ingest that was never written to can be closed", () => {
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("two ingests of one blob do not meet, and both may be committed", async () => {
+test("two ingests of one blob do not disturb each other, and both may be committed", async () => {
   const cache = openCache();
   const [one, other] = [cache.ingest(descriptor), cache.ingest(descriptor)];
   one.write(content, 0);
@@ -103,7 +103,7 @@ test("two ingests of one blob do not meet, and both may be committed", async () 
   assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
 });
 
-test("what killed processes left is removed, what living ones or other hosts write is not", () => {
+test("opening removes what killed processes left, not what others still write", () => {
   const cache = openCache();
   const ingest = join(cache.root, "ingest");
   const own = processMark();
@@ -148,7 +148,7 @@ test("a lease in a directory that is gone is an error of the cache", () => {
   assert.throws(() => cache.lease(descriptor.digest), { code: "file", message: /never-opened/ });
 });
 
-test("a cache below a file cannot be used, and the error says where and what to do", () => {
+test("the error for a cache that cannot be used says where it is and what to do", () => {
   const file = join(scratch, "a-file");
   fs.writeFileSync(file, "");
   assert.throws(() => new BlobCache(join(file, "cache")).open(), (error: Error) => {
@@ -178,7 +178,7 @@ function leaseOf(cache: BlobCache): Lease {
   return taken;
 }
 
-test("a blob that is named by what it turns out to be is found under that name", async () => {
+test("a spooled blob is found under the digest that it turns out to have", async () => {
   const cache = new BlobCache(join(scratch, `${caches++}`));
   const writer = cache.spool();
   const other = cache.spool();
@@ -220,7 +220,7 @@ test("a spooled blob replaces a damaged copy", async () => {
   assert.deepEqual(fs.readFileSync(file), content);
 });
 
-test("a blob that was given up leaves nothing", () => {
+test("a spooled blob that is given up leaves nothing", () => {
   const cache = openCache();
   const given = cache.spool();
   given.write(content);
@@ -230,7 +230,7 @@ test("a blob that was given up leaves nothing", () => {
   assert.equal(cache.find(descriptor), undefined);
 });
 
-test("what a killed process spooled is removed by the next one", () => {
+test("the next process removes what a killed one spooled", () => {
   const cache = openCache();
   const left = join(
     cache.root,

@@ -1,4 +1,4 @@
-/** Blobs that another process fetches: they are waited for at little cost, and taken over if need be. */
+/** Waiting for blobs that another process fetches costs little, and ends when that process dies. */
 
 import assert from "node:assert/strict";
 import fs from "node:fs";

@@ -1,6 +1,6 @@
 /**
  * Who does a thing that several processes, perhaps on several hosts, want to be done once. The
- * lease's file holds the process mark of its holder, who writes the file's time anew while it works.
+ * lease's file holds the process mark of its holder, which renews the file's time while it works.
  *
  * A lease saves work and guards nothing: for a moment two processes may hold it, when one of them
  * was taken for dead. The work must be right even then.

@@ -28,8 +28,8 @@ export function parseMark(mark: string): MarkedProcess | undefined {
 }
 
 /**
- * Whether a mark's process is known to have ended. A process on another host is never known to:
- * directories may be shared over a network.
+ * Whether a mark's process is known to have ended. That is never known of a process on another
+ * host: directories may be shared over a network.
  */
 export function isMarkStale(mark: string): boolean {
   const marked = parseMark(mark);
@@ -76,7 +76,7 @@ function hostName(): string {
   return os.hostname().replace(/[^\w-]/g, "-").slice(0, 64);
 }
 
-/** When the process began, in clock ticks since boot (proc(5), field 22). It tells reused ids apart. */
+/** When the process began, in ticks since boot (proc(5), field 22). It tells reused ids apart. */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
