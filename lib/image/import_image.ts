@@ -147,6 +147,7 @@ function fetchContent(
     signal,
     onReceived: report.received,
     onFound: report.found,
+    onLog: (message) => onProgress({ type: "log", level: "info", message }),
     nameOf: (descriptor) => blobName(content, descriptor),
   });
 }

@@ -112,7 +112,7 @@ async function packOnce(job: PackJob, attempt: Attempt): Promise<number | Restar
       worker.postMessage({ image, unsquashfs: job.verifyWith } satisfies VerifyRequest);
       await Promise.race([conversation(worker, layers, packer, job), failed.promise]);
     }
-    const size = packer.publish();
+    const size = await packer.publish();
     complete = true;
     return size;
   } catch (error) {

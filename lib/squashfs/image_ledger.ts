@@ -1,10 +1,10 @@
-/** What went into an image: a fingerprint of every path, to be held against what is in it. */
+/** What went into an image: a fingerprint of every path, to compare the finished image with. */
 
 import { createHash, type Hash } from "node:crypto";
 import type { EntryHeader } from "../tar/tar_writer.ts";
 
 export class ImageLedger {
-  /** Fingerprints by path; hard links have that of their content. */
+  /** Fingerprints by path. A hard link has the fingerprint of the file that it links to. */
   readonly fingerprints = new Map<string, string>();
   #open: { readonly header: EntryHeader; readonly hash: Hash } | undefined;
 
@@ -35,7 +35,7 @@ export class ImageLedger {
   }
 }
 
-/** Type, permissions, device, target and content; not owner and times, which options may set. */
+/** Covers type, permissions, device, target and content; options may set owner and times. */
 export function fingerprint(
   header: Pick<EntryHeader, "type" | "mode" | "deviceMajor" | "deviceMinor" | "linkPath">,
   contentDigest = "",

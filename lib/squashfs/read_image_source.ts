@@ -1,13 +1,13 @@
-/** What a finished image says of where it came from. */
+/** Reads from a finished image where it came from. */
 
 import { runCommand } from "../system/process/run_command.ts";
 
-/** Far more than one line of a URI. */
+/** A line with a URI is far shorter. */
 const MAX_BYTES = 64 * 1024;
 
 /**
- * The URI in the image's `/.enroot/source`; undefined for a file that has none: no image, or one
- * that another program made. Throws when `unsquashfs` cannot be run, code `aborted` with `signal`.
+ * The URI in the image's `/.enroot/source`. Undefined when there is none: the file is not an image,
+ * or another program made it. Throws when `unsquashfs` cannot be run, and code `aborted`.
  */
 export async function readImageSource(
   unsquashfs: string,

@@ -1,4 +1,4 @@
-/** Reads a finished image back, through unsquashfs's pseudo file, and compares it with a ledger. */
+/** Reads a finished image back, as a pseudo file of unsquashfs, and compares it with a ledger. */
 
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
@@ -8,7 +8,7 @@ import type { EntryType } from "../tar/entry.ts";
 import { fingerprint, type ImageLedger } from "./image_ledger.ts";
 
 const DATA_MARK = "#\n# START OF DATA - DO NOT MODIFY\n#\n";
-/** A path and its type, `x` for an attribute (from 4.6 on); the path ends at the first space that no backslash precedes. */
+/** A path and its type, `x` for an attribute (from 4.6 on). An unescaped space ends the path. */
 const START = /((?:\\[^]|[^\\ ])+) ([DRSLIBCx]) /y;
 const ATTRIBUTES = /(\d+ [0-7]+ \d+ \d+)/y;
 
@@ -22,7 +22,7 @@ const TYPES: Readonly<Record<string, EntryType>> = {
 };
 
 const NO_DEVICE = { deviceMajor: 0, deviceMinor: 0 };
-/** More than a path can have, each byte escaped. */
+/** Longer than any path, even with each byte escaped. */
 const MAX_LINK_TEXT = 1024 * 1024;
 
 interface FileInImage {
@@ -41,7 +41,7 @@ export async function verifyImage(
     "-no-progress",
     "-quiet",
     "-pf",
-    // Not every machine has /dev/stdout.
+    // Some machines have no /dev/stdout.
     "/proc/self/fd/1",
     image,
   ]);
@@ -63,7 +63,7 @@ class ImageCheck {
   readonly #ledger: ImageLedger;
   #head: Buffer[] | undefined = [];
   #headLength = 0;
-  /** The end of the head as far as it is here. */
+  /** The end of what has arrived of the head. */
   #tail: Buffer = Buffer.alloc(0);
   #files: FileInImage[] = [];
   #seen = 0;
@@ -79,7 +79,7 @@ class ImageCheck {
     if (this.#head === undefined) return this.#data(bytes);
     this.#head.push(Buffer.from(bytes));
     this.#headLength += bytes.length;
-    // The mark may straddle pieces, however short they are.
+    // The mark may be spread over several pieces.
     const tail = Buffer.concat([this.#tail.subarray(1 - DATA_MARK.length), bytes]);
     this.#tail = tail;
     const found = tail.indexOf(DATA_MARK);
@@ -111,7 +111,7 @@ class ImageCheck {
       START.lastIndex = at;
       const [, name, letter] = START.exec(text) ?? [];
       const path = name === undefined ? undefined : unescape(name);
-      // Nothing escapes a newline in an attribute's name: it ends where a packed path begins.
+      // A newline in an attribute's name is not escaped: the name ends where a packed path begins.
       const isPath: boolean = path !== undefined &&
         (!inAttribute || this.#ledger.fingerprints.has(path));
       if (!isPath && !inAttribute) break;
@@ -121,7 +121,7 @@ class ImageCheck {
     this.#skipEmpty();
   }
 
-  /** Takes what follows the path and its type; gives where the line ends. */
+  /** Takes what follows the path and its type. Returns where the line ends. */
   #line(path: string, letter: string, text: string, start: number): number {
     if (letter === "L") return this.#link(path, text, start);
     if (letter === "S") return this.#symlink(path, text, start);
@@ -140,7 +140,7 @@ class ImageCheck {
     return end + 1;
   }
 
-  /** Nothing escapes a newline in a target: only what was packed tells which one ends the line. */
+  /** A newline in a target is not escaped: only what was packed tells which one ends the line. */
   #symlink(path: string, text: string, start: number): number {
     ATTRIBUTES.lastIndex = start;
     const attributes = ATTRIBUTES.exec(text)?.[0] ?? "";
@@ -220,7 +220,7 @@ function unescape(text: string): string {
   return text.replace(/\\([^])/g, "$1");
 }
 
-/** Some versions print the numbers as if all devices had small ones: the rest is in the major. */
+/** Some versions print a large minor number in two parts: the high bits are in the major number. */
 function deviceNumbers(major: number, minor: number) {
   return { deviceMajor: major & 0xfff, deviceMinor: (major >>> 12) * 256 + minor };
 }
@@ -228,6 +228,6 @@ function deviceNumbers(major: number, minor: number) {
 function differs(path: string, how: string): DenrootError {
   const name = Buffer.from(path, "latin1").toString();
   return new DenrootError("squashfs", `In the finished image '/${name}' ${how}`, {
-    hint: "Nothing was written; please report this, with the version of mksquashfs",
+    hint: "Nothing was written. Please report this, and name the version of mksquashfs",
   });
 }

@@ -4,11 +4,11 @@ import type { Hash } from "node:crypto";
 import { DenrootError } from "../errors.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import type { ByteRange, Descriptor } from "../types/image.ts";
-import type { Ingest } from "./blob_cache.ts";
+import type { Ingest } from "./ingest.ts";
 
 /** A stretch of the blob that one request asks for. */
 export interface Segment extends ByteRange {
-  /** Bytes of it that are here. */
+  /** How many of its bytes are here. */
   received: number;
 }
 
@@ -16,12 +16,12 @@ const READ_BACK = 1024 * 1024;
 
 export class ArrivingBlob {
   readonly descriptor: Descriptor;
-  /** Segments that no request has been made for yet, in order. */
+  /** Segments that nobody has requested yet, in order. */
   pending: Segment[] = [];
   #segments: Segment[] = [];
   #ingest: Ingest;
   #hash: Hash;
-  /** Bytes from the start that are here, and digested. */
+  /** How many bytes from the start are here, and digested. */
   #digested = 0;
   #received = 0;
   #frontier = 0;
@@ -34,7 +34,7 @@ export class ArrivingBlob {
     this.split(segmentSize);
   }
 
-  /** Where it is now, and where it will be: a reader tries both in turn. */
+  /** Where the blob is now, and where it will be: a reader tries both in turn. */
   get paths(): readonly [temporary: string, final: string] {
     return this.#ingest.paths;
   }
@@ -44,7 +44,7 @@ export class ArrivingBlob {
     return this.#digested;
   }
 
-  /** How many bytes are here, in whatever order. */
+  /** How many bytes are here, in any order. */
   get received(): number {
     return this.#received;
   }
@@ -53,13 +53,13 @@ export class ArrivingBlob {
     return this.#digested === this.descriptor.size;
   }
 
-  /** Calls back whenever more can be read. Gives the function that stops it. */
+  /** Calls `listener` whenever more can be read. Returns the function that ends this. */
   onAvailable(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Divides what is still to come anew, from the start of what is not digested yet. */
+  /** Forgets all bytes that arrived, and divides the blob anew. */
   split(segmentSize: number): void {
     const { size } = this.descriptor;
     this.#segments = [];
@@ -92,7 +92,7 @@ export class ArrivingBlob {
     const { digest } = this.descriptor;
     const actual = `${parseDigest(digest).algorithm}:${this.#hash.digest("hex")}`;
     if (actual !== digest) {
-      throw new DenrootError("digest", `It arrived as ${actual}`);
+      throw new DenrootError("digest", `Its bytes have the digest ${actual}`);
     }
     await this.#ingest.commit();
   }
@@ -101,7 +101,7 @@ export class ArrivingBlob {
     this.#ingest.close();
   }
 
-  /** Digests what later segments brought while this place was still missing. */
+  /** Digests what later segments brought while bytes before them were missing. */
   #catchUp(): void {
     for (; this.#frontier < this.#segments.length; this.#frontier++) {
       const segment = this.#segments[this.#frontier]!;
@@ -116,7 +116,7 @@ export class ArrivingBlob {
     while (this.#digested < end) {
       const wanted = Math.min(buffer.length, end - this.#digested);
       const count = this.#ingest.read(buffer.subarray(0, wanted), this.#digested);
-      if (count === 0) throw new Error("The cache's file became shorter while it was written");
+      if (count === 0) throw new Error("The file in the cache became shorter while it was written");
       this.#hash.update(buffer.subarray(0, count));
       this.#digested += count;
     }

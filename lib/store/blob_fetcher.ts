@@ -1,32 +1,35 @@
 /**
  * Brings an image's blobs into the cache, in the order in which they are needed: all connections
- * work on the front of that order, on segments of a blob where need be, so that the layer that is
- * being packed never waits for one that comes later.
+ * work on the front of that order, on segments of a blob if need be, so that the layer that is being
+ * packed never waits for one that comes later. A blob that another process fetches is left to it.
  */
 
 import { DenrootError, hasCode } from "../errors.ts";
+import { type Holder, Lease } from "../system/files/lease.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobPlace, ImageSource, LocalBlob } from "../types/source.ts";
-import type { BlobCache, BlobLock } from "./blob_cache.ts";
 import { ArrivingBlob, type Segment } from "./arriving_blob.ts";
+import { type AwaitedBlob, AwaitedBlobs } from "./awaited_blobs.ts";
+import type { BlobCache } from "./blob_cache.ts";
+import { Download } from "./download.ts";
+import { insertInOrder } from "./insert_in_order.ts";
+import { WaitLog } from "./wait_log.ts";
 
 /** Small enough that many connections together fill the front of a blob evenly. */
 const SEGMENT_SIZE = 4 * 1024 * 1024;
 /**
- * With all connections from the start, each would have a small share of the line, and packing would
- * wait for the first segment while the bytes of the tenth arrive.
+ * With all connections from the start, each would have a small share of the bandwidth, and packing
+ * would wait for the first segment while the bytes of the tenth arrive.
  */
 const FIRST_CONNECTIONS = 2;
-/** How often to look whether another process has finished a blob. */
-const POLL_MS = 200;
 
-/** Where a layer's bytes can be read, now or soon. */
+/** Where a blob's bytes can be read, now or soon. */
 export interface ReadableBlob {
   readonly descriptor: Descriptor;
   readonly place: BlobPlace;
-  /** Whether it lies in the cache, or elsewhere on this machine, or is on its way. */
+  /** Whether the blob lies in the cache, or elsewhere on this machine, or is on its way. */
   readonly origin: "cache" | "local" | "download";
-  /** While it is on its way. */
+  /** While the blob is on its way. */
   readonly blob?: ArrivingBlob;
 }
 
@@ -37,31 +40,34 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
   /** What messages call a blob. */
   readonly nameOf: (descriptor: Descriptor) => string;
-  /** A blob lay on this machine already. */
+  /** A blob is here without a transfer by this process. */
   readonly onFound?: (descriptor: Descriptor) => void;
   /** More bytes of a blob are here. */
   readonly onReceived?: (descriptor: Descriptor, received: number) => void;
+  /** A line for the log: for which process this one waits, or which blob it takes over. */
+  readonly onLog?: (message: string) => void;
 }
 
-interface Download {
-  readonly blob: ArrivingBlob;
-  readonly lock: BlobLock;
-  /** Resolves when the blob is verified and in the cache. */
-  readonly done: PromiseWithResolvers<void>;
-  committed: boolean;
-  /** Ends the requests that are under way for it. */
-  requests: AbortController;
+/** A blob that is not here, and that nobody fetches as far as is known. */
+interface MissingBlob {
+  readonly descriptor: Descriptor;
+  /** The process that began to fetch it. */
+  readonly givenUpBy?: Holder;
 }
 
 export class BlobFetcher {
   readonly #options: FetchOptions;
   readonly #abort = new AbortController();
-  readonly #readables = new Map<string, Promise<ReadableBlob>>();
-  /** The place of each digest in the order of need. */
+  readonly #readables = new Map<string, PromiseWithResolvers<ReadableBlob>>();
+  /** The position of each digest in the order of need. */
   readonly #ranks: ReadonlyMap<string, number>;
-  /** In the order of need. */
-  #downloads: Download[] = [];
-  readonly #commits: Promise<void>[] = [];
+  /** In the order of need, as the downloads are. */
+  readonly #missing: MissingBlob[] = [];
+  readonly #awaited: AwaitedBlobs;
+  /** Only those under way. */
+  readonly #downloads: Download[] = [];
+  readonly #log: WaitLog;
+  readonly #onAbort = () => this.#fail(this.#options.signal.reason);
   #running = 0;
   /** Grows with every request that ended: see {@link FIRST_CONNECTIONS}. */
   #allowed: number;
@@ -78,109 +84,79 @@ export class BlobFetcher {
     this.#ranks = new Map(descriptors.map(({ digest }, index) => [digest, index]));
     this.failure = new Promise((_, reject) => this.#failed = reject);
     this.failure.catch(() => {});
-    const abort = () => this.#fail(options.signal.reason);
-    if (options.signal.aborted) abort();
-    else options.signal.addEventListener("abort", abort, { once: true });
+    this.#log = new WaitLog(options.nameOf, options.onLog);
+    this.#awaited = new AwaitedBlobs({
+      rankOf: (descriptor) => this.#rankOf(descriptor),
+      holderOf: ({ digest }) => options.cache.holder(digest),
+      onHeld: (blob) => this.#log.waiting(blob),
+      onFree: (blobs) => this.#resume(blobs),
+      onError: (error) => this.#fail(error),
+    });
+    if (options.signal.aborted) this.#onAbort();
+    else options.signal.addEventListener("abort", this.#onAbort, { once: true });
     for (const descriptor of descriptors) {
       if (this.#readables.has(descriptor.digest)) continue;
-      const readable = this.#begin(descriptor);
-      readable.catch((error) => this.#fail(this.#named(descriptor, error)));
-      this.#readables.set(descriptor.digest, readable);
+      this.#readables.set(descriptor.digest, Promise.withResolvers());
+      this.#attempt(descriptor, () => this.#locate(descriptor));
     }
+    this.#startRequests();
   }
 
-  /** Where to read a blob; settles once it is known who brings it. */
+  /** Where to read a blob. Resolves when the blob is here, or its transfer has begun. */
   readable(descriptor: Descriptor): Promise<ReadableBlob> {
-    return Promise.race([this.#readables.get(descriptor.digest)!, this.failure]);
+    return Promise.race([this.#readables.get(descriptor.digest)!.promise, this.failure]);
   }
 
-  /** Waits until a blob is verified, if it is on its way. Rejects when it is not what it should be. */
+  /** Waits until a blob is verified, if it is on its way. Rejects when its bytes are wrong. */
   async verified(readable: ReadableBlob): Promise<void> {
     const download = this.#downloads.find(({ blob }) => blob === readable.blob);
-    await Promise.race([download?.done.promise, this.failure]);
+    await Promise.race([download?.done, this.failure]);
   }
 
   /** Waits until all blobs are verified and in the cache. */
   async finished(): Promise<void> {
-    await Promise.race([Promise.all(this.#readables.values()), this.failure]);
-    await Promise.race([
-      Promise.all(this.#downloads.map(({ done }) => done.promise)),
-      this.failure,
-    ]);
+    const readables = [...this.#readables.values()].map(({ promise }) => promise);
+    await Promise.race([Promise.all(readables), this.failure]);
+    await Promise.race([Promise.all(this.#downloads.map(({ done }) => done)), this.failure]);
   }
 
   /** Ends all transfers; removes what is incomplete. */
   async close(): Promise<void> {
     this.#fail(new DenrootError("aborted", "The transfer was ended"));
-    await Promise.allSettled(this.#commits);
-    for (const { blob, lock } of this.#downloads) {
-      blob.close();
-      lock.release();
-    }
+    this.#options.signal.removeEventListener("abort", this.#onAbort);
+    await Promise.all(this.#downloads.map((download) => download.close()));
   }
 
-  async #begin(descriptor: Descriptor): Promise<ReadableBlob> {
+  #locate(descriptor: Descriptor): void {
     const { source, cache } = this.#options;
-    for (;;) {
-      const local = source.place?.(descriptor);
-      if (local !== undefined) return this.#found(descriptor, local, "local");
-      const cached = cache.find(descriptor);
-      if (cached !== undefined) return this.#found(descriptor, inCache(cached), "cache");
-      if (source.blob === undefined) throw notThere();
-      const lock = cache.lock(descriptor.digest);
-      if (lock !== undefined) return this.#download(descriptor, lock);
-      await this.#pause();
-    }
+    const local = source.place?.(descriptor);
+    if (local !== undefined) return this.#found(descriptor, local, "local");
+    const cached = cache.find(descriptor);
+    if (cached !== undefined) return this.#found(descriptor, inCache(cached), "cache");
+    if (source.blob === undefined) throw notThere();
+    this.#missing.push({ descriptor });
   }
 
-  #found(descriptor: Descriptor, place: LocalBlob, origin: "cache" | "local"): ReadableBlob {
+  #found(descriptor: Descriptor, place: LocalBlob, origin: "cache" | "local"): void {
     this.#options.onFound?.(descriptor);
-    return { descriptor, place, origin };
+    this.#readables.get(descriptor.digest)!.resolve({ descriptor, place, origin });
   }
 
-  #download(descriptor: Descriptor, lock: BlobLock): ReadableBlob {
-    // Another process may have finished it between the look and the lock.
-    const path = this.#options.cache.find(descriptor);
-    if (path !== undefined) {
-      lock.release();
-      return this.#found(descriptor, inCache(path), "cache");
-    }
-    const blob = new ArrivingBlob(
-      descriptor,
-      this.#options.cache.ingest(descriptor),
-      this.#ranges ? SEGMENT_SIZE : Infinity,
-    );
-    const done = Promise.withResolvers<void>();
-    done.promise.catch(() => {});
-    const download: Download = {
-      blob,
-      lock,
-      done,
-      committed: false,
-      requests: new AbortController(),
-    };
-    this.#insert(download);
-    if (descriptor.size === 0) this.#commit(download);
-    this.#startRequests();
-    const place = { type: "download", paths: blob.paths } as const;
-    return { descriptor, place, origin: "download", blob };
-  }
-
-  /** Nearly always at the end: only what another process gave up comes later than its turn. */
-  #insert(download: Download): void {
-    const rank = (one: Download) => this.#ranks.get(one.blob.descriptor.digest)!;
-    const before = this.#downloads.findLastIndex((other) => rank(other) <= rank(download));
-    this.#downloads.splice(before + 1, 0, download);
+  /** Whether another process has brought the blob meanwhile. */
+  #findNew(descriptor: Descriptor): boolean {
+    const path = this.#options.cache.findNew(descriptor);
+    if (path !== undefined) this.#found(descriptor, inCache(path), "cache");
+    return path !== undefined;
   }
 
   #startRequests(): void {
     while (this.#running < this.#allowed && this.#failure === undefined) {
-      const download = this.#downloads.find(({ blob }) => blob.pending.length > 0);
+      const download = this.#nextDownload();
       if (download === undefined) return;
       const segment = download.blob.pending.shift()!;
       this.#running++;
       this.#request(download, segment)
-        .catch((error) => this.#fail(this.#named(download.blob.descriptor, error)))
+        .catch((error) => this.#fail(this.#named(download.descriptor, error)))
         .finally(() => {
           this.#running--;
           this.#allowed = Math.min(this.#allowed + 1, this.#options.connections);
@@ -189,10 +165,53 @@ export class BlobFetcher {
     }
   }
 
+  /** The download that needs a request most; it may begin here. */
+  #nextDownload(): Download | undefined {
+    while (this.#failure === undefined) {
+      const download = this.#downloads.find(({ blob }) => blob.pending.length > 0);
+      const missing = this.#missing[0];
+      if (missing === undefined || this.#awaited.isFull) return download;
+      const isFirst = download !== undefined &&
+        this.#rankOf(download.descriptor) < this.#rankOf(missing.descriptor);
+      if (isFirst) return download;
+      this.#missing.shift();
+      this.#attempt(missing.descriptor, () => this.#begin(missing));
+    }
+    return undefined;
+  }
+
+  /** Begins a download, or leaves it to the process that is at it. */
+  #begin({ descriptor, givenUpBy }: MissingBlob): void {
+    if (this.#findNew(descriptor)) return;
+    const lease = this.#options.cache.lease(descriptor.digest);
+    if (!(lease instanceof Lease)) return this.#awaited.add({ descriptor, holder: lease });
+    // Another process may have finished it between the look and the lease.
+    if (this.#findNew(descriptor)) return lease.release();
+    if (givenUpBy !== undefined) this.#log.takeover(descriptor, givenUpBy);
+    const ingest = this.#options.cache.ingest(descriptor);
+    const blob = new ArrivingBlob(descriptor, ingest, this.#ranges ? SEGMENT_SIZE : Infinity);
+    const download = new Download(blob, lease);
+    insertInOrder(this.#downloads, download, (one) => this.#rankOf(one.descriptor));
+    if (download.isToCommit) this.#commit(download);
+    const place = { type: "download", paths: blob.paths } as const;
+    const readable = { descriptor, place, origin: "download", blob } as const;
+    this.#readables.get(descriptor.digest)!.resolve(readable);
+  }
+
+  /** Other processes have finished these blobs, or given them up. */
+  #resume(blobs: readonly AwaitedBlob[]): void {
+    for (const { descriptor, holder } of blobs) {
+      if (this.#findNew(descriptor)) continue;
+      const missing = { descriptor, givenUpBy: holder };
+      insertInOrder(this.#missing, missing, (one) => this.#rankOf(one.descriptor));
+    }
+    this.#startRequests();
+  }
+
   async #request(download: Download, segment: Segment): Promise<void> {
     const { blob, requests } = download;
     const { descriptor } = blob;
-    const signal = AbortSignal.any([this.#abort.signal, requests.signal]);
+    const signal = AbortSignal.any([this.#abort.signal, requests]);
     const whole = segment.end - segment.start === descriptor.size;
     try {
       const bytes = this.#options.source.blob!(descriptor, whole ? undefined : segment, signal);
@@ -202,37 +221,41 @@ export class BlobFetcher {
         this.#options.onReceived?.(descriptor, blob.received);
       }
     } catch (error) {
-      if (requests.signal.aborted) return;
+      if (requests.aborted) return;
       if (!hasCode(error, "range_unsupported")) throw error;
       this.#withoutRanges(download);
       return;
     }
     if (signal.aborted) return;
     if (segment.start + segment.received !== segment.end) throw incomplete(segment);
-    if (blob.complete && !download.committed) this.#commit(download);
+    if (download.isToCommit) this.#commit(download);
   }
 
-  /** The server ignores ranges: what has not begun is asked for in one piece. */
+  /** The server ignores ranges: each blob that has no bytes yet is asked for in one piece. */
   #withoutRanges(failed: Download): void {
     this.#ranges = false;
     for (const download of this.#downloads) {
-      if (download !== failed && download.blob.received > 0) continue;
-      download.requests.abort();
-      download.requests = new AbortController();
-      download.blob.split(Infinity);
+      if (download === failed || download.blob.received === 0) download.restart();
     }
   }
 
   #commit(download: Download): void {
-    const { blob, lock, done } = download;
-    // The requests for a blob's last segments may end in any order, the last byte long here.
-    download.committed = true;
-    const commit = blob.commit().then(() => {
-      lock.release();
-      done.resolve();
-    });
-    commit.catch((error) => this.#fail(this.#named(blob.descriptor, error)));
-    this.#commits.push(commit);
+    download.commit()
+      .then(() => this.#downloads.splice(this.#downloads.indexOf(download), 1))
+      .catch((error) => this.#fail(this.#named(download.descriptor, error)));
+  }
+
+  #rankOf({ digest }: Descriptor): number {
+    return this.#ranks.get(digest)!;
+  }
+
+  /** An error of `work` is the blob's, and ends all transfers. */
+  #attempt(descriptor: Descriptor, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(this.#named(descriptor, error));
+    }
   }
 
   #named(descriptor: Descriptor, error: unknown): unknown {
@@ -244,17 +267,13 @@ export class BlobFetcher {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#awaited.stop();
     this.#abort.abort();
     this.#failed(error);
   }
-
-  async #pause(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    if (this.#failure !== undefined) throw this.#failure;
-  }
 }
 
-/** Without this, everybody would wait for the rest for ever. */
+/** Without this error, readers would wait for the missing bytes for ever. */
 function incomplete({ start, end, received }: Segment): DenrootError {
   return new DenrootError("network", `${received} bytes arrived instead of ${end - start}`);
 }
@@ -264,5 +283,5 @@ function inCache(path: string): LocalBlob {
 }
 
 function notThere(): DenrootError {
-  return new DenrootError("not_found", "It is not there");
+  return new DenrootError("not_found", "The source has no such blob");
 }

@@ -1,4 +1,4 @@
-/** The cache of one command: the settings' or, where that cannot be had, one for it alone. */
+/** The cache of one command: the one in the settings or, if that cannot be used, a temporary one. */
 
 import fs from "node:fs";
 import path from "node:path";
@@ -13,14 +13,14 @@ const TEMPORARY = /^\.denroot-(.+)\.cache$/;
 
 export interface OpenCache {
   readonly cache: BlobCache;
-  /** Removes what is not to be kept. */
+  /** Removes the cache, if it is a temporary one. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Opens the settings' cache. Where nobody named one, and the default cannot be written, layers lie
- * in the directory `instead` until the end: a home that is read-only, or none at all, is no reason to
- * fail. Throws code `file`.
+ * Opens the cache that the settings name. When nobody named one and the default cannot be written,
+ * the cache is a temporary one in the directory `instead`: an import works without a home directory
+ * that can be written. Throws code `file`.
  */
 export function openCache(
   settings: Settings,
@@ -45,8 +45,8 @@ export function openCache(
 }
 
 /**
- * The cache for a look at an image: it is opened, as {@link openCache} does, when something has to be
- * kept, which few transports ask for.
+ * The cache for a command that only looks at an image. It is opened as {@link openCache} does, but
+ * only when a transport has something to keep there: few transports do.
  */
 export function openStore(settings: Settings, onProgress: OnProgress): BlobStore & Disposable {
   const cache = new BlobCache(settings.cachePath);

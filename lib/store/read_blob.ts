@@ -1,4 +1,4 @@
-/** A small blob, a configuration: all of its bytes at once, verified. */
+/** Reads a small blob, such as a configuration: all of its bytes at once, verified. */
 
 import fs from "node:fs";
 import { DenrootError, messageOf } from "../errors.ts";
@@ -11,19 +11,21 @@ export interface ReadBlobOptions {
   readonly source: ImageSource;
   /** Where the blob may lie; nothing is put there. */
   readonly cache: BlobStore;
-  /** What messages call it. */
+  /** What messages call the blob. */
   readonly name: string;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
 }
 
-/** Throws code `limit` when it is larger than `maxBytes`, `digest` when it is not what it should be. */
+/** Throws code `limit` when the blob is larger than `maxBytes`, `digest` when it is damaged. */
 export async function readBlob(
   descriptor: Descriptor,
   { source, cache, name, maxBytes, signal }: ReadBlobOptions,
 ): Promise<Uint8Array> {
   const { digest, size } = descriptor;
-  if (size > maxBytes) throw new DenrootError("limit", `${name} has ${size} bytes`);
+  if (size > maxBytes) {
+    throw new DenrootError("limit", `${name} has ${size} bytes, more than ${maxBytes}`);
+  }
   const cached = readCached(descriptor, cache, name);
   if (cached !== undefined) return cached;
   const place = source.place?.(descriptor);
@@ -38,7 +40,7 @@ export async function readBlob(
   return bytes;
 }
 
-/** The `size` bytes of a stretch of a file, or as many as there are. Throws code `file`. */
+/** Reads `size` bytes of a file, or fewer where the file ends. Throws code `file`. */
 export function readStretch(
   { path, offset }: Pick<FileBlob, "path" | "offset">,
   size: number,
@@ -66,7 +68,7 @@ function readAt(path: string, offset: number, size: number): Uint8Array {
   }
 }
 
-/** A copy that cannot be read, or is damaged, counts for nothing here: an import will replace it. */
+/** Ignores a copy that cannot be read or is damaged: an import replaces it. */
 function readCached(
   descriptor: Descriptor,
   cache: BlobStore,
@@ -83,7 +85,7 @@ function readCached(
   }
 }
 
-/** `chunks` are as many bytes as were asked for: the transport sees to it. */
+/** The transport ensures that `chunks` have `size` bytes in all. */
 async function receive(chunks: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(size);
   let at = 0;

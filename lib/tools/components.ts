@@ -1,4 +1,4 @@
-/** What the squashfs tools that denroot carries are made of, and the licences of all that it holds. */
+/** The parts of denroot's squashfs tools, and the licences of all that denroot contains. */
 
 import { carriedFile } from "../system/carried_file.ts";
 
@@ -12,13 +12,13 @@ export interface Component {
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
 }
 
-/** squashfs-tools first, then the libraries in it; nothing when none are carried. */
+/** squashfs-tools first, then the libraries in it; empty when denroot carries no tools. */
 export function components(): Component[] {
   const text = carriedFile("build/squashfs/components.json");
   return text === undefined ? [] : JSON.parse(text.toString());
 }
 
-/** For people. Nothing when no squashfs tools are carried. */
+/** For people. Undefined when denroot carries no squashfs tools. */
 export function licenceTexts(): string | undefined {
   return carriedFile("build/squashfs/notice.txt")?.toString();
 }

@@ -1,4 +1,4 @@
-/** Finds the squashfs tools: what a setting names, what denroot carries, or what the host has. */
+/** Finds the squashfs tools: those that a setting names, denroot's own, or those of the host. */
 
 import type { Buffer } from "node:buffer";
 import { accessSync, constants } from "node:fs";
@@ -9,46 +9,46 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { carriedFile } from "../system/carried_file.ts";
 import { runsFromSource } from "../system/project_url.ts";
 import { runCommand } from "../system/process/run_command.ts";
-import { type Place, type PlaceSettings, unpackPlaces } from "./unpack_places.ts";
+import { type RunPlace, runPlaces, type RunPlaceSettings } from "./run_places.ts";
 
-/** A program that runs. Once it is disposed of it may run no more. */
+/** A program that runs. It may be gone after its disposal. */
 export interface SquashfsTool {
   readonly path: string;
-  /** Where it lies, for people: `memory`, or the path. */
+  /** Where the program lies, for people: `memory`, or the path. */
   readonly location: string;
-  /** What messages call it. */
+  /** What messages call the program. */
   readonly label: string;
-  /** As it prints it: `4.6.1`. */
+  /** As the program prints it: `4.6.1`. */
   readonly version: string;
   readonly origin: "setting" | "carried" | "host";
   [Symbol.dispose](): void;
 }
 
 export interface Mksquashfs extends SquashfsTool {
-  /** Sets the root's time by an option; before 4.6 only SOURCE_DATE_EPOCH does. */
+  /** Whether an option sets the root's time; before 4.6 only SOURCE_DATE_EPOCH does. */
   readonly setsRootTime: boolean;
 }
 
-export type ToolSettings = PlaceSettings & Pick<Settings, "mksquashfs" | "unsquashfs">;
+export type ToolSettings = RunPlaceSettings & Pick<Settings, "mksquashfs" | "unsquashfs">;
 
-/** What is looked for, and where, if not in the usual places: for tests. */
+/** For tests: other programs, and other places to run them. */
 export interface FindOptions {
-  /** The content of what denroot carries. */
+  /** The content of a program that denroot carries. */
   readonly carried?: (name: ToolName) => Buffer | undefined;
-  readonly places?: readonly Place[];
+  readonly places?: readonly RunPlace[];
 }
 
 type ToolName = "mksquashfs" | "unsquashfs";
 
 const SETTINGS = { mksquashfs: "DENROOT_MKSQUASHFS", unsquashfs: "DENROOT_UNSQUASHFS" } as const;
-/** Where Debian and Red Hat put them, though a user's PATH may not say so. */
+/** Debian and Red Hat put the tools here, and a user's PATH may lack some of these. */
 const USUAL_DIRECTORIES = ["/usr/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/bin"];
 const VERSION_TIMEOUT_MS = 10_000;
-/** The first mksquashfs that reads a tar stream, and unsquashfs that prints a pseudo file. */
+/** From 4.5 on mksquashfs reads a tar stream, and unsquashfs prints a pseudo file. */
 const OLDEST = 4005;
 const SETS_ROOT_TIME = 4006;
 
-/** Throws code `squashfs` when there is none that runs, or only one from before 4.5. */
+/** Throws code `squashfs` when there is none that runs, or only one that is older than 4.5. */
 export async function findMksquashfs(
   settings: ToolSettings,
   options: FindOptions = {},
@@ -58,8 +58,8 @@ export async function findMksquashfs(
 }
 
 /**
- * On the host, one that lies beside the mksquashfs that is named wins. Throws code `squashfs` as
- * {@link findMksquashfs} does.
+ * Among the host's programs, the one beside the mksquashfs that a setting names comes first. Throws
+ * code `squashfs` as {@link findMksquashfs} does.
  */
 export async function findUnsquashfs(
   settings: ToolSettings,
@@ -71,7 +71,7 @@ export async function findUnsquashfs(
 async function findTool(
   name: ToolName,
   settings: ToolSettings,
-  { carried = carriedTool, places = unpackPlaces(settings) }: FindOptions,
+  { carried = carriedTool, places = runPlaces(settings) }: FindOptions,
 ): Promise<SquashfsTool> {
   const named = settings[name];
   if (named !== undefined) return await hostTool(name, named, "setting");
@@ -87,7 +87,7 @@ async function findTool(
   return await hostTool(name, found, "host");
 }
 
-/** Built for one machine, whatever it runs: a 32-bit or another processor's has none. */
+/** Undefined when denroot has no tools for this machine's processor. */
 function carriedTool(name: ToolName): Buffer | undefined {
   return carriedFile(`build/squashfs/${os.arch()}/${name}`);
 }
@@ -108,7 +108,9 @@ async function hostTool(
     });
   }
   if (comparable(version) < OLDEST) {
-    const lack = name === "mksquashfs" ? "reads no tar stream" : "cannot print an image's files";
+    const lack = name === "mksquashfs"
+      ? "cannot read a tar stream"
+      : "cannot print an image's files";
     throw new DenrootError("squashfs", `${path} is version ${version}, which ${lack}`, {
       hint: remedy(name),
     });
@@ -116,11 +118,11 @@ async function hostTool(
   return { path, location: path, label: path, version, origin, [Symbol.dispose]: () => {} };
 }
 
-/** Whether a place lets programs run is proven by running this one there. */
+/** Runs the program in each place, as only that proves that programs can run there. */
 async function unpackTool(
   name: ToolName,
   content: Buffer,
-  places: readonly Place[],
+  places: readonly RunPlace[],
 ): Promise<SquashfsTool> {
   const failures: string[] = [];
   for (const place of places) {
@@ -139,7 +141,7 @@ async function unpackTool(
   }
   throw new DenrootError(
     "squashfs",
-    `denroot's ${name} can be run nowhere on this machine: ${failures.join("; ")}`,
+    `denroot's ${name} cannot run anywhere on this machine: ${failures.join("; ")}`,
     {
       hint: `Let ENROOT_CACHE_PATH be a directory of your own that may hold programs, or name a ` +
         `${name} of version 4.5 or later in ${SETTINGS[name]}`,
@@ -149,7 +151,7 @@ async function unpackTool(
 
 function reason(error: unknown): string {
   const { cause } = error as { cause?: { code?: unknown } };
-  if (cause?.code === "EACCES") return "programs may not be run there (noexec?)";
+  if (cause?.code === "EACCES") return "programs cannot run there (is it mounted with noexec?)";
   return messageOf(error);
 }
 
@@ -167,12 +169,12 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Whatever its exit status: some versions of unsquashfs fail when they have told it. */
+/** Ignores the exit status: some versions of unsquashfs print their version and fail. */
 async function versionOf(name: ToolName, path: string): Promise<string> {
   const { stdout } = await runCommand(path, ["-version"], { timeoutMs: VERSION_TIMEOUT_MS });
   const match = /(\w+) version (\d+\.\d+[\w.-]*)/.exec(stdout.toString("latin1"));
   if (match?.[1] === name) return match[2]!;
-  throw new Error(`it does not tell a version: is it ${name}?`);
+  throw new Error(`it does not print a version of ${name}`);
 }
 
 /** 4006 for 4.6.1. */

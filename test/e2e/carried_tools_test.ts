@@ -75,9 +75,9 @@ for (const runtime of runtimes) {
       const { stderr } = await inNamespace(denroot, prepare, [
         `! "$@" import --output image.sqsh oci:${sample}`,
       ]);
-      assert.match(stderr, /\[ERROR\].*mksquashfs can be run nowhere on this machine/);
+      assert.match(stderr, /\[ERROR\].*mksquashfs cannot run anywhere on this machine/);
       for (const place of ["memory", denroot.cache, join(denroot.home, "run"), denroot.temp]) {
-        assert.match(stderr, new RegExp(`${place}[^;]*: programs may not be run there`));
+        assert.match(stderr, new RegExp(`${place}[^;]*: programs cannot run there`));
       }
       assert.match(stderr, /ENROOT_CACHE_PATH.*DENROOT_MKSQUASHFS/);
     } finally {

@@ -1,4 +1,4 @@
-/** Times and bytes of images, by the host's mksquashfs and by the one that denroot carries. */
+/** Times and bytes of images, made by the host's mksquashfs and by denroot's own. */
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -19,7 +19,7 @@ let images = 0;
 for (const { title, mksquashfs: program, unsquashfs } of toolPairs) {
   const find = () => findMksquashfs({ mksquashfs: program, cachePath: "", environment: {} });
 
-  test(`with ${title} mksquashfs files keep their times, late ones from 4.6 on`, async () => {
+  test(`with ${title} mksquashfs files keep their times, and late times from version 4.6 on`, async () => {
     const mksquashfs = await find();
     const image = newImage();
     const entries = [
@@ -38,7 +38,7 @@ for (const { title, mksquashfs: program, unsquashfs } of toolPairs) {
     assert.equal(fileSystemTime(image), IMAGE_TIME);
   });
 
-  test(`with ${title} mksquashfs the user's own times win`, async () => {
+  test(`with ${title} mksquashfs the user's options decide on times`, async () => {
     const image = newImage();
     const squashOptions = "-all-time 1234567890 -mkfs-time 1234567891";
     await pack(
@@ -66,7 +66,7 @@ for (const { title, mksquashfs: program, unsquashfs } of toolPairs) {
   });
 }
 
-/** Times by path, as unsquashfs's pseudo file tells them. */
+/** Times by path, read from unsquashfs's pseudo file. */
 async function timesIn(unsquashfs: string, image: string): Promise<Record<string, number>> {
   await runProgram(unsquashfs, ["-quiet", "-pf", `${image}.list`, image]);
   const [head] = readFileSync(`${image}.list`, "latin1").split("#\n# START OF DATA");
@@ -74,7 +74,7 @@ async function timesIn(unsquashfs: string, image: string): Promise<Record<string
   return Object.fromEntries(lines.map(([, path, time]) => [path!, Number(time)]));
 }
 
-/** The superblock's. */
+/** The time in the superblock. */
 function fileSystemTime(image: string): number {
   return readFileSync(image).readUInt32LE(8);
 }

@@ -1,10 +1,11 @@
-/** Packing: an image appears whole, or not at all, whatever mksquashfs does. */
+/** Packing: an image appears whole or not at all, even when mksquashfs fails. */
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { outputExists, splitOptions, startPacker } from "../../lib/squashfs/packer.ts";
+import { splitOptions } from "../../lib/squashfs/mksquashfs_call.ts";
+import { outputExists, startPacker } from "../../lib/squashfs/packer.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import { runProgram, waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -35,11 +36,11 @@ test("there is no image before it is published", async () => {
   assert.ok(!fs.existsSync(target));
   const temporary = await packer.finish();
   assert.ok(!fs.existsSync(target) && fs.existsSync(temporary));
-  assert.equal(packer.publish(), fs.statSync(target).size);
+  assert.equal(await packer.publish(), fs.statSync(target).size);
   assert.deepEqual(beside(target), ["image.sqsh"]);
 });
 
-test("a target that came meanwhile is kept, unless it is to be replaced", async () => {
+test("a target that appears meanwhile is kept, unless it is to be replaced", async () => {
   const target = newTarget();
   fs.writeFileSync(target, "precious");
   await assert.rejects(pack(target, entries, packOptions(mksquashfs)), {
@@ -63,7 +64,7 @@ test("a target that cannot be replaced leaves nothing beside it", async () => {
   assert.deepEqual(beside(target), ["image.sqsh"]);
 });
 
-test("a directory that is not there is named", async () => {
+test("the error names a directory that does not exist", async () => {
   const target = join(scratch, "missing", "image.sqsh");
   await assert.rejects(startPacker(target, packOptions(mksquashfs)), {
     code: "file",
@@ -71,7 +72,7 @@ test("a directory that is not there is named", async () => {
   });
 });
 
-test("a mksquashfs that cannot be started is named, and nothing is left", async () => {
+test("the error names a mksquashfs that cannot be started, and nothing is left", async () => {
   const target = newTarget();
   await assert.rejects(startPacker(target, packOptions(join(scratch, "no-program"))), {
     code: "squashfs",
@@ -96,7 +97,7 @@ test("an abort ends mksquashfs and leaves nothing", async () => {
   assert.deepEqual(beside(target), ["image.sqsh.pid"]);
 });
 
-test("an abort ends even what does not listen to TERM", async () => {
+test("an abort ends even a program that ignores TERM", async () => {
   const target = newTarget();
   const program = script(
     join(scratch, "deaf"),
@@ -119,7 +120,7 @@ const failures: readonly [title: string, text: string, code: string, message: Re
   ],
   ["fails in silence", "exit 7", "squashfs", /ended with status 7$/],
   [
-    "complains of the space",
+    "reports a full disk",
     "echo 'Write failed because No space left on device' >&2; exit 1",
     "space",
     /no room left/,
@@ -152,7 +153,7 @@ for (const [title, text, code, message] of failures) {
   });
 }
 
-test("a stream that is cut short, and then aborted, leaves nothing", async () => {
+test("an abort after a part of the stream leaves nothing", async () => {
   const target = newTarget();
   const packer = await startPacker(target, packOptions(mksquashfs));
   await send(packer, entries);
@@ -161,7 +162,7 @@ test("a stream that is cut short, and then aborted, leaves nothing", async () =>
   assert.deepEqual(beside(target), []);
 });
 
-test("what killed runs left beside the target is removed, what others write is not", async () => {
+test("the leftovers of killed runs beside the target are removed, and other files stay", async () => {
   const target = newTarget();
   const directory = join(target, "..");
   const own = processMark();
@@ -178,7 +179,7 @@ test("what killed runs left beside the target is removed, what others write is n
   assert.deepEqual(beside(target), [...kept, "image.sqsh"].sort());
 });
 
-test("the user's options come last, and times that they fix are left to them", async () => {
+test("the user's options come last, and denroot sets no time that they set", async () => {
   const seen = async (squashOptions: string, setsRootTime: boolean) => {
     const target = newTarget();
     const program = script(
@@ -225,7 +226,7 @@ for (const [text, words] of splits) {
   });
 }
 
-/** In a directory of its own. */
+/** A path in a new directory. */
 function newTarget(): string {
   const directory = join(scratch, `place-${places++}`);
   fs.mkdirSync(directory);
@@ -245,7 +246,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-test("a wrong option is named by mksquashfs's first words, not by the help behind them", async () => {
+test("a wrong option is reported with mksquashfs's first line, not with its help", async () => {
   const target = newTarget();
   const options = packOptions(mksquashfs, { squashOptions: "-comp nope" });
   const packer = await startPacker(target, options);

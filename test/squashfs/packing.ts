@@ -1,4 +1,4 @@
-/** Packs entries with a packer, as the pack worker does, and keeps a ledger of them. */
+/** Packs entries with a packer, as the pack worker does, and makes a ledger of them. */
 
 import { Buffer } from "node:buffer";
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ export const unsquashfs = findProgram("unsquashfs") ?? "/usr/bin/unsquashfs";
 
 const built = fileURLToPath(new URL(`../../build/squashfs/${arch()}`, import.meta.url));
 
-/** The host's, and those that denroot carries where they are built. */
+/** The host's tools, and denroot's own where they are built. */
 export const toolPairs: readonly {
   readonly title: string;
   readonly mksquashfs: string;
@@ -36,7 +36,7 @@ export const toolPairs: readonly {
     : []),
 ];
 
-/** An entry; whatever is left out gets a plain value. */
+/** An entry. Each field that is left out gets a plain value. */
 export function entry(path: string, more: Partial<PackedEntry> | string = {}): PackedEntry {
   const given = typeof more === "string" ? { content: Buffer.from(more, "latin1") } : more;
   return {
@@ -52,7 +52,7 @@ export function entry(path: string, more: Partial<PackedEntry> | string = {}): P
   };
 }
 
-/** For a program of 4.5.1, unless it is one that was found. */
+/** A path stands for a mksquashfs of version 4.5.1. */
 export function packOptions(
   program: string | Mksquashfs,
   more: Partial<PackOptions> = {},
@@ -86,7 +86,7 @@ export async function pack(
   try {
     await send(packer, entries);
     await packer.finish();
-    packer.publish();
+    await packer.publish();
   } catch (error) {
     await packer.abort();
     throw error;
@@ -117,7 +117,7 @@ export function ledgerOf(entries: readonly PackedEntry[]): ImageLedger {
   return ledger;
 }
 
-/** A program that is this shell script, `$MKSQUASHFS` being the real one. */
+/** Makes this shell script a program; `$MKSQUASHFS` is the real mksquashfs. */
 export function script(path: string, text: string): string {
   writeFileSync(path, `#!/bin/sh\nMKSQUASHFS=${mksquashfs} UNSQUASHFS=${unsquashfs}\n${text}\n`);
   chmodSync(path, 0o755);

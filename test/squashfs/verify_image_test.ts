@@ -1,4 +1,4 @@
-/** The finished image is read back: whatever differs from what was packed is told, nothing else is. */
+/** The finished image is read back: each difference from what was packed is an error. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -157,7 +157,7 @@ const differing: readonly [
   ["another name", /'\/renamed'|paths instead/, change("symlink", { path: "renamed" })],
 ];
 for (const [title, message, alter] of differing) {
-  test(`an image with ${title} is told from what was packed`, async () => {
+  test(`an image with ${title} differs from what was packed`, async () => {
     const image = newImage();
     const altered = base.map((one) => ({ ...one }));
     alter(altered);
@@ -169,7 +169,7 @@ for (const [title, message, alter] of differing) {
   });
 }
 
-test("a mksquashfs that changes a byte on its way is found out", async () => {
+test("the check notices a mksquashfs that changes a byte", async () => {
   const image = newImage();
   const program = script(
     join(scratch, "changing"),
@@ -182,7 +182,7 @@ test("a mksquashfs that changes a byte on its way is found out", async () => {
   });
 });
 
-test("options that leave something out are found out", async () => {
+test("the check notices options that leave something out", async () => {
   const image = newImage();
   const program = script(
     join(scratch, "excluding"),
@@ -194,21 +194,21 @@ test("options that leave something out are found out", async () => {
   });
 });
 
-test("a file that is no image, or no file, is an error", async () => {
+test("a file that is not an image, or does not exist, is an error", async () => {
   const text = script(join(scratch, "text"), "");
   for (const image of [text, join(scratch, "missing")]) {
     await assert.rejects(verifyImage(unsquashfs, image, ledgerOf(base)), { code: "squashfs" });
   }
 });
 
-test("an unsquashfs that is not there, or that is killed, is an error", async () => {
+test("an unsquashfs that does not exist, or that is killed, is an error", async () => {
   const killed = script(join(scratch, "killed"), "kill -9 $$");
   for (const program of [killed, join(scratch, "missing")]) {
     await assert.rejects(verifyImage(program, "image", ledgerOf([])), { code: "squashfs" });
   }
 });
 
-test("an unsquashfs that complains at length is waited for, and its words are told", async () => {
+test("the error has the words of an unsquashfs that complains at length", async () => {
   const program = script(
     join(scratch, "complaining"),
     "i=0; while [ $i -lt 3000 ]; do echo 'a complaint of a good length, to fill the pipe' >&2; i=$((i+1)); done; echo the end >&2; exit 1",

@@ -1,4 +1,4 @@
-/** A blob that arrives in pieces of any order is digested in the right one. */
+/** A blob that arrives in pieces in any order is digested from its start to its end. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -15,7 +15,7 @@ const cache = new BlobCache(scratchDirectory("stored"));
 cache.open();
 const content = randomBytes(5000);
 
-test("whatever the order of the pieces, the digest is right and no byte is available early", async () => {
+test("the digest is right and no byte is available early, in any order of the pieces", async () => {
   const shape = fc.record({
     size: fc.integer({ min: 1, max: content.length }),
     segmentSize: fc.integer({ min: 1, max: 2000 }),
@@ -71,10 +71,13 @@ test("a blob that is divided anew begins from nothing", async () => {
   await blob.commit();
 });
 
-test("other bytes than the digest names are never committed", async () => {
+test("bytes with another digest are never committed", async () => {
   const blob = newBlob(content, Infinity);
   blob.write(blob.pending[0]!, Buffer.from(content).fill(0, 4999));
-  await assert.rejects(blob.commit(), { code: "digest", message: /arrived as sha256:/ });
+  await assert.rejects(blob.commit(), {
+    code: "digest",
+    message: /^Its bytes have the digest sha256:/,
+  });
   blob.close();
   assert.ok(blob.paths.every((path) => !fs.existsSync(path)));
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
 import { digestOf } from "../../lib/oci/digest.ts";
+import { Lease } from "../../lib/system/files/lease.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import type { Descriptor } from "../../lib/types/image.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -57,7 +58,7 @@ test("a blob is found once it is committed, under the name that the layout gives
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("a file of another size is no blob", async () => {
+test("a file of another size does not count as the blob", async () => {
   const cache = openCache();
   const file = await fill(cache);
   fs.appendFileSync(file, "!");
@@ -65,7 +66,7 @@ test("a file of another size is no blob", async () => {
   assert.equal(cache.find({ ...descriptor, size: content.length + 1 }), file);
 });
 
-test("a blob that is thrown away is gone, and may be thrown away twice", async () => {
+test("a blob that is removed is gone, and may be removed twice", async () => {
   const cache = openCache();
   await fill(cache);
   cache.remove(descriptor.digest);
@@ -91,7 +92,7 @@ test("an ingest that was never written to can be closed", () => {
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("two ingests of one blob do not meet, and both may be committed", async () => {
+test("two ingests of one blob do not disturb each other, and both may be committed", async () => {
   const cache = openCache();
   const [one, other] = [cache.ingest(descriptor), cache.ingest(descriptor)];
   one.write(content, 0);
@@ -102,7 +103,7 @@ test("two ingests of one blob do not meet, and both may be committed", async () 
   assert.deepEqual(fs.readFileSync(cache.find(descriptor)!), content);
 });
 
-test("what killed processes left is removed, what living ones or other hosts write is not", () => {
+test("opening removes what killed processes left, not what others still write", () => {
   const cache = openCache();
   const ingest = join(cache.root, "ingest");
   const own = processMark();
@@ -115,67 +116,39 @@ test("what killed processes left is removed, what living ones or other hosts wri
   assert.deepEqual(fs.readdirSync(ingest).sort(), [...kept].sort());
 });
 
-test("the second to lock a blob gets nothing until the first lets go", () => {
+test("one process at a time has the lease of a blob, and each blob has its own", () => {
   const cache = openCache();
-  const first = cache.lock(descriptor.digest);
-  assert.ok(first !== undefined);
-  assert.equal(cache.lock(descriptor.digest), undefined);
-  assert.equal(new BlobCache(cache.root).lock(descriptor.digest), undefined);
-  const otherBlob = cache.lock(digestOf(Buffer.from("another")));
-  assert.ok(otherBlob !== undefined);
-  otherBlob.release();
+  const first = leaseOf(cache);
+  assert.equal(cache.holder(descriptor.digest)?.pid, process.pid);
+  assert.ok(!(cache.lease(descriptor.digest) instanceof Lease));
+  assert.ok(!(new BlobCache(cache.root).lease(descriptor.digest) instanceof Lease));
+  const another = cache.lease(digestOf(Buffer.from("another")));
+  assert.ok(another instanceof Lease);
+  another.release();
   first.release();
-  const second = cache.lock(descriptor.digest);
-  assert.ok(second !== undefined);
-  second.release();
+  assert.equal(cache.holder(descriptor.digest), undefined);
+  leaseOf(cache).release();
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("a dead process's lock is taken over", () => {
+test("opening a cache removes a dead process's lease, and leaves a living one's", () => {
   const cache = openCache();
   const host = processMark().split(".")[0];
-  fs.writeFileSync(lockFile(cache), `${host}.4194304.1.0123abcd`);
-  const lock = cache.lock(descriptor.digest);
-  assert.ok(lock !== undefined);
-  lock.release();
-});
-
-test("a dead process's lock goes when the cache is opened, a living one's stays", () => {
-  const cache = openCache();
-  const host = processMark().split(".")[0];
-  fs.writeFileSync(lockFile(cache), `${host}.4194304.1.0123abcd`);
-  const living = cache.lock(digestOf(Buffer.from("another")))!;
+  const dead = digestOf(Buffer.from("another"));
+  const file = join(cache.root, "ingest", `${dead.slice("sha256:".length)}.lock`);
+  fs.writeFileSync(file, `${host}.4194304.1.0123abcd`);
+  const living = leaseOf(cache);
   cache.open();
-  assert.ok(!fs.existsSync(lockFile(cache)));
-  assert.equal(fs.readdirSync(join(cache.root, "ingest")).length, 1);
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), [`${hex}.lock`]);
   living.release();
 });
 
-test("another host's lock holds while it is renewed, and is taken over when it is not", () => {
-  const cache = openCache();
-  fs.writeFileSync(lockFile(cache), "elsewhere.1.1.0123abcd");
-  assert.equal(cache.lock(descriptor.digest), undefined);
-  const minutesAgo = new Date(Date.now() - 5 * 60_000);
-  fs.utimesSync(lockFile(cache), minutesAgo, minutesAgo);
-  const lock = cache.lock(descriptor.digest);
-  assert.ok(lock !== undefined);
-  lock.release();
+test("a lease in a directory that is gone is an error of the cache", () => {
+  const cache = new BlobCache(join(scratch, "never-opened"));
+  assert.throws(() => cache.lease(descriptor.digest), { code: "file", message: /never-opened/ });
 });
 
-test("a lock that somebody took over is not released by its first owner", () => {
-  const cache = openCache();
-  const first = cache.lock(descriptor.digest)!;
-  const minutesAgo = new Date(Date.now() - 5 * 60_000);
-  fs.utimesSync(lockFile(cache), minutesAgo, minutesAgo);
-  const second = cache.lock(descriptor.digest)!;
-  first.release();
-  assert.ok(fs.existsSync(lockFile(cache)));
-  assert.equal(cache.lock(descriptor.digest), undefined);
-  second.release();
-  assert.ok(!fs.existsSync(lockFile(cache)));
-});
-
-test("a cache below a file cannot be used, and the error says where and what to do", () => {
+test("the error for a cache that cannot be used says where it is and what to do", () => {
   const file = join(scratch, "a-file");
   fs.writeFileSync(file, "");
   assert.throws(() => new BlobCache(join(file, "cache")).open(), (error: Error) => {
@@ -199,11 +172,13 @@ async function fill(cache: BlobCache): Promise<string> {
   return ingest.paths[1];
 }
 
-function lockFile(cache: BlobCache): string {
-  return join(cache.root, "ingest", `${hex}.lock`);
+function leaseOf(cache: BlobCache): Lease {
+  const taken = cache.lease(descriptor.digest);
+  assert.ok(taken instanceof Lease);
+  return taken;
 }
 
-test("a blob that is named by what it turns out to be is found under that name", async () => {
+test("a spooled blob is found under the digest that it turns out to have", async () => {
   const cache = new BlobCache(join(scratch, `${caches++}`));
   const writer = cache.spool();
   const other = cache.spool();
@@ -220,7 +195,32 @@ test("a blob that is named by what it turns out to be is found under that name",
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
-test("a blob that was given up leaves nothing", () => {
+test("a spooled blob is taken back unless the cache had it before", async () => {
+  const cache = openCache();
+  const [first, second] = [cache.spool(), cache.spool()];
+  for (const writer of [first, second]) {
+    writer.write(content);
+    await writer.commit();
+    writer.close();
+  }
+  second.takeBack();
+  assert.ok(cache.find(descriptor) !== undefined);
+  first.takeBack();
+  assert.equal(cache.find(descriptor), undefined);
+});
+
+test("a spooled blob replaces a damaged copy", async () => {
+  const cache = openCache();
+  const file = await fill(cache);
+  fs.writeFileSync(file, "damaged");
+  const writer = cache.spool();
+  writer.write(content);
+  await writer.commit();
+  writer.close();
+  assert.deepEqual(fs.readFileSync(file), content);
+});
+
+test("a spooled blob that is given up leaves nothing", () => {
   const cache = openCache();
   const given = cache.spool();
   given.write(content);
@@ -230,7 +230,7 @@ test("a blob that was given up leaves nothing", () => {
   assert.equal(cache.find(descriptor), undefined);
 });
 
-test("what a killed process spooled is removed by the next one", () => {
+test("the next process removes what a killed one spooled", () => {
   const cache = openCache();
   const left = join(
     cache.root,

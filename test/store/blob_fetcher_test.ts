@@ -1,4 +1,4 @@
-/** Fetching blobs: in segments, in the order of need, once for all who want them, whole or not at all. */
+/** Blobs are fetched in segments, in the order of need, and are whole or not there. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -19,7 +19,7 @@ const scratch = scratchDirectory("fetcher");
 const large = randomBytes(13 * MiB + 77);
 let caches = 0;
 
-test("blobs arrive whole, the large ones in segments over several connections", async () => {
+test("blobs arrive whole, and large ones arrive in segments over several connections", async () => {
   const source = new MemorySource();
   const blobs = [large, Buffer.from("config"), Buffer.alloc(0), large.subarray(5 * MiB)];
   const descriptors = blobs.map((blob) => source.add(blob));
@@ -86,7 +86,7 @@ test("a blob that is several layers is asked for once", async () => {
   assert.equal(source.requests.length, 2);
 });
 
-test("what lies in the cache, or on this machine, is not asked for", async () => {
+test("a blob in the cache, or elsewhere on this machine, is not asked for", async () => {
   const source = new MemorySource();
   const descriptors = [source.add("cached"), source.add("local")];
   const { cache, fetcher } = start(source, [descriptors[0]!]);
@@ -127,7 +127,7 @@ test("a server that ignores ranges is asked for whole blobs", async () => {
   assertNothingLeft(cache);
 });
 
-test("bytes that are not what the digest names are an error, and are not kept", async () => {
+test("bytes with another digest are an error, and are not kept", async () => {
   const source = new MemorySource({ spoils: true });
   const descriptor = source.add(large);
   const { cache, fetcher } = start(source, [descriptor]);
@@ -153,7 +153,7 @@ test("a source that fails ends all transfers with its own error", async () => {
   assertNothingLeft(cache);
 });
 
-test("a source that brings fewer bytes than were asked for is an error, not a wait for ever", async () => {
+test("a source that sends fewer bytes than were asked for is an error", async () => {
   const source = new MemorySource({ stopsAfter: 1000 });
   const { cache, fetcher } = start(source, [source.add(large)]);
   await assert.rejects(within(fetcher.finished(), 2000), {
@@ -181,7 +181,7 @@ for (const deaf of [false, true]) {
   });
 }
 
-test("an abort that came before is noticed", async () => {
+test("an abort before the start is noticed", async () => {
   const source = new MemorySource({ pace: () => sleep(5) });
   const reason = new DenrootError("aborted", "Interrupted");
   const { cache, fetcher } = start(source, [source.add(large)], {
@@ -193,7 +193,7 @@ test("an abort that came before is noticed", async () => {
   assertNothingLeft(cache);
 });
 
-test("two who share a cache download a blob once", async () => {
+test("two fetchers that share a cache download a blob once", async () => {
   const source = new MemorySource({ pace: () => sleep(3) });
   const descriptors = [source.add(large), source.add("small")];
   const cache = newCache();
@@ -209,7 +209,7 @@ test("two who share a cache download a blob once", async () => {
   assertNothingLeft(cache);
 });
 
-test("when the one who downloads gives up, the other takes over", async () => {
+test("when one fetcher gives up, the other takes over", async () => {
   const slow = new MemorySource({ pace: () => sleep(50) });
   const source = new MemorySource();
   const descriptor = slow.add(large);

@@ -1,4 +1,4 @@
-/** A source whose blobs lie in memory, and that misbehaves as told. */
+/** A source whose blobs lie in memory, and that makes the faults that a test asks for. */
 
 import { Buffer } from "node:buffer";
 import { DenrootError } from "../../lib/errors.ts";
@@ -9,9 +9,9 @@ import type { ImageSource } from "../../lib/types/source.ts";
 export interface Faults {
   /** Ranges that do not begin at 0 are refused. */
   readonly ignoresRanges?: boolean;
-  /** Every request ends with this error, after so many bytes. */
+  /** Every request ends with this error after this many bytes. */
   readonly failsAfter?: { readonly bytes: number; readonly error: Error };
-  /** The bytes arrive with the last of them changed. */
+  /** The last byte of each chunk is changed. */
   readonly spoils?: boolean;
   /** Fewer bytes than were asked for arrive. */
   readonly stopsAfter?: number;
@@ -24,7 +24,7 @@ export interface Faults {
 export class MemorySource implements ImageSource {
   readonly uri = "memory:";
   readonly requests: { readonly digest: string; readonly range: ByteRange | undefined }[] = [];
-  /** Requests that are under way, and the most that were. */
+  /** How many requests are under way, and the most that were so at one time. */
   open = 0;
   mostOpen = 0;
   readonly #blobs = new Map<string, Buffer>();
@@ -41,6 +41,10 @@ export class MemorySource implements ImageSource {
     const digest = digestOf(bytes);
     this.#blobs.set(digest, bytes);
     return { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: bytes.length };
+  }
+
+  bytesOf({ digest }: Descriptor): Uint8Array {
+    return this.#blobs.get(digest)!;
   }
 
   root(): never {

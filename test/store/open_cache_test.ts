@@ -1,4 +1,4 @@
-/** The cache where the settings' one can be had, and where not. */
+/** The cache of a command, when the one in the settings can be used and when not. */
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ test("the cache of the settings stays", async () => {
   assert.ok(existsSync(join(opened.cache.root, "oci-layout")));
 });
 
-test("where the default cannot be had, one beside the output serves until the end", async () => {
+test("when the default cache cannot be used, a temporary one lies beside the output", async () => {
   const work = join(scratch, "work");
   const { opened, messages } = await open({ HOME: noDirectory });
   assert.deepEqual(readdirSync(work), [opened.cache.root.slice(work.length + 1)]);
@@ -34,7 +34,7 @@ test("where the default cannot be had, one beside the output serves until the en
   assert.deepEqual(readdirSync(work), []);
 });
 
-test("what a killed run left beside the output is removed, and nothing else", async () => {
+test("the cache of a killed run beside the output is removed, and other files stay", async () => {
   const work = join(scratch, "work");
   const stale = processMark().replace(/\.\d+\./, ".4194304.");
   for (const name of [`.denroot-${stale}.cache`, `.denroot-${processMark()}.cache`, "mine.cache"]) {
@@ -47,17 +47,17 @@ test("what a killed run left beside the output is removed, and nothing else", as
   assert.ok(!left.includes(`.denroot-${stale}.cache`));
 });
 
-test("a cache that somebody named is used or nothing", async () => {
+test("a cache that a setting names and that cannot be used is an error", async () => {
   await assert.rejects(open({ HOME: scratch, ENROOT_CACHE_PATH: noDirectory }), { code: "file" });
 });
 
-test("a look at an image opens no cache before something has to be kept", async () => {
+test("a store opens no cache before it has something to keep", async () => {
   const HOME = join(scratch, "untouched");
   using _ = openStore(await load({ HOME }), () => assert.fail("Nothing is to be said"));
   assert.ok(!existsSync(HOME));
 });
 
-test("a look keeps things among temporary files where the default cannot be had", async () => {
+test("a store keeps things among temporary files when the default cache cannot be used", async () => {
   const TMPDIR = join(scratch, "temporary");
   mkdirSync(TMPDIR);
   const messages: string[] = [];

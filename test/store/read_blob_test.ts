@@ -1,4 +1,4 @@
-/** Small blobs: from wherever they are, verified, and no larger than allowed. */
+/** Small blobs are read from where they are, verified, and not larger than allowed. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -51,18 +51,18 @@ function local(bytes: Uint8Array): Partial<ImageSource> {
   return { place: () => ({ type: "file", path, offset: 6, checkedBy: "digest" }) };
 }
 
-test("it is read from the cache, from this machine, or fetched", async () => {
+test("a blob is read from the cache or from this machine, or it is fetched", async () => {
   assert.deepEqual(await read({}, { cached: content }), content);
   assert.deepEqual(await read(local(content)), content);
   assert.deepEqual(await read(remote(content)), content);
 });
 
-test("a damaged copy in the cache is passed over", async () => {
+test("a damaged copy in the cache is ignored", async () => {
   assert.deepEqual(await read(remote(content), { cached: other }), content);
   await assert.rejects(read({}, { cached: other }), { code: "not_found" });
 });
 
-test("what is not what it should be is refused", async () => {
+test("bytes with another digest are refused", async () => {
   for (const source of [local(other), remote(other), local(content.subarray(1))]) {
     await assert.rejects(read(source), { code: "digest", message: /^The blob has the digest/ });
   }
@@ -73,7 +73,7 @@ test("a blob that is too large is not read at all", async () => {
   await assert.rejects(read(source, { maxBytes: descriptor.size - 1 }), { code: "limit" });
 });
 
-test("a file that cannot be read is named", async () => {
+test("the error names a file that cannot be read", async () => {
   const path = join(scratch, "none");
   const source: Partial<ImageSource> = {
     place: () => ({ type: "file", path, offset: 0, checkedBy: "digest" }),

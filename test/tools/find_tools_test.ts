@@ -1,4 +1,4 @@
-/** Finding the squashfs tools, by fakes that print what versions print. */
+/** Finding the squashfs tools, tested with fakes that print what real versions print. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -11,7 +11,7 @@ import {
   findUnsquashfs,
   type ToolSettings,
 } from "../../lib/tools/find_tools.ts";
-import { type Place, unpackPlaces } from "../../lib/tools/unpack_places.ts";
+import { type RunPlace, runPlaces } from "../../lib/tools/run_places.ts";
 import { runCommand } from "../../lib/system/process/run_command.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
@@ -31,7 +31,7 @@ const versions: readonly [printed: string, version: string, setsRootTime: boolea
   ["mksquashfs version 4.6-git.1 (2023/03/25)", "4.6-git.1", true],
 ];
 for (const [printed, version, setsRootTime] of versions) {
-  test(`${version} is taken${setsRootTime ? ", and sets the root's time" : ""}`, async () => {
+  test(`version ${version} is taken${setsRootTime ? ", and sets the root's time" : ""}`, async () => {
     const path = fake("mksquashfs", `echo '${printed}'; echo 'copyright (C) ...'`);
     using found = await findMksquashfs(settings({ mksquashfs: path }));
     assert.deepEqual([found.path, found.label, found.location], [path, path, path]);
@@ -41,18 +41,18 @@ for (const [printed, version, setsRootTime] of versions) {
 }
 
 for (const old of ["4.3", "4.4", "4.4-git.1", "3.4"]) {
-  test(`${old} is refused with its path, its version and a remedy`, async () => {
+  test(`version ${old} is refused with its path, its version and a remedy`, async () => {
     const path = fake("mksquashfs", `echo 'mksquashfs version ${old} (2014/05/12)'`);
     const search = settings({}, dirname(path));
     await assert.rejects(findMksquashfs(search, nothingCarried), {
       code: "squashfs",
-      message: `${path} is version ${old}, which reads no tar stream`,
+      message: `${path} is version ${old}, which cannot read a tar stream`,
       hint: /4\.5 or later.*DENROOT_MKSQUASHFS.*scripts\/build_squashfs/,
     });
   });
 }
 
-test("an unsquashfs from before 4.5 is refused too", async () => {
+test("an unsquashfs that is older than 4.5 is refused too", async () => {
   const path = fake("unsquashfs", "echo 'unsquashfs version 4.4 (2019/08/29)'; exit 1");
   await assert.rejects(findUnsquashfs(settings({ unsquashfs: path })), {
     code: "squashfs",
@@ -72,13 +72,13 @@ for (const [title, script] of broken) {
     const path = fake("mksquashfs", script);
     await assert.rejects(findMksquashfs(settings({ mksquashfs: path })), {
       code: "squashfs",
-      message: /does not tell a version/,
+      message: /does not print a version of mksquashfs/,
       hint: /Correct DENROOT_MKSQUASHFS/,
     });
   });
 }
 
-test("a program that is not there, or no program, cannot be run", async () => {
+test("a missing program, or a file that is not a program, cannot be run", async () => {
   const text = join(scratch, "text");
   writeFileSync(text, "not a program");
   for (const path of [join(scratch, "missing"), text, scratch]) {
@@ -89,12 +89,12 @@ test("a program that is not there, or no program, cannot be run", async () => {
   }
 });
 
-test("a version that comes with status 1, as old ones have it, is read all the same", async () => {
+test("a version is read even when the program then fails, as old versions do", async () => {
   const path = fake("mksquashfs", "echo 'mksquashfs version 4.6.1 (2023/03/25)'; exit 1");
   assert.equal((await findMksquashfs(settings({ mksquashfs: path }))).version, "4.6.1");
 });
 
-test("what a setting names wins over what is carried, that over the search path", async () => {
+test("a setting comes first, then denroot's own program, then the search path", async () => {
   const [first, second, named] = ["4.5", "4.6", "4.7"].map((version) =>
     fake("mksquashfs", tells("mksquashfs", version))
   ) as [string, string, string];
@@ -122,7 +122,7 @@ test("each tool has a setting of its own", async () => {
   assert.equal(own.origin, "carried");
 });
 
-test("on the host the unsquashfs beside the named mksquashfs wins over the search path", async () => {
+test("the unsquashfs beside the mksquashfs of a setting comes before the search path", async () => {
   const mksquashfs = fake("mksquashfs", tells("mksquashfs", "4.6"));
   const elsewhere = fake("unsquashfs", tells("unsquashfs", "4.6"));
   const search = settings({ mksquashfs }, dirname(elsewhere));
@@ -132,7 +132,7 @@ test("on the host the unsquashfs beside the named mksquashfs wins over the searc
   assert.equal((await findUnsquashfs(search, nothingCarried)).path, beside);
 });
 
-test("what is carried runs from memory, and is gone when it is disposed of", async () => {
+test("a carried program runs from memory, and is gone after its disposal", async () => {
   const tool = await findMksquashfs(settings({}), {
     carried: (name) => carriedScript(name, "4.8"),
   });
@@ -142,9 +142,9 @@ test("what is carried runs from memory, and is gone when it is disposed of", asy
   assert.ok(!existsSync(tool.path));
 });
 
-test("places where it cannot be put or run are passed over, and left empty", async () => {
+test("a place where the program cannot be put or run is left empty, and the next one is tried", async () => {
   const disposed: string[] = [];
-  const deaf: Place = {
+  const deaf: RunPlace = {
     name: "deaf",
     put: () => {
       const path = join(scratch, "no-program");
@@ -156,10 +156,10 @@ test("places where it cannot be put or run are passed over, and left empty", asy
       });
     },
   };
-  const full: Place = { name: "full", put: () => Promise.reject(new Error("no space left")) };
+  const full: RunPlace = { name: "full", put: () => Promise.reject(new Error("no space left")) };
   const carried = () => carriedScript("mksquashfs", "4.8");
   const cachePath = join(scratch, "cache");
-  const usual = unpackPlaces({ cachePath, environment: {} });
+  const usual = runPlaces({ cachePath, environment: {} });
   const [, cache] = usual;
   using tool = await findMksquashfs(settings({}), { carried, places: [deaf, full, cache!] });
   assert.ok(tool.location.startsWith(cachePath), tool.location);
@@ -167,7 +167,7 @@ test("places where it cannot be put or run are passed over, and left empty", asy
   await assert.rejects(findMksquashfs(settings({}), { carried, places: [deaf, full] }), {
     code: "squashfs",
     message:
-      /can be run nowhere .*: deaf: programs may not be run there \(noexec\?\); full: no space left/,
+      /cannot run anywhere .*: deaf: programs cannot run there \(is it mounted with noexec\?\); full: no space/,
     hint: /ENROOT_CACHE_PATH.*DENROOT_MKSQUASHFS/,
   });
 });

@@ -1,4 +1,4 @@
-/** Files that lie in memory alone and vanish with the process: memfd_create(2). */
+/** Files that lie only in memory and vanish with the process: memfd_create(2). */
 
 import { Buffer } from "node:buffer";
 import process from "node:process";
@@ -6,17 +6,17 @@ import { loadLibc } from "../libc.ts";
 import { nativeCalls } from "../native_calls.ts";
 
 export interface MemoryFile {
-  /** By which this process and its children can run it while it is open. Needs /proc. */
+  /** This process and its children can run the file by this path while it is open. Needs /proc. */
   readonly path: string;
   close(): void;
 }
 
-/** No child inherits it. */
+/** Children do not inherit the descriptor. */
 const MFD_CLOEXEC = 1;
-/** Since Linux 6.3; without it a system's setting may take the right to execute away. */
+/** Since Linux 6.3. Without it a system's setting may forbid to run the file. */
 const MFD_EXEC = 0x10;
 
-/** Rejects where there are none: before Linux 3.17 and glibc 2.27, or forbidden. */
+/** Rejects where the system lacks such files (before Linux 3.17 and glibc 2.27) or forbids them. */
 export async function memoryFile(name: string, content: Uint8Array): Promise<MemoryFile> {
   const { memfd_create } = await loadLibc({
     memfd_create: { args: ["buffer", "u32"], result: "i32" },

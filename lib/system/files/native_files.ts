@@ -1,6 +1,7 @@
 /**
- * Files by the kernel's own terms: names are bytes, a directory is an open descriptor, extended
- * attributes can be read. Not all runtimes offer these. Linux on x86-64 and arm64 only.
+ * Files as the kernel sees them: names are bytes, a directory is an open descriptor, and extended
+ * attributes can be read. The runtimes do not offer this. It works only on Linux on x86-64 and
+ * arm64.
  */
 
 import { Buffer } from "node:buffer";
@@ -8,7 +9,7 @@ import fs from "node:fs";
 import os from "node:os";
 import { loadLibc } from "../libc.ts";
 
-/** What lies under a name. */
+/** What a name stands for. */
 export interface FileStatus {
   /** Type and permission bits, as in `st_mode`. */
   readonly mode: number;
@@ -18,33 +19,33 @@ export interface FileStatus {
   readonly size: number;
   /** Whole seconds, rounded down; may be negative. */
   readonly mtime: number;
-  /** The same for two names of one file, and for no others. */
+  /** Two names have the same identity only if they are names of one file. */
   readonly identity: string;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
 }
 
 /**
- * Names are `latin1` strings, one character for each byte. A result below 0 is an error's number,
- * negated, as the kernel gives it.
+ * Names are `latin1` strings, one character for each byte. A result below 0 is the kernel's error
+ * number, negated.
  */
 export interface NativeFiles {
-  /** Opens `name` in an open directory, for reading; a symlink is never followed. */
+  /** Opens `name` in an open directory, for reading. Never follows a symlink. */
   openFile(directory: number, name: string): number;
-  /** As {@link openFile}, for a directory. */
+  /** Does as {@link openFile} does, for a directory. */
   openDirectory(directory: number, name: string): number;
-  /** Opens a directory by its path, symlinks followed. */
+  /** Opens a directory by its path. Follows symlinks. */
   openRoot(path: string): number;
   /** Reads some bytes; 0 at the end. */
   read(descriptor: number, buffer: Uint8Array): number;
   close(descriptor: number): void;
-  /** Of the name itself, not of what a symlink leads to; of the directory for an empty name. */
+  /** Looks at the name itself, not at the target of a symlink. An empty name is the directory. */
   status(directory: number, name: string): FileStatus | number;
-  /** What an open directory holds, without `.` and `..`. */
+  /** The names in an open directory, without `.` and `..`. */
   list(directory: number): string[] | number;
   /** A symlink's target. */
   readLink(directory: number, name: string): string | number;
-  /** All extended attributes that this process may see; none where the file system has none. */
+  /** All extended attributes that this process may see. */
   xattrs(directory: number, name: string): ReadonlyMap<string, Uint8Array>;
 }
 
@@ -70,16 +71,16 @@ const STATX_BASIC_STATS = 0x7ff;
 const O_CLOEXEC = 0o2000000;
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
-/** glibc has had functions for these only since 2.28 and 2.30. */
+/** Numbers of system calls for which glibc has functions only since 2.28 and 2.30. */
 const SYSCALLS = os.arch() === "arm64"
   ? { statx: 291, getdents64: 61 }
   : { statx: 332, getdents64: 217 };
 
 const LIST_SIZE = 64 * 1024;
-/** A name that is a link's target, or a value, may be so long (PATH_MAX, XATTR_SIZE_MAX). */
+/** The longest target of a symlink, and the largest value (PATH_MAX, XATTR_SIZE_MAX). */
 const MAX_VALUE = 64 * 1024;
 
-/** `syscall` in the one shape that both of its uses fit. */
+/** `syscall` has one shape here, which fits both of its uses. */
 const SIGNATURES = {
   openat: { args: ["i32", "buffer", "i32"], result: "i32" },
   read: { args: ["i32", "buffer", "usize"], result: "isize" },
@@ -94,7 +95,7 @@ const SIGNATURES = {
 
 let loaded: Promise<NativeFiles> | undefined;
 
-/** Loads libc in the running runtime, once in each thread that calls it. */
+/** Loads libc through the running runtime, once in each thread that calls this. */
 export function nativeFiles(): Promise<NativeFiles> {
   return loaded ??= load();
 }
@@ -115,7 +116,7 @@ async function load(): Promise<NativeFiles> {
   const listing = Buffer.alloc(LIST_SIZE);
   const { statx, getdents64 } = SYSCALLS;
   return {
-    // A pipe that has no writer must not hold us up.
+    // Without O_NONBLOCK, opening a pipe that has no writer would wait for ever.
     openFile: (directory, name) => open(directory, name, O_NOFOLLOW | O_NONBLOCK),
     openDirectory: (directory, name) => open(directory, name, O_NOFOLLOW | O_DIRECTORY),
     openRoot: (path) => open(AT_FDCWD, Buffer.from(path).toString("latin1"), O_DIRECTORY),
@@ -180,7 +181,7 @@ function parseStatus(view: DataView): FileStatus {
   };
 }
 
-/** `struct linux_dirent64`, one behind the other: inode, offset, length, type, name. */
+/** Each `struct linux_dirent64` has an inode, an offset, its length, a type and a name. */
 function* directoryNames(entries: Buffer): Iterable<string> {
   for (let at = 0; at < entries.length;) {
     const length = entries.readUInt16LE(at + 16);

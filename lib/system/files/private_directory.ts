@@ -1,23 +1,23 @@
-/** Directories in which nobody else can put a file, and files that nobody else can have put there. */
+/** Directories and files that no other user can change. */
 
 import type { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 
-/** Group and others. */
+/** The write bits of group and others. */
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
-/** Whom a user namespace shows for owners outside of it, root among them. */
+/** The uid that a user namespace shows for an owner that it does not map, such as root. */
 const NOBODY = 65534;
-/** The user ids of a namespace that has all of them, as its `uid_map` says it. */
+/** The `uid_map` of a namespace that maps all user ids. */
 const ALL_USERS = /^\s*0\s+0\s+4294967295\s*$/;
 
 /**
- * Makes a directory of this user alone, or takes one that is there. Throws when anybody else could
- * change what is in it, or put another in its place.
+ * Makes a directory that only this user can use, or takes one that is there. Throws when another
+ * user could change what is in it, or put another directory in its place.
  *
- * Gives its path without symbolic links: one on the way may be somebody else's, who can turn it.
+ * Returns its path without symbolic links: the owner of a link on the way could change its target.
  */
 export function makePrivateDirectory(name: string): string {
   fs.mkdirSync(path.dirname(name), { recursive: true });
@@ -40,7 +40,7 @@ export function makePrivateDirectory(name: string): string {
   }
 }
 
-/** A file of this user's that nobody else may write to, with exactly this content. */
+/** Whether only this user may write to the file, and it can be run and has exactly this content. */
 export function isOwnFile(file: string, content: Buffer): boolean {
   try {
     const status = fs.lstatSync(file);
@@ -52,7 +52,7 @@ export function isOwnFile(file: string, content: Buffer): boolean {
   }
 }
 
-/** Who may write to a directory may rename what is in it, unless it is sticky. */
+/** A user who may write to a directory may rename what is in it, unless the directory is sticky. */
 function refuseReplaceable(ancestor: string): void {
   const { uid, mode } = fs.statSync(ancestor);
   if (uid !== 0 && uid !== ownUser() && !(uid === NOBODY && mayStandForRoot())) {
@@ -63,7 +63,7 @@ function refuseReplaceable(ancestor: string): void {
   }
 }
 
-/** Whether {@link NOBODY} can be root, seen from a namespace that does not know him. */
+/** Whether {@link NOBODY} can be root, seen from a namespace that does not map root. */
 function mayStandForRoot(): boolean {
   try {
     return !ALL_USERS.test(fs.readFileSync("/proc/self/uid_map", "utf8"));

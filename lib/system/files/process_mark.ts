@@ -7,25 +7,39 @@ import path from "node:path";
 import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
 
-/** `HOST.PID.START.RANDOM`: of this process, and different at each call. */
+/** Which process a mark names. */
+export interface MarkedProcess {
+  readonly host: string;
+  readonly pid: number;
+  /** When it began, in clock ticks since its host's boot. */
+  readonly start: string;
+}
+
+/** `HOST.PID.START.RANDOM`: it names this process, and is different at each call. */
 export function processMark(): string {
   const start = startTime(process.pid) ?? "0";
   return `${hostName()}.${process.pid}.${start}.${randomBytes(4).toString("hex")}`;
 }
 
+/** Returns undefined for a text that is not a mark. */
+export function parseMark(mark: string): MarkedProcess | undefined {
+  const match = /^([\w-]+)\.(\d+)\.(\d+)\.[0-9a-f]{8}$/.exec(mark);
+  return match === null ? undefined : { host: match[1]!, pid: Number(match[2]), start: match[3]! };
+}
+
 /**
- * Whether a mark's process is known to have ended. That of another host never is: files may be
- * shared over a network.
+ * Whether a mark's process is known to have ended. That is never known of a process on another
+ * host: directories may be shared over a network.
  */
 export function isMarkStale(mark: string): boolean {
-  const match = /^([\w-]+)\.(\d+)\.(\d+)\.[0-9a-f]{8}$/.exec(mark);
-  if (match === null || match[1] !== hostName()) return false;
-  return startTime(Number(match[2])) !== match[3];
+  const marked = parseMark(mark);
+  if (marked === undefined || marked.host !== hostName()) return false;
+  return startTime(marked.pid) !== marked.start;
 }
 
 /**
  * Removes what killed runs left in a directory: the names in which `markOf` finds a stale mark.
- * What cannot be removed stays: it may be another user's, and is in nobody's way.
+ * A leftover that cannot be removed stays: it may be another user's, and it does no harm.
  *
  * Throws code `file` when the directory cannot be read.
  */
@@ -37,8 +51,8 @@ export function removeStale(directory: string, markOf: (name: string) => string 
 }
 
 /**
- * Removes a file, or a directory of this user's, if that can be done. Another's directory stays
- * even for root: while it is emptied its owner could lead the way elsewhere.
+ * Removes a file, or a directory that belongs to this user, if that can be done. Even root leaves
+ * another user's directory alone: while it is emptied, its owner could put a symlink in the way.
  */
 export function removeLeftover(file: string): void {
   try {
@@ -46,7 +60,7 @@ export function removeLeftover(file: string): void {
     if (status.isDirectory() && status.uid !== process.geteuid!()) return;
     rmSync(file, { recursive: true, force: true });
   } catch {
-    // Another user's, in a directory that is shared.
+    // It may be another user's, in a shared directory.
   }
 }
 
@@ -62,7 +76,7 @@ function hostName(): string {
   return os.hostname().replace(/[^\w-]/g, "-").slice(0, 64);
 }
 
-/** When the process began, in clock ticks since boot (proc(5), field 22): tells reused ids apart. */
+/** When the process began, in ticks since boot (proc(5), field 22). It tells reused ids apart. */
 function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

@@ -1,4 +1,4 @@
-/** Files by the kernel's own terms, the same on every runtime. */
+/** Files as the kernel sees them, the same on every runtime. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -57,7 +57,7 @@ test("a status is what the kernel says", async () => {
   native.close(root);
 });
 
-test("a symlink is not followed, and errors are the kernel's", async () => {
+test("a symlink is not followed, and errors have the kernel's numbers", async () => {
   const native = await nativeFiles();
   symlinkSync("somewhere", join(scratch, "link"));
   symlinkSync(".", join(scratch, "here"));
@@ -71,7 +71,7 @@ test("a symlink is not followed, and errors are the kernel's", async () => {
   native.close(root);
 });
 
-test("many names, and extended attributes", async () => {
+test("all names of a large directory are listed, and extended attributes are read", async () => {
   const native = await nativeFiles();
   mkdirSync(join(scratch, "many"));
   const names = Array.from({ length: 5000 }, (_, index) => `a-rather-long-name-${index}`);

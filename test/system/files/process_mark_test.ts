@@ -1,4 +1,4 @@
-/** Marks of processes: stale only when their process has certainly ended. */
+/** Marks of processes: a mark is stale only when its process has certainly ended. */
 
 import assert from "node:assert/strict";
 import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { isMarkStale, processMark, removeStale } from "../../../lib/system/files
 import { startProgram, stopProgram } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
-test("this process's mark is not stale, and never the same twice", () => {
+test("a mark of this process is not stale, and no two marks are the same", () => {
   const marks = Array.from({ length: 50 }, () => processMark());
   assert.equal(new Set(marks).size, 50);
   for (const mark of marks) {
@@ -30,17 +30,17 @@ test("another living process's mark is not stale until it ends", async () => {
 
 const [host, pid, start] = processMark().split(".") as [string, string, string];
 const marks: readonly [title: string, mark: string, stale: boolean][] = [
-  ["a process id that another process has now", `${host}.${pid}.1.0123abcd`, true],
-  ["a process that is not there", `${host}.4194304.${start}.0123abcd`, true],
-  ["another host", `x${host}.4194304.${start}.0123abcd`, false],
-  ["nothing", "", false],
-  ["something else", "README", false],
-  ["a mark with more behind", `${host}.4194304.1.0123abcd.tmp`, false],
-  ["a mark with a newline behind", `${host}.4194304.1.0123abcd\n`, false],
+  ["the mark of a process id that another process has now", `${host}.${pid}.1.0123abcd`, true],
+  ["the mark of a process that does not exist", `${host}.4194304.${start}.0123abcd`, true],
+  ["the mark of another host", `x${host}.4194304.${start}.0123abcd`, false],
+  ["an empty mark", "", false],
+  ["a text that is not a mark", "README", false],
+  ["a mark with more text behind it", `${host}.4194304.1.0123abcd.tmp`, false],
+  ["a mark with a newline behind it", `${host}.4194304.1.0123abcd\n`, false],
   ["a mark without its random part", `${host}.4194304.1`, false],
 ];
 for (const [title, mark, stale] of marks) {
-  test(`the mark of ${title} is ${stale ? "stale" : "not stale"}`, () => {
+  test(`${title} is ${stale ? "stale" : "not stale"}`, () => {
     assert.equal(isMarkStale(mark), stale);
   });
 }
@@ -48,7 +48,7 @@ for (const [title, mark, stale] of marks) {
 const dead = (name: string) => `${name}@${host}.4194304.1.0123abcd`;
 const markOf = (name: string) => name.split("@")[1];
 
-test("leftovers are removed with what is in them, and nothing else is", () => {
+test("leftovers are removed with all that they contain, and other files stay", () => {
   const directory = scratchDirectory("leftovers");
   mkdirSync(join(directory, dead("directory"), "in"), { recursive: true });
   writeFileSync(join(directory, dead("file")), "");
@@ -60,7 +60,7 @@ test("leftovers are removed with what is in them, and nothing else is", () => {
   assert.throws(() => removeStale(missing, markOf), { code: "file", message: /missing cannot be/ });
 });
 
-test("another user's directory stays, and what comes behind it is removed", (context) => {
+test("another user's directory stays, and the leftovers after it are removed", (context) => {
   if (process.getuid!() !== 0) return context.skip("needs root");
   const directory = scratchDirectory("leftovers");
   const stuck = dead("1");

@@ -1,4 +1,4 @@
-/** Where carried programs are put: nothing is run that somebody else could have put there. */
+/** Where carried programs are put to run: no program runs that another user could have put there. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -7,7 +7,7 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import test from "node:test";
-import { inCache, inTemporaryDirectory, unpackPlaces } from "../../lib/tools/unpack_places.ts";
+import { inCache, inTemporaryDirectory, runPlaces } from "../../lib/tools/run_places.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
@@ -20,7 +20,7 @@ let caches = 0;
 
 test("the places are memory, the cache, and the directories for temporary files", () => {
   const names = (environment: Record<string, string>) =>
-    unpackPlaces({ cachePath: "/c", environment }).map((place) => place.name);
+    runPlaces({ cachePath: "/c", environment }).map((place) => place.name);
   const own = `/c/tools-${process.getuid!()}`;
   assert.deepEqual(names({}), ["memory", own, "/tmp"]);
   assert.deepEqual(names({ XDG_RUNTIME_DIR: "/run/user/1", TMPDIR: "/scratch/" }), [
@@ -54,13 +54,13 @@ test("a good file in the cache is used as it is", async () => {
 const spoiled: readonly [title: string, spoil: (file: string) => void, asRoot?: boolean][] = [
   ["has another content", (file) => fs.writeFileSync(file, "#!/bin/sh\nexit 1\n")],
   ["is cut short", (file) => fs.truncateSync(file, 5)],
-  ["others may write to", (file) => fs.chmodSync(file, 0o722)],
+  ["other users may write to", (file) => fs.chmodSync(file, 0o722)],
   ["may not be run", (file) => fs.chmodSync(file, 0o600)],
   ["is a symbolic link", (file) => {
     fs.renameSync(file, `${file}-elsewhere`);
     fs.symlinkSync(`${file}-elsewhere`, file);
   }],
-  ["belongs to somebody else", (file) => fs.chownSync(file, STRANGER, STRANGER), true],
+  ["belongs to another user", (file) => fs.chownSync(file, STRANGER, STRANGER), true],
 ];
 for (const [title, spoil, asRoot] of spoiled) {
   test(`a file in the cache that ${title} is replaced`, async (context) => {
@@ -86,7 +86,7 @@ const unsafe: readonly [
   asRoot?: boolean,
 ][] = [
   [
-    "a directory that others may write to",
+    "a directory that other users may write to",
     (_, own) => fs.chmodSync(own, 0o770),
     /others may write/,
   ],
@@ -99,24 +99,24 @@ const unsafe: readonly [
     fs.writeFileSync(own, "");
   }, /not a directory/],
   [
-    "a directory above it that others may write to",
+    "a directory above it that other users may write to",
     (cache) => fs.chmodSync(cache, 0o777),
     /others may write/,
   ],
   [
-    "somebody else's directory",
+    "another user's directory",
     (_, own) => fs.chownSync(own, STRANGER, STRANGER),
     /another user/,
     true,
   ],
   [
-    "somebody else's directory for the program",
+    "another user's directory for the program",
     (_, own) => fs.chownSync(join(own, digest), STRANGER, STRANGER),
     /another user/,
     true,
   ],
   [
-    "somebody else's directory above it",
+    "another user's directory above it",
     (cache) => fs.chownSync(cache, STRANGER, STRANGER),
     /another user/,
     true,
@@ -132,7 +132,7 @@ for (const [title, spoil, message, asRoot] of unsafe) {
   });
 }
 
-test("nobody is trusted only where he can stand for root", async (context) => {
+test("the user nobody is trusted only where it can stand for root", async (context) => {
   if (!isRoot) return context.skip("needs root");
   const map = fs.readFileSync("/proc/self/uid_map", "utf8");
   if (!/^\s*0\s+0\s+4294967295\s*$/.test(map)) return context.skip("not all users are known");
@@ -142,7 +142,7 @@ test("nobody is trusted only where he can stand for root", async (context) => {
   await assert.rejects(async () => await inCache(cache).put("tool", content), /another user/);
 });
 
-test("a program is run without the symbolic links that lead to it", async () => {
+test("the path of a program contains no symbolic links", async () => {
   const cache = newCache();
   fs.mkdirSync(cache);
   const link = newCache();
@@ -157,7 +157,7 @@ test("a program is run without the symbolic links that lead to it", async () => 
   assert.equal(dirname(dirname(placed.path)), parent);
 });
 
-test("what killed runs left in the cache is removed by the next one", async () => {
+test("the next run removes what killed runs left in the cache", async () => {
   const cache = newCache();
   await inCache(cache).put("tool", content);
   const own = dirname(dirname(fileIn(cache)));
@@ -170,14 +170,14 @@ test("what killed runs left in the cache is removed by the next one", async () =
   assert.deepEqual(fs.readdirSync(own).sort(), kept.sort());
 });
 
-test("a directory above that is sticky is as good as one's own", async () => {
+test("a sticky directory above the cache is as safe as the user's own", async () => {
   const cache = newCache();
   fs.mkdirSync(cache);
   fs.chmodSync(cache, 0o1777);
   await inCache(cache).put("tool", content);
 });
 
-test("a temporary directory is its user's alone, and removed behind the use", async () => {
+test("only its user can use a temporary directory, and it is removed after its use", async () => {
   const parent = newCache();
   fs.mkdirSync(parent);
   const placed = await inTemporaryDirectory(parent).put("tool", content);
@@ -187,7 +187,7 @@ test("a temporary directory is its user's alone, and removed behind the use", as
   assert.deepEqual(fs.readdirSync(parent), []);
 });
 
-test("what killed runs left in a temporary directory is removed by the next one", async () => {
+test("the next run removes what killed runs left in a temporary directory", async () => {
   const parent = newCache();
   const own = processMark();
   const dead = `.denroot-tools-${own.split(".")[0]}.4194304.1.0123abcd`;
@@ -197,7 +197,7 @@ test("what killed runs left in a temporary directory is removed by the next one"
   assert.deepEqual(fs.readdirSync(parent).sort(), kept.sort());
 });
 
-test("a temporary directory where nothing can be written leaves nothing and says why", async () => {
+test("a temporary directory that cannot be used says why, and nothing is left in it", async () => {
   const missing = join(scratch, "missing");
   await assert.rejects(
     async () => await inTemporaryDirectory(missing).put("tool", content),

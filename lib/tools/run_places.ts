@@ -1,4 +1,4 @@
-/** Where a program that denroot carries can be put to run it, best first. */
+/** Where a program that denroot carries can be put to run it, best place first. */
 
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -6,43 +6,44 @@ import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import type { Settings } from "../config/settings.ts";
+import { AtomicFile } from "../system/files/atomic_file.ts";
 import { memoryFile } from "../system/files/memory_file.ts";
 import { processMark, removeStale } from "../system/files/process_mark.ts";
 import { isOwnFile, makePrivateDirectory } from "../system/files/private_directory.ts";
 
-export interface Place {
+export interface RunPlace {
   /** For people. */
   readonly name: string;
-  /** Throws when the program cannot be put there, or not so that nobody else can change it. */
-  put(name: string, content: Buffer): PlacedProgram | Promise<PlacedProgram>;
+  /** Throws when the program cannot be put there, or when another user could change it there. */
+  put(name: string, content: Buffer): Promise<RunnableProgram>;
 }
 
-export interface PlacedProgram {
+export interface RunnableProgram {
   readonly path: string;
   /** For people: `memory`, or the path. */
   readonly location: string;
-  /** Removes it, unless it is to be kept for the next time. */
+  /** Removes the program, unless the place keeps it for the next time. */
   [Symbol.dispose](): void;
 }
 
-export type PlaceSettings = Pick<Settings, "cachePath" | "environment">;
+export type RunPlaceSettings = Pick<Settings, "cachePath" | "environment">;
 
 const TEMPORARY = /^\.denroot-tools-(.+)$/;
 /** A program that is not whole yet. */
 const UNFINISHED = /^\.(.+)$/;
+/** Only the user may read, change and run a program. */
+const MODE = 0o700;
 
-/** Memory, the cache, and directories for temporary files. */
-export function unpackPlaces({ cachePath, environment }: PlaceSettings): Place[] {
+/** Memory, the cache, and the directories for temporary files. */
+export function runPlaces({ cachePath, environment }: RunPlaceSettings): RunPlace[] {
   const { XDG_RUNTIME_DIR: runtime, TMPDIR: temporary } = environment;
   const directories = [runtime, temporary || "/tmp"]
     .filter((directory) => directory !== undefined && directory !== "")
     .map((directory) => path.resolve(directory!));
-  return [inMemory, inCache(cachePath), ...new Set(directories)].map((place) =>
-    typeof place === "string" ? inTemporaryDirectory(place) : place
-  );
+  return [inMemory, inCache(cachePath), ...[...new Set(directories)].map(inTemporaryDirectory)];
 }
 
-const inMemory: Place = {
+const inMemory: RunPlace = {
   name: "memory",
   async put(name, content) {
     const file = await memoryFile(name, content);
@@ -50,38 +51,39 @@ const inMemory: Place = {
   },
 };
 
-/** By user, since a cache may be shared; by content, since many versions of denroot may use it. */
-export function inCache(cachePath: string): Place {
+/**
+ * A directory for each user, since users may share a cache; and in it one for each content, since
+ * several versions of denroot may use the cache.
+ */
+export function inCache(cachePath: string): RunPlace {
   const name = path.join(cachePath, `tools-${process.geteuid!()}`);
   return {
     name,
-    put(program, content) {
+    async put(program, content) {
       const digest = createHash("sha256").update(content).digest("hex");
       const own = makePrivateDirectory(name);
       const directory = makePrivateDirectory(path.join(own, digest));
       removeStale(own, (entry) => UNFINISHED.exec(entry)?.[1]);
       const file = path.join(directory, program);
       if (!isOwnFile(file, content)) {
-        const temporary = path.join(own, `.${processMark()}`);
-        write(temporary, content);
-        moveInto(temporary, file, content);
+        await placeProgram(path.join(own, `.${processMark()}`), file, content);
       }
       return { path: file, location: file, [Symbol.dispose]: () => {} };
     },
   };
 }
 
-/** In a directory of its own, which the next run removes when this one is killed. */
-export function inTemporaryDirectory(parent: string): Place {
+/** Makes a directory of its own in `parent`; when this run is killed, the next one removes it. */
+export function inTemporaryDirectory(parent: string): RunPlace {
   return {
     name: parent,
-    put(name, content) {
+    async put(name, content) {
       removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
       const directory = path.join(fs.realpathSync(parent), `.denroot-tools-${processMark()}`);
       const remove = () => fs.rmSync(directory, { recursive: true, force: true });
       try {
         const file = path.join(makePrivateDirectory(directory), name);
-        write(file, content);
+        await placeProgram(`${file}.new`, file, content);
         return { path: file, location: file, [Symbol.dispose]: remove };
       } catch (error) {
         remove();
@@ -91,32 +93,17 @@ export function inTemporaryDirectory(parent: string): Place {
   };
 }
 
-function write(file: string, content: Buffer): void {
-  const descriptor = fs.openSync(file, "wx", 0o700);
-  try {
-    fs.writeFileSync(descriptor, content);
-    fs.fchmodSync(descriptor, 0o700);
-    fs.fsyncSync(descriptor);
-  } catch (error) {
-    fs.rmSync(file, { force: true });
-    throw error;
-  } finally {
-    fs.closeSync(descriptor);
-  }
-}
-
 /**
- * The first of many processes wins: on a network file system, what another host is just running
- * must not be replaced. A file that is not to be trusted is.
+ * The first process that puts a program there wins: on a network file system, a program that another
+ * host is running must not be replaced. A file that cannot be trusted is replaced.
  */
-function moveInto(temporary: string, file: string, content: Buffer): void {
+async function placeProgram(temporary: string, file: string, content: Buffer): Promise<void> {
+  const written = new AtomicFile(temporary, { mode: MODE });
   try {
-    try {
-      fs.linkSync(temporary, file);
-    } catch {
-      if (!isOwnFile(file, content)) fs.renameSync(temporary, file);
-    }
+    written.write(content, 0);
+    const isNew = await written.publish(file, { replace: false });
+    if (!isNew && !isOwnFile(file, content)) await written.publish(file, { replace: true });
   } finally {
-    fs.rmSync(temporary, { force: true });
+    written.close();
   }
 }

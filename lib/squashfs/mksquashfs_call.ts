@@ -1,0 +1,65 @@
+/** The arguments and the environment with which mksquashfs makes an image of a tar stream. */
+
+import type { Mksquashfs } from "../tools/find_tools.ts";
+
+export interface SquashSettings {
+  readonly mksquashfs: Mksquashfs;
+  /** The user's options, as words separated by white space. */
+  readonly squashOptions: string;
+  readonly processors: number;
+  /** Permission bits of the root directory. */
+  readonly rootMode: number;
+  /**
+   * The time of the file system and of its root directory, in seconds since 1970. A mksquashfs that
+   * does not `setsRootTime` also caps the times of files by it.
+   */
+  readonly time: number;
+}
+
+/** Memory for mksquashfs's queues. */
+const BASE_MEMORY_MB = 64;
+const PROCESSOR_MEMORY_MB = 8;
+/** Options with which the user fixes times: denroot's own would contradict them. */
+const TIME_OPTIONS = new Set(["-mkfs-time", "-fstime", "-all-time", "-root-time"]);
+
+/** Splits as a shell splits an unquoted variable. */
+export function splitOptions(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}
+
+/** Arguments for a tar stream on standard input and an image in the file `output`. */
+export function mksquashfsArguments(output: string, settings: SquashSettings): string[] {
+  const user = splitOptions(settings.squashOptions);
+  const { processors, rootMode, time } = settings;
+  const ours = [
+    "-tar",
+    // Its search for duplicates mixes up files when it reads a tar.
+    "-no-duplicates",
+    "-all-root",
+    "-root-mode",
+    rootMode.toString(8),
+    "-no-progress",
+    "-quiet",
+    "-processors",
+    String(processors),
+    // By default it takes a quarter of the machine's memory, which costs more than it helps.
+    "-mem",
+    `${BASE_MEMORY_MB + processors * PROCESSOR_MEMORY_MB}M`,
+  ];
+  if (settings.mksquashfs.setsRootTime && !fixesTimes(user)) {
+    ours.push("-mkfs-time", String(time), "-root-time", String(time));
+  }
+  // The user's options come last: one without its value then cannot swallow one of ours.
+  return ["-", output, ...ours, ...user];
+}
+
+/** The whole environment. */
+export function mksquashfsEnvironment(settings: SquashSettings): Record<string, string> {
+  const user = splitOptions(settings.squashOptions);
+  if (settings.mksquashfs.setsRootTime || fixesTimes(user)) return {};
+  return { SOURCE_DATE_EPOCH: String(settings.time) };
+}
+
+function fixesTimes(words: readonly string[]): boolean {
+  return words.some((word) => TIME_OPTIONS.has(word));
+}

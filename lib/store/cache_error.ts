@@ -1,0 +1,19 @@
+/** What a failed system call means to a user of the cache. */
+
+import { DenrootError, messageOf } from "../errors.ts";
+
+/** Code `space` or `file`. An error of denroot's own stays as it is. */
+export function cacheError(root: string, cause: unknown): DenrootError {
+  if (cause instanceof DenrootError) return cause;
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new DenrootError("space", `There is no room left in the cache ${root}`, {
+      cause,
+      hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
+    });
+  }
+  return new DenrootError("file", `The cache ${root} cannot be used: ${messageOf(cause)}`, {
+    cause,
+    hint: "Set ENROOT_CACHE_PATH to a directory that can be written",
+  });
+}

@@ -1,0 +1,144 @@
+/**
+ * A file that appears under its name whole, or not at all: it is written under a temporary name in
+ * the same file system, reaches the disk, and only then gets its name.
+ */
+
+import fs from "node:fs";
+import path from "node:path";
+import { DenrootError } from "../../errors.ts";
+import { processMark, removeStale } from "./process_mark.ts";
+
+const TEMPORARY = /^\.denroot-(.+)\.tmp$/;
+
+export class AtomicFile {
+  /** Where the file is until it gets its name. Another program may write it there. */
+  readonly temporary: string;
+  readonly #mode: number;
+  #descriptor: number | undefined;
+  #state: "unnamed" | "named" | "closed" = "unnamed";
+
+  /**
+   * Creates no file yet: {@link create} and {@link write} do. `mode` has the exact permission bits;
+   * the umask does not change them.
+   */
+  constructor(temporary: string, { mode = 0o600 }: { readonly mode?: number } = {}) {
+    this.temporary = temporary;
+    this.#mode = mode;
+  }
+
+  /** Creates the file, unless this object did so before. Throws when another made one there. */
+  create(): void {
+    this.#open();
+  }
+
+  /** Writes all of `bytes`. Throws the system's errors, and code `aborted` after {@link close}. */
+  write(bytes: Uint8Array, position: number): void {
+    const descriptor = this.#open();
+    for (let at = 0; at < bytes.length;) {
+      at += fs.writeSync(descriptor, bytes, at, bytes.length - at, position + at);
+    }
+  }
+
+  /** Reads back what was written. Returns the count of bytes; 0 at the end. */
+  read(buffer: Uint8Array, position: number): number {
+    return fs.readSync(this.#open(), buffer, 0, buffer.length, position);
+  }
+
+  /** Starts to write to the disk what the file holds so far, so that little is left at the end. */
+  flush(): void {
+    fs.open(this.temporary, "r", (error, descriptor) => {
+      if (error === null) fs.fdatasync(descriptor, () => fs.close(descriptor));
+    });
+  }
+
+  /**
+   * Writes the file to the disk and gives it the name `target`. Without `replace` it never takes the
+   * place of another file: the result is then false, and the file keeps its temporary name.
+   *
+   * Throws the system's errors. {@link close} must not be called before the promise is settled.
+   */
+  async publish(target: string, { replace }: { readonly replace: boolean }): Promise<boolean> {
+    this.#descriptor ??= fs.openSync(this.temporary, "r");
+    await sync(this.#descriptor);
+    if (replace) fs.renameSync(this.temporary, target);
+    else if (!giveNewName(this.temporary, target)) return false;
+    this.#state = "named";
+    this.close();
+    return true;
+  }
+
+  /** Closes the file, and removes it unless it was published. May be called twice. */
+  close(): void {
+    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    if (this.#state === "unnamed") fs.rmSync(this.temporary, { force: true });
+    this.#state = "closed";
+  }
+
+  #open(): number {
+    // A writer that ends late must not create again what was removed.
+    if (this.#state !== "unnamed") throw new DenrootError("aborted", "The file was closed");
+    return this.#descriptor ??= this.#create();
+  }
+
+  #create(): number {
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(this.temporary, "wx+", this.#mode);
+    } catch (error) {
+      // A file that is there is another's: it must not be removed.
+      this.#state = "closed";
+      throw error;
+    }
+    fs.fchmodSync(descriptor, this.#mode);
+    return descriptor;
+  }
+}
+
+/**
+ * Replaces `file`, or creates it, in one step: a reader sees the old bytes or the new ones. It also
+ * removes what killed writers left in the directory. Throws the system's errors.
+ */
+export async function writeFileAtomically(
+  file: string,
+  bytes: Uint8Array,
+  options: { readonly mode?: number } = {},
+): Promise<void> {
+  const directory = path.dirname(file);
+  removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
+  const written = new AtomicFile(path.join(directory, `.denroot-${processMark()}.tmp`), options);
+  try {
+    written.write(bytes, 0);
+    await written.publish(file, { replace: true });
+  } finally {
+    written.close();
+  }
+}
+
+/** A link never replaces a file. A file system without links gets a rename. */
+function giveNewName(temporary: string, target: string): boolean {
+  try {
+    fs.linkSync(temporary, target);
+  } catch (error) {
+    if (!fs.existsSync(target)) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      fs.renameSync(temporary, target);
+      return true;
+    }
+    // NFS may lose the answer to a link that was made, and then reports that the name exists.
+    if (!isSameFile(temporary, target)) return false;
+  }
+  fs.rmSync(temporary, { force: true });
+  return true;
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [fs.lstatSync(one), fs.lstatSync(other)];
+  return first.ino === second.ino && first.dev === second.dev;
+}
+
+function sync(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) =>
+    fs.fsync(descriptor, (error) => error ? reject(error) : resolve())
+  );
+}
