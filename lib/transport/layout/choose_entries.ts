@@ -6,6 +6,9 @@ import { fullName, parseImageName } from "../../reference/image_name.ts";
 import type { Descriptor } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
 
+/** The annotation that holds an image's tag. */
+export const REF_NAME = "org.opencontainers.image.ref.name";
+
 const SHOWN_TAGS = 20;
 /** containerd and Docker keep the image's full name beside the tag. */
 const FULL_NAME = "io.containerd.image.name";
@@ -57,7 +60,7 @@ function withTag(entries: readonly Descriptor[], tag: string): readonly Descript
 }
 
 function tagOf(entry: Descriptor): string | undefined {
-  return entry.annotations?.["org.opencontainers.image.ref.name"];
+  return entry.annotations?.[REF_NAME];
 }
 
 function isSameName(name: string | undefined, wanted: string): boolean {
