@@ -46,8 +46,8 @@ function allowedImports(): Readonly<Record<string, readonly string[]>> {
   return allowed;
 }
 
-/** Facts without code behind them: all may know them. */
-const facts = ["lib/system/version.ts"];
+/** Plain data that every room may know, and that loads nothing: versions, schemes, settings. */
+const facts = /^lib\/(system\/version\.ts|reference\/scheme_facts\.ts|config\/table\/)/;
 
 interface SourceFile {
   readonly path: string;
@@ -64,7 +64,7 @@ test("imports between rooms point one way", () => {
     assert.ok(allowed, `${file.path}: the room ${file.room} is not in the list of rooms`);
     for (const path of projectImportsOf(file)) {
       const room = roomOf(path);
-      if (facts.includes(path)) continue;
+      if (facts.test(path)) continue;
       if (room !== file.room && !allowed.includes(room)) wrong.push(`${file.path} -> ${path}`);
     }
   }
@@ -82,13 +82,23 @@ test("imports name their file's extension and node's modules by their scheme", (
   assert.deepEqual(wrong, []);
 });
 
+test("facts import nothing but facts", () => {
+  const wrong = sources().filter((file) => facts.test(file.path)).flatMap((file) =>
+    projectImportsOf(file).filter((path) => !facts.test(path)).map((path) =>
+      `${file.path} -> ${path}`
+    )
+  );
+  assert.deepEqual(wrong, []);
+});
+
 test("asking for help loads nothing of the library", () => {
   // What `cli.ts` imports, later or at once, it always needs; a command's own work it does not.
   const loaded = loadedBy("cli.ts", (file) => file.path === "cli.ts");
   assert.ok(loaded.has("lib/command/import.ts"), "the commands are not found");
   const allowed =
-    /^(cli\.ts|lib\/errors\.ts|lib\/text\/|lib\/command\/|lib\/system\/(version|host\/environment)\.ts)/;
-  assert.deepEqual([...loaded].filter((path) => !allowed.test(path)), []);
+    /^(cli\.ts|lib\/errors\.ts|lib\/text\/|lib\/command\/|lib\/system\/host\/environment\.ts)/;
+  const wrong = [...loaded].filter((path) => !allowed.test(path) && !facts.test(path));
+  assert.deepEqual(wrong, []);
   const printers = [...loaded].filter((path) => /^lib\/command\/(completion|manual)\//.test(path));
   assert.deepEqual(printers, []);
 });

@@ -1,6 +1,7 @@
 /** What the commands have in common: their surroundings, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
+import { ALL_SCHEME_FACTS } from "../reference/scheme_facts.ts";
 import type { Console } from "./output/console.ts";
 import { DocumentedCommand, type HelpSection } from "./help/documented_command.ts";
 import type { Progress } from "./output/progress.ts";
@@ -30,22 +31,21 @@ export function outputOption(): Option {
     .argParser(notEmpty);
 }
 
+/** What may be written for an image. */
 export const URI_SECTION: HelpSection = {
   title: "URI",
-  rows: [
-    ["docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]", "an image in a registry"],
-    ["docker://[USER@]REGISTRY/IMAGE[:TAG][@DIGEST]", "the same, as Docker writes it"],
-    ["oci:PATH[:TAG|@DIGEST|:@INDEX]", "an OCI layout directory"],
-    ["oci-archive:PATH[:TAG|@DIGEST|:@INDEX]", "the same in a tar file"],
-    ["docker-archive:PATH[:IMAGE|:@INDEX]", "from docker or podman save"],
-    ["dir:PATH", "a directory of skopeo copy"],
-    ["dockerd://IMAGE", "an image of the Docker daemon"],
-    ["docker-daemon:IMAGE|sha256:ID", "the same, as skopeo writes it"],
-    ["podman://IMAGE", "an image of podman"],
-    ["containers-storage:[[DRIVER@]ROOT]IMAGE", "podman's, by its files alone"],
-    ["ostree:IMAGE[:TAG][@/REPOSITORY]", "an image in ostree"],
-    ["PATH", "a file or directory of these"],
-  ],
+  rows: ALL_SCHEME_FACTS.flatMap(({ form, meaning, otherForm }) => [
+    [form, meaning] as const,
+    ...(otherForm === undefined ? [] : [[otherForm.form, otherForm.meaning] as const]),
+  ]),
+};
+
+/** What may be written for a repository, whose tags can be listed. */
+export const REPOSITORY_SECTION: HelpSection = {
+  title: "URI",
+  rows: ALL_SCHEME_FACTS.flatMap(({ repository }) =>
+    repository === undefined ? [] : [[repository.form, repository.meaning]]
+  ),
 };
 
 function notEmpty(value: string): string {

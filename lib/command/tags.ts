@@ -2,7 +2,12 @@
 
 import type { Command } from "commander";
 import type { TagDescription, TagList } from "../../mod.ts";
-import { architectureOption, type CommandContext, newCommand } from "./common.ts";
+import {
+  architectureOption,
+  type CommandContext,
+  newCommand,
+  REPOSITORY_SECTION,
+} from "./common.ts";
 import { dateText, platformText, shortDigest } from "./output/inspection_table.ts";
 import { inVersionOrder } from "./output/version_order.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
@@ -25,16 +30,7 @@ export function tagsCommand(context: CommandContext): Command {
     .addOption(architectureOption())
     .option("-l, --long", "look at the image of each tag")
     .option("--json", "print the tags as JSON, with the field names of skopeo list-tags")
-    .section({
-      title: "URI",
-      rows: [
-        ["docker://[USER@][REGISTRY#]IMAGE", "a repository in a registry"],
-        ["oci:PATH", "an OCI layout directory"],
-        ["oci-archive:PATH", "the same in a tar file"],
-        ["docker-archive:PATH", "what docker save or podman save wrote"],
-        ["PATH", "one of these three, by its content"],
-      ],
-    })
+    .section(REPOSITORY_SECTION)
     .examples("tags docker://nvcr.io#nvidia/pytorch", "tags --long --arch arm64 docker://alpine")
     .action((uri, options) => runTags(uri, options, context));
 }

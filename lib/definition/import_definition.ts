@@ -6,10 +6,10 @@ import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
+import { schemeOf } from "../reference/schemes.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import { readImageSource } from "../squashfs/read_image_source.ts";
 import { importImage, type ImportOptions, type ImportResult } from "../image/import_image.ts";
-import type { Reference } from "../types/reference.ts";
 import type { Definition } from "./parse_definition.ts";
 
 /** What a definition leaves to its caller. */
@@ -82,28 +82,13 @@ async function outputState(
   if (source !== uri) {
     return { kind: "stale", reason: `${output} was made from ${source}: importing ${uri}` };
   }
-  // A changed platform or other options cannot be seen in the image; nor can another archive.
-  const newer = [file, ...placesOf(reference)].find((origin) =>
-    found.mtimeMs < (statOf(origin)?.mtimeMs ?? 0)
-  );
+  // The image does not show which platform, options or archive it was made from, but times do.
+  const sources = [file, ...schemeOf(reference).localFiles?.(reference) ?? []];
+  const newer = sources.find((origin) => found.mtimeMs < (statOf(origin)?.mtimeMs ?? 0));
   if (newer !== undefined) {
     return { kind: "stale", reason: `${output} is older than ${path.basename(newer)}` };
   }
   return { kind: "current", image: { output, uri, bytes: found.size } };
-}
-
-/** A directory's own time stays when a file in it is rewritten: that of its entry file counts too. */
-function placesOf(reference: Reference): string[] {
-  if (!("path" in reference)) return [];
-  const place = reference.path;
-  switch (reference.scheme) {
-    case "oci":
-      return [place, path.join(place, "index.json")];
-    case "dir":
-      return [place, path.join(place, "manifest.json")];
-    default:
-      return [place];
-  }
 }
 
 function statOf(output: string): fs.Stats | undefined {

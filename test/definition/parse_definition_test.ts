@@ -116,7 +116,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [[IMAGE, 'output "x'], [/^a\.def, line 2: a double quote is not closed$/]],
   [[IMAGE, "env A=1; rm"], [/^a\.def, line 2: ";" needs quotes around it$/]],
   [["image alpine"], [/^a\.def, line 1: "alpine" names no scheme \(docker:\/\/alpine, or oci:/]],
-  [["image docker://Alpine"], [/^a\.def, line 1: .*lower case/]],
+  [["image docker://Alpine"], [/^a\.def, line 1: .*capital letters/]],
   [["image sif:x"], [/^a\.def, line 1: The scheme "sif:" is not supported/]],
   [[IMAGE, "platform arm64"], [/^a\.def, line 2: the platform "arm64" is not linux\/ARCHITECTURE/]],
   [[IMAGE, "platform windows/amd64"], [/^a\.def, line 2: the platform "windows\/amd64" is not/]],

@@ -1,6 +1,7 @@
 /** The commands, their options and what may stand for their values: what every shell's script is made of. */
 
 import type { Argument, Command, Option } from "commander";
+import { ALL_SCHEME_FACTS } from "../../reference/scheme_facts.ts";
 
 export interface CompletionModel {
   /** The name that the program was called by. */
@@ -51,18 +52,14 @@ export interface Beginning extends Word {
   readonly thenFile: boolean;
 }
 
-const SCHEMES: readonly Beginning[] = [
-  { text: "docker://", description: "an image in a registry", thenFile: false },
-  { text: "oci:", description: "an image in an OCI layout directory", thenFile: true },
-  { text: "oci-archive:", description: "an OCI layout in a tar file", thenFile: true },
-  { text: "docker-archive:", description: "what docker save wrote", thenFile: true },
-  { text: "dir:", description: "a directory of skopeo copy", thenFile: true },
-  { text: "dockerd://", description: "an image of the Docker daemon", thenFile: false },
-  { text: "docker-daemon:", description: "an image of the Docker daemon", thenFile: false },
-  { text: "podman://", description: "an image of podman", thenFile: false },
-  { text: "containers-storage:", description: "an image in podman's files", thenFile: false },
-  { text: "ostree:", description: "an image in ostree", thenFile: false },
-];
+/** What a URI may begin with. A path alone begins as it likes. */
+const SCHEMES: readonly Beginning[] = ALL_SCHEME_FACTS
+  .filter(({ prefix }) => prefix !== "")
+  .map(({ prefix, meaning, hasPath = false }) => ({
+    text: prefix,
+    description: meaning,
+    thenFile: hasPath,
+  }));
 
 const ARCHITECTURES = [
   "amd64",
