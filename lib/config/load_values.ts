@@ -6,6 +6,8 @@ import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { accountHome } from "../system/host/environment.ts";
 import { runCommand } from "../system/process/run_command.ts";
 import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
+import { meansNo } from "./means_no.ts";
+import { ALL_SETTINGS } from "./table/setting_table.ts";
 
 export interface Value {
   readonly value: string;
@@ -21,12 +23,6 @@ export interface LoadedValues {
   /** Why a line of a file had no effect, by the setting's name. */
   readonly ignored: ReadonlyMap<string, string>;
 }
-
-/** Newer name to older name. */
-const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
-  ["ENROOT_GZIP_PROGRAM", "ENROOT_GZIP_PROG"],
-  ["ENROOT_SQUASH_OPTIONS", "ENROOT_SQUASH_OPTS"],
-]);
 
 /** Where packages and `make install` put enroot's files; the first that is there counts. */
 const SYSCONF_PATHS = ["/etc/enroot", "/usr/local/etc/enroot"] as const;
@@ -54,7 +50,10 @@ export async function loadValues(
   }
   adoptOlderNames(values);
 
-  const sysconfPath = values.get("ENROOT_SYSCONF_PATH") ?? await defaultSysconfPath();
+  const chosen = values.get("ENROOT_SYSCONF_PATH");
+  const sysconfPath = chosen === undefined || meansNo(chosen.value)
+    ? await defaultSysconfPath()
+    : chosen;
   for (const path of await configurationFiles(sysconfPath.value)) {
     await loadFile(path, values, ignored);
     adoptOlderNames(values);
@@ -70,10 +69,10 @@ async function defaultSysconfPath(): Promise<Value> {
 }
 
 function adoptOlderNames(values: Map<string, Value>): void {
-  for (const [name, older] of OLDER_NAMES) {
-    const value = values.get(older);
+  for (const [name, { olderName }] of ALL_SETTINGS) {
+    const value = olderName === undefined ? undefined : values.get(olderName);
     if (value === undefined || values.has(name)) continue;
-    values.set(name, { ...value, note: `set by its older name ${older}` });
+    values.set(name, { ...value, note: `set by its older name ${olderName}` });
   }
 }
 

@@ -3,7 +3,7 @@
 import type { Argument, Command, Option } from "commander";
 import { RELEASED, VERSION } from "../../system/version.ts";
 import type { DocumentedCommand, HelpSection } from "../help/documented_command.ts";
-import { ENVIRONMENT, EXIT_CODES, FILES } from "./manual_tables.ts";
+import { ENVIRONMENT, type EnvironmentRow, EXIT_CODES, FILES } from "./manual_tables.ts";
 import {
   bold,
   italic,
@@ -118,10 +118,13 @@ function environment(command: Command, program: Command): string[] {
   const rows = ENVIRONMENT.filter(({ commands }) =>
     command === program || commands.includes(command.name())
   );
-  return table("Environment", rows.map(({ name, meaning }) => [name, meaning]), bold, [
-    "A setting is taken from the environment, else from enroot.conf, else from the files in " +
-    "enroot.conf.d, else it has its default.",
+  return table("Environment", rows.map((row) => [row.name, environmentText(row)]), bold, [
+    "The environment wins over enroot.conf, which wins over the files in enroot.conf.d.",
   ]);
+}
+
+function environmentText({ meaning, default: standard }: EnvironmentRow): string {
+  return standard === undefined ? meaning : `${meaning} Default: ${standard}.`;
 }
 
 function table(
