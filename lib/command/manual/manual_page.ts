@@ -14,6 +14,7 @@ import {
   tagged,
   verbatim,
 } from "./roff.ts";
+import { sentence } from "./sentence.ts";
 
 /** The page of a command, or that of the program: `denroot.1`, `denroot-import.1`. */
 export function manualPage(command: DocumentedCommand): string {
@@ -153,8 +154,4 @@ function seeAlso(command: Command, program: Command): string[] {
   const others = [program, ...program.commands].filter((other) => other !== command);
   const names = others.map((other) => `${bold(pageName(other))}(1)`);
   return [section("See also"), names.join(",\n")];
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 }

@@ -7,8 +7,10 @@ export interface EnvironmentRow {
   readonly name: string;
   /** Sentences. */
   readonly meaning: string;
-  /** Undefined where nothing holds while the variable is not set. */
+  /** What holds while the variable is not set; undefined where that is nothing. */
   readonly default?: string;
+  /** Whether the default is a value, as it may be written, and not a description. */
+  readonly isLiteral?: boolean;
   /** The commands that use it. */
   readonly commands: readonly string[];
 }
@@ -19,6 +21,7 @@ export const ENVIRONMENT: readonly EnvironmentRow[] = [
     name,
     meaning: setting.meaning,
     default: shownDefault(setting),
+    isLiteral: typeof setting.default === "string" || !shownDefault(setting)?.includes(" "),
     commands: setting.commands,
   })),
   ...Object.entries(OTHER_VARIABLES).map(([name, facts]) => ({ name, ...facts })),

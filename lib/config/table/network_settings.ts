@@ -86,7 +86,7 @@ export const NETWORK_SETTINGS = {
   },
   CONTAINERS_REGISTRIES_CONF: {
     kind: "text",
-    meaning: "denroot reads this registries.conf.",
+    meaning: "denroot reads this registries.conf and no other.",
     commands: FETCHING,
     unset: "the user's registries.conf, else the system's",
   },

@@ -35,7 +35,10 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning: "It has no effect on an import, because an import unpacks nothing on the way.",
     commands: ["doctor"],
-    default: { shown: "$TMPDIR", compute: ({ variable }) => variable("TMPDIR") ?? "/tmp" },
+    default: {
+      shown: "$TMPDIR, else /tmp",
+      compute: ({ variable }) => variable("TMPDIR") ?? "/tmp",
+    },
     note: "no effect: nothing is unpacked on the way",
   },
   ENROOT_DATA_PATH: {

@@ -17,8 +17,7 @@ export type SettingName = keyof typeof SETTINGS;
 export const ALL_SETTINGS: ReadonlyArray<readonly [SettingName, SettingDefinition]> = Object
   .entries(SETTINGS) as Array<[SettingName, SettingDefinition]>;
 
-/** The default for people; undefined where a setting has none. */
+/** What holds while nobody sets a setting, for people; undefined where that is nothing. */
 export function shownDefault({ default: value, unset }: SettingDefinition): string | undefined {
-  const shown = typeof value === "object" ? value.shown : value;
-  return (shown ?? unset) || undefined;
+  return (typeof value === "object" ? value.shown : value ?? unset) || undefined;
 }
