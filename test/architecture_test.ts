@@ -130,6 +130,21 @@ test("files stay short and are named in snake case", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("no file names the host of a package registry", () => {
+  // A machine's own setup says where packages come from; lock files hold digests, but no addresses.
+  const hosts = ["npmjs org", "npmjs com", "yarnpkg com", "npmmirror com", "jsr io", "debian org"]
+    .map((words) => words.replace(" ", "."));
+  const wrong = projectFiles().flatMap((path) => {
+    const text = readFileSync(join(root, path), "latin1");
+    return hosts.filter((host) => text.includes(host)).map((host) => `${path}: ${host}`);
+  });
+  const locks = ["package-lock.json", "bun.lock", "deno.lock"];
+  wrong.push(
+    ...locks.filter((path) => /"resolved"|\.tgz/.test(readFileSync(join(root, path), "utf8"))),
+  );
+  assert.deepEqual(wrong, []);
+});
+
 const nodeModules = new Set(
   ("assert buffer child_process crypto dns events fs fs/promises http https net os path process " +
     "readline stream stream/promises test tls url util worker_threads zlib").split(" "),
@@ -145,6 +160,19 @@ function sources(): SourceFile[] {
 function testSources(): SourceFile[] {
   return [...typescriptBelow("test"), ...typescriptBelow("scripts")]
     .flatMap((path) => readSource(path) ?? []);
+}
+
+/** All files but those that are built or installed. */
+function projectFiles(): string[] {
+  const skipped = /^(\.git|node_modules|build|dist|sample)$/;
+  return readdirSync(root, { withFileTypes: true }).filter(({ name }) => !skipped.test(name))
+    .flatMap((top) =>
+      top.isDirectory()
+        ? readdirSync(join(root, top.name), { recursive: true, withFileTypes: true })
+        : [top]
+    )
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
 }
 
 function typescriptBelow(directory: string): string[] {
