@@ -21,9 +21,18 @@ export function fishScript({ program, root, commands }: CompletionModel): string
   ];
   return `# Completes the command line of ${program} in fish. Printed by: ${program} completions fish
 
-# Whether the command is $argv[1], none without one; and, with $argv[2], so many arguments are there.
+${positionFunction(at, [root, ...commands])}
+
+${fileFunctions(at)}
+
+${lines.join("\n")}
+`;
+}
+
+function positionFunction(at: string, commands: readonly CommandModel[]): string {
+  return `# Whether the command is $argv[1], none without one; and, with $argv[2], so many arguments are there.
 function ${at}
-    set -l valued ${valuedFlags([root, ...commands]).map(quote).join(" ")}
+    set -l valued ${valuedFlags(commands).map(quote).join(" ")}
     set -l words
     set -l skip
     for word in (commandline -opc)[2..]
@@ -42,9 +51,11 @@ function ${at}
     else
         test "$words[1]" = $argv[1]; and test (count $words) -eq (math 1 + $argv[2])
     end
-end
+end`;
+}
 
-# What begins with $argv[1], and a file's name after it.
+function fileFunctions(at: string): string {
+  return `# What begins with $argv[1], and a file's name after it.
 function ${at}_file
     set -l word (commandline -ct)
     string match -q -- "$argv[1]*" $word; or return
@@ -57,10 +68,7 @@ end
 function ${at}_path
     set -l word (commandline -ct)
     string match -q -- '*:*' $word; or __fish_complete_path $word
-end
-
-${lines.join("\n")}
-`;
+end`;
 }
 
 function valuedFlags(commands: readonly CommandModel[]): string[] {
