@@ -1,4 +1,4 @@
-/** What the commands have in common: their surroundings, options and help. */
+/** The parts that commands share: their context, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
 import { ALL_SCHEME_FACTS } from "../reference/scheme_facts.ts";
@@ -12,13 +12,13 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** A command with the options that all of them have. `summary` is its line in lists of commands. */
+/** A command with the options that all commands have. `summary` is its line in lists of commands. */
 export function newCommand(name: string, summary: string): DocumentedCommand {
   return new DocumentedCommand(name)
     .summary(summary)
     .description(summary)
     .helpOption("-h, --help", "show this help")
-    .option("--debug", "show the stack of an error and what caused it");
+    .option("--debug", "show the stack of an error and its causes");
 }
 
 export function architectureOption(): Option {

@@ -1,4 +1,4 @@
-/** The README's script works as it stands there, and its tables leave nothing out. */
+/** The examples in the README work, and its tables are complete. */
 
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ for (const runtime of [bun, deno]) {
   });
 }
 
-test("the image definition is one", () => {
+test("the example of a definition is correct", () => {
   const text = /```sh\n(#!\/usr\/bin\/env denroot\n.*?)```/s.exec(readme)?.[1];
   assert(text, "the README has no image definition");
   const path = join(scratch, "pytorch");
@@ -52,7 +52,7 @@ test("the table of settings has every setting that info shows", async () => {
   assert.deepEqual(missing, []);
 });
 
-test("files that the README names are there", () => {
+test("the files that the README names exist", () => {
   const names = [...readme.matchAll(/`((?:lib|scripts|test|sample)\/[\w/.]*|\w+\.ts)`/g)];
   assert(names.length > 10);
   for (const [, name = ""] of names) assert(existsSync(join(project, name)), name);

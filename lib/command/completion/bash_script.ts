@@ -1,4 +1,4 @@
-/** The completion script for bash 4.3 and later, which needs nothing of the package bash-completion. */
+/** The completion script for bash 4.3 and later. It does not need the package bash-completion. */
 
 import type { CommandModel, CompletionModel, ValueModel } from "./completion_model.ts";
 
@@ -27,7 +27,7 @@ complete -F ${name} ${program}
 
 /** Fills `words` with the words up to the cursor. */
 const JOIN_WORDS = `    local rest="\${COMP_LINE:0:COMP_POINT}" words=() word i
-    # Bash splits words at ":" and "=" as well: what no blank separates is put together again.
+    # Bash also splits words at ":" and "=". Parts without a blank between them belong together.
     for ((i = 0; i <= COMP_CWORD; i++)); do
         word="\${COMP_WORDS[i]}"
         if ((i == 0)) || [[ "\${rest}" == [[:blank:]]* ]]; then
@@ -39,7 +39,7 @@ const JOIN_WORDS = `    local rest="\${COMP_LINE:0:COMP_POINT}" words=() word i
         words[-1]+="\${word}"
     done`;
 
-/** Sets `command`, `count` of its arguments, and `kind` when the current word is an option's value. */
+/** Sets `command`, the `count` of its arguments, and `kind` if the current word is an option's value. */
 function findPosition(name: string): string {
   return `    local command="" count=0 options=y kind="" values="" current="\${words[-1]}"
     for word in "\${words[@]:1:\${#words[@]}-2}"; do
@@ -57,7 +57,7 @@ function findPosition(name: string): string {
     done`;
 }
 
-/** Offers what may stand for the current word. */
+/** Completes the current word. */
 function offerWord(
   name: string,
   all: readonly CommandModel[],
@@ -87,7 +87,7 @@ ${commands.flatMap(argumentCases).join("\n")}
 }
 
 function optionFunction(name: string): string {
-  return `# Says in \$kind and \$values what the next word is, when it is the value of option \$1.
+  return `# Sets \$kind and \$values for the value of option \$1, if it has one.
 ${name}_option() {
     local letters="" letter
     case "$1" in
@@ -99,7 +99,7 @@ ${name}_option() {
         ${name}_value "-\${letter}"
         [[ -z "\${kind}" ]] || break
     done
-    # The value of -oFILE is there already.
+    # In -oFILE the value follows at once.
     [[ -z "\${letters}" ]] || kind=""
 }`;
 }
@@ -113,7 +113,7 @@ ${all.flatMap(valueCases).join("\n")}
 }
 
 function offerFunction(name: string): string {
-  return `# Offers what \$kind and \$values say for \$2, the part of the current word after \$1.
+  return `# Completes \$2, the part of the current word after \$1, by \$kind and \$values.
 ${name}_offer() {
     local prefix="$1" text="$2" breaks="\${COMP_WORDBREAKS//[^:=@]}" beginning whole i
     whole="\${prefix}\${text}"
@@ -122,7 +122,7 @@ ${name}_offer() {
 ${offerBeginnings(name)}
 ${OFFER_FILES}
     esac
-    # Readline replaces what follows the last place where it splits.
+    # Readline replaces only the text after the last place where it splits.
     if [[ -n "\${breaks}" && "\${whole}" == *[\${breaks}]* ]]; then
         prefix="\${whole%"\${whole##*[\${breaks}]}"}"
         COMPREPLY=("\${COMPREPLY[@]#"\${prefix}"}")
@@ -130,14 +130,14 @@ ${OFFER_FILES}
 }`;
 }
 
-/** A beginning that ends with `+` has the name of a file after it. */
+/** After a beginning that ends with `+` comes the name of a file. */
 function offerBeginnings(name: string): string {
   return `    beginnings)
         for beginning in \${values}; do
             if [[ "\${beginning}" == *+ && "\${text}" == "\${beginning%+}"* ]]; then
                 kind=file
                 prefix+="\${beginning%+}" text="\${text#"\${beginning%+}"}"
-                # Behind the path there are names that only the archive knows.
+                # Only the archive knows the names after its path.
                 [[ "\${text}" == *:* ]] || ${name}_offer "\${prefix}" "\${text}"
                 return
             fi
@@ -153,7 +153,7 @@ function offerBeginnings(name: string): string {
 }
 
 const OFFER_FILES = `    file | directory)
-        # What readline sees as a word of its own it completes best by itself.
+        # Readline completes best what it takes for a whole word.
         if [[ -z "\${prefix}" || "\${breaks}" == *"\${prefix: -1}"* ]]; then
             [[ "\${kind}" == file ]] && compopt -o default || compopt -o dirnames
         else
@@ -187,7 +187,7 @@ function valueCases({ name, options }: CommandModel): string[] {
   });
 }
 
-/** A beginning that a file's name follows has a `+` at its end. */
+/** A beginning gets a `+` where the name of a file follows it. */
 function assignment(value: ValueModel): string {
   switch (value.kind) {
     case "words":
