@@ -1,4 +1,4 @@
-/** `FILE`: the kernel calls denroot so for a file that begins with `#!/usr/bin/env denroot`. */
+/** `FILE`: runs a definition. The kernel does so for a file with `#!/usr/bin/env denroot`. */
 
 import { statSync } from "node:fs";
 import type { Definition, Settings } from "../../mod.ts";

@@ -33,7 +33,8 @@ export interface ReadSettings {
 }
 
 /**
- * `found` has what is set by name, `ignored` why a line of a file had no effect.
+ * `found` holds the values that are set, by name. `ignored` holds reasons why a line of a file had no
+ * effect, by name.
  *
  * Throws code `settings` with the setting, its value, its place and the rule.
  */

@@ -32,7 +32,7 @@ function parse(text: string, start: number): DockerReference {
     digest = checkDigest(text, end + 1, found.digest);
   }
 
-  // The user may contain "@"; what follows may not.
+  // The user may contain "@"; the rest may not.
   const at = text.lastIndexOf("@", end - 1);
   const user = at < start ? undefined : checkUser(text, start, at);
   const hostStart = user === undefined ? start : at + 1;

@@ -7,7 +7,7 @@ import { badReference } from "./rules.ts";
 import type { SchemeRules } from "./scheme_rules.ts";
 
 const SCHEME = "containers-storage";
-/** containers/image takes fewer hexadecimal digits for no ID of an image. */
+/** In containers/image, the ID of an image has at least this many hexadecimal digits. */
 const MIN_ID_LENGTH = 3;
 const MAX_ID_LENGTH = 64;
 

@@ -102,7 +102,7 @@ testEachRuntime(
     assert.equal(statSync(script.output).ino, ino);
 
     script.write(lines("two"));
-    assert.match(await script.run(), /was made from oci:\S+:one: importing oci:\S+:two\n/);
+    assert.match(await script.run(), /was made from oci:\S+:one; importing oci:\S+:two\n/);
     assert.equal(await script.content(), "two");
 
     script.age(-60);

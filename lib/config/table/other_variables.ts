@@ -1,4 +1,4 @@
-/** Environment variables that denroot heeds and that are no settings: no file can set them. */
+/** Environment variables that denroot reads, and that enroot.conf cannot set. */
 
 import { FETCHING, type VariableFacts } from "./setting_definition.ts";
 
