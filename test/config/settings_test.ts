@@ -328,7 +328,17 @@ test("passwords in proxies show neither in entries nor in errors", async () => {
 });
 
 test("a directory of settings that says no is not set, as in enroot", async () => {
-  assert.match((await load({ ENROOT_SYSCONF_PATH: "no" })).sysconfPath, /^\/.*etc\/enroot$/);
+  mkdirSync(join(root, "no"), { recursive: true });
+  writeFileSync(join(root, "no/enroot.conf"), "ENROOT_MAX_CONNECTIONS 7\n");
+  const before = process.cwd();
+  process.chdir(root);
+  try {
+    const settings = await load({ ENROOT_SYSCONF_PATH: "no" });
+    assert.match(settings.sysconfPath, /^\/.*etc\/enroot$/);
+    assert.notEqual(settings.maxConnections, 7);
+  } finally {
+    process.chdir(before);
+  }
 });
 
 test("info says what holds while a setting without a default is not set", async () => {
