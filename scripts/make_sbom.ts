@@ -1,7 +1,7 @@
 /**
  * Writes DIRECTORY/denroot.cdx.json, the bill of materials (CycloneDX 1.6) of the executables in
- * DIRECTORY: from the lock file, and from what scripts/build_squashfs says of its work. Nothing in
- * it is random: the same inputs give the same bytes.
+ * DIRECTORY. It reads the lock file and what scripts/build_squashfs wrote about its work. Nothing in
+ * the bill is random: the same inputs give the same bytes.
  */
 
 import { createHash } from "node:crypto";
@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 
 interface LockedPackage {
   readonly version: string;
-  /** `sha512-BASE64`, of the package's archive. */
+  /** `sha512-BASE64`: the digest of the package's archive. */
   readonly integrity: string;
   readonly license: string;
   readonly dev?: boolean;
@@ -75,10 +75,10 @@ function main(directory: string): void {
   writeFileSync(join(directory, "denroot.cdx.json"), `${JSON.stringify(bill, null, 2)}\n`);
 }
 
+/** The package's name, version and digest identify it, wherever it is fetched from. */
 function npmComponent(path: string, locked: LockedPackage): Component {
   const name = path.replace(/^.*node_modules\//, "");
   const purl = `pkg:npm/${name.replace("@", "%40")}@${locked.version}`;
-  const archive = `${name.replace(/^.*\//, "")}-${locked.version}.tgz`;
   return {
     type: "library",
     "bom-ref": purl,
@@ -86,29 +86,21 @@ function npmComponent(path: string, locked: LockedPackage): Component {
     version: locked.version,
     licenses: licences(locked.license),
     purl,
-    externalReferences: [{
-      type: "distribution",
-      url: `https://registry.npmjs.org/${name}/-/${archive}`,
-      hashes: [{ alg: "SHA-512", content: hexOf(locked.integrity) }],
-    }],
+    hashes: [{ alg: "SHA-512", content: hexOf(locked.integrity) }],
   };
 }
 
-/** Bun, which holds libraries of its own that only its makers can list. */
+/** Bun holds libraries of its own, which only its makers can list. */
 function runtimeComponent(path: string, locked: LockedPackage): Component {
-  const component = npmComponent(path, locked);
   return {
-    ...component,
+    ...npmComponent(path, locked),
     type: "platform",
     description:
       "Bun, with JavaScriptCore (LGPL-2.0-or-later) and the libraries that its licence page lists",
-    externalReferences: [
-      ...component.externalReferences as readonly unknown[],
-      {
-        type: "license",
-        url: `https://github.com/oven-sh/bun/blob/bun-v${locked.version}/LICENSE.md`,
-      },
-    ],
+    externalReferences: [{
+      type: "license",
+      url: `https://github.com/oven-sh/bun/blob/bun-v${locked.version}/LICENSE.md`,
+    }],
   };
 }
 
@@ -141,7 +133,7 @@ function dependency(component: Component, on: readonly Component[]) {
   return { ref: component["bom-ref"], dependsOn: on.map((one) => one["bom-ref"]) };
 }
 
-/** A lone identifier of SPDX's list, or an expression of several. */
+/** One identifier from the list of SPDX, or an expression of several. */
 function licences(spdx: string) {
   return spdx.includes(" ") ? [{ expression: spdx }] : [{ license: { id: spdx } }];
 }

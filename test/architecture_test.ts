@@ -46,8 +46,8 @@ function allowedImports(): Readonly<Record<string, readonly string[]>> {
   return allowed;
 }
 
-/** Facts without code behind them: all may know them. */
-const facts = ["lib/system/version.ts"];
+/** Plain data that every room may know, and that loads nothing: versions, schemes, settings. */
+const facts = /^lib\/(system\/version\.ts|reference\/scheme_facts\.ts|config\/table\/)/;
 
 interface SourceFile {
   readonly path: string;
@@ -64,7 +64,7 @@ test("imports between rooms point one way", () => {
     assert.ok(allowed, `${file.path}: the room ${file.room} is not in the list of rooms`);
     for (const path of projectImportsOf(file)) {
       const room = roomOf(path);
-      if (facts.includes(path)) continue;
+      if (facts.test(path)) continue;
       if (room !== file.room && !allowed.includes(room)) wrong.push(`${file.path} -> ${path}`);
     }
   }
@@ -82,13 +82,23 @@ test("imports name their file's extension and node's modules by their scheme", (
   assert.deepEqual(wrong, []);
 });
 
+test("facts import nothing but facts", () => {
+  const wrong = sources().filter((file) => facts.test(file.path)).flatMap((file) =>
+    projectImportsOf(file).filter((path) => !facts.test(path)).map((path) =>
+      `${file.path} -> ${path}`
+    )
+  );
+  assert.deepEqual(wrong, []);
+});
+
 test("asking for help loads nothing of the library", () => {
   // What `cli.ts` imports, later or at once, it always needs; a command's own work it does not.
   const loaded = loadedBy("cli.ts", (file) => file.path === "cli.ts");
   assert.ok(loaded.has("lib/command/import.ts"), "the commands are not found");
   const allowed =
-    /^(cli\.ts|lib\/errors\.ts|lib\/text\/|lib\/command\/|lib\/system\/(version|host\/environment|process\/stop_signals)\.ts)/;
-  assert.deepEqual([...loaded].filter((path) => !allowed.test(path)), []);
+    /^(cli\.ts|lib\/errors\.ts|lib\/text\/|lib\/command\/|lib\/system\/(host\/environment|process\/stop_signals)\.ts)/;
+  const wrong = [...loaded].filter((path) => !allowed.test(path) && !facts.test(path));
+  assert.deepEqual(wrong, []);
   const printers = [...loaded].filter((path) => /^lib\/command\/(completion|manual)\//.test(path));
   assert.deepEqual(printers, []);
 });
@@ -120,6 +130,21 @@ test("files stay short and are named in snake case", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("no file names the host of a package registry", () => {
+  // A machine's own setup says where packages come from; lock files hold digests, but no addresses.
+  const hosts = ["npmjs org", "npmjs com", "yarnpkg com", "npmmirror com", "jsr io", "debian org"]
+    .map((words) => words.replace(" ", "."));
+  const wrong = projectFiles().flatMap((path) => {
+    const text = readFileSync(join(root, path), "latin1");
+    return hosts.filter((host) => text.includes(host)).map((host) => `${path}: ${host}`);
+  });
+  const locks = ["package-lock.json", "bun.lock", "deno.lock"];
+  wrong.push(
+    ...locks.filter((path) => /"resolved"|\.tgz/.test(readFileSync(join(root, path), "utf8"))),
+  );
+  assert.deepEqual(wrong, []);
+});
+
 const nodeModules = new Set(
   ("assert buffer child_process crypto dns events fs fs/promises http https net os path process " +
     "readline stream stream/promises test tls url util worker_threads zlib").split(" "),
@@ -135,6 +160,19 @@ function sources(): SourceFile[] {
 function testSources(): SourceFile[] {
   return [...typescriptBelow("test"), ...typescriptBelow("scripts")]
     .flatMap((path) => readSource(path) ?? []);
+}
+
+/** All files but those that are built or installed. */
+function projectFiles(): string[] {
+  const skipped = /^(\.git|node_modules|build|dist|sample)$/;
+  return readdirSync(root, { withFileTypes: true }).filter(({ name }) => !skipped.test(name))
+    .flatMap((top) =>
+      top.isDirectory()
+        ? readdirSync(join(root, top.name), { recursive: true, withFileTypes: true })
+        : [top]
+    )
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
 }
 
 function typescriptBelow(directory: string): string[] {

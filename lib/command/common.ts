@@ -1,6 +1,7 @@
-/** What the commands have in common: their surroundings, options and help. */
+/** The parts that commands share: their context, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
+import { ALL_SCHEME_FACTS } from "../reference/scheme_facts.ts";
 import type { Console } from "./output/console.ts";
 import { DocumentedCommand, type HelpSection } from "./help/documented_command.ts";
 import type { Progress } from "./output/progress.ts";
@@ -15,13 +16,13 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
-/** A command with the options that all of them have. `summary` is its line in lists of commands. */
+/** A command with the options that all commands have. `summary` is its line in lists of commands. */
 export function newCommand(name: string, summary: string): DocumentedCommand {
   return new DocumentedCommand(name)
     .summary(summary)
     .description(summary)
     .helpOption("-h, --help", "show this help")
-    .option("--debug", "show the stack of an error and what caused it");
+    .option("--debug", "show the stack of an error and its causes");
 }
 
 export function architectureOption(): Option {
@@ -34,22 +35,21 @@ export function outputOption(): Option {
     .argParser(notEmpty);
 }
 
+/** What may be written for an image. */
 export const URI_SECTION: HelpSection = {
   title: "URI",
-  rows: [
-    ["docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]", "an image in a registry"],
-    ["docker://[USER@]REGISTRY/IMAGE[:TAG][@DIGEST]", "the same, as Docker writes it"],
-    ["oci:PATH[:TAG|@DIGEST|:@INDEX]", "an OCI layout directory"],
-    ["oci-archive:PATH[:TAG|@DIGEST|:@INDEX]", "the same in a tar file"],
-    ["docker-archive:PATH[:IMAGE|:@INDEX]", "from docker or podman save"],
-    ["dir:PATH", "a directory of skopeo copy"],
-    ["dockerd://IMAGE", "an image of the Docker daemon"],
-    ["docker-daemon:IMAGE|sha256:ID", "the same, as skopeo writes it"],
-    ["podman://IMAGE", "an image of podman"],
-    ["containers-storage:[[DRIVER@]ROOT]IMAGE", "podman's, by its files alone"],
-    ["ostree:IMAGE[:TAG][@/REPOSITORY]", "an image in ostree"],
-    ["PATH", "a file or directory of these"],
-  ],
+  rows: ALL_SCHEME_FACTS.flatMap(({ form, meaning, otherForm }) => [
+    [form, meaning] as const,
+    ...(otherForm === undefined ? [] : [[otherForm.form, otherForm.meaning] as const]),
+  ]),
+};
+
+/** What may be written for a repository, whose tags can be listed. */
+export const REPOSITORY_SECTION: HelpSection = {
+  title: "URI",
+  rows: ALL_SCHEME_FACTS.flatMap(({ repository }) =>
+    repository === undefined ? [] : [[repository.form, repository.meaning]]
+  ),
 };
 
 function notEmpty(value: string): string {

@@ -1,4 +1,4 @@
-/** `completions`: what teaches a shell to complete denroot's command line. */
+/** `completions`: prints a script by which a shell completes denroot's command line. */
 
 import { Argument, type Command } from "commander";
 import { type CommandContext, newCommand } from "./common.ts";
@@ -10,8 +10,8 @@ export function completionsCommand(context: CommandContext): Command {
   const name = context.console.programName;
   const command = newCommand("completions", "Print a script that completes command lines.")
     .explain(
-      "The script completes commands, options and their values. It is plain text: pressing TAB " +
-        `runs nothing of ${name}. Print it again after an update.`,
+      "The script completes commands, options and their values. It is plain text: a press of TAB " +
+        `does not run ${name}. Print the script again after an update.`,
     )
     .addArgument(new Argument("<SHELL>", "the shell").choices(SHELLS))
     .section({
@@ -30,7 +30,7 @@ export function completionsCommand(context: CommandContext): Command {
       ],
     })
     .section({
-      title: "For all users, the file to print it into",
+      title: "For all users, the file for the script",
       literal: true,
       rows: [
         ["bash", `/usr/share/bash-completion/completions/${name}`],

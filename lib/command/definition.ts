@@ -1,4 +1,4 @@
-/** `FILE`: what the kernel makes of an executable file that begins with `#!/usr/bin/env denroot`. */
+/** `FILE`: runs a definition. The kernel does so for a file with `#!/usr/bin/env denroot`. */
 
 import { statSync } from "node:fs";
 import type { Definition, Settings } from "../../mod.ts";
@@ -6,26 +6,26 @@ import { type CommandContext, newCommand } from "./common.ts";
 import type { DocumentedCommand, HelpSection } from "./help/documented_command.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 
-/** For the program's help: what such a file may say. */
+/** The lines of such a file, for the help of the program. */
 export const DEFINITION_SECTION: HelpSection = {
   title: "Image definitions",
   rows: [
-    ["#!/usr/bin/env denroot", "begins an executable file that says what to import"],
-    ["image URI", "the image"],
-    ["output FILE", "the image file; relative to the definition's directory"],
+    ["#!/usr/bin/env denroot", "the first line of an executable file"],
+    ["image URI", "the image to import"],
+    ["output FILE", "the image file, relative to this file's directory"],
     ["platform linux/ARCH", "the image's platform (default: this machine's)"],
-    ["squash-options OPTIONS", "instead of ENROOT_SQUASH_OPTIONS"],
+    ["squash-options OPTIONS", "they replace ENROOT_SQUASH_OPTIONS"],
     ["mount FSTAB", "for containers, which denroot cannot start yet"],
     ["env NAME=VALUE", "for containers, which denroot cannot start yet"],
   ],
 };
 
-/** What may stand before the file's name, where a `#!` line puts it. */
+/** Options that a `#!` line may put before the name of the file. */
 const LEADING_OPTION = /^(?:--debug|-f|--force|--json|--verify)$/;
 
 /**
- * The words for {@link definitionCommand}, its name first; undefined where `args` begin with anything
- * but a file. A word that is the name of a command is that command.
+ * The words for {@link definitionCommand}, the file first; undefined where `args` do not begin with a
+ * file. A word that is the name of a command always means the command.
  */
 export function definitionArguments(
   args: readonly string[],
@@ -38,7 +38,7 @@ export function definitionArguments(
   return isPath || isFile(file) ? [file, ...args.slice(0, at), ...args.slice(at + 1)] : undefined;
 }
 
-/** The command that `file` is: named after it, its help tells what it would do. */
+/** A command with the name of `file`. Its help shows what the file defines. */
 export async function definitionCommand(
   file: string,
   context: CommandContext,
@@ -48,12 +48,12 @@ export async function definitionCommand(
   const definition = readDefinition(file, settings.environment);
   const command = newCommand(file, "Import the image that this file defines.")
     .explain(
-      "Does nothing where the output was made from the same image and is not older than the file.",
+      "It does nothing if the output was made from the same image and is not older than the file.",
     )
-    .option("-f, --force", "import anew, whatever the output is")
-    .option("--verify", "read the finished image back and compare it with what was sent")
-    .option("--json", "print what was made as JSON")
-    .section({ title: "Defined", rows: definedRows(definition) });
+    .option("-f, --force", "import again, even if the output is up to date")
+    .option("--verify", "read the finished image back and compare it with what was packed")
+    .option("--json", "print the result as JSON")
+    .section({ title: "This file defines", rows: definedRows(definition) });
   command.action((options) => runDefinition(definition, settings, options, context));
   return command;
 }

@@ -1,4 +1,4 @@
-/** `digest`: what an image's name stands for at the moment. */
+/** `digest`: the digest that a name of an image stands for at the moment. */
 
 import type { Command } from "commander";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
@@ -6,8 +6,8 @@ import { architectureOption, type CommandContext, newCommand, URI_SECTION } from
 export function digestCommand(context: CommandContext): Command {
   return newCommand("digest", "Print the digest of a container image's manifest.")
     .explain(
-      "It is the digest of the manifest for one platform, as enroot prints it, not that of the " +
-        "list of platforms. Nothing else of the image is fetched.",
+      "The digest is that of the manifest for one platform, as enroot prints it, and not that of " +
+        "the list of platforms. denroot fetches nothing else of the image.",
     )
     .argument("<URI>", "the image")
     .addOption(architectureOption())

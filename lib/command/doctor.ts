@@ -1,4 +1,4 @@
-/** `doctor`: what this machine lacks for which command. */
+/** `doctor`: checks what this machine lacks, and for which commands. */
 
 import { styleText } from "node:util";
 import type { Command } from "commander";
@@ -8,22 +8,22 @@ import { type CommandContext, newCommand } from "./common.ts";
 import { printableLine } from "../text/printable.ts";
 
 export function doctorCommand(context: CommandContext): Command {
-  return newCommand("doctor", "Check what this machine lacks for which command.")
+  return newCommand("doctor", "Check what this machine lacks, and for which commands.")
     .explain(
-      "Looks at the machine, the directories, the squashfs tools, proxies, certificates, " +
-        "registries.conf, credentials, and user namespaces. It asks only the registries that are " +
-        "named, and the mirrors that they have, and sends them no credentials.",
-      "Fails when something stands in the way of an import.",
+      "It looks at the machine, the directories, the squashfs tools, proxies, certificates, " +
+        "registries.conf, credentials, and user namespaces. It asks only the registries that you " +
+        "name and their mirrors, and sends no credentials.",
+      "The exit code is 1 if something prevents an import.",
     )
-    .argument("[REGISTRY|URI...]", "registries to reach, or images in them")
+    .argument("[REGISTRY|URI...]", "registries to ask, or images in them")
     .option("--json", "print the findings as JSON")
     .section({
       title: "Status",
       rows: [
-        ["ok", "as it should be"],
+        ["ok", "nothing is wrong"],
         ["note", "worth knowing"],
-        ["warning", "may be in the way of the commands named behind it"],
-        ["error", "stops these commands"],
+        ["warning", "may prevent the commands in brackets"],
+        ["error", "prevents these commands"],
       ],
     })
     .examples("doctor", "doctor nvcr.io", "doctor --json docker://registry.example:5000/image")
@@ -46,7 +46,7 @@ async function runDoctor(
   if (errors === 0) return;
   throw new DenrootError(
     "unsupported",
-    `${errors === 1 ? "One thing stands" : `${errors} things stand`} in the way of an import`,
+    `${errors === 1 ? "One problem prevents" : `${errors} problems prevent`} an import`,
     { hint: "The lines that begin with error say what to do about it" },
   );
 }
@@ -61,7 +61,7 @@ const COLOURS: Readonly<Record<FindingStatus, "green" | "cyan" | "yellow" | "red
 const SCREEN_COLUMNS = 80;
 const STATUS_COLUMNS = Math.max(...Object.keys(COLOURS).map((status) => status.length));
 
-/** The findings by group, in columns that fit a screen, and what to do below each that needs it. */
+/** The findings by group, in columns that fit a screen, with the remedy below each that has one. */
 export function formatFindings(findings: readonly Finding[], colour: boolean): string {
   const groups = Map.groupBy(findings, ({ group }) => group);
   return [...groups].map(([group, members]) => {
@@ -73,10 +73,10 @@ export function formatFindings(findings: readonly Finding[], colour: boolean): s
 
 function formatFinding(finding: Finding, subjectColumns: number, colour: boolean): string {
   const { status, subject, message, remedy, affects } = finding;
-  const whom = status === "ok" ? "" : ` (${affects.join(", ")})`;
+  const commands = status === "ok" ? "" : ` (${affects.join(", ")})`;
   const start = 2 + STATUS_COLUMNS + 2 + subjectColumns + 2;
   const [first = "", ...more] = [
-    ...wrap(`${message}${whom}`, SCREEN_COLUMNS - start),
+    ...wrap(`${message}${commands}`, SCREEN_COLUMNS - start),
     ...(remedy === undefined ? [] : wrap(`> ${remedy}`, SCREEN_COLUMNS - start, "  ")),
   ];
   const shown = status.padEnd(STATUS_COLUMNS);
@@ -85,7 +85,7 @@ function formatFinding(finding: Finding, subjectColumns: number, colour: boolean
   return [head, ...more.map((line) => `${" ".repeat(start)}${line}`)].join("\n");
 }
 
-/** Breaks at blanks; a word that is longer than a line stays whole, to be copied. */
+/** Breaks lines at blanks. A word that is longer than a line stays whole, so that users can copy it. */
 function wrap(text: string, columns: number, indent = ""): string[] {
   const lines: string[] = [];
   let line = "";

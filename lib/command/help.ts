@@ -1,4 +1,4 @@
-/** `help`: what `--help` says, for those who ask the other way round; and the manual. */
+/** `help`: prints the same help as `--help`, and the manual pages. */
 
 import type { Command } from "commander";
 import { DenrootError } from "../errors.ts";
@@ -7,8 +7,8 @@ import type { DocumentedCommand } from "./help/documented_command.ts";
 
 export function helpCommand(context: CommandContext): Command {
   const command = newCommand("help", "Show how to use a command.")
-    .argument("[COMMAND]", "the command; without it all are listed")
-    .option("--man", "print the manual page's source instead, for man")
+    .argument("[COMMAND]", "the command; without it, all commands are listed")
+    .option("--man", "print the source of the manual page, for man")
     .examples("help import", "help --man import | man -l -");
   return command.action(async (name: string | undefined, options: { readonly man?: boolean }) => {
     const topic = findTopic(command.parent!, name);

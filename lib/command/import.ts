@@ -1,4 +1,4 @@
-/** `import`: an image from where it is to an enroot image file. */
+/** `import`: turns a container image into an enroot image file. */
 
 import type { Command } from "commander";
 import {
@@ -13,16 +13,16 @@ import { formatBytes, formatSeconds } from "./output/units.ts";
 export function importCommand(context: CommandContext): Command {
   return newCommand("import", "Import a container image into an enroot image file.")
     .explain(
-      "Layers are verified, decompressed, merged and packed while they are still on their way. The " +
-        "image file appears whole or not at all. Layers are kept in ENROOT_CACHE_PATH for the next " +
-        "import.",
+      "denroot verifies, decompresses, merges and packs the layers while they arrive. The image " +
+        "file appears whole or not at all. denroot keeps the layers in ENROOT_CACHE_PATH for the " +
+        "next import.",
     )
     .argument("<URI>", "the image")
     .addOption(architectureOption())
     .addOption(outputOption())
     .option("-f, --force", "overwrite an existing image file")
-    .option("--verify", "read the finished image back and compare it with what was sent")
-    .option("--json", "print what was made as JSON")
+    .option("--verify", "read the finished image back and compare it with what was packed")
+    .option("--json", "print the result as JSON")
     .section(URI_SECTION)
     .examples(
       "import -o torch.sqsh docker://nvcr.io#nvidia/pytorch:25.06-py3",

@@ -1,4 +1,4 @@
-/** `info`: every setting, its value, and who set it; the squashfs tools in use, and their licences. */
+/** `info`: shows every setting with its value and origin, the squashfs tools, and licences. */
 
 import type { Command } from "commander";
 import type { Component, Settings, SquashfsTool } from "../../mod.ts";
@@ -10,10 +10,10 @@ import { type CommandContext, newCommand } from "./common.ts";
 export function infoCommand(context: CommandContext): Command {
   return newCommand(
     "info",
-    "Show the settings, where each comes from, and the squashfs tools in use.",
+    "Show the settings, the origin of each, and the squashfs tools in use.",
   )
-    .option("--json", "print them as JSON")
-    .option("--licenses", "print what denroot is made of, and the licences of all of it")
+    .option("--json", "print all of this as JSON")
+    .option("--licenses", "print the parts of denroot and their licences")
     .examples("info", "info --json | jq -r '.settings[] | .name'", "info --licenses | less")
     .action((options: Options) => runInfo(options, context));
 }
@@ -23,7 +23,7 @@ interface Options {
   readonly licenses?: boolean;
 }
 
-/** What was found, or why there is none. */
+/** The tool, or the error why there is none. */
 export type ToolReport =
   | { readonly name: string } & Pick<SquashfsTool, "version" | "origin" | "location">
   | { readonly name: string; readonly error: string };
@@ -58,7 +58,7 @@ async function runInfo(options: Options, context: CommandContext): Promise<void>
   );
 }
 
-/** Finds them as an import does: what is carried is unpacked and run. */
+/** Finds the tools as an import does: it unpacks and runs the carried ones. */
 async function reportTools(settings: Settings): Promise<ToolReport[]> {
   const { findMksquashfs, findUnsquashfs } = await import("../../mod.ts");
   return [
@@ -79,7 +79,7 @@ async function reportTool(name: string, found: Promise<SquashfsTool>): Promise<T
 
 const VALUE_COLUMNS = 24;
 
-/** A row for each tool: name, version, where it is; for each setting: name, value, origin, note. */
+/** A row for each tool (name, version, place) and for each setting (name, value, origin, note). */
 export function formatInfo(
   settings: Pick<Settings, "entries" | "sysconfPath">,
   tools: readonly ToolReport[],
@@ -112,7 +112,7 @@ export function formatInfo(
   ].join("\n");
 }
 
-/** One row for what is carried: name, version, licence, Debian's source package. */
+/** A row for each carried component: name, version, licence, Debian's source package. */
 export function formatComponents(components: readonly Component[]): string {
   const rows = components.map(({ name, version, licence, source }) => [
     name,
@@ -134,12 +134,12 @@ function whereIs({ origin, location }: Pick<SquashfsTool, "origin" | "location">
   }
 }
 
-/** Columns side by side; the last one is as long as it likes. */
+/** Columns side by side. The last column has no fixed width. */
 function alignRows(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length - 1));
   const widths = Array.from({ length: columns }, (_, at) => {
     const widest = Math.max(...rows.map((row) => row[at]!.length));
-    // One long value must not push all origins off a screen of 80 columns.
+    // A long value must not push all origins off a screen of 80 columns.
     return at === 0 ? widest : Math.min(VALUE_COLUMNS, widest);
   });
   return rows.map((row) => `  ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ")}`);
@@ -148,10 +148,11 @@ function alignRows(rows: readonly (readonly string[])[]): string[] {
 function noLicences(): DenrootError {
   return new DenrootError(
     "not_found",
-    "This denroot carries no squashfs tools, and so no licences",
+    "This denroot carries no squashfs tools, and so it has no licences of theirs",
     {
       hint:
-        "Its own is in LICENSE; scripts/build_squashfs builds the tools and collects the others",
+        "denroot's own licence is in LICENSE; scripts/build_squashfs builds the tools and collects " +
+        "their licences",
     },
   );
 }

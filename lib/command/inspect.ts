@@ -1,4 +1,4 @@
-/** `inspect`: what an image is, and what an import of it would fetch and write. */
+/** `inspect`: shows what an image holds, and what an import of it would fetch and write. */
 
 import { type Command, Option } from "commander";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
@@ -7,14 +7,17 @@ import { printableJson } from "../text/printable.ts";
 export function inspectCommand(context: CommandContext): Command {
   return newCommand("inspect", "Show what a container image holds, without importing it.")
     .explain(
-      "Its manifest and its configuration are fetched and verified; its layers are not. Shows also " +
-        "how much an import would fetch, and about how much it would write, which is guessed from " +
-        "the layers' sizes and ENROOT_SQUASH_OPTIONS.",
-      "Long values are cut; --json has all of them.",
+      "denroot fetches and verifies the manifest and the configuration, but no layers. It also " +
+        "shows how much an import would fetch, and estimates how much it would write from the " +
+        "layers' sizes and ENROOT_SQUASH_OPTIONS.",
+      "Long values are cut; --json shows them whole.",
     )
     .argument("<URI>", "the image")
     .addOption(architectureOption())
-    .option("--json", "print all as JSON, with the field names of skopeo inspect where it has them")
+    .option(
+      "--json",
+      "print everything as JSON, with the field names of skopeo inspect where it has them",
+    )
     .addOption(
       new Option("--raw", "print the manifest or the index that the URI names, byte for byte")
         .conflicts("json"),
@@ -41,11 +44,11 @@ const JSON_SECTION = {
     ["ManifestDigest", "what denroot digest prints"],
     ["Platforms", "what the index lists, with digests"],
     ["LayersData[].Place", "local, cache or missing"],
-    ["Config", "user, entrypoint and their like"],
+    ["Config", "user, entrypoint and so on"],
     ["History[].Layer", "the layer's place, from 0"],
     ["StoredBytes", "layers and configuration"],
-    ["LocalBytes, CachedBytes, DownloadBytes", "its parts: here, cached, missing"],
-    ["EstimatedImageBytes", "a guess at the image file"],
+    ["LocalBytes, CachedBytes, DownloadBytes", "the parts of StoredBytes"],
+    ["EstimatedImageBytes", "an estimate of the image file"],
   ],
 } as const;
 
@@ -76,7 +79,7 @@ async function runInspect(uri: string, options: Options, context: CommandContext
   }
 }
 
-/** It was parsed, and so is UTF-8; a byte order mark stays. */
+/** The bytes were parsed already, so they are UTF-8. A byte order mark stays. */
 function exactText(bytes: Uint8Array): string {
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }

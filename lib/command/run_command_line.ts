@@ -1,4 +1,4 @@
-/** Arguments to a command's work; says how to use it when they are wrong. */
+/** Arguments to the work of a command, or to an error that points to the help. */
 
 import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";
@@ -28,7 +28,7 @@ const COMMANDS = [
   helpCommand,
 ] as const;
 
-/** Commands of enroot's that people will try. */
+/** Commands of enroot that users will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "batch",
   "bundle",
@@ -41,7 +41,7 @@ const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "start",
 ]);
 
-/** Does what `args` ask for. Throws `DenrootError`, code `usage` when they make no sense. */
+/** Runs the command in `args`. Throws code `usage` when they are wrong. */
 export async function runCommandLine(
   args: readonly string[],
   context: CommandContext,
@@ -64,7 +64,7 @@ export async function runCommandLine(
   }
 }
 
-/** The tree of commands; each file adds its own. */
+/** The program with all of its commands. */
 export function createProgram(context: CommandContext): DocumentedCommand {
   const name = context.console.programName;
   const program = newCommand(
@@ -72,9 +72,9 @@ export function createProgram(context: CommandContext): DocumentedCommand {
     "Turns container images into enroot images, without privileges.",
   )
     .explain(
-      "Reads an image from a registry, an archive, a directory or an engine's storage, and writes " +
-        "one squashfs file, which enroot starts containers from. It needs no root, no daemon and " +
-        "no mount.",
+      "denroot reads an image from a registry, an archive, a directory or an engine's storage, " +
+        "and writes one squashfs file. enroot starts containers from it. denroot needs no root, no " +
+        "daemon and no mount.",
     )
     .version(VERSION, "--version", "print the version")
     .enablePositionalOptions()
@@ -89,7 +89,7 @@ export function createProgram(context: CommandContext): DocumentedCommand {
   return program;
 }
 
-/** Gives the command line's file, if it names one, a command of its own. */
+/** Adds a command for the definition file in `args`, if there is one. */
 async function withDefinition(
   program: Command,
   args: readonly string[],
@@ -103,7 +103,7 @@ async function withDefinition(
   return words;
 }
 
-/** Has the command tell its errors by throwing them. */
+/** Makes the command throw its errors instead of printing them. */
 function speakThrough<Spoken extends Command>(command: Spoken, context: CommandContext): Spoken {
   return command.exitOverride().configureOutput({
     writeOut: (text) => context.console.help(text),
@@ -115,8 +115,8 @@ function speakThrough<Spoken extends Command>(command: Spoken, context: CommandC
 function refuseLaterCommand(args: readonly string[], context: CommandContext): void {
   const command = args.find((arg) => !arg.startsWith("-"));
   if (command === undefined || !LATER_COMMANDS.has(command)) return;
-  throw new DenrootError("usage", `There is no command "${command}" in denroot`, {
-    hint: `denroot makes images; enroot itself takes them from there. ${seeHelp(context, [])}`,
+  throw new DenrootError("usage", `denroot has no command "${command}"`, {
+    hint: `denroot makes images, and enroot starts containers from them. ${seeHelp(context, [])}`,
   });
 }
 

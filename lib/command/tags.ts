@@ -1,8 +1,13 @@
-/** `tags`: which versions of an image there are. */
+/** `tags`: lists the versions of an image. */
 
 import type { Command } from "commander";
 import type { TagDescription, TagList } from "../../mod.ts";
-import { architectureOption, type CommandContext, newCommand } from "./common.ts";
+import {
+  architectureOption,
+  type CommandContext,
+  newCommand,
+  REPOSITORY_SECTION,
+} from "./common.ts";
 import { dateText, platformText, shortDigest } from "./output/inspection_table.ts";
 import { inVersionOrder } from "./output/version_order.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
@@ -15,26 +20,17 @@ const TAG_COLUMNS = 40;
 export function tagsCommand(context: CommandContext): Command {
   return newCommand("tags", "List the tags of a repository, a layout or an archive.")
     .explain(
-      "One a line, the numbers in them in order: 1.9 stands before 1.10.",
-      "With --long each line has the manifest's digest, the size of the layers, how much of it is " +
-        "not on this machine, about how large an image an import would write, and when it was " +
-        "made, or else what is wrong with it. Every tag is asked for then, which registries may " +
-        "count as pulls; more than 1000 are refused.",
+      "Each tag has a line of its own. Numbers count as numbers: 1.9 comes before 1.10.",
+      "With --long each line also has the digest of the manifest, the size of the layers, the part " +
+        "that this machine lacks, the estimated size of an image file, and the date; or the error, " +
+        "if there is one. denroot then asks for every tag, which registries may count as pulls. It " +
+        "refuses more than 1000 tags.",
     )
-    .argument("<URI>", "the repository, as any image in it is named; a tag has no effect")
+    .argument("<URI>", "the repository, or an image in it; a tag has no effect")
     .addOption(architectureOption())
     .option("-l, --long", "look at the image of each tag")
     .option("--json", "print the tags as JSON, with the field names of skopeo list-tags")
-    .section({
-      title: "URI",
-      rows: [
-        ["docker://[USER@][REGISTRY#]IMAGE", "a repository in a registry"],
-        ["oci:PATH", "an OCI layout directory"],
-        ["oci-archive:PATH", "the same in a tar file"],
-        ["docker-archive:PATH", "what docker save or podman save wrote"],
-        ["PATH", "one of these three, by its content"],
-      ],
-    })
+    .section(REPOSITORY_SECTION)
     .examples("tags docker://nvcr.io#nvidia/pytorch", "tags --long --arch arm64 docker://alpine")
     .action((uri, options) => runTags(uri, options, context));
 }
@@ -72,7 +68,7 @@ function tagColumns(tags: readonly string[]): number {
   return Math.min(TAG_COLUMNS, widest);
 }
 
-/** Each line as soon as it is known: a registry with many tags takes its time. */
+/** Lines appear one by one, because a registry with many tags takes its time. */
 function descriptionLine(description: TagDescription, width: number): string {
   const tag = printableLine(description.tag).padEnd(width);
   if ("error" in description) return `${tag}  ${printableLine(description.error.message)}`;

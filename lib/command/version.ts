@@ -1,4 +1,4 @@
-/** `version`: the number alone, as enroot prints its own. */
+/** `version`: prints only the number, as enroot does. */
 
 import type { Command } from "commander";
 import { VERSION } from "../system/version.ts";

@@ -1,4 +1,4 @@
-/** What enroot's shell would make of a value in `enroot.conf`. */
+/** Expands a value from `enroot.conf` as enroot's shell does. */
 
 /** The value cannot be read; `message` says why. */
 export class ExpansionError extends Error {}
@@ -15,84 +15,112 @@ export class UnsetVariable extends Error {
 
 export interface ExpansionContext {
   readonly lookUp: (name: string) => string | undefined;
-  /** Evaluates a value by a real shell: commands and the rarer expansions need one. */
+  /** Evaluates a value by a real shell, which commands and the rarer expansions need. */
   readonly shell: (value: string) => Promise<string>;
 }
 
 /**
- * Expands as `eval echo VALUE` does: quotes, backslashes, `~`, `$NAME`, `${NAME}`, `${NAME:-WORD}`,
- * comments, white space between words. `$(command)`, backticks and other forms of `${…}` go to
- * the shell.
+ * Expands `value` as `eval echo VALUE` does: quotes, backslashes, `~`, `$NAME`, `${NAME}`,
+ * `${NAME:-WORD}`, comments, white space between words. A shell expands `$(command)`, backticks and
+ * other forms of `${…}`.
  */
 export async function expandValue(value: string, context: ExpansionContext): Promise<string> {
   const expanded = expandSimply(value, context.lookUp);
   return expanded ?? await context.shell(value);
 }
 
-/** As {@link expandValue} where that needs no shell; undefined when only a shell can tell. */
-export function expandSimply(
-  text: string,
-  lookUp: (name: string) => string | undefined,
-): string | undefined {
+/** As {@link expandValue} where that needs no shell; undefined where only a shell knows. */
+export function expandSimply(text: string, lookUp: LookUp): string | undefined {
   if (/`|\$\(/.test(text.replace(/\\.|'[^']*'/g, ""))) return undefined;
   let output = "";
-  let index = 0;
   let quoted = false;
-  const atWordStart = () => output === "" || output.endsWith(" ");
-
-  while (index < text.length) {
-    const character = text[index]!;
-    if (character === "\\") {
-      const next = text[index + 1] ?? "";
-      output += quoted && !/[$`"\\]/.test(next) ? `\\${next}` : next;
-      index += 2;
-    } else if (character === '"') {
+  for (let index = 0; index < text.length;) {
+    if (text[index] === '"') {
       quoted = !quoted;
       index++;
-    } else if (character === "$") {
-      const found = readVariable(text, index);
-      if (found === undefined) return undefined;
-      const inserted = valueOf(found, lookUp);
-      if (inserted === undefined) return undefined;
-      output += quoted ? inserted : inserted.replace(/[ \t\n]+/g, " ");
-      index = found.end;
-    } else if (quoted) {
-      output += character;
-      index++;
-    } else if (character === "'") {
-      const close = text.indexOf("'", index + 1);
-      if (close < 0) throw new ExpansionError("a single quote is not closed");
-      output += text.slice(index + 1, close);
-      index = close + 1;
-    } else if (character === " " || character === "\t") {
-      if (!atWordStart()) output += " ";
-      index++;
-    } else if (character === "#" && atWordStart()) {
-      break;
-    } else if (character === "~" && atWordStart()) {
-      if (!/^~(?=[/ \t]|$)/.test(text.slice(index))) return undefined;
-      output += required("HOME", lookUp);
-      index++;
-    } else if (/[;|&<>()]/.test(character)) {
-      throw new ExpansionError(`"${character}" needs quotes around it`);
-    } else {
-      output += character;
-      index++;
+      continue;
     }
+    const atWordStart = output === "" || output.endsWith(" ");
+    if (!quoted && atWordStart && text[index] === "#") break;
+    const piece = quoted
+      ? quotedPiece(text, index, lookUp)
+      : plainPiece(text, index, atWordStart, lookUp);
+    if (piece === undefined) return undefined;
+    output += piece.value;
+    index = piece.end;
   }
   if (quoted) throw new ExpansionError("a double quote is not closed");
   return output.trimEnd();
 }
 
+type LookUp = ExpansionContext["lookUp"];
+
+/** The value of what begins at an index, and the index of what follows. */
+interface Piece {
+  readonly value: string;
+  readonly end: number;
+}
+
+/** Between double quotes. */
+function quotedPiece(text: string, index: number, lookUp: LookUp): Piece | undefined {
+  const character = text[index]!;
+  if (character === "$") return variablePiece(text, index, lookUp);
+  if (character !== "\\") return { value: character, end: index + 1 };
+  const next = text[index + 1] ?? "";
+  return { value: /[$`"\\]/.test(next) ? next : `\\${next}`, end: index + 2 };
+}
+
+/** Outside of double quotes. */
+function plainPiece(
+  text: string,
+  index: number,
+  atWordStart: boolean,
+  lookUp: LookUp,
+): Piece | undefined {
+  const character = text[index]!;
+  switch (character) {
+    case "\\":
+      return { value: text[index + 1] ?? "", end: index + 2 };
+    case "$": {
+      const piece = variablePiece(text, index, lookUp);
+      return piece && { ...piece, value: piece.value.replace(/[ \t\n]+/g, " ") };
+    }
+    case "'": {
+      const close = text.indexOf("'", index + 1);
+      if (close < 0) throw new ExpansionError("a single quote is not closed");
+      return { value: text.slice(index + 1, close), end: close + 1 };
+    }
+    case " ":
+    case "\t":
+      return { value: atWordStart ? "" : " ", end: index + 1 };
+    case "~":
+      if (!atWordStart) break;
+      // Only a shell knows the homes of other users.
+      if (!/^~(?=[/ \t]|$)/.test(text.slice(index))) return undefined;
+      return { value: required("HOME", lookUp), end: index + 1 };
+  }
+  if (/[;|&<>()]/.test(character)) {
+    throw new ExpansionError(`"${character}" needs quotes around it`);
+  }
+  return { value: character, end: index + 1 };
+}
+
+function variablePiece(text: string, index: number, lookUp: LookUp): Piece | undefined {
+  const variable = readVariable(text, index);
+  if (variable === undefined) return undefined;
+  const value = valueOf(variable, lookUp);
+  return value === undefined ? undefined : { value, end: variable.end };
+}
+
 interface Variable {
   readonly name: string;
-  /** `:-` or `-`, with the word to take instead. */
+  /** `:-` or `-`; the word then counts where the variable is missing. */
   readonly operator?: string;
   readonly word: string;
   readonly end: number;
 }
 
-/** The variable that begins with the `$` at `start`; a lone `$` has no name. */
+/** The variable that begins with `$` at `start`. A single `$` without a variable has an empty name. */
 function readVariable(text: string, start: number): Variable | undefined {
   const plain = /^\$([A-Za-z_][A-Za-z0-9_]*)/.exec(text.slice(start));
   if (plain !== null) return { name: plain[1]!, word: "", end: start + plain[0].length };
@@ -117,10 +145,7 @@ function closingBrace(text: string, start: number): number {
   throw new ExpansionError('"${" is not closed');
 }
 
-function valueOf(
-  variable: Variable,
-  lookUp: (name: string) => string | undefined,
-): string | undefined {
+function valueOf(variable: Variable, lookUp: LookUp): string | undefined {
   if (variable.name === "") return "$";
   const value = lookUp(variable.name);
   if (variable.operator === undefined) return required(variable.name, lookUp);
@@ -128,7 +153,7 @@ function valueOf(
   return missing ? expandSimply(variable.word, lookUp) : value;
 }
 
-function required(name: string, lookUp: (name: string) => string | undefined): string {
+function required(name: string, lookUp: LookUp): string {
   const value = lookUp(name);
   if (value === undefined) throw new UnsetVariable(name);
   return value;

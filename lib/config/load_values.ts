@@ -1,4 +1,4 @@
-/** Gathers what the environment and `enroot.conf` say, and which of them said it. */
+/** Reads the environment and `enroot.conf`, and notes where each value comes from. */
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,6 +6,8 @@ import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { accountHome } from "../system/host/environment.ts";
 import { runCommand } from "../system/process/run_command.ts";
 import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
+import { meansNo } from "./means_no.ts";
+import { ALL_SETTINGS } from "./table/setting_table.ts";
 
 export interface Value {
   readonly value: string;
@@ -16,19 +18,13 @@ export interface Value {
 
 export interface LoadedValues {
   readonly sysconfPath: Value;
-  /** What is set and not empty. */
+  /** Every variable that is set and not empty. */
   readonly values: ReadonlyMap<string, Value>;
-  /** Why a line of a file had no effect, by the setting's name. */
+  /** The reason why a line of a file had no effect, by the name of the setting. */
   readonly ignored: ReadonlyMap<string, string>;
 }
 
-/** Newer name to older name. */
-const OLDER_NAMES: ReadonlyMap<string, string> = new Map([
-  ["ENROOT_GZIP_PROGRAM", "ENROOT_GZIP_PROG"],
-  ["ENROOT_SQUASH_OPTIONS", "ENROOT_SQUASH_OPTS"],
-]);
-
-/** Where packages and `make install` put enroot's files; the first that is there counts. */
+/** Packages and `make install` put enroot's files here. The first directory that exists counts. */
 const SYSCONF_PATHS = ["/etc/enroot", "/usr/local/etc/enroot"] as const;
 
 const FILE_LIMIT_BYTES = 1 << 20;
@@ -38,7 +34,7 @@ const SHELL_OUTPUT_LIMIT_BYTES = 64 * 1024;
 
 /**
  * The environment comes first, then `enroot.conf`, then `enroot.conf.d/*.conf` by name. As in
- * enroot, the first that gives a setting a value that is not empty decides.
+ * enroot, the first value that is not empty counts.
  */
 export async function loadValues(
   env: Readonly<Record<string, string | undefined>>,
@@ -54,7 +50,10 @@ export async function loadValues(
   }
   adoptOlderNames(values);
 
-  const sysconfPath = values.get("ENROOT_SYSCONF_PATH") ?? await defaultSysconfPath();
+  const chosen = values.get("ENROOT_SYSCONF_PATH");
+  const sysconfPath = chosen === undefined || meansNo(chosen.value)
+    ? await defaultSysconfPath()
+    : chosen;
   for (const path of await configurationFiles(sysconfPath.value)) {
     await loadFile(path, values, ignored);
     adoptOlderNames(values);
@@ -70,10 +69,10 @@ async function defaultSysconfPath(): Promise<Value> {
 }
 
 function adoptOlderNames(values: Map<string, Value>): void {
-  for (const [name, older] of OLDER_NAMES) {
-    const value = values.get(older);
+  for (const [name, { olderName }] of ALL_SETTINGS) {
+    const value = olderName === undefined ? undefined : values.get(olderName);
     if (value === undefined || values.has(name)) continue;
-    values.set(name, { ...value, note: `set by its older name ${older}` });
+    values.set(name, { ...value, note: `set by its older name ${olderName}` });
   }
 }
 
@@ -121,13 +120,13 @@ async function loadFile(
       throw new DenrootError(
         "settings",
         `${name} in ${path}, line ${lineNumber}, cannot be read: ${error.message}`,
-        { cause: error, hint: "Values follow the shell's rules; correct or remove the line" },
+        { cause: error, hint: "Values follow the rules of the shell; correct or remove the line" },
       );
     }
   }
 }
 
-/** `NAME VALUE` or `NAME=VALUE`; undefined for other lines and for names that are none of ours. */
+/** `NAME VALUE` or `NAME=VALUE`; undefined for other lines and for names that enroot does not read. */
 function parseLine(line: string): { name: string; raw: string } | undefined {
   const match = /^[ \t]*([^ \t=]+)[ \t]*=?[ \t]*(.*?)[ \t\r]*$/.exec(line);
   if (match === null) return undefined;
@@ -139,14 +138,14 @@ function parseLine(line: string): { name: string; raw: string } | undefined {
   return known ? { name, raw: match[2]! } : undefined;
 }
 
-/** bash where there is one, because enroot's files are written for it. */
+/** Uses bash where the machine has it, because enroot's files are written for bash. */
 async function evaluateByShell(
   text: string,
   values: ReadonlyMap<string, Value>,
 ): Promise<string> {
   const env: Record<string, string> = {};
   for (const [name, { value }] of values) env[name] = value;
-  // These name files that a shell would run first.
+  // A shell would run the files that these two name.
   delete env.BASH_ENV;
   delete env.ENV;
   const script = 'set -u; eval "set -- $1" || exit; printf %s "$*"';
@@ -202,7 +201,7 @@ function unreadable(path: string, error: unknown): DenrootError {
     `The settings in ${path} cannot be read: ${messageOf(error)}`,
     {
       cause: error,
-      hint: "Make it readable, or name another directory by ENROOT_SYSCONF_PATH",
+      hint: "Make it readable, or set ENROOT_SYSCONF_PATH to another directory",
     },
   );
 }

@@ -1,4 +1,4 @@
-/** Brings an image definition's output up to date. */
+/** Brings the image file of a definition up to date. */
 
 import fs from "node:fs";
 import path from "node:path";
@@ -6,28 +6,28 @@ import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
+import { schemeOf } from "../reference/schemes.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import { readImageSource } from "../squashfs/read_image_source.ts";
 import { importImage, type ImportOptions, type ImportResult } from "../image/import_image.ts";
-import type { Reference } from "../types/reference.ts";
 import type { Definition } from "./parse_definition.ts";
 
-/** What a definition leaves to its caller. */
+/** The options of an import that a definition does not decide. */
 export type DefinitionOptions = Omit<ImportOptions, "output" | "architecture">;
 
-/** The image that a definition's output is now. */
+/** The image that is now in the output of a definition. */
 export interface DefinedImage extends Pick<ImportResult, "output" | "uri" | "bytes"> {
-  /** What the import gave; undefined when the output was up to date. */
+  /** The result of the import; undefined where the output was up to date. */
   readonly imported?: ImportResult;
 }
 
 /**
- * Imports what `definition` asks for, unless its output is there, was made from the same
- * reference, and is not older than the definition. The registry is not asked whether a tag has
- * moved: `force` imports anew whatever is there.
+ * Imports the image of `definition`, unless the output exists, was made from the same reference, and
+ * is not older than the definition. It does not ask the registry whether a tag has moved; with
+ * `force` it always imports.
  *
- * An output without a known source is never replaced without `force` (code `exists`). Throws as
- * {@link importImage} does.
+ * Without `force` it throws code `exists` rather than replace an output whose source is unknown. It
+ * throws as {@link importImage} does.
  */
 export async function importDefinition(
   definition: Definition,
@@ -53,7 +53,7 @@ export async function importDefinition(
     });
     return { output, uri: imported.uri, bytes: imported.bytes, imported };
   } catch (error) {
-    // The same definition may run on many nodes at once: the first one did it for all.
+    // The same definition may run on many nodes at once. The first one makes the image for all.
     const after = isExists(error) ? await look() : state;
     if (after.kind === "current") return after.image;
     throw error;
@@ -64,7 +64,7 @@ type OutputState =
   | { readonly kind: "missing" }
   | { readonly kind: "current"; readonly image: DefinedImage }
   | { readonly kind: "stale"; readonly reason?: string }
-  /** Nothing in it says where it came from. */
+  /** Nothing in the file says which image it was made from. */
   | { readonly kind: "foreign" };
 
 async function outputState(
@@ -80,30 +80,15 @@ async function outputState(
   const reference = parseReference(definition.image);
   const uri = formatReference(reference);
   if (source !== uri) {
-    return { kind: "stale", reason: `${output} was made from ${source}: importing ${uri}` };
+    return { kind: "stale", reason: `${output} was made from ${source}; importing ${uri}` };
   }
-  // A changed platform or other options cannot be seen in the image; nor can another archive.
-  const newer = [file, ...placesOf(reference)].find((origin) =>
-    found.mtimeMs < (statOf(origin)?.mtimeMs ?? 0)
-  );
+  // The image does not show which platform, options or archive it was made from, but times do.
+  const sources = [file, ...schemeOf(reference).localFiles?.(reference) ?? []];
+  const newer = sources.find((origin) => found.mtimeMs < (statOf(origin)?.mtimeMs ?? 0));
   if (newer !== undefined) {
     return { kind: "stale", reason: `${output} is older than ${path.basename(newer)}` };
   }
   return { kind: "current", image: { output, uri, bytes: found.size } };
-}
-
-/** A directory's own time stays when a file in it is rewritten: that of its entry file counts too. */
-function placesOf(reference: Reference): string[] {
-  if (!("path" in reference)) return [];
-  const place = reference.path;
-  switch (reference.scheme) {
-    case "oci":
-      return [place, path.join(place, "index.json")];
-    case "dir":
-      return [place, path.join(place, "manifest.json")];
-    default:
-      return [place];
-  }
 }
 
 function statOf(output: string): fs.Stats | undefined {

@@ -1,4 +1,4 @@
-/** An image definition's text to what it asks for. */
+/** The text of an image definition to its fields. */
 
 import { resolve } from "node:path";
 import { expandSimply, ExpansionError, UnsetVariable } from "../config/expand_value.ts";
@@ -11,25 +11,25 @@ import { parseReference } from "../reference/parse_reference.ts";
 import { closestName } from "../text/closest_name.ts";
 import { forbiddenSquashWord } from "./squash_words.ts";
 
-/** What a definition asks for. Paths are absolute. */
+/** The fields of a definition. Paths are absolute. */
 export interface Definition {
-  /** Where it was read from, as it was named. */
+  /** The file that holds the definition, as the caller named it. */
   readonly file: string;
-  /** The image's URI, as an import takes it. */
+  /** The URI of the image, in the form that an import takes. */
   readonly image: string;
   readonly output: string;
-  /** `linux/ARCHITECTURE[/VARIANT]`; this machine's without it. */
+  /** `linux/ARCHITECTURE[/VARIANT]`; without it this machine's platform counts. */
   readonly platform?: string;
   readonly squashOptions?: string;
-  /** For containers, as enroot's `--mount` takes them: `fstab` fields with colons between. */
+  /** For containers, in the form of enroot's `--mount`: the fields of `fstab` with colons between. */
   readonly mounts: readonly string[];
-  /** For containers, as enroot's `--env` takes them: `NAME=VALUE`, or `NAME` for the host's value. */
+  /** For containers, in the form of enroot's `--env`: `NAME=VALUE`, or `NAME` for the host's value. */
   readonly env: readonly string[];
 }
 
 export interface DefinitionContext {
   readonly file: string;
-  /** What relative paths start from. */
+  /** Relative paths start here. */
   readonly directory: string;
   readonly lookUp: (variable: string) => string | undefined;
 }
@@ -38,7 +38,7 @@ const NAMES = ["image", "output", "platform", "squash-options", "mount", "env"] 
 type Name = (typeof NAMES)[number];
 const REPEATABLE: ReadonlySet<Name> = new Set<Name>(["mount", "env"]);
 
-/** Each gives the value as it is kept, or throws what is wrong with it. */
+/** Each returns the value to keep, or throws a mistake. */
 const RULES: Readonly<Record<Name, (value: string, directory: string) => string>> = {
   image: imageUri,
   output: (value, directory) => resolve(directory, value),
@@ -48,14 +48,14 @@ const RULES: Readonly<Record<Name, (value: string, directory: string) => string>
   env: variable,
 };
 
-/** Fields of a line in `fstab`. */
+/** The number of fields in a line of `fstab`. */
 const MOST_MOUNT_FIELDS = 6;
 
 /**
- * Lines are `NAME VALUE`, as in `enroot.conf`, and values are expanded by the same rules, except
- * that no command is run: a definition is handed around, and is data.
+ * Lines are `NAME VALUE` as in `enroot.conf`. Values follow the same rules, but no command runs:
+ * people hand definitions around, so a definition is only data.
  *
- * Throws code `definition` with all that is wrong, a line for each mistake.
+ * Throws code `definition` with one line for each mistake.
  */
 export function parseDefinition(text: string, context: DefinitionContext): Definition {
   const mistakes: string[] = [];
@@ -67,7 +67,7 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
       mistakes.push(`${context.file}, line ${index + 1}: ${complaint(error)}`);
     }
   }
-  if (!found.has("image")) mistakes.push(`${context.file}: it names no image`);
+  if (!found.has("image")) mistakes.push(`${context.file}: no line names the image`);
   if (mistakes.length > 0) throw new DenrootError("definition", mistakes.join("\n"));
 
   const all = (name: Name) => found.get(name)?.values ?? [];
@@ -79,13 +79,13 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
   return { file: context.file, image, output, platform, squashOptions, mounts, env };
 }
 
-/** A name's values, and the line it was on first, whether its value is right or not. */
+/** The values of a name, and the first line that has it, even with a wrong value. */
 interface Found {
   readonly line: number;
   readonly values: string[];
 }
 
-/** Something that a rule forbids. */
+/** A line breaks a rule. */
 class Mistake extends Error {}
 
 function readLine(
@@ -96,18 +96,18 @@ function readLine(
 ): void {
   if (line === "" || line.startsWith("#")) return;
   const match = /^([^ \t=]+)[ \t]*=?[ \t]*(.*)$/s.exec(line);
-  if (match === null) throw new Mistake("a line is NAME VALUE");
+  if (match === null) throw new Mistake("a line must be NAME VALUE");
   const name = knownName(match[1]!);
   const earlier = found.get(name);
   if (earlier !== undefined && !REPEATABLE.has(name)) {
-    throw new Mistake(`"${name}" is on line ${earlier.line} already`);
+    throw new Mistake(`line ${earlier.line} already has "${name}"`);
   }
   const { values } = earlier ?? { values: [] as string[] };
   if (earlier === undefined) found.set(name, { line: lineNumber, values });
   const value = expandSimply(match[2]!, lookUp);
   if (value === undefined) {
     throw new Mistake(
-      "of variables only $NAME, ${NAME} and ${NAME:-DEFAULT} are understood, and commands are not run",
+      "a value may have variables as $NAME, ${NAME} and ${NAME:-DEFAULT} only, and no commands",
     );
   }
   if (value === "") throw new Mistake(`"${name}" has no value`);
@@ -122,19 +122,21 @@ function knownName(text: string): Name {
   throw new Mistake(`${quoteText(text)} is not known; ${help}`);
 }
 
-/** A path is made absolute; all else stays, the user in it too. */
+/** Makes a path absolute. Everything else stays, the user too. */
 function imageUri(value: string, directory: string): string {
   const reference = parseReference(value);
   if (reference.scheme === "path") {
     throw new Mistake(
-      `${quoteText(value)} names no scheme (docker://${plainText(value)}, or oci:, oci-archive:, ` +
-        "docker-archive:, ...)",
+      `${quoteText(value)} has no scheme; write docker://${plainText(value)}, or oci:PATH, ` +
+        "oci-archive:PATH, docker-archive:PATH and so on",
     );
   }
   if (!("path" in reference)) return value;
   const path = resolve(directory, reference.path);
   if (path.includes(":") && !reference.path.includes(":")) {
-    throw new Mistake(`the path ${quoteText(path)} has a colon, which ends a path in a URI`);
+    throw new Mistake(
+      `the path ${quoteText(path)} contains a colon, but in a URI a colon ends the path`,
+    );
   }
   return formatReference({ ...reference, path });
 }
@@ -157,9 +159,9 @@ function squashOptions(value: string): string {
   const word = forbiddenSquashWord(value);
   if (word !== undefined) {
     throw new Mistake(
-      `${quoteText(word)} cannot stand here; a definition gives only -comp NAME, -b SIZE, the ` +
-        "compressors' -X options with their values, -noI, -noId, -noD, -noF, -noX, -no-fragments, " +
-        "-always-use-fragments, -xattrs and -no-xattrs",
+      `${quoteText(word)} is not allowed in a definition; the allowed options are -comp NAME, ` +
+        "-b SIZE, the -X options of the compressors with their values, -noI, -noId, -noD, -noF, " +
+        "-noX, -no-fragments, -always-use-fragments, -xattrs and -no-xattrs",
     );
   }
   return value;

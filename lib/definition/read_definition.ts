@@ -1,4 +1,4 @@
-/** A file to the image definition in it; says what other files are. */
+/** A file to the image definition in it. The errors say what other files are. */
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
@@ -6,15 +6,15 @@ import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
 import { type Definition, parseDefinition } from "./parse_definition.ts";
 
-/** More is no definition, and is not read. */
+/** A longer file is no definition. */
 const MAX_BYTES = 64 * 1024;
 const SQUASHFS_MAGIC = "hsqs";
 
 /**
  * Reads the definition in `file`, whose first line names denroot as its interpreter. Relative paths
- * in it start from its directory: of the file itself, where `file` is a link.
+ * in it start from the directory of the file, and not from that of a link to it.
  *
- * Throws code `definition` with the reason, for a file of enroot's `batch` code `unsupported`.
+ * Throws code `definition` with the reason, or code `unsupported` for a file of enroot's `batch`.
  */
 export function readDefinition(
   file: string,
@@ -37,11 +37,11 @@ export function readDefinition(
   });
 }
 
-/** One byte more than a definition may have. */
+/** Reads one byte more than a definition may have, so that a longer one shows. */
 function readStart(file: string): Buffer {
   let descriptor: number | undefined;
   try {
-    // Opening a pipe would wait for its writer.
+    // To open a pipe would wait for its writer.
     if (!fs.statSync(file).isFile()) throw noDefinition(file, "it is not a regular file");
     descriptor = fs.openSync(file, "r");
     const bytes = Buffer.alloc(MAX_BYTES + 1);
@@ -63,13 +63,13 @@ function readStart(file: string): Buffer {
 
 function textOf(bytes: Buffer, file: string): string {
   if (bytes.toString("latin1", 0, SQUASHFS_MAGIC.length) === SQUASHFS_MAGIC) {
-    throw new DenrootError("definition", `${file} is a finished image, not a definition of one`, {
-      hint: "enroot create makes a container of it",
+    throw new DenrootError("definition", `${file} is an image file, not a definition of an image`, {
+      hint: "enroot create makes a container from an image file",
     });
   }
   if (bytes.includes(0)) throw noDefinition(file, "it is not a text file");
   try {
-    // A cut in the middle of a character is no fault of the text's.
+    // The limit may cut the text in the middle of a character, which is not an error here.
     return new TextDecoder("utf-8", { fatal: true })
       .decode(bytes, { stream: bytes.length > MAX_BYTES });
   } catch (cause) {
@@ -77,7 +77,7 @@ function textOf(bytes: Buffer, file: string): string {
   }
 }
 
-/** `#!/usr/bin/env denroot`, `#!/opt/denroot-linux-x64 --debug`; or `enroot`, where it has that name. */
+/** `#!/usr/bin/env denroot`, `#!/opt/denroot-linux-x64 --debug`, or the same with `enroot`. */
 function namesDenroot(interpreter: string): boolean {
   return interpreter.startsWith("#!") &&
     interpreter.slice(2).split(/\s+/).some((word) =>
@@ -85,7 +85,7 @@ function namesDenroot(interpreter: string): boolean {
     );
 }
 
-/** A script for `enroot batch`, which cannot do without a comment that names the root. */
+/** A script for `enroot batch`, which always has a comment that names the root. */
 function isBatchFile(text: string, interpreter: string): boolean {
   const directive = namesDenroot(interpreter) ? /^#\s*ENROOT_ROOTFS\b/m : /^#\s*ENROOT_[A-Z_]+\b/m;
   return /^#!.*root\S*\s+batch\b/.test(interpreter) || directive.test(text);
@@ -98,8 +98,8 @@ function batchFile(file: string): DenrootError {
 }
 
 function noDefinition(file: string, reason: string, cause?: unknown): DenrootError {
-  return new DenrootError("definition", `${file} is no image definition: ${reason}`, {
+  return new DenrootError("definition", `${file} is not an image definition: ${reason}`, {
     cause,
-    hint: "denroot help import says how to import an image without one",
+    hint: "To import an image without a definition, see denroot help import",
   });
 }

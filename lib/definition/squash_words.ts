@@ -1,8 +1,8 @@
-/** Which of mksquashfs's options a file that is handed around may give. */
+/** The options for mksquashfs that a definition may give. */
 
 /**
- * How an image is compressed and laid out, and nothing else: others of mksquashfs's options run
- * commands, and read and write files.
+ * They say how to compress and to lay out an image. Other options of mksquashfs run commands, or read
+ * and write files, which a definition from someone else must not do.
  */
 const OPTIONS: ReadonlySet<string> = new Set([
   ...["-noI", "-noInodeCompression", "-noId", "-noIdTableCompression"],
@@ -12,14 +12,14 @@ const OPTIONS: ReadonlySet<string> = new Set([
   "-Xhc",
 ]);
 
-/** They are followed by a value. */
+/** These options have a value after them. */
 const VALUED_OPTIONS: ReadonlySet<string> = new Set([
   ...["-comp", "-b"],
   ...["-Xalgorithm", "-Xbcj", "-Xcompression-level", "-Xdict-size", "-Xstrategy", "-Xwindow-size"],
 ]);
 const VALUE = /^\w[\w,.%-]*$/;
 
-/** The first word that is none of the allowed options, nor the value of one. */
+/** The first word that is neither an allowed option nor the value of one. */
 export function forbiddenSquashWord(options: string): string | undefined {
   const words = (options.match(/\S+/g) ?? []).values();
   for (const word of words) {

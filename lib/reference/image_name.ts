@@ -1,4 +1,4 @@
-/** An image's name as Docker writes it: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`. */
+/** The name of an image in Docker's form: `[REGISTRY/]REPOSITORY[:TAG][@DIGEST]`. */
 
 import { isIPv6 } from "node:net";
 import type { Digest } from "../types/image.ts";
@@ -8,7 +8,7 @@ const HOST_LIMIT = 253;
 const REPOSITORY_LIMIT = 255;
 const TAG_LIMIT = 128;
 
-/** What a name says; nothing is filled in. */
+/** The parts that the name has; no default is filled in. */
 export interface ImageName {
   /** Host with an optional port. */
   readonly registry?: string;
@@ -18,9 +18,9 @@ export interface ImageName {
 }
 
 /**
- * Reads the name that stands in `text` from `start` up to `end`.
+ * Reads the name in `text` from `start` up to `end`.
  *
- * Throws code `reference` with the position and the rule that is broken.
+ * Throws code `reference` with the position and the broken rule.
  */
 export function parseImageName(text: string, start = 0, end = text.length): ImageName {
   const found = findDigest(text.slice(start, end));
@@ -36,7 +36,7 @@ export function parseImageName(text: string, start = 0, end = text.length): Imag
   };
 }
 
-/** Reads `REPOSITORY[:TAG]`, the part of a name behind its registry. */
+/** Reads `REPOSITORY[:TAG]`, the part of a name after its registry. */
 export function parseRepositoryAndTag(
   text: string,
   start: number,
@@ -50,7 +50,7 @@ export function parseRepositoryAndTag(
   return hasTag ? { repository, tag: checkTag(text, colon + 1, end) } : { repository };
 }
 
-/** Where the registry ends: at the first `/`, if what is before it can only be a host. */
+/** The end of the registry: the first `/`, if the part before it can only be a host. */
 export function findRegistryEnd(text: string, start: number, end: number): number | undefined {
   const slash = text.indexOf("/", start);
   if (slash < 0 || slash >= end) return undefined;
@@ -59,8 +59,8 @@ export function findRegistryEnd(text: string, start: number, end: number): numbe
 }
 
 /**
- * The name that all spellings of an image share, with its registry: `alpine`, `docker.io/alpine`
- * and `index.docker.io/library/alpine:latest` are `docker.io/library/alpine:latest`.
+ * The full name, which is the same for all spellings of an image: `alpine`, `docker.io/alpine` and
+ * `index.docker.io/library/alpine:latest` give `docker.io/library/alpine:latest`.
  */
 export function fullName({ registry, repository, tag, digest }: ImageName): string {
   const host = registry === undefined || registry === "index.docker.io" ? "docker.io" : registry;
@@ -70,7 +70,7 @@ export function fullName({ registry, repository, tag, digest }: ImageName): stri
   return `${host}/${path}${versionOf({ tag, digest })}`;
 }
 
-/** `:TAG`, `@DIGEST` or both; `:latest` for neither. */
+/** `:TAG`, `@DIGEST` or both; `:latest` where the name has neither. */
 export function versionOf({ tag, digest }: Pick<ImageName, "tag" | "digest">): string {
   if (tag === undefined && digest === undefined) return ":latest";
   return `${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
@@ -86,7 +86,7 @@ export function checkHost(text: string, start: number, end: number): string {
   }
   const colon = authority.indexOf(":");
   if (colon >= 0 && isIPv6(authority)) {
-    throw badReference(text, start, "an IPv6 address is written in brackets, as in [::1]:5000");
+    throw badReference(text, start, "an IPv6 address needs brackets, as in [::1]:5000");
   }
   checkHostName(text, start, colon < 0 ? end : start + colon);
   if (colon >= 0) checkPort(text, start + colon, end);
@@ -98,7 +98,7 @@ function checkIPv6(text: string, start: number, end: number): void {
   const close = authority.indexOf("]");
   if (close < 0) throw badReference(text, end, 'an IPv6 address ends with "]"');
   if (!isIPv6(authority.slice(1, close)) || authority.includes("%")) {
-    throw badReference(text, start + 1, "between [ and ] stands an IPv6 address");
+    throw badReference(text, start + 1, "the text in brackets is not an IPv6 address");
   }
   checkPort(text, start + close + 1, end);
 }
@@ -110,7 +110,7 @@ function checkHostName(text: string, start: number, end: number): void {
     throw badReference(
       text,
       start + wrong,
-      "a registry is a host name or address with an optional :PORT",
+      "a registry is a host name or an address with an optional :PORT",
     );
   }
   const label = /(?:^|\.)(?=\.|$)|(?:^|\.)(?=-)|-(?=\.|$)/.exec(name);
@@ -118,7 +118,7 @@ function checkHostName(text: string, start: number, end: number): void {
     throw badReference(
       text,
       start + label.index + (label[0] === "." ? 1 : 0),
-      'the parts of a host name between "." are not empty and do not begin or end with "-"',
+      'the parts of a host name are not empty and do not begin or end with "-"',
     );
   }
   if (name.length > HOST_LIMIT) {
@@ -130,38 +130,38 @@ function checkHostName(text: string, start: number, end: number): void {
   }
 }
 
-/** What follows a host: nothing, or `:PORT`. */
+/** After a host comes nothing or `:PORT`. */
 function checkPort(text: string, start: number, end: number): void {
   if (start === end) return;
   const port = text.slice(start, end);
   if (!/^:[0-9]{1,5}$/.test(port) || Number(port.slice(1)) < 1 || Number(port.slice(1)) > 65535) {
     const position = port.startsWith(":") ? start + 1 : start;
-    throw badReference(text, position, "a registry's port is a number from 1 to 65535");
+    throw badReference(text, position, "the port of a registry is a number from 1 to 65535");
   }
 }
 
-/** distribution-spec: components of lower-case letters and digits, with single separators inside. */
+/** distribution-spec: components have lower-case letters and digits, with single separators inside. */
 function checkRepository(text: string, start: number, end: number): void {
-  if (start === end) throw badReference(text, start, "the image's name is empty");
+  if (start === end) throw badReference(text, start, "the image name is empty");
   const repository = text.slice(start, end);
   const wrong = repository.search(/[^a-z0-9._\-/]/);
   if (wrong >= 0) {
     const rule = /[A-Z]/.test(repository[wrong]!)
-      ? "an image's name is in lower case"
-      : "an image's name consists of a-z, 0-9, and . _ - / between them";
+      ? "an image name has no capital letters"
+      : "an image name consists of a-z and 0-9, with . _ - / between them";
     throw badReference(text, start + wrong, rule);
   }
   let position = start;
   for (const component of repository.split("/")) {
     if (component === "") {
-      throw badReference(text, position, 'no part of an image\'s name between "/" is empty');
+      throw badReference(text, position, 'an image name has no empty part before or after "/"');
     }
     const good = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*/.exec(component)?.[0].length ?? 0;
     if (good < component.length) {
       throw badReference(
         text,
         position + good,
-        "between letters or digits of an image's name stands one of . _ __ or dashes",
+        "an image name has one of . _ __ or dashes between letters or digits, and nowhere else",
       );
     }
     position += component.length + 1;
@@ -170,7 +170,7 @@ function checkRepository(text: string, start: number, end: number): void {
     throw badReference(
       text,
       start + REPOSITORY_LIMIT,
-      `an image's name has at most ${REPOSITORY_LIMIT} characters`,
+      `an image name has at most ${REPOSITORY_LIMIT} characters`,
     );
   }
 }

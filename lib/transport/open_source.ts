@@ -1,22 +1,19 @@
 /** A reference -> the source of its transport. */
 
+import type { ReferenceOf, Scheme } from "../reference/scheme_rules.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
 import type { SourceContext } from "./source_context.ts";
 
 export type { SourceContext } from "./source_context.ts";
 
-type Scheme = Reference["scheme"];
-type ReferenceOf<S extends Scheme, R = Reference> = R extends { readonly scheme: infer T }
-  ? S extends T ? R : never
-  : never;
 type Opener<S extends Scheme> = (
   reference: ReferenceOf<S>,
   context: SourceContext,
 ) => Promise<ImageSource>;
 
 /** All the transports there are; each is loaded when it is used. */
-const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
+export const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
   docker: async () => (await import("./registry/source.ts")).openRegistry,
   oci: async () => (await import("./layout/oci_layout.ts")).openOciLayout,
   "oci-archive": async () => (await import("./layout/oci_archive.ts")).openOciArchive,

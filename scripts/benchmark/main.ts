@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { DEFAULT_SQUASH_OPTIONS } from "../../lib/config/settings.ts";
+import { SETTINGS } from "../../lib/config/table/setting_table.ts";
 import { findProgram } from "../../test/helpers/run_program.ts";
 import { type Registry, startRegistry } from "../../test/helpers/registry_server.ts";
 import { startWireProxy, type WireProxy } from "../../test/helpers/wire_proxy.ts";
@@ -24,7 +24,7 @@ const usage = `Usage: scripts/bench [options]
 `;
 
 /** denroot's default, and enroot's. */
-const fastOptions = DEFAULT_SQUASH_OPTIONS;
+const fastOptions = SETTINGS.ENROOT_SQUASH_OPTIONS.default;
 const enrootOptions = "-comp lzo -noD";
 const throttledBytesPerSecond = 100e6;
 

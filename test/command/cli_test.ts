@@ -1,4 +1,4 @@
-/** The program as a user meets it: exit codes, and what goes to which stream. */
+/** The program as users meet it: exit codes, and the two streams of output. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { waitUntil } from "../helpers/run_program.ts";
 const runningBun = "bun" in process.versions;
 const packageFile = fileURLToPath(new URL("../../package.json", import.meta.url));
 
-testEachRuntime("the version is package.json's", async (denroot) => {
+testEachRuntime("the version is that of package.json", async (denroot) => {
   const { version } = JSON.parse(readFileSync(packageFile, "utf8"));
   for (const args of [["--version"], ["version"], ["version", "--debug"]]) {
     const result = await denroot.run(args);
@@ -23,7 +23,7 @@ testEachRuntime("the version is package.json's", async (denroot) => {
   }
 });
 
-testEachRuntime("help is a result: standard output, exit 0", async (denroot) => {
+testEachRuntime("help goes to standard output, and the exit code is 0", async (denroot) => {
   for (const args of [["help"], ["--help"], ["help", "import"], ["import", "--help"]]) {
     const result = await denroot.run(args);
     assert.deepEqual([result.exitCode, result.stderr], [0, ""], args.join(" "));
@@ -31,35 +31,44 @@ testEachRuntime("help is a result: standard output, exit 0", async (denroot) => 
   }
 });
 
-testEachRuntime("wrong use exits 2 with nothing on standard output", async (denroot) => {
-  for (
-    const args of [[], ["frob"], ["import"], ["import", "-o"], ["help", "frob"], [
-      "digest",
-      "--frob",
-      "x",
-    ]]
-  ) {
-    const result = await denroot.run(args);
-    assert.deepEqual([result.exitCode, result.stdout], [2, ""], args.join(" "));
-    assert.match(result.stderr, /^\[ERROR\] .*\n {8}See denroot .*--help\n$/);
-  }
-});
+testEachRuntime(
+  "after wrong use the exit code is 2, and standard output is empty",
+  async (denroot) => {
+    for (
+      const args of [[], ["frob"], ["import"], ["import", "-o"], ["help", "frob"], [
+        "digest",
+        "--frob",
+        "x",
+      ]]
+    ) {
+      const result = await denroot.run(args);
+      assert.deepEqual([result.exitCode, result.stdout], [2, ""], args.join(" "));
+      assert.match(result.stderr, /^\[ERROR\] .*\n {8}See denroot .*--help\n$/);
+    }
+  },
+);
 
-testEachRuntime("a failure exits 1 and is plain text off a terminal", async (denroot) => {
-  const result = await denroot.run(["digest", "docker://Bad\u001b[2J"]);
-  assert.deepEqual([result.exitCode, result.stdout], [1, ""]);
-  assert.match(result.stderr, /^\[ERROR\] Invalid image reference/);
-  // deno-lint-ignore no-control-regex
-  assert.doesNotMatch(result.stderr, /\x1b/);
-});
+testEachRuntime(
+  "after a failure the exit code is 1, and the error is plain text off a terminal",
+  async (denroot) => {
+    const result = await denroot.run(["digest", "docker://Bad\u001b[2J"]);
+    assert.deepEqual([result.exitCode, result.stdout], [1, ""]);
+    assert.match(result.stderr, /^\[ERROR\] Invalid image reference/);
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(result.stderr, /\x1b/);
+  },
+);
 
-testEachRuntime("a bad setting exits 1 and names its place", async (denroot) => {
-  const result = await denroot.run(["info"], { env: { ENROOT_MAX_PROCESSORS: "many" } });
-  assert.equal(result.exitCode, 1);
-  assert.match(result.stderr, /ENROOT_MAX_PROCESSORS is "many" in the environment/);
-});
+testEachRuntime(
+  "after a bad setting the exit code is 1, and the error names the place",
+  async (denroot) => {
+    const result = await denroot.run(["info"], { env: { ENROOT_MAX_PROCESSORS: "many" } });
+    assert.equal(result.exitCode, 1);
+    assert.match(result.stderr, /ENROOT_MAX_PROCESSORS is "many" in the environment/);
+  },
+);
 
-testEachRuntime("a stack shows under --debug and DENROOT_DEBUG only", async (denroot) => {
+testEachRuntime("a stack shows only with --debug or DENROOT_DEBUG", async (denroot) => {
   const args = ["digest", "docker://Bad"];
   assert.doesNotMatch((await denroot.run(args)).stderr, /^ +at /m);
   assert.match((await denroot.run([...args, "--debug"])).stderr, /^ +at /m);
@@ -67,7 +76,7 @@ testEachRuntime("a stack shows under --debug and DENROOT_DEBUG only", async (den
   assert.match((await denroot.run(args, { env: { DENROOT_DEBUG: "1" } })).stderr, /^ +at /m);
 });
 
-testEachRuntime("signals end the work with 128 and their number", async (denroot) => {
+testEachRuntime("after signal n the exit code is 128+n", async (denroot) => {
   let asked = 0;
   const server = createServer(() => void asked++);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -79,7 +88,7 @@ testEachRuntime("signals end the work with 128 and their number", async (denroot
       await waitUntil("the registry is asked", () => asked > 0);
       program.child.kill(signal);
       const result = await program.done;
-      // As a parent, Deno takes an exit with 128+n for the signal n itself.
+      // Deno reports the exit code 128+n of a child as signal n.
       const signalled = result.signal === signal && !runningBun ? code : null;
       assert.equal(result.exitCode ?? signalled, code, result.stderr);
       assert.match(result.stderr, /^\[ERROR\] /m);

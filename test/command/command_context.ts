@@ -3,7 +3,7 @@
 import { Progress } from "../../lib/command/output/progress.ts";
 import { runCommandLine } from "../../lib/command/run_command_line.ts";
 
-/** Surroundings for a command, and what it prints to standard output. */
+/** The context for a command, and the list of what it prints to standard output. */
 export function newContext(programName = "denroot") {
   const printed: string[] = [];
   const progress = new Progress({
@@ -27,7 +27,7 @@ export function newContext(programName = "denroot") {
   return { context, printed };
 }
 
-/** Gives what the command line prints to standard output. */
+/** Runs the command line, and returns what it prints to standard output. */
 export async function runInProcess(args: readonly string[], programName?: string): Promise<string> {
   const { context, printed } = newContext(programName);
   await runCommandLine(args, context);

@@ -1,4 +1,4 @@
-/** Which command lines run a file, and which a command. */
+/** Command lines that run a file, and command lines that run a command. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -34,7 +34,7 @@ for (const [args, words] of TABLE) {
   });
 }
 
-test("of the names in the current directory only files that are no command's name run", () => {
+test("a file in the current directory runs by its name, unless that is the name of a command", () => {
   const before = process.cwd();
   process.chdir(scratch);
   try {

@@ -1,4 +1,4 @@
-/** The doctor's report: columns on a screen, JSON, and its exit code. */
+/** The report of the doctor: columns on a screen, JSON, and its exit code. */
 
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ const FINDINGS: readonly Finding[] = [
   },
 ];
 
-test("findings stand in groups and columns, with what to do below them", () => {
+test("findings stand in groups and columns, with the remedy below them", () => {
   assert.deepEqual(formatFindings(FINDINGS, false).split("\n"), [
     "Machine",
     "  ok       Clock  right",
@@ -44,14 +44,14 @@ test("findings stand in groups and columns, with what to do below them", () => {
   ]);
 });
 
-test("statuses are coloured where a person looks, and nothing else is", () => {
+test("only statuses have colours, and only on a terminal", () => {
   const text = formatFindings(FINDINGS, true);
   assert.ok(text.includes("  \x1b[32mok     \x1b[39m  Clock  right"));
   assert.ok(text.includes("  \x1b[31merror  \x1b[39m  ENROOT_CACHE_PATH  "));
   assert.equal(stripVTControlCharacters(text), formatFindings(FINDINGS, false));
 });
 
-testEachRuntime("a machine that can import is told so by exit code 0", async (denroot) => {
+testEachRuntime("the exit code is 0 on a machine that can import", async (denroot) => {
   const result = await denroot.succeed(["doctor"]);
   assert.equal(result.stderr, "");
   for (const group of ["Machine", "Paths", "Squashfs tools", "Network", "Containers"]) {
@@ -60,12 +60,12 @@ testEachRuntime("a machine that can import is told so by exit code 0", async (de
   assert.match(result.stdout, /^ {2}ok +C library +glibc 2\.\d+$/m);
   assert.match(result.stdout, /^ {2}ok +mksquashfs +\d/m);
   assert.doesNotMatch(result.stdout, /^Registry/m);
-  // A check leaves nothing behind.
+  // A check leaves no files behind.
   assert.deepEqual(denroot.leftovers(), []);
 });
 
 testEachRuntime(
-  "a registry that answers is in the report, one that does not fails",
+  "the report names a registry that answers, and a silent registry is an error",
   async (denroot) => {
     const server = createServer((_, response) => void response.writeHead(401).end());
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -78,32 +78,35 @@ testEachRuntime(
     const bad = await denroot.run(["doctor", registry]);
     assert.equal(bad.exitCode, 1);
     assert.match(bad.stdout, /^ {2}error +Connection +The connection to 127/m);
-    assert.match(bad.stderr, /^\[ERROR\] One thing stands in the way of an import\n/);
+    assert.match(bad.stderr, /^\[ERROR\] One problem prevents an import\n/);
   },
 );
 
-testEachRuntime("settings that cannot be used are a finding", async (denroot) => {
+testEachRuntime("a wrong setting is a finding", async (denroot) => {
   const result = await denroot.run(["doctor"], { env: { ENROOT_MAX_PROCESSORS: "many" } });
   assert.equal(result.exitCode, 1);
   assert.match(result.stdout, /^ {2}error +Settings +ENROOT_MAX_PROCESSORS is "many"/m);
   assert.match(result.stdout, /^ {2}ok +Processor/m);
 });
 
-testEachRuntime("what names no registry is refused before anything is checked", async (denroot) => {
+testEachRuntime("an argument that is no registry is refused before any check", async (denroot) => {
   const result = await denroot.run(["doctor", "oci:layout"]);
   assert.deepEqual([result.exitCode, result.stdout], [2, ""]);
 });
 
-testEachRuntime("credentials that others can read are told with the remedy", async (denroot) => {
-  const path = join(denroot.home, "config/.credentials");
-  mkdirSync(join(denroot.home, "config"), { recursive: true });
-  writeFileSync(path, "machine a login b password secret\n");
-  chmodSync(path, 0o644);
-  const { stdout } = await denroot.succeed(["doctor"]);
-  assert.match(
-    stdout.replace(/\s+/g, " "),
-    new RegExp(`warning Credentials ${path}: 1 entry; other`),
-  );
-  assert.match(stdout.replace(/\s+/g, " "), new RegExp(`Run: chmod 600 ${path}`));
-  assert.doesNotMatch(stdout, /secret/);
-});
+testEachRuntime(
+  "the report warns of credentials that others can read, and has the remedy",
+  async (denroot) => {
+    const path = join(denroot.home, "config/.credentials");
+    mkdirSync(join(denroot.home, "config"), { recursive: true });
+    writeFileSync(path, "machine a login b password secret\n");
+    chmodSync(path, 0o644);
+    const { stdout } = await denroot.succeed(["doctor"]);
+    assert.match(
+      stdout.replace(/\s+/g, " "),
+      new RegExp(`warning Credentials ${path}: 1 entry; other`),
+    );
+    assert.match(stdout.replace(/\s+/g, " "), new RegExp(`Run: chmod 600 ${path}`));
+    assert.doesNotMatch(stdout, /secret/);
+  },
+);

@@ -1,4 +1,4 @@
-/** What `info` shows: settings, squashfs tools, licences. */
+/** `info` shows settings, squashfs tools and licences. */
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -40,7 +40,7 @@ test("info shows each setting with its value, its origin and its note", () => {
   ]);
 });
 
-test("info shows where each squashfs tool is, whose it is, and why there is none", () => {
+test("info shows the place and the origin of each squashfs tool, or why there is none", () => {
   const text = formatInfo(settings, [
     { name: "mksquashfs", version: "4.6.1", origin: "carried", location: "memory" },
     { name: "unsquashfs", error: "There is no unsquashfs\non this machine" },
@@ -64,14 +64,14 @@ test("info shows where each squashfs tool is, whose it is, and why there is none
   ]);
 });
 
-test("what is carried is listed with version, licence and source", () => {
+test("the list of carried components has version, licence and source", () => {
   assert.match(
     formatComponents([component]),
     /^ {2}squashfs-tools {2}4\.6\.1 {2}GPL-2\.0-or-later {2}.* squashfs-tools 4\.6\.1-1$/m,
   );
 });
 
-test("info --json has the tools, and what the carried ones are made of", async () => {
+test("info --json has the tools and their components", async () => {
   const { squashfsTools, components } = JSON.parse(await run(["info", "--json"]));
   assert.deepEqual(squashfsTools.map((tool: { name: string }) => tool.name), [
     "mksquashfs",
@@ -80,7 +80,7 @@ test("info --json has the tools, and what the carried ones are made of", async (
   assert.equal(components[0]?.name, built ? "squashfs-tools" : undefined);
 });
 
-test("info --licenses prints the licences of all that is carried, or says that nothing is", async () => {
+test("info --licenses prints the licences of all carried components, or says that there are none", async () => {
   if (!built) {
     await assert.rejects(run(["info", "--licenses"]), /carries no squashfs tools/);
     return;

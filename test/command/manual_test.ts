@@ -1,4 +1,4 @@
-/** The manual pages: complete, without complaints, and readable in a real man. */
+/** The manual pages are complete and correct, and a real man shows them. */
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ async function page(topic: string, programName?: string): Promise<string> {
   return path;
 }
 
-/** What a reader sees on a screen of 80 columns. */
+/** The page as man shows it on a screen of 80 columns. */
 async function read(path: string): Promise<string> {
   const env = { PATH: process.env.PATH, LANG: "C.UTF-8", MANWIDTH: "80", MANPAGER: "cat" };
   return (await runProgram("man", ["-l", path], { env })).stdout;
@@ -41,7 +41,7 @@ for (const topic of TOPICS) {
     assert.equal(groff.stderr, "");
   });
 
-  test(`${name}(1) tells all that the help tells, on a screen`, async () => {
+  test(`${name}(1) has everything that the help has, on a screen`, async () => {
     const text = await read(await page(topic));
     assert.match(text, new RegExp(`^${name.toUpperCase()}\\(1\\) +User Commands`));
     for (const title of ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"]) {
@@ -68,7 +68,7 @@ test("the program's page lists all commands and settings", async () => {
   for (const { name } of entries) assert.match(text, new RegExp(`^ +${name}$`, "m"));
 });
 
-test("the commands that settings are told of exist", () => {
+test("settings name only commands that exist", () => {
   const named = new Set(ENVIRONMENT.flatMap(({ commands }) => commands));
   assert.deepEqual([...named].filter((name) => !TOPICS.includes(name)), []);
 });
@@ -78,7 +78,7 @@ test("command lines stay as they are", async () => {
   assert.match(text, /^ +bash, in ~\/.bashrc\n +source <\(denroot completions bash\)$/m);
 });
 
-test("the pages are for the name that the program was called by", async () => {
+test("the pages have the name by which the user called the program", async () => {
   const text = await read(await page("import", "enroot"));
   assert.match(text, /^ENROOT-IMPORT\(1\)/);
   assert.match(text, /^ +enroot import \[OPTIONS\] URI$/m);
@@ -94,7 +94,7 @@ test("every character shows as it is", async () => {
   assert.ok((await read(path)).includes(text));
 });
 
-test("running text breaks into short lines, a sentence beginning each", () => {
+test("running text breaks into short lines, and each sentence begins a line", () => {
   assert.deepEqual(runningText("One. Two is e.g. here. .Three"), [
     "One.",
     "Two is e.g. here. .Three",

@@ -1,4 +1,4 @@
-/** Installed under the name enroot, the program calls itself so. */
+/** Under the name enroot the program calls itself enroot. */
 
 import assert from "node:assert/strict";
 import { copyFileSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
@@ -49,7 +49,7 @@ function directory(name: string): string {
 }
 
 for (const [title, command] of [...CALLED, ...(existsSync(executable) ? INSTALLED : [])]) {
-  test(`it calls itself enroot (${title})`, async () => {
+  test(`the program calls itself enroot (${title})`, async () => {
     const [program, ...first] = command();
     const run = async (...args: readonly string[]) =>
       (await runProgram(program, [...first, ...args], {
@@ -66,7 +66,7 @@ for (const [title, command] of [...CALLED, ...(existsSync(executable) ? INSTALLE
   });
 }
 
-test("an argument that is called enroot changes nothing", async () => {
+test("the argument enroot does not change the name", async () => {
   const { stdout } = await runProgram(bun.command[0], [
     ...bun.command.slice(1),
     "import",

@@ -1,4 +1,4 @@
-/** The command line: options as enroot writes them, help, and what wrong use says. */
+/** The command line: options in enroot's forms, help, and the errors for wrong use. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -28,11 +28,11 @@ test("help lists all commands", async () => {
   }
 });
 
-test("the help calls the program as the user did", async () => {
+test("the help has the name by which the user called the program", async () => {
   assert.match(await run(["import", "--help"], "enroot"), /^Usage: enroot import /);
 });
 
-test("version prints the number alone", async () => {
+test("version prints only the number", async () => {
   assert.match(await run(["version"]), /^\d+\.\d+\.\d+\n$/);
   assert.equal(await run(["--version"]), await run(["version"]));
 });
@@ -57,7 +57,7 @@ const IMPORT_OPTIONS: ReadonlyArray<
 ];
 
 for (const [args, options] of IMPORT_OPTIONS) {
-  test(`import ${args.join(" ")} is understood`, async () => {
+  test(`import understands ${args.join(" ")}`, async () => {
     const program = createProgram(newContext().context);
     const command = program.commands.find((command) => command.name() === "import")!;
     let seen: unknown;
@@ -88,11 +88,11 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
   [["digest", "-o", "F", "u"], /Unknown option '-o'/, "See denroot digest --help"],
   [["version", "x"], /Too many arguments/, "See denroot version --help"],
   [["help", "frob"], /no command "frob"/, "See denroot --help"],
-  [["create", "x.sqsh"], /no command "create"/, "See denroot --help"],
+  [["create", "x.sqsh"], /has no command "create"/, "See denroot --help"],
 ];
 
 for (const [args, message, hint] of WRONG) {
-  test(`"denroot ${args.join(" ")}" is wrong use and points to the help`, async () => {
+  test(`"denroot ${args.join(" ")}" is wrong use, and the error points to the help`, async () => {
     await assert.rejects(run(args), (error: unknown) => {
       assert(error instanceof DenrootError);
       assert.equal(error.code, "usage");
@@ -104,7 +104,7 @@ for (const [args, message, hint] of WRONG) {
   });
 }
 
-test("a bad reference is the image's fault, not the command line's", async () => {
+test("a bad reference is not an error of the command line", async () => {
   await assert.rejects(
     run(["import", "docker://Bad"]),
     (error: unknown) => error instanceof DenrootError && error.code === "reference",

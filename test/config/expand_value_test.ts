@@ -1,4 +1,4 @@
-/** Values of `enroot.conf`: what `eval echo VALUE` would print. */
+/** Values of `enroot.conf` expand to the text that `eval echo VALUE` prints. */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -53,13 +53,13 @@ const TABLE: ReadonlyArray<[raw: string, expanded: string]> = [
 ];
 
 for (const [raw, expanded] of TABLE) {
-  test(`${JSON.stringify(raw)} is ${JSON.stringify(expanded)}`, async () => {
+  test(`${JSON.stringify(raw)} expands to ${JSON.stringify(expanded)}`, async () => {
     assert.equal(await expandValue(raw, context), expanded);
   });
 }
 
 const hasBash = spawnSync("bash", ["-c", ":"]).status === 0;
-test("bash's own echo says the same", { skip: !hasBash }, () => {
+test("bash prints the same", { skip: !hasBash }, () => {
   for (const [raw, expanded] of TABLE) {
     const result = spawnSync("bash", ["-c", 'set -f; eval echo "$1"', "bash", raw], {
       env: { ...VARIABLES, PATH: "/usr/bin:/bin" },
@@ -83,18 +83,18 @@ for (
     "${UNSET:-$(nproc)}",
   ]
 ) {
-  test(`${raw} is a shell's to tell`, async () => {
+  test(`a shell expands ${raw}`, async () => {
     assert.equal(await expandValue(raw, context), `shell<${raw}>`);
   });
 }
 
 for (const raw of ["'$(nproc)'", "\\$\\(nproc\\)", "\\`nproc\\`"]) {
-  test(`${raw} runs nothing`, async () => {
+  test(`${raw} runs no command`, async () => {
     assert.match(await expandValue(raw, context), /^.{1,2}?nproc.$/);
   });
 }
 
-test("a variable that is not set is reported by its name", async () => {
+test("the error for an unset variable names it", async () => {
   await assert.rejects(
     expandValue("${XDG_NOWHERE}/enroot", context),
     (error: unknown) => error instanceof UnsetVariable && error.variable === "XDG_NOWHERE",

@@ -1,4 +1,4 @@
-/** Settings: defaults, files, environment, and what is wrong with bad ones. */
+/** Settings: defaults, files, the environment, and errors for bad values. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
-import { meansNo } from "../../lib/config/setting_reader.ts";
+import { meansNo } from "../../lib/config/means_no.ts";
 import { loadSettings, type Settings } from "../../lib/config/settings.ts";
 import { DenrootError } from "../../lib/errors.ts";
 
@@ -42,7 +42,7 @@ function entry(settings: Settings, name: string) {
   return found;
 }
 
-test("the defaults are enroot's, but for packing and retries", async () => {
+test("the defaults are enroot's, except for packing and retries", async () => {
   const settings = await load();
   assert.equal(settings.configPath, "/home/me/.config/enroot");
   assert.equal(settings.cachePath, "/home/me/.cache/enroot");
@@ -60,8 +60,8 @@ test("the defaults are enroot's, but for packing and retries", async () => {
   assert.equal(settings.maxImageBytes, 2 ** 40);
   assert.equal(settings.mksquashfs, undefined);
   assert.equal(settings.unsquashfs, undefined);
-  assert.deepEqual(settings.tls, {});
-  assert.deepEqual(settings.proxy, { no: "" });
+  assert.deepEqual(settings.tls, { certFile: undefined, certDir: undefined });
+  assert.deepEqual(settings.proxy, { http: undefined, https: undefined, all: undefined, no: "" });
   assert(settings.maxProcessors >= 1 && settings.maxProcessors <= availableParallelism());
   assert.equal(entry(settings, "ENROOT_TRANSFER_RETRIES").origin, "default");
 });
@@ -82,12 +82,12 @@ test("XDG directories and TMPDIR move the defaults, empty ones do not", async ()
   assert.equal((await load({ XDG_CACHE_HOME: "" })).cachePath, "/home/me/.cache/enroot");
 });
 
-test("without HOME the account's directory is taken", async () => {
+test("without HOME the account's directory counts", async () => {
   const settings = await load({ HOME: undefined });
   assert.match(settings.cachePath, /^\/.*\.cache\/enroot$/);
 });
 
-test("the environment wins over enroot.conf, the first of the files over later ones", async () => {
+test("the environment wins over enroot.conf, and earlier files win over later ones", async () => {
   const files = {
     "enroot.conf": "ENROOT_MAX_CONNECTIONS 1\nENROOT_CACHE_PATH /from/conf\n" +
       "ENROOT_MAX_CONNECTIONS 2\n",
@@ -109,7 +109,7 @@ test("the environment wins over enroot.conf, the first of the files over later o
   assert.equal(overridden.tempPath, "/tmp/a", "an empty variable counts as not set");
 });
 
-test("a file's lines take enroot's forms: spaces, =, tabs, comments, quotes, commands", async () => {
+test("lines of a file have enroot's forms: spaces, =, tabs, comments, quotes, commands", async () => {
   const settings = await load({ XDG_RUNTIME_DIR: "/run/user/7" }, {
     "enroot.conf": [
       "# comment",
@@ -145,7 +145,7 @@ test("a file's lines take enroot's forms: spaces, =, tabs, comments, quotes, com
   assert.equal(settings.environment.https_proxy, "http://proxy:3128");
 });
 
-test("a line that uses an unset variable is left out, and info says why", async () => {
+test("a line that uses an unset variable has no effect, and info says why", async () => {
   for (const value of ["${XDG_NOWHERE}/enroot", "${XDG_NOWHERE}/$(id -u)"]) {
     const settings = await load({}, { "enroot.conf": `ENROOT_CACHE_PATH ${value}\n` });
     assert.equal(settings.cachePath, "/home/me/.cache/enroot");
@@ -156,7 +156,7 @@ test("a line that uses an unset variable is left out, and info says why", async 
 test("the older names work, and the newer ones win over them", async () => {
   const older = await load({ ENROOT_SQUASH_OPTS: "-comp gzip", ENROOT_GZIP_PROG: "zcat" });
   assert.equal(older.squashOptions, "-comp gzip");
-  assert.equal(older.gzipProgram, "zcat");
+  assert.equal(entry(older, "ENROOT_GZIP_PROGRAM").value, "zcat");
   assert.match(entry(older, "ENROOT_SQUASH_OPTIONS").note ?? "", /older name ENROOT_SQUASH_OPTS/);
   const both = await load({ ENROOT_SQUASH_OPTS: "-comp gzip", ENROOT_SQUASH_OPTIONS: "-comp xz" });
   assert.equal(both.squashOptions, "-comp xz");
@@ -169,7 +169,7 @@ test("the older names work, and the newer ones win over them", async () => {
   assert.equal((await load({}, olderFile)).squashOptions, "-comp lz4");
 });
 
-test("yes and no are enroot's", async () => {
+test("the words for yes and no are enroot's", async () => {
   for (
     const no of [
       "n",
@@ -198,7 +198,7 @@ test("yes and no are enroot's", async () => {
   assert.equal((await load({ ENROOT_ALLOW_HTTP: "no" }, file)).allowHttp, false);
 });
 
-test("short names are Docker Hub's unless they are asked for", async () => {
+test("short names are Docker Hub's unless the setting says otherwise", async () => {
   assert.equal((await load({})).shortNames, false);
   assert.equal((await load({}, { "enroot.conf": "DENROOT_SHORT_NAMES yes\n" })).shortNames, true);
 });
@@ -218,7 +218,7 @@ test("0 stands for no limit", async () => {
   assert.equal(settings.transferRetries, 0);
 });
 
-test("numbers, sizes and times are read", async () => {
+test("numbers, sizes and times become numbers", async () => {
   const settings = await load({
     ENROOT_MAX_PROCESSORS: "3",
     ENROOT_CONNECT_TIMEOUT: "2.5",
@@ -237,7 +237,7 @@ test("numbers, sizes and times are read", async () => {
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "2KiB" })).maxImageBytes, 2048);
 });
 
-test("proxies are read in both cases, the lower one first", async () => {
+test("the lower-case name of a proxy wins over the upper-case one", async () => {
   const settings = await load({
     HTTP_PROXY: "http://upper",
     https_proxy: "http://lower",
@@ -271,7 +271,7 @@ const WRONG: ReadonlyArray<[name: string, value: string]> = [
 ];
 
 for (const [name, value] of WRONG) {
-  test(`${name}=${value} is refused with its place and rule`, async () => {
+  test(`the error for ${name}=${value} names its place and the rule`, async () => {
     await assert.rejects(load({ [name]: value }), (error: unknown) => {
       assert(error instanceof DenrootError);
       assert.equal(error.code, "settings");
@@ -282,7 +282,7 @@ for (const [name, value] of WRONG) {
   });
 }
 
-test("a bad value names the file it is in, a bad line also its number", async () => {
+test("the error for a bad value names the file, and for a bad line its number too", async () => {
   await assert.rejects(
     load({}, { "enroot.conf": "ENROOT_MAX_PROCESSORS few\n" }),
     (error: unknown) =>
@@ -300,7 +300,7 @@ test("a bad value names the file it is in, a bad line also its number", async ()
   );
 });
 
-test("a file that cannot be read is an error, a missing one is not", async () => {
+test("an unreadable file is an error, and a missing file is not", async () => {
   await load({ ENROOT_SYSCONF_PATH: "/nonexistent/enroot" });
   await assert.rejects(
     load({}, { "enroot.conf/not-a-file": "" }),
@@ -308,7 +308,7 @@ test("a file that cannot be read is an error, a missing one is not", async () =>
   );
 });
 
-test("passwords in proxies never show, neither in entries nor in errors", async () => {
+test("passwords in proxies show neither in entries nor in errors", async () => {
   for (
     const proxy of [
       "http://me:hunter2@proxy:3128",
@@ -327,7 +327,27 @@ test("passwords in proxies never show, neither in entries nor in errors", async 
   );
 });
 
-test("info lists settings without effect with a note, and others of enroot's that are set", async () => {
+test("a directory of settings that says no is not set, as in enroot", async () => {
+  mkdirSync(join(root, "no"), { recursive: true });
+  writeFileSync(join(root, "no/enroot.conf"), "ENROOT_MAX_CONNECTIONS 7\n");
+  const before = process.cwd();
+  process.chdir(root);
+  try {
+    const settings = await load({ ENROOT_SYSCONF_PATH: "no" });
+    assert.match(settings.sysconfPath, /^\/.*etc\/enroot$/);
+    assert.notEqual(settings.maxConnections, 7);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+test("info says what holds while a setting without a default is not set", async () => {
+  const note = async (env: Env) => entry(await load(env), "DENROOT_MKSQUASHFS").note;
+  assert.equal(await note({}), "denroot's own, else the one on PATH");
+  assert.equal(await note({ DENROOT_MKSQUASHFS: "/opt/mksquashfs" }), undefined);
+});
+
+test("info lists settings without effect with a note, and enroot's other variables that are set", async () => {
   const settings = await load({ ENROOT_LOGIN_SHELL: "no", ENROOT_GZIP_PROGRAM: "pigz" });
   assert.match(entry(settings, "ENROOT_GZIP_PROGRAM").note ?? "", /no effect/);
   assert.match(entry(settings, "ENROOT_ZSTD_OPTIONS").note ?? "", /no effect/);

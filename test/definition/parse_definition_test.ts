@@ -1,4 +1,4 @@
-/** The text of an image definition: what it may say, and what is said of mistakes in it. */
+/** The text of an image definition: what it may say, and the errors for mistakes in it. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,7 +24,7 @@ function mistakesIn(...lines: readonly string[]): string[] {
     assert.equal(error.code, "definition");
     return error.message.split("\n");
   }
-  throw new Error("it was taken");
+  throw new Error("the definition has no mistake");
 }
 
 const LEAST: Definition = {
@@ -77,46 +77,46 @@ const TAKEN: ReadonlyArray<[lines: readonly string[], expected: Partial<Definiti
 ];
 
 for (const [lines, expected] of TAKEN) {
-  test(`${JSON.stringify(lines)} is taken`, () => {
+  test(`${JSON.stringify(lines)} is a definition`, () => {
     assert.deepEqual(parse(...lines), { ...LEAST, ...expected });
   });
 }
 
 const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegExp[]]> = [
-  [[""], [/^a\.def: it names no image$/]],
-  [["output x"], [/^a\.def: it names no image$/]],
+  [[""], [/^a\.def: no line names the image$/]],
+  [["output x"], [/^a\.def: no line names the image$/]],
   [[IMAGE, "ouptut x"], [/^a\.def, line 2: "ouptut" is not known; is it "output"\?$/]],
   [[IMAGE, "squash_options x"], [/^a\.def, line 2: .* is it "squash-options"\?$/]],
   [[IMAGE, "squash-options -comp gzip -pf /x"], [
-    /^a\.def, line 2: "-pf" cannot stand here; a definition gives only -comp NAME/,
+    /^a\.def, line 2: "-pf" is not allowed in a definition; the allowed options are -comp NAME/,
   ]],
-  [[IMAGE, "squash-options -action x@true"], [/^a\.def, line 2: "-action" cannot stand here/]],
-  [[IMAGE, "squash-options -comp gzip --pf"], [/^a\.def, line 2: "--pf" cannot stand here/]],
-  [[IMAGE, "squash-options -comp"], [/^a\.def, line 2: "-comp" cannot stand here/]],
-  [[IMAGE, "squash-options -comp -pf /x"], [/^a\.def, line 2: "-pf" cannot stand here/]],
-  [[IMAGE, "squash-options -p 'x f 755 0 0 touch x'"], [/^a\.def, line 2: "-p" cannot stand here/]],
-  [[IMAGE, "squash-options -Xhc x"], [/^a\.def, line 2: "x" cannot stand here/]],
-  [[IMAGE, "squash-options -b ../x"], [/^a\.def, line 2: "\.\.\/x" cannot stand here/]],
+  [[IMAGE, "squash-options -action x@true"], [/^a\.def, line 2: "-action" is not allowed/]],
+  [[IMAGE, "squash-options -comp gzip --pf"], [/^a\.def, line 2: "--pf" is not allowed/]],
+  [[IMAGE, "squash-options -comp"], [/^a\.def, line 2: "-comp" is not allowed/]],
+  [[IMAGE, "squash-options -comp -pf /x"], [/^a\.def, line 2: "-pf" is not allowed/]],
+  [[IMAGE, "squash-options -p 'x f 755 0 0 touch x'"], [/^a\.def, line 2: "-p" is not allowed/]],
+  [[IMAGE, "squash-options -Xhc x"], [/^a\.def, line 2: "x" is not allowed/]],
+  [[IMAGE, "squash-options -b ../x"], [/^a\.def, line 2: "\.\.\/x" is not allowed/]],
   [[IMAGE, "Platform x"], [/^a\.def, line 2: .* is it "platform"\?$/]],
   [[IMAGE, "frobnicate x"], [
     /^a\.def, line 2: "frobnicate" is not known; the names are image, output, platform, squash-options, mount, env$/,
   ]],
   [[IMAGE, "\u001b[2J x"], [/^a\.def, line 2: "\\u\{1b\}\[2J" is not known/]],
-  [[IMAGE, "= x"], [/^a\.def, line 2: a line is NAME VALUE$/]],
+  [[IMAGE, "= x"], [/^a\.def, line 2: a line must be NAME VALUE$/]],
   [[IMAGE, "output"], [/^a\.def, line 2: "output" has no value$/]],
   [[IMAGE, "output # here"], [/^a\.def, line 2: "output" has no value$/]],
   [[IMAGE, "output $EMPTY"], [/^a\.def, line 2: "output" has no value$/]],
-  [[IMAGE, "", IMAGE], [/^a\.def, line 3: "image" is on line 1 already$/]],
+  [[IMAGE, "", IMAGE], [/^a\.def, line 3: line 1 already has "image"$/]],
   [[IMAGE, "output ${UNSET}/x"], [/^a\.def, line 2: UNSET is not set; .*\$\{UNSET:-DEFAULT\}/]],
   [["image docker://a:$UNSET"], [/^a\.def, line 1: UNSET is not set/]],
-  [[IMAGE, "output $(id)"], [/^a\.def, line 2: .* commands are not run$/]],
-  [[IMAGE, "output `id`"], [/^a\.def, line 2: .* commands are not run$/]],
-  [[IMAGE, "output ${UNSET:-$(id)}"], [/^a\.def, line 2: .* commands are not run$/]],
-  [[IMAGE, "output ${HOME%/*}"], [/^a\.def, line 2: of variables only /]],
+  [[IMAGE, "output $(id)"], [/^a\.def, line 2: .* no commands$/]],
+  [[IMAGE, "output `id`"], [/^a\.def, line 2: .* no commands$/]],
+  [[IMAGE, "output ${UNSET:-$(id)}"], [/^a\.def, line 2: .* no commands$/]],
+  [[IMAGE, "output ${HOME%/*}"], [/^a\.def, line 2: a value may have variables /]],
   [[IMAGE, 'output "x'], [/^a\.def, line 2: a double quote is not closed$/]],
   [[IMAGE, "env A=1; rm"], [/^a\.def, line 2: ";" needs quotes around it$/]],
-  [["image alpine"], [/^a\.def, line 1: "alpine" names no scheme \(docker:\/\/alpine, or oci:/]],
-  [["image docker://Alpine"], [/^a\.def, line 1: .*lower case/]],
+  [["image alpine"], [/^a\.def, line 1: "alpine" has no scheme; write docker:\/\/alpine, or oci:/]],
+  [["image docker://Alpine"], [/^a\.def, line 1: .*capital letters/]],
   [["image sif:x"], [/^a\.def, line 1: The scheme "sif:" is not supported/]],
   [[IMAGE, "platform arm64"], [/^a\.def, line 2: the platform "arm64" is not linux\/ARCHITECTURE/]],
   [[IMAGE, "platform windows/amd64"], [/^a\.def, line 2: the platform "windows\/amd64" is not/]],
@@ -130,21 +130,21 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
     /^a\.def, line 1: "imag" is not known; is it "image"\?$/,
     /^a\.def, line 2: "output" has no value$/,
     /^a\.def, line 3: UNSET is not set/,
-    /^a\.def: it names no image$/,
+    /^a\.def: no line names the image$/,
   ]],
 ];
 
 for (const [lines, expected] of REFUSED) {
-  test(`${JSON.stringify(lines)} is refused`, () => {
+  test(`${JSON.stringify(lines)} has mistakes`, () => {
     const mistakes = mistakesIn(...lines);
     assert.equal(mistakes.length, expected.length, mistakes.join("\n"));
     for (const [index, mistake] of mistakes.entries()) assert.match(mistake, expected[index]!);
   });
 }
 
-test("a layout below a directory with a colon in its name is refused: the path would end there", () => {
+test("a layout below a directory with a colon in its name is refused, as the path would end there", () => {
   assert.throws(
     () => parseDefinition("image oci:x", { file: "f", directory: "/a:b", lookUp: () => "" }),
-    /f, line 1: the path "\/a:b\/x" has a colon/,
+    /f, line 1: the path "\/a:b\/x" contains a colon/,
   );
 });

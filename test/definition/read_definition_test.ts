@@ -1,4 +1,4 @@
-/** Files that are an image definition, and files that are something else. */
+/** Files that are image definitions, and files that are something else. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -33,17 +33,17 @@ for (const line of FIRST_LINES) {
   });
 }
 
-test("a byte order mark and CRLF are no hindrance", () => {
+test("a definition may have a byte order mark and CRLF", () => {
   const file = write(`\ufeff#!/usr/bin/env denroot\r\n${IMAGE}\r\n`);
   assert.equal(readDefinition(file, {}).image, "docker://alpine:3.20");
 });
 
-test("comments may speak of enroot's settings", () => {
+test("comments may mention enroot's settings", () => {
   const file = write(`#!/usr/bin/env denroot\n# ENROOT_CACHE_PATH is on /scratch\n${IMAGE}\n`);
   assert.equal(readDefinition(file, {}).image, "docker://alpine:3.20");
 });
 
-test("variables are the environment's", () => {
+test("variables come from the environment", () => {
   const file = write(`#!/usr/bin/env denroot\n${IMAGE}\noutput $PLACE/x.sqsh\n`);
   assert.equal(readDefinition(file, { PLACE: "/scratch" }).output, "/scratch/x.sqsh");
 });
@@ -66,7 +66,7 @@ const BATCH_FILES = [
 ];
 
 for (const content of BATCH_FILES) {
-  test(`${JSON.stringify(content)} is left to enroot batch`, () => {
+  test(`the error for ${JSON.stringify(content)} names enroot batch`, () => {
     const file = write(content);
     assert.throws(() => readDefinition(file, {}), (error: unknown) => {
       assert(error instanceof DenrootError);
@@ -83,16 +83,16 @@ const OTHERS: ReadonlyArray<[what: string, content: string | Uint8Array, message
   ["a text", "image docker://alpine\n", /first line is not/],
   ["another program's script", "#!/bin/sh\necho denroot\n", /first line is not/],
   ["a binary", new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0]), /not a text file$/],
-  ["a squashfs image", "hsqs\0\0", /is a finished image, not a definition/],
+  ["a squashfs image", "hsqs\0\0", /is an image file, not a definition/],
   ["Latin-1", new Uint8Array([...new TextEncoder().encode(HEADER), 0xe9]), /not UTF-8 text$/],
   ["a definition that is too long", HEADER + "#é\n".repeat(20_000), /longer than 64 KiB$/],
 ];
 
 for (const [what, content, message] of OTHERS) {
-  test(`${what} is no definition`, () => refuses(write(content), "definition", message));
+  test(`${what} is not a definition`, () => refuses(write(content), "definition", message));
 }
 
-test("a directory, a pipe and a file that is not there are no definitions", () => {
+test("a directory, a pipe and a missing file are not definitions", () => {
   refuses(scratch, "definition", /not a regular file$/);
   const pipe = join(scratch, "pipe");
   execFileSync("mkfifo", [pipe]);

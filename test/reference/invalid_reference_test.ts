@@ -1,4 +1,4 @@
-/** Bad references: where they are wrong, and which rule they break. */
+/** Bad references: the error names the character and the broken rule. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -19,8 +19,8 @@ const WRONG: ReadonlyArray<[string, number, RegExp]> = [
   ["docker://nvcr.io#", 18, /name is empty/],
   ["docker://nvcr.io/", 18, /name is empty/],
   ["docker://a#b#c", 13, /consists of/],
-  ["docker://Alpine", 10, /lower case/],
-  ["docker://nvcr.io#nvidia/PyTorch", 25, /lower case/],
+  ["docker://Alpine", 10, /capital letters/],
+  ["docker://nvcr.io#nvidia/PyTorch", 25, /capital letters/],
   ["docker://alpine:", 17, /tag after/],
   ["docker://alpine:.x", 17, /begins with/],
   ["docker://alpine:-x", 17, /begins with/],
@@ -79,16 +79,16 @@ const WRONG: ReadonlyArray<[string, number, RegExp]> = [
   ["docker-archive:x.tar:", 22, /name is empty/],
   ["docker-archive:x.tar:@", 23, /counted from 0/],
   ["docker-archive:x.tar:@1234567890", 23, /counted from 0/],
-  ["docker-archive:x.tar:Alpine", 22, /lower case/],
+  ["docker-archive:x.tar:Alpine", 22, /capital letters/],
   ["docker-archive:x.tar:alpine:", 29, /tag after/],
-  [`docker-archive:x.tar:alpine@sha256:${HEX}`, 28, /not by digests/],
+  [`docker-archive:x.tar:alpine@sha256:${HEX}`, 28, /no digests/],
   ["dir:", 5, /path/],
   ["dir://x", 5, /path of a directory/],
   ["dockerd:alpine", 1, /"dockerd:\/\/"/],
   ["Podman://alpine", 1, /"podman:\/\/"/],
   ["dockerd://", 11, /name is empty/],
   ["podman://al pine", 12, /consists of/],
-  ["podman://Alpine", 10, /lower case/],
+  ["podman://Alpine", 10, /capital letters/],
   ["podman://alpine:", 17, /tag after/],
   ["docker-daemon://alpine", 15, /empty/],
   ["docker-daemon:sha256:abc", 25, /64/],
@@ -112,7 +112,7 @@ const WRONG: ReadonlyArray<[string, number, RegExp]> = [
 ];
 
 for (const [text, character, rule] of WRONG) {
-  test(`names character ${character} of ${JSON.stringify(text).slice(0, 90)}`, () => {
+  test(`the error names character ${character} of ${JSON.stringify(text).slice(0, 90)}`, () => {
     assert.throws(() => parseReference(text), (error: unknown) => {
       assert(error instanceof DenrootError);
       assert.equal(error.code, "reference");
@@ -127,7 +127,7 @@ for (const [text, character, rule] of WRONG) {
 const FOREIGN = ["http://x/y", "sif:x.sif", "tarball:x.tar", "atomic://x"];
 
 for (const text of FOREIGN) {
-  test(`says what to write instead of ${text}`, () => {
+  test(`the error for ${text} says what to write instead`, () => {
     assert.throws(
       () => parseReference(text),
       (error: unknown) =>
@@ -137,13 +137,13 @@ for (const text of FOREIGN) {
   });
 }
 
-test("an error never shows a password written into a reference", () => {
+test("an error never shows a password from a reference", () => {
   assert.throws(
     () => parseReference("docker://me:hun@ter2@nvcr.io#Bad"),
     (error: unknown) => error instanceof DenrootError && !/hun|ter2/.test(error.message),
   );
 });
 
-test("a reference of unbounded length is refused", () => {
+test("a reference that is too long is refused", () => {
   assert.throws(() => parseReference(`oci:${"x".repeat(5000)}`), DenrootError);
 });

@@ -1,4 +1,4 @@
-/** References to images that are in no registry, and names of images in engines and archives. */
+/** References to images outside of registries, and names of images in engines and archives. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import type { Reference } from "../../lib/types/reference.ts";
 const HEX = "0123456789abcdef".repeat(4);
 const DIGEST = `sha256:${HEX}`;
 
-/** [text, reference, output's name, canonical text where it is another] */
+/** [text, reference, name of the image file, canonical text where it differs] */
 const OTHERS: ReadonlyArray<[string, Reference, string, string?]> = [
   ["oci:dir:@2", { scheme: "oci", path: "dir", index: 2 }, "dir+2.sqsh"],
   [
@@ -141,7 +141,7 @@ for (const [text, expected, output, canonical] of OTHERS) {
   });
 }
 
-/** [spelling, the name in full] */
+/** [spelling, full name] */
 const SPELLINGS: ReadonlyArray<[string, string]> = [
   ["alpine", "docker.io/library/alpine:latest"],
   ["docker.io/alpine:3", "docker.io/library/alpine:3"],
@@ -154,7 +154,7 @@ const SPELLINGS: ReadonlyArray<[string, string]> = [
 ];
 
 for (const [spelling, full] of SPELLINGS) {
-  test(`${spelling.slice(0, 40)} is ${full.slice(0, 40)} in full`, () => {
+  test(`the full name of ${spelling.slice(0, 40)} is ${full.slice(0, 40)}`, () => {
     assert.equal(fullName(parseImageName(spelling)), full);
   });
 }

@@ -1,4 +1,4 @@
-/** References: every form, and where the bad ones are wrong. */
+/** References: every form, its canonical text and the name of its image file. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -206,7 +206,7 @@ for (const [text, path, tag, digest, output] of OCI) {
   });
 }
 
-test("an image's name that no file could have asks for --output", () => {
+test("the error for a name that is too long for a file names --output", () => {
   const reference = parseReference(`docker://n/${"a".repeat(250)}`);
   assert.throws(
     () => defaultOutputName(reference),
@@ -246,7 +246,7 @@ const PREFIXES = [
   "",
 ];
 
-/** Without what the canonical text leaves out. */
+/** The reference without the parts that its canonical text leaves out. */
 function withoutHidden(reference: Reference): Reference {
   const { user: _, shortName: __, tag, ...rest } = reference as {
     user?: string;
@@ -257,7 +257,7 @@ function withoutHidden(reference: Reference): Reference {
   return (isHidden ? rest : { ...rest, tag }) as Reference;
 }
 
-test("any text gives a reference or a DenrootError, and an output's name is one safe component", () => {
+test("any text gives a reference or a DenrootError, and the name of the image file is safe", () => {
   const text = fc.oneof(
     fc.string(),
     fc.string({ unit: "binary" }).map((text) => `docker://${text}`),

@@ -49,7 +49,7 @@ test("the bill's references are unique, and its dependencies refer to what it na
   }
   for (const component of bill.components) {
     assert.ok(component.version && component.licenses.length > 0, component.name);
-    assert.ok(component.components?.length > 0 || component.externalReferences?.length > 0);
+    assert.ok(component.components?.length > 0 || component.hashes?.length > 0);
   }
 });
 

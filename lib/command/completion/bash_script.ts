@@ -1,4 +1,4 @@
-/** The completion script for bash 4.3 and later, which needs nothing of the package bash-completion. */
+/** The completion script for bash 4.3 and later. It does not need the package bash-completion. */
 
 import type { CommandModel, CompletionModel, ValueModel } from "./completion_model.ts";
 
@@ -8,8 +8,26 @@ export function bashScript({ program, root, commands }: CompletionModel): string
   return `# Completes the command line of ${program} in bash. Printed by: ${program} completions bash
 
 ${name}() {
-    local rest="\${COMP_LINE:0:COMP_POINT}" words=() word i
-    # Bash splits words at ":" and "=" as well: what no blank separates is put together again.
+${JOIN_WORDS}
+
+${findPosition(name)}
+
+${offerWord(name, all, commands)}
+}
+
+${optionFunction(name)}
+
+${valueFunction(name, all)}
+
+${offerFunction(name)}
+
+complete -F ${name} ${program}
+`;
+}
+
+/** Fills `words` with the words up to the cursor. */
+const JOIN_WORDS = `    local rest="\${COMP_LINE:0:COMP_POINT}" words=() word i
+    # Bash also splits words at ":" and "=". Parts without a blank between them belong together.
     for ((i = 0; i <= COMP_CWORD; i++)); do
         word="\${COMP_WORDS[i]}"
         if ((i == 0)) || [[ "\${rest}" == [[:blank:]]* ]]; then
@@ -19,9 +37,11 @@ ${name}() {
         [[ "\${rest}" == "\${word}"* ]] || word="\${rest}"
         rest="\${rest:\${#word}}"
         words[-1]+="\${word}"
-    done
+    done`;
 
-    local command="" count=0 options=y kind="" values="" current="\${words[-1]}"
+/** Sets `command`, the `count` of its arguments, and `kind` if the current word is an option's value. */
+function findPosition(name: string): string {
+  return `    local command="" count=0 options=y kind="" values="" current="\${words[-1]}"
     for word in "\${words[@]:1:\${#words[@]}-2}"; do
         if [[ -n "\${kind}" ]]; then
             kind=""
@@ -34,9 +54,16 @@ ${name}() {
         else
             count=$((count + 1))
         fi
-    done
+    done`;
+}
 
-    COMPREPLY=()
+/** Completes the current word. */
+function offerWord(
+  name: string,
+  all: readonly CommandModel[],
+  commands: readonly CommandModel[],
+): string {
+  return `    COMPREPLY=()
     if [[ -n "\${kind}" ]]; then
         ${name}_offer "" "\${current}"
     elif [[ -n "\${options}" && "\${current}" == --*=* ]]; then
@@ -56,10 +83,11 @@ ${all.map(optionsCase).join("\n")}
 ${commands.flatMap(argumentCases).join("\n")}
         esac
         ${name}_offer "" "\${current}"
-    fi
+    fi`;
 }
 
-# Says in \$kind and \$values what the next word is, when it is the value of option \$1.
+function optionFunction(name: string): string {
+  return `# Sets \$kind and \$values for the value of option \$1, if it has one.
 ${name}_option() {
     local letters="" letter
     case "$1" in
@@ -71,28 +99,45 @@ ${name}_option() {
         ${name}_value "-\${letter}"
         [[ -z "\${kind}" ]] || break
     done
-    # The value of -oFILE is there already.
+    # In -oFILE the value follows at once.
     [[ -z "\${letters}" ]] || kind=""
+}`;
 }
 
-${name}_value() {
+function valueFunction(name: string, all: readonly CommandModel[]): string {
+  return `${name}_value() {
     case "\${command} $1" in
 ${all.flatMap(valueCases).join("\n")}
     esac
+}`;
 }
 
-# Offers what \$kind and \$values say for \$2, the part of the current word after \$1.
+function offerFunction(name: string): string {
+  return `# Completes \$2, the part of the current word after \$1, by \$kind and \$values.
 ${name}_offer() {
     local prefix="$1" text="$2" breaks="\${COMP_WORDBREAKS//[^:=@]}" beginning whole i
     whole="\${prefix}\${text}"
     case "\${kind}" in
     words) mapfile -t COMPREPLY < <(compgen -P "\${prefix}" -W "\${values}" -- "\${text}") ;;
-    beginnings)
+${offerBeginnings(name)}
+${OFFER_FILES}
+    esac
+    # Readline replaces only the text after the last place where it splits.
+    if [[ -n "\${breaks}" && "\${whole}" == *[\${breaks}]* ]]; then
+        prefix="\${whole%"\${whole##*[\${breaks}]}"}"
+        COMPREPLY=("\${COMPREPLY[@]#"\${prefix}"}")
+    fi
+}`;
+}
+
+/** After a beginning that ends with `+` comes the name of a file. */
+function offerBeginnings(name: string): string {
+  return `    beginnings)
         for beginning in \${values}; do
             if [[ "\${beginning}" == *+ && "\${text}" == "\${beginning%+}"* ]]; then
                 kind=file
                 prefix+="\${beginning%+}" text="\${text#"\${beginning%+}"}"
-                # Behind the path there are names that only the archive knows.
+                # Only the archive knows the names after its path.
                 [[ "\${text}" == *:* ]] || ${name}_offer "\${prefix}" "\${text}"
                 return
             fi
@@ -104,9 +149,11 @@ ${name}_offer() {
             return
         fi
         compopt -o nospace 2> /dev/null
-        ;;
-    file | directory)
-        # What readline sees as a word of its own it completes best by itself.
+        ;;`;
+}
+
+const OFFER_FILES = `    file | directory)
+        # Readline completes best what it takes for a whole word.
         if [[ -z "\${prefix}" || "\${breaks}" == *"\${prefix: -1}"* ]]; then
             [[ "\${kind}" == file ]] && compopt -o default || compopt -o dirnames
         else
@@ -119,18 +166,7 @@ ${name}_offer() {
             compopt -o filenames
         fi 2> /dev/null
         return
-        ;;
-    esac
-    # Readline replaces what follows the last place where it splits.
-    if [[ -n "\${breaks}" && "\${whole}" == *[\${breaks}]* ]]; then
-        prefix="\${whole%"\${whole##*[\${breaks}]}"}"
-        COMPREPLY=("\${COMPREPLY[@]#"\${prefix}"}")
-    fi
-}
-
-complete -F ${name} ${program}
-`;
-}
+        ;;`;
 
 function optionsCase({ name, options }: CommandModel): string {
   const flags = options.flatMap((option) => option.flags);
@@ -151,7 +187,7 @@ function valueCases({ name, options }: CommandModel): string[] {
   });
 }
 
-/** A beginning that a file's name follows has a `+` at its end. */
+/** A beginning gets a `+` where the name of a file follows it. */
 function assignment(value: ValueModel): string {
   switch (value.kind) {
     case "words":

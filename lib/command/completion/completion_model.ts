@@ -1,9 +1,10 @@
-/** The commands, their options and what may stand for their values: what every shell's script is made of. */
+/** The commands, their options and their values, from which the scripts for all shells are made. */
 
 import type { Argument, Command, Option } from "commander";
+import { ALL_SCHEME_FACTS } from "../../reference/scheme_facts.ts";
 
 export interface CompletionModel {
-  /** The name that the program was called by. */
+  /** The name by which the user called the program. */
   readonly program: string;
   readonly root: CommandModel;
   readonly commands: readonly CommandModel[];
@@ -20,7 +21,7 @@ export interface OptionModel {
   /** `-a`, `--arch`. */
   readonly flags: readonly string[];
   readonly description: string;
-  /** Of an option that takes one. */
+  /** Undefined for an option without a value. */
   readonly value?: ValueModel;
 }
 
@@ -30,7 +31,7 @@ export interface ArgumentModel {
   readonly variadic: boolean;
 }
 
-/** A value: how help calls it, and what can be offered for it. */
+/** A value: its name in the help, and what completion offers for it. */
 export type ValueModel = { readonly name: string } & ValueKind;
 
 export interface Word {
@@ -42,8 +43,8 @@ type ValueKind =
   | { readonly kind: "none" | "file" | "directory" }
   | { readonly kind: "words"; readonly words: readonly Word[] }
   /**
-   * Beginnings of a word, which goes on after them: with a file's name where `thenFile` is set. What
-   * begins otherwise is a file's name.
+   * A word may begin with one of these. With `thenFile` the name of a file follows. Every other word
+   * is the name of a file.
    */
   | { readonly kind: "beginnings"; readonly beginnings: readonly Beginning[] };
 
@@ -51,18 +52,14 @@ export interface Beginning extends Word {
   readonly thenFile: boolean;
 }
 
-const SCHEMES: readonly Beginning[] = [
-  { text: "docker://", description: "an image in a registry", thenFile: false },
-  { text: "oci:", description: "an image in an OCI layout directory", thenFile: true },
-  { text: "oci-archive:", description: "an OCI layout in a tar file", thenFile: true },
-  { text: "docker-archive:", description: "what docker save wrote", thenFile: true },
-  { text: "dir:", description: "a directory of skopeo copy", thenFile: true },
-  { text: "dockerd://", description: "an image of the Docker daemon", thenFile: false },
-  { text: "docker-daemon:", description: "an image of the Docker daemon", thenFile: false },
-  { text: "podman://", description: "an image of podman", thenFile: false },
-  { text: "containers-storage:", description: "an image in podman's files", thenFile: false },
-  { text: "ostree:", description: "an image in ostree", thenFile: false },
-];
+/** The beginnings of URIs. A path alone has none. */
+const SCHEMES: readonly Beginning[] = ALL_SCHEME_FACTS
+  .filter(({ prefix }) => prefix !== "")
+  .map(({ prefix, meaning, hasPath = false }) => ({
+    text: prefix,
+    description: meaning,
+    thenFile: hasPath,
+  }));
 
 const ARCHITECTURES = [
   "amd64",
@@ -75,7 +72,7 @@ const ARCHITECTURES = [
   "s390x",
 ];
 
-/** What the placeholders in the commands' definitions stand for. */
+/** The kinds of values for the placeholders in the commands' definitions. */
 const PLACEHOLDERS: Readonly<Record<string, ValueKind>> = {
   FILE: { kind: "file" },
   DIRECTORY: { kind: "directory" },
@@ -124,7 +121,7 @@ function argumentModel(argument: Argument, commands: readonly Word[]): ArgumentM
   };
 }
 
-/** Choices count; without them the placeholder, or the first of `A|B` that is known, says it. */
+/** Choices come first; else the placeholder decides, or the first known one of `A|B`. */
 function valueModel(
   name: string,
   choices: readonly string[] | undefined,

@@ -21,9 +21,19 @@ export function fishScript({ program, root, commands }: CompletionModel): string
   ];
   return `# Completes the command line of ${program} in fish. Printed by: ${program} completions fish
 
-# Whether the command is $argv[1], none without one; and, with $argv[2], so many arguments are there.
+${positionFunction(at, [root, ...commands])}
+
+${fileFunctions(at)}
+
+${lines.join("\n")}
+`;
+}
+
+function positionFunction(at: string, commands: readonly CommandModel[]): string {
+  return `# Whether the command is $argv[1] and, with $argv[2], has that many arguments; without $argv[1],
+# whether there is no command yet.
 function ${at}
-    set -l valued ${valuedFlags([root, ...commands]).map(quote).join(" ")}
+    set -l valued ${valuedFlags(commands).map(quote).join(" ")}
     set -l words
     set -l skip
     for word in (commandline -opc)[2..]
@@ -42,9 +52,11 @@ function ${at}
     else
         test "$words[1]" = $argv[1]; and test (count $words) -eq (math 1 + $argv[2])
     end
-end
+end`;
+}
 
-# What begins with $argv[1], and a file's name after it.
+function fileFunctions(at: string): string {
+  return `# Words that have $argv[1] and then the name of a file.
 function ${at}_file
     set -l word (commandline -ct)
     string match -q -- "$argv[1]*" $word; or return
@@ -53,14 +65,11 @@ function ${at}_file
     end
 end
 
-# A file's name, which fish itself would also offer behind a colon.
+# Names of files. fish itself would also offer them after a colon.
 function ${at}_path
     set -l word (commandline -ct)
     string match -q -- '*:*' $word; or __fish_complete_path $word
-end
-
-${lines.join("\n")}
-`;
+end`;
 }
 
 function valuedFlags(commands: readonly CommandModel[]): string[] {
@@ -81,7 +90,7 @@ function optionWords({ flags, description, value }: OptionModel): string {
   const names = flags.map((flag) =>
     flag.startsWith("--") ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`
   );
-  // -x keeps files out, which an argument of the same command may have let in.
+  // -x keeps out files, which an argument of the same command may allow.
   const words = value === undefined ? [] : optionValue(value);
   return [...names, ...words, `-d ${quote(description)}`].join(" ");
 }

@@ -1,4 +1,4 @@
-/** The completion script for zsh, for a directory of `fpath` and for `source` alike. */
+/** The completion script for zsh. It works from a directory of `fpath` and with `source`. */
 
 import type { ArgumentModel, CommandModel, CompletionModel } from "./completion_model.ts";
 import type { Beginning, OptionModel, ValueModel } from "./completion_model.ts";
@@ -48,7 +48,7 @@ fi
 `;
 }
 
-/** Arguments for \`_arguments\`; keeps the functions that they call. */
+/** Makes the arguments for `_arguments`, and keeps the lists whose functions they call. */
 class Specification {
   readonly #name: string;
   readonly #lists: Map<string, readonly Beginning[]>;

@@ -1,12 +1,12 @@
-/** A command that knows all of its help, for `--help`, the manual and the completions alike. */
+/** A command with all of its help, for `--help`, the manual and the completions. */
 
 import { Command } from "commander";
 
-/** A titled table: what may be written, and what it means. */
+/** A table with a title: what users may write, and what it means. */
 export interface HelpSection {
   readonly title: string;
   readonly rows: ReadonlyArray<readonly [term: string, meaning: string]>;
-  /** Whether the meanings are command lines or paths, to be shown as they are. */
+  /** Whether the meanings are command lines or paths, which show as they are. */
   readonly literal?: boolean;
 }
 
@@ -20,7 +20,7 @@ export class DocumentedCommand extends Command {
     this.addHelpText("after", () => this.#afterOptions());
   }
 
-  /** Paragraphs that follow the summary. */
+  /** The paragraphs after the summary. */
   get details(): readonly string[] {
     return this.#details;
   }
@@ -29,13 +29,13 @@ export class DocumentedCommand extends Command {
     return this.#sections;
   }
 
-  /** Whole command lines, with the name that the program was called by. */
+  /** Whole command lines, with the name by which the user called the program. */
   get exampleLines(): readonly string[] {
     const program = this.parent?.name() ?? this.name();
     return this.#exampleLines.map((line) => `${program} ${line}`);
   }
 
-  /** Says more than the summary does: one text for each paragraph. */
+  /** Adds paragraphs after the summary. */
   explain(...paragraphs: readonly string[]): this {
     this.#details.push(...paragraphs);
     return this.description([this.summary(), ...this.#details].join("\n\n"));
@@ -46,7 +46,7 @@ export class DocumentedCommand extends Command {
     return this;
   }
 
-  /** Command lines for the end of the help, without the program's name. */
+  /** Adds command lines to the end of the help; they lack the name of the program. */
   examples(...lines: readonly string[]): this {
     this.#exampleLines.push(...lines);
     return this;
@@ -66,7 +66,7 @@ export class DocumentedCommand extends Command {
 
 const SCREEN_COLUMNS = 80;
 
-/** In two columns where that fits a screen, else the meaning below its term. */
+/** In two columns if they fit a screen, else with each meaning below its term. */
 function sectionText({ title, rows }: HelpSection): string {
   const width = Math.max(...rows.map(([term]) => term.length));
   const fits = rows.every(([, meaning]) => 2 + width + 2 + meaning.length <= SCREEN_COLUMNS);

@@ -1,9 +1,9 @@
-/** Manual pages in man(7), made of the same definitions as the help. */
+/** Manual pages in man(7), made from the same definitions as the help. */
 
 import type { Argument, Command, Option } from "commander";
 import { RELEASED, VERSION } from "../../system/version.ts";
 import type { DocumentedCommand, HelpSection } from "../help/documented_command.ts";
-import { ENVIRONMENT, EXIT_CODES, FILES } from "./manual_tables.ts";
+import { ENVIRONMENT, type EnvironmentRow, EXIT_CODES, FILES } from "./manual_tables.ts";
 import {
   bold,
   italic,
@@ -14,8 +14,9 @@ import {
   tagged,
   verbatim,
 } from "./roff.ts";
+import { sentence } from "./sentence.ts";
 
-/** The page of a command, or that of the program: `denroot.1`, `denroot-import.1`. */
+/** The page of a command or of the program: `denroot-import.1`, `denroot.1`. */
 export function manualPage(command: DocumentedCommand): string {
   const program = (command.parent ?? command) as DocumentedCommand;
   const lines = [
@@ -43,13 +44,13 @@ function pageName(command: Command): string {
   return command.parent === null ? command.name() : `${command.parent.name()}-${command.name()}`;
 }
 
-/** As man-pages(7) wants it: no capital at the start, no full stop. */
+/** Follows man-pages(7): no capital at the start, no full stop. */
 function nameLine(command: Command): string {
   const text = command.summary();
   return `${text.charAt(0).toLowerCase()}${text.slice(1).replace(/\.$/, "")}`;
 }
 
-/** Ragged on the right and without hyphens: names of files and options stay whole. */
+/** Lines have no hyphens and no equal length, so that names of files and options stay whole. */
 function title(name: string): string[] {
   const date = new Date(RELEASED * 1000).toISOString().slice(0, 10);
   const heading = `.TH "${roffText(name.toUpperCase())}" 1 "${date}"`;
@@ -95,7 +96,7 @@ function options(command: DocumentedCommand): string[] {
   ];
 }
 
-/** `-a, --arch <ARCH>`: flags in bold, the value's name in italics. */
+/** `-a, --arch <ARCH>`: flags are bold, the name of the value is italic. */
 function optionText(option: Option): string {
   return option.flags.split(/([<[][^>\]]+[>\]])/).map((part) => {
     if (part.startsWith("<")) return italic(part.slice(1, -1));
@@ -118,10 +119,13 @@ function environment(command: Command, program: Command): string[] {
   const rows = ENVIRONMENT.filter(({ commands }) =>
     command === program || commands.includes(command.name())
   );
-  return table("Environment", rows.map(({ name, meaning }) => [name, meaning]), bold, [
-    "A setting is taken from the environment, else from enroot.conf, else from the files in " +
-    "enroot.conf.d, else it has its default.",
+  return table("Environment", rows.map((row) => [row.name, environmentText(row)]), bold, [
+    "The environment wins over enroot.conf, which wins over the files in enroot.conf.d.",
   ]);
+}
+
+function environmentText({ meaning, default: standard }: EnvironmentRow): string {
+  return standard === undefined ? meaning : `${meaning} Default: ${standard}.`;
 }
 
 function table(
@@ -150,8 +154,4 @@ function seeAlso(command: Command, program: Command): string[] {
   const others = [program, ...program.commands].filter((other) => other !== command);
   const names = others.map((other) => `${bold(pageName(other))}(1)`);
   return [section("See also"), names.join(",\n")];
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.?!]$/.test(text) ? "" : "."}`;
 }

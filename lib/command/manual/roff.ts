@@ -1,6 +1,6 @@
-/** Text for man(7): what must be escaped, and the few macros that denroot's pages use. */
+/** Text for man(7): escapes, and the few macros that denroot's pages use. */
 
-/** Running text, one sentence part or more: every character shows as it is. */
+/** Escapes running text, so that every character shows as it is. */
 export function roffText(text: string): string {
   return text
     .replaceAll("\\", "\\e")
@@ -8,7 +8,7 @@ export function roffText(text: string): string {
     .replace(/^\./gm, "\\&.");
 }
 
-/** Which would become typographic marks, hyphens or accents otherwise. */
+/** Without escapes these become typographic marks, hyphens or accents. */
 const CHARACTERS: Readonly<Record<string, string>> = {
   '"': "\\(dq",
   "'": "\\(aq",
@@ -31,12 +31,12 @@ export function tagged(tag: string, text: string): string[] {
   return [".TP", tag, ...runningText(text)];
 }
 
-/** Lines that keep their breaks. */
+/** Lines keep their breaks. */
 export function verbatim(lines: readonly string[]): string[] {
   return [".nf", ...lines.map(roffText), ".fi"];
 }
 
-/** Short lines, a sentence beginning each: so is roff read and compared best. */
+/** Short lines, each sentence on a new one: such roff is easy to read and to compare. */
 export function runningText(text: string): string[] {
   const sentences = text.split(/(?<=[.?!]) (?=[A-Z])/);
   return sentences.flatMap((sentence) =>

@@ -1,4 +1,4 @@
-/** What commands print through: results to standard output, all else to standard error. */
+/** Commands print through this: results to standard output, everything else to standard error. */
 
 import { styleText } from "node:util";
 import type { DenrootError } from "../../../mod.ts";
@@ -6,18 +6,18 @@ import { printableLine, printableText } from "../../text/printable.ts";
 
 export interface Console {
   readonly programName: string;
-  /** Whether results may be coloured. */
+  /** Whether results may have colours. */
   readonly colour: boolean;
-  /** A result, for standard output; a line break is added. */
+  /** Prints a result to standard output and adds a line break. */
   result(text: string): void;
-  /** Help that was asked for, for standard output as it is. */
+  /** Prints help to standard output, as it is. */
   help(text: string): void;
   log(level: "info" | "warn", message: string): void;
 }
 
 export interface ErrorStyle {
   readonly colour: boolean;
-  /** Adds the stack and what caused the error. */
+  /** Whether the stack and the causes of an error show. */
   readonly debug: boolean;
 }
 
@@ -25,18 +25,18 @@ type Level = "info" | "warn" | "error";
 
 const COLOURS = { info: "blueBright", warn: "yellow", error: "red" } as const;
 
-/** `[INFO] …`: one line, coloured where a person looks. */
+/** `[INFO] …`: one line, with a colour on a terminal. */
 export function logLine(level: Level, message: string, colour: boolean): string {
   return `${logPrefix(level, colour)} ${printableLine(message)}\n`;
 }
 
-/** `[ERROR] what happened`, then what to do about it; with `debug`, the stack and its causes. */
+/** `[ERROR] what happened`, then the hint; with `debug` also the stack and the causes. */
 export function errorText(error: unknown, style: ErrorStyle): string {
   const known = asKnownError(error);
   const message = known?.message ??
     `Unexpected failure: ${error instanceof Error ? error.message : String(error)}`;
   const hint = known === undefined
-    ? "This is a mistake in denroot; please report what --debug prints"
+    ? "This is a mistake in denroot; please report the output of --debug"
     : known.hint;
   const lines = [`${logPrefix("error", style.colour)} ${printableText(message)}`];
   if (hint !== undefined) lines.push(`        ${printableText(hint)}`);
@@ -44,7 +44,7 @@ export function errorText(error: unknown, style: ErrorStyle): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** By name, not by class: an error may come from a worker or another copy of the module. */
+/** The name decides, not the class: an error may come from another copy of the module. */
 export function asKnownError(error: unknown): DenrootError | undefined {
   return error instanceof Error && error.name === "DenrootError"
     ? error as DenrootError

@@ -1,4 +1,4 @@
-/** An inspected image as JSON: `skopeo inspect`'s fields, then denroot's own in the same style. */
+/** An inspected image as JSON: the fields of `skopeo inspect`, then denroot's own in that style. */
 
 import { type ImageInspection, parseReference } from "../../../mod.ts";
 
@@ -6,7 +6,7 @@ export function inspectionJson(image: ImageInspection): Readonly<Record<string, 
   return { ...skopeoFields(image), ...ownFields(image) };
 }
 
-/** As skopeo has them; a list or an object that is empty is that, and not null. */
+/** skopeo's fields. Unlike skopeo's, an empty list or object is not null. */
 function skopeoFields({ uri, documents, config, layers, tags }: ImageInspection) {
   return {
     Name: nameOf(uri),
@@ -68,7 +68,7 @@ function ownFields({ uri, digest, documents, offers, config, steps, sizes }: Ima
   };
 }
 
-/** The name of a repository, as Docker writes it; of what lies in a registry alone. */
+/** The name of a repository in Docker's form; undefined outside of registries. */
 export function nameOf(uri: string): string | undefined {
   const reference = parseReference(uri);
   if (reference.scheme !== "docker") return undefined;

@@ -1,13 +1,13 @@
-/** An inspected image for people: on a screen of 80 columns, from whatever the image holds. */
+/** An inspected image for people, on a screen of 80 columns. */
 
 import type { HistoryStep, ImageInspection, Platform } from "../../../mod.ts";
 import { cutLine, printableLine } from "../../text/printable.ts";
 import { formatBytes } from "./units.ts";
 
 const COLUMNS = 80;
-/** As many as tell digests apart, as Docker shows them. */
+/** Docker shows this many digits of a digest, which is enough to tell digests apart. */
 const DIGEST_DIGITS = 12;
-/** A digest behind it just fits. */
+/** A whole digest just fits after it. */
 const LABEL_COLUMNS = 9;
 
 type Row = readonly [label: string, value: string | undefined];
@@ -25,7 +25,7 @@ export function inspectionTable(image: ImageInspection): string {
   ].join("\n");
 }
 
-/** Whole, however long: they are there to be copied. */
+/** Names are never cut, so that users can copy them. */
 function names({ uri, digest, documents }: ImageInspection): string[] {
   const outermost = documents[0]!.digest;
   const line = (label: string, name: string) => label.padEnd(LABEL_COLUMNS) + printableLine(name);
@@ -78,7 +78,7 @@ function labelLines(labels: Readonly<Record<string, string>>): string[] {
   );
 }
 
-/** Each with the step that made it. */
+/** Each layer with the step that made it. */
 function layerLines({ layers, steps }: ImageInspection): string[] {
   const makers = new Map(steps.map((step) => [step.layer, step]));
   const digits = String(layers.length).length;
@@ -96,13 +96,13 @@ function layerLines({ layers, steps }: ImageInspection): string[] {
   });
 }
 
-/** The steps that stand at no layer. */
+/** The steps that made no layer. */
 function historyLines({ steps }: ImageInspection): string[] {
   return steps.filter(({ layer }) => layer === undefined)
     .map((step) => cut(`  ${stepText(step)}`).trimEnd());
 }
 
-/** Without the shell that builders wrap around every instruction; digests cut as elsewhere. */
+/** The step without the shell that builders wrap around every instruction, and with short digests. */
 function stepText({ createdBy, comment }: HistoryStep): string {
   const text = createdBy ?? comment ?? "";
   return printableLine(
@@ -120,7 +120,7 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ["", title, ...lines];
 }
 
-/** Those that have a value. */
+/** The rows that have a value. */
 function rows(list: readonly Row[], labelColumns: number, indent = ""): string[] {
   return list.flatMap(([label, value]) =>
     value ? [cut(`${indent}${label.padEnd(labelColumns)}${printableLine(value)}`)] : []
@@ -135,7 +135,7 @@ function offersText(platforms: readonly Platform[]): string {
   return [...new Set(platforms.map(platformText))].join(", ");
 }
 
-/** To the second, in UTC; what is no time stays as it is. */
+/** To the second, in UTC. Text that is no time stays as it is. */
 export function dateText(created: string | undefined): string | undefined {
   const time = created === undefined ? NaN : Date.parse(created);
   if (Number.isNaN(time)) return created;
@@ -146,7 +146,7 @@ export function shortDigest(digest: string): string {
   return digest.slice(digest.indexOf(":") + 1).slice(0, DIGEST_DIGITS);
 }
 
-/** As a shell reads them, more or less: `["/bin/sh", "-c", "a b"]` is not nice to look at. */
+/** Words in about the form of a shell, which is easier to read than a JSON list. */
 function words(list: readonly string[]): string {
   return list.map((word) => /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word)).join(" ");
 }

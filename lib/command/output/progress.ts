@@ -8,7 +8,7 @@ import { formatBytes, formatSeconds } from "./units.ts";
 
 export interface ProgressOptions {
   readonly write: (text: string) => void;
-  /** Bars are drawn when set. */
+  /** Whether to draw bars. */
   readonly terminal: boolean;
   readonly colour: boolean;
   readonly size: () => { readonly columns: number; readonly rows: number };
@@ -16,7 +16,7 @@ export interface ProgressOptions {
 }
 
 const REDRAW_MS = 100;
-/** Off a terminal, how often a long transfer says that it is alive. */
+/** Off a terminal, a long transfer prints a line this often. */
 const HEARTBEAT_MS = 30_000;
 const CLEAR_BELOW = "\x1b[J";
 
@@ -60,14 +60,14 @@ export class Progress {
     this.#schedule();
   }
 
-  /** A line that stays, above the bars. */
+  /** Prints a line that stays above the bars. */
   log(level: "info" | "warn", message: string): void {
     this.#erase();
     this.#options.write(logLine(level, message, this.#options.colour));
     if (this.#timer !== undefined) this.#draw();
   }
 
-  /** Draws if it is time; called by a timer while there is something to show. */
+  /** A timer calls this while there is something to show. */
   tick(): void {
     const now = this.#options.nowMs();
     if (this.#options.terminal) {
@@ -78,7 +78,7 @@ export class Progress {
     }
   }
 
-  /** Takes the bars away. */
+  /** Removes the bars. */
   finish(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -131,7 +131,7 @@ export class Progress {
     if (this.#drawn.length > 0) this.#options.write(this.#drawn.join("\n") + "\n");
   }
 
-  /** Goes back over what was drawn; after a resize its lines may have been wrapped. */
+  /** Moves up over the bars. After a resize the terminal may have wrapped their lines. */
   #erase(): void {
     if (this.#drawn.length === 0) return;
     const columns = Math.max(1, this.#options.size().columns);

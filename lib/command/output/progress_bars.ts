@@ -1,15 +1,15 @@
-/** The picture of an import under way, as lines that fit the terminal. */
+/** The bars of a running import, as lines that fit the terminal. */
 
 import type { ProgressState } from "./progress_state.ts";
 import { formatBytes, formatClock } from "./units.ts";
 
 const SHORTEST_BAR = 8;
 const LONGEST_BAR = 60;
-/** Rows that are left for what stands above the bars. */
+/** The bars leave this many rows to the text above them. */
 const ROWS_KEPT = 4;
 const MOST_LAYERS = 12;
 
-/** A line for each layer on its way, as many as fit, and one for the whole. */
+/** One line for each layer that arrives, as many as fit, and one line for the total. */
 export function renderBars(
   state: ProgressState,
   size: { readonly columns: number; readonly rows: number },
@@ -41,7 +41,7 @@ export function renderBars(
   return lines;
 }
 
-/** `layer 3/12 [=====>    ]  43%   12 MiB / 46 MiB   10 MiB/s   0:03`; narrow ones lose details. */
+/** `layer 3/12 [=====>    ]  43%   12 MiB / 46 MiB   10 MiB/s   0:03`; narrow lines have less. */
 function barLine(
   name: string,
   received: number,

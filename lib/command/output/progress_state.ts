@@ -1,4 +1,4 @@
-/** How far an import is: what the bars show, worked out from the events. */
+/** The state of an import, from its events. */
 
 import type { ProgressEvent } from "../../../mod.ts";
 
@@ -64,12 +64,12 @@ export class ProgressState {
     return this.layers.reduce((sum, layer) => sum + (layer.cached ? 0 : layer.received), 0);
   }
 
-  /** Layers on their way, in the image's order. */
+  /** The layers that arrive now, in the order of the image. */
   active(): readonly LayerState[] {
     return this.layers.filter((layer) => !layer.cached && layer.received > 0 && !done(layer));
   }
 
-  /** Takes a sample; call once for each picture. */
+  /** Takes a sample of the rates; call it once for each drawing. */
   total(nowMs: number): Totals {
     let received = 0;
     let size = 0;
@@ -88,7 +88,7 @@ export class ProgressState {
   }
 }
 
-/** A rate that follows the last few seconds. */
+/** A rate over the last few seconds. */
 export class Rate {
   #lastMs: number | undefined;
   #lastBytes = 0;
@@ -107,7 +107,7 @@ export class Rate {
       const keep = Math.exp(-seconds / MEMORY_S);
       const current = Math.max(0, bytes - this.#lastBytes) / seconds;
       this.#perSecond = this.#perSecond * keep + current * (1 - keep);
-      // The sum of weights so far, so that the first seconds are not shown as slow.
+      // This is the sum of the weights so far; without it the first seconds would look slow.
       this.#weight = this.#weight * keep + (1 - keep);
       this.#lastMs = nowMs;
       this.#lastBytes = bytes;

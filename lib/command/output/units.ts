@@ -2,7 +2,7 @@
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
-/** `0 B`, `999 B`, `1.0 KiB`, `551 MiB`, `1.2 GiB`: three digits at most before a unit. */
+/** `0 B`, `999 B`, `1.0 KiB`, `551 MiB`, `1.2 GiB`: at most three digits before a unit. */
 export function formatBytes(bytes: number): string {
   let value = Math.max(0, bytes);
   let unit = 0;
@@ -23,9 +23,9 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
-/** Time left as on a clock: `0:07`, `12:34`, `1:02:03`. */
+/** The time left in the form of a clock: `0:07`, `12:34`, `1:02:03`. */
 export function formatClock(seconds: number): string {
-  // A hair over a second is that second.
+  // A little more than a second still counts as that second.
   const whole = Math.max(0, Math.ceil(seconds - 0.05));
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;

@@ -1,4 +1,4 @@
-/** Tags in the order in which people count versions. */
+/** Tags in the order of their versions. */
 
 /** Numbers count as numbers: `1.9`, `1.10`, `1.10-alpine`, `2`, `latest`. */
 export function inVersionOrder(tags: readonly string[]): readonly string[] {

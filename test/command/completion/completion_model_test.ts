@@ -1,4 +1,4 @@
-/** A new command needs nothing but its definition to be completed. */
+/** The definition of a command is enough for completion. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ function program(): Command {
   return new Command("denroot").addCommand(start);
 }
 
-test("values come from choices, then from the placeholder's name", () => {
+test("values come from choices, or else from the name of the placeholder", () => {
   const { commands } = completionModel(program());
   const [start] = commands;
   const values = Object.fromEntries(
@@ -43,7 +43,7 @@ test("values come from choices, then from the placeholder's name", () => {
   ]);
 });
 
-test("every shell takes the scripts of commands with quotes, brackets and colons", async () => {
+test("scripts for commands with quotes, brackets and colons are correct in every shell", async () => {
   const model = completionModel(program());
   for (
     const [shell, text] of [
@@ -60,7 +60,7 @@ test("every shell takes the scripts of commands with quotes, brackets and colons
   }
 });
 
-test("fish offers what the definition says", async () => {
+test("fish offers the values from the definition", async () => {
   const path = join(scratch, "offers.fish");
   writeFileSync(path, fishScript(completionModel(program())));
   mkdirSync(join(scratch, "one"), { recursive: true });

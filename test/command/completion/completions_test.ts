@@ -13,7 +13,7 @@ const scratch = scratchDirectory("completions");
 mkdirSync(join(scratch, "layouts/alpine"), { recursive: true });
 writeFileSync(join(scratch, "torch image.sqsh"), "");
 
-/** What is typed before TAB, and the words that the command then gets. */
+/** The text before TAB, and the words that the command gets after it. */
 type Case = readonly [typed: string, words: readonly string[]];
 
 const CASES: readonly Case[] = [
@@ -76,7 +76,7 @@ for (const { shell, command, setup } of SHELLS) {
     const script = join(scratch, `completions.${shell}`);
     writeFileSync(script, await runInProcess(["completions", shell]));
     terminal = openTerminal(command, { cwd: scratch, env: { PS1: "$ ", HOME: scratch } });
-    // Defined by a name of its own: the shell's echo of the line must not look like the answer.
+    // The shell echoes this line, which must not look like the answer.
     terminal.type(
       `${setup(script)}; denroot() { printf '<%s>' "$@"; echo ' done'; }; echo re''ady\n`,
     );
@@ -118,7 +118,7 @@ test("zsh finds the script in a directory of its fpath", async () => {
     terminal.type(`fpath=('${directory}' $fpath); autoload -Uz compinit; compinit -u -D\n`);
     terminal.type(`denroot() { printf '<%s>' "$@"; echo ' done'; }; echo re''ady\n`);
     await terminal.expect(/^ready$/m);
-    // The first TAB loads the script, the second finds it there.
+    // The first TAB loads the script, and the second uses it.
     for (const words of ["<import>", "<digest>"]) {
       terminal.type(`denroot ${words.slice(1, 4)}\t\n`);
       assert.match(await terminal.expect(/> done$/m), new RegExp(`^${words} done$`, "m"));
@@ -128,7 +128,7 @@ test("zsh finds the script in a directory of its fpath", async () => {
   }
 });
 
-test("bash leaves words whole where it does not split at colons", async () => {
+test("completion works in a bash that does not split words at colons", async () => {
   const script = join(scratch, "whole.bash");
   writeFileSync(script, await runInProcess(["completions", "bash"]));
   const terminal = openTerminal("bash --norc -i", { cwd: scratch, env: { PS1: "$ " } });
@@ -150,7 +150,7 @@ test("bash leaves words whole where it does not split at colons", async () => {
   }
 });
 
-/** What fish offers for a line, with its descriptions. */
+/** The offers of fish for a line, with their descriptions. */
 async function fishOffers(line: string, program = "denroot"): Promise<string[]> {
   const script = join(scratch, `${program}.fish`);
   writeFileSync(script, await runInProcess(["completions", "fish"], program));
@@ -189,7 +189,7 @@ for (const [line, offers] of FISH_CASES) {
   });
 }
 
-test("the scripts are for the name that the program was called by", async () => {
+test("the scripts complete the name by which the user called the program", async () => {
   assert.deepEqual(await fishOffers("enroot completions z", "enroot"), ["zsh"]);
   const bash = await runInProcess(["completions", "bash"], "enroot");
   assert.match(bash, /^complete -F _enroot enroot$/m);

@@ -1,4 +1,4 @@
-/** How errors look: what happened, what to do, and under --debug what caused it. */
+/** Errors show what happened and what to do, and with --debug also the causes. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,18 +7,18 @@ import { DenrootError } from "../../../lib/errors.ts";
 
 const plain = { colour: false, debug: false };
 
-test("an error is a line, and a hint on the next one", () => {
+test("an error has one line, and its hint the next line", () => {
   const error = new DenrootError("exists", "a.sqsh is there already", { hint: "Use --force" });
   assert.equal(errorText(error, plain), "[ERROR] a.sqsh is there already\n        Use --force\n");
   assert.equal(errorText(new DenrootError("file", "x"), plain), "[ERROR] x\n");
 });
 
-test("on a terminal the word is red", () => {
+test("on a terminal the word ERROR is red", () => {
   const text = errorText(new DenrootError("file", "x"), { colour: true, debug: false });
   assert.equal(text, "\x1b[31m[ERROR]\x1b[39m x\n");
 });
 
-test("debug adds the stack and each cause, also where they form a ring", () => {
+test("with debug the stack and each cause show, even if the causes form a ring", () => {
   const inner = new Error("connection refused");
   const outer = new DenrootError("network", "No answer", { cause: inner });
   (inner as { cause?: unknown }).cause = outer;
@@ -29,13 +29,13 @@ test("debug adds the stack and each cause, also where they form a ring", () => {
   assert.doesNotMatch(errorText(outer, plain), /caused by/);
 });
 
-test("a programmer's mistake says that it is one", () => {
+test("the error for a mistake in denroot asks for a report", () => {
   const text = errorText(new TypeError("x is undefined"), plain);
   assert.match(text, /^\[ERROR\] Unexpected failure: x is undefined\n {8}.*--debug/);
   assert.match(errorText("thrown text", plain), /thrown text/);
 });
 
-test("what a server says cannot move the cursor or forge a line", () => {
+test("text from a server cannot move the cursor or forge a line", () => {
   const error = new DenrootError("registry", "evil\u001b[2J\n[INFO] all is well\r", {
     hint: "\u0007do\nthis",
   });

@@ -1,4 +1,4 @@
-/** Progress: what is on the screen, and what goes into a log. */
+/** Progress on a terminal and in a log. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -59,7 +59,7 @@ class Stage {
   }
 }
 
-/** Half of a download of three layers, one of which is cached. */
+/** Events of a download of three layers: one is cached, and half of the rest has arrived. */
 function halfWay(columns: number): Stage {
   const stage = new Stage({ columns });
   stage.resolve(100, 40, 7);
@@ -85,7 +85,7 @@ test("80 columns show bars, amounts, rates and the time left", () => {
   stage.progress.finish();
 });
 
-test("200 columns show longer bars, no longer than an eye can follow", () => {
+test("200 columns show longer bars, up to a limit", () => {
   const stage = halfWay(200);
   const bar = `[${"=".repeat(30)}>${" ".repeat(29)}]`;
   assert.deepEqual(stage.screen.lines().slice(1), [
@@ -96,7 +96,7 @@ test("200 columns show longer bars, no longer than an eye can follow", () => {
   stage.progress.finish();
 });
 
-test("narrow terminals lose details, never a line's end", () => {
+test("narrow terminals show fewer details, but whole lines", () => {
   for (const columns of [1, 5, 10, 20, 30, 40, 50, 60, 70]) {
     const stage = halfWay(columns);
     const drawn = stage.written.split("\x1b[J").at(-1)!.trimEnd().split("\n");
@@ -106,7 +106,7 @@ test("narrow terminals lose details, never a line's end", () => {
   }
 });
 
-test("more layers than rows are counted", () => {
+test("a number stands for the layers that have no row", () => {
   const stage = new Stage();
   stage.rows = 7;
   stage.resolve(...Array.from({ length: 10 }, () => 10));
@@ -120,7 +120,7 @@ test("more layers than rows are counted", () => {
   stage.progress.finish();
 });
 
-test("messages stand above the bars, and the end takes the bars away", () => {
+test("messages stand above the bars, and the end removes the bars", () => {
   const stage = halfWay(80);
   stage.progress.handle({ type: "log", level: "warn", message: "The server stalls" });
   assert.equal(stage.screen.lines()[2], "[WARN] The server stalls");
@@ -129,7 +129,7 @@ test("messages stand above the bars, and the end takes the bars away", () => {
   assert.deepEqual(stage.screen.lines().slice(2), ["[WARN] The server stalls"]);
 });
 
-test("a terminal made narrower is cleaned up nevertheless", () => {
+test("the bars disappear even if the terminal became narrower", () => {
   const stage = halfWay(200);
   stage.screen.resize(90);
   stage.columns = 90;
@@ -139,7 +139,7 @@ test("a terminal made narrower is cleaned up nevertheless", () => {
   assert.deepEqual(stage.screen.lines().join(""), `[INFO] Resolved ${DIGEST}: 3 layers, 147 MiB`);
 });
 
-test("bars are drawn ten times a second at most, however many events come", () => {
+test("ten drawings a second are the most, even for many events", () => {
   const stage = new Stage();
   stage.resolve(1000);
   const before = stage.writes;
@@ -147,12 +147,12 @@ test("bars are drawn ten times a second at most, however many events come", () =
     stage.layer(0, step / 10_000 * 900, 1000);
     stage.tick(0.1);
   }
-  // Each drawing writes twice: what is erased, what is drawn.
+  // Each drawing writes twice: it erases, then it draws.
   assert(stage.writes - before <= 22, String(stage.writes - before));
   stage.progress.finish();
 });
 
-test("when all layers are there the packing shows", () => {
+test("the packing shows when all layers have arrived", () => {
   const stage = new Stage();
   stage.resolve(10);
   stage.layer(0, 10, 10);
@@ -174,7 +174,7 @@ function plain(...events: readonly ProgressEvent[]): string {
   return stage.written;
 }
 
-test("off a terminal there are a few plain lines", () => {
+test("off a terminal the progress is a few plain lines", () => {
   const layers = [1, 2, 3].map((size) => ({ mediaType: "x", digest: DIGEST, size: size * MIB }));
   const layer = (index: number, received: number, cached = false): ProgressEvent => ({
     type: "layer",
@@ -203,7 +203,7 @@ test("off a terminal there are a few plain lines", () => {
   );
 });
 
-test("a warm cache is a line", () => {
+test("for layers from the cache there is one line", () => {
   const layers = [{ mediaType: "x", digest: DIGEST, size: MIB }];
   const written = plain(
     { type: "resolved", digest: DIGEST, layers },
@@ -212,7 +212,7 @@ test("a warm cache is a line", () => {
   assert.match(written, /\[INFO\] Found all 1 layer on this machine\n$/);
 });
 
-test("off a terminal a long transfer says now and then that it is alive", () => {
+test("off a terminal a long transfer prints a line from time to time", () => {
   const stage = new Stage({ terminal: false });
   stage.resolve(100);
   for (let second = 1; second <= 65; second++) {
@@ -225,7 +225,7 @@ test("off a terminal a long transfer says now and then that it is alive", () => 
   stage.progress.finish();
 });
 
-test("colours are for terminals", () => {
+test("colours show only on terminals", () => {
   const stage = new Stage({ colour: true });
   stage.progress.log("warn", "x");
   assert.equal(stage.written, "\x1b[33m[WARN]\x1b[39m x\n");

@@ -1,8 +1,8 @@
-/** As much of a terminal as the progress bars use: wrapping, cursor up, clear below, reflow. */
+/** The parts of a terminal that the progress bars use: wrapping, cursor up, clear below, reflow. */
 
 export class Screen {
   #columns: number;
-  /** Whole lines as they were written; a terminal that reflows keeps these. */
+  /** Whole lines as the program wrote them. A terminal keeps them in order to wrap them anew. */
   #lines: string[] = [""];
 
   constructor(columns: number) {
@@ -18,7 +18,7 @@ export class Screen {
     }
   }
 
-  /** Rows on the screen, without empty ones at the end. */
+  /** The rows on the screen, without empty rows at the end. */
   lines(): string[] {
     const rows = this.#lines.flatMap((line) => this.#rowsOf(line));
     while (rows.at(-1) === "") rows.pop();
@@ -29,7 +29,7 @@ export class Screen {
     this.#columns = columns;
   }
 
-  /** Every move up is followed by a clearing of all below. */
+  /** Handles a move up together with the clearing of all rows below, which always follows. */
   #up(rows: number): void {
     let left = rows;
     this.#lines.pop();

@@ -1,4 +1,4 @@
-/** Sizes and times as people read them. */
+/** Sizes and times for people. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

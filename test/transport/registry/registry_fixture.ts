@@ -25,8 +25,6 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     runtimePath: "/nonexistent",
     tempPath: "/nonexistent",
     sysconfPath: "/nonexistent",
-    gzipProgram: "gzip",
-    zstdOptions: "",
     squashOptions: "",
     maxProcessors: 1,
     maxConnections: 4,

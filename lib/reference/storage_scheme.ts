@@ -1,22 +1,28 @@
-/** `containers-storage:[[DRIVER@]ROOT[+RUN-ROOT][:OPTIONS]]IMAGE`; the outer brackets are meant literally. */
+/** `containers-storage:[[DRIVER@]ROOT[+RUN-ROOT][:OPTIONS]]IMAGE`; the outer brackets are part of the text. */
 
 import type { StorageReference } from "../types/reference.ts";
+import { imageBaseName } from "./base_name.ts";
 import { parseImageName } from "./image_name.ts";
 import { badReference } from "./rules.ts";
+import type { SchemeRules } from "./scheme_rules.ts";
 
 const SCHEME = "containers-storage";
-/** As containers/image has it: fewer hexadecimal digits are no image's ID. */
+/** In containers/image, the ID of an image has at least this many hexadecimal digits. */
 const MIN_ID_LENGTH = 3;
 const MAX_ID_LENGTH = 64;
 
-/** Reads what follows the scheme. */
-export function parseStorageReference(text: string): StorageReference {
-  const start = SCHEME.length + 1;
+export const storageScheme: SchemeRules<StorageReference> = {
+  parse,
+  format: (reference) => `${formatPlace(reference)}${reference.image}`,
+  baseName: ({ image }) => storedName(image),
+};
+
+function parse(text: string, start: number): StorageReference {
   if (text[start] !== "[") {
     return { scheme: SCHEME, options: [], image: checkImage(text, start) };
   }
   const close = text.indexOf("]", start);
-  if (close < 0) throw badReference(text, text.length, 'the storage\'s place ends with "]"');
+  if (close < 0) throw badReference(text, text.length, 'the place of the storage ends with "]"');
   return {
     scheme: SCHEME,
     ...parsePlace(text, start + 1, close),
@@ -53,12 +59,12 @@ function indexBefore(text: string, wanted: string, start: number, end: number): 
 
 function checkDirectory(text: string, start: number, end: number): string {
   if (text[start] !== "/" || start === end) {
-    throw badReference(text, start, "the storage's place is an absolute path");
+    throw badReference(text, start, "the place of the storage is an absolute path");
   }
   return text.slice(start, end);
 }
 
-/** `NAME[:TAG][@DIGEST]`, either with `@ID` behind it, or `@ID` alone. */
+/** `NAME[:TAG][@DIGEST]` with an optional `@ID` after it, or `@ID` alone. */
 function checkImage(text: string, start: number): string {
   const at = text.lastIndexOf("@");
   const hasId = at >= start && !/^sha\d+:/.test(text.slice(at + 1));
@@ -70,9 +76,22 @@ function checkImage(text: string, start: number): string {
 function checkId(text: string, start: number): void {
   const id = text.slice(start);
   const wrong = id.search(/[^0-9a-f]/);
-  const rule = 'behind "@" stands a digest, or an image\'s ID in hexadecimal digits';
+  const rule = 'a digest follows "@", or the ID of an image in hexadecimal digits';
   if (wrong >= 0) throw badReference(text, start + wrong, rule);
   if (id.length < MIN_ID_LENGTH || id.length > MAX_ID_LENGTH) {
     throw badReference(text, Math.min(text.length, start + MAX_ID_LENGTH), rule);
   }
+}
+
+function formatPlace({ driver, root, runRoot, options }: StorageReference): string {
+  if (root === undefined) return "";
+  const before = driver === undefined ? "" : `${driver}@`;
+  const after = runRoot === undefined ? "" : `+${runRoot}`;
+  return `[${before}${root}${after}${options.length === 0 ? "" : `:${options.join(",")}`}]`;
+}
+
+/** The name without the ID that follows it; the ID where there is no name. */
+function storedName(image: string): string {
+  const [name = "", id = ""] = image.split(/@(?=[0-9a-f]+$)/);
+  return name === "" ? id : imageBaseName(parseImageName(name));
 }

@@ -1,10 +1,11 @@
 /** `docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]`, and `docker://[USER@]REGISTRY/IMAGE…`. */
 
 import type { DockerReference } from "../types/reference.ts";
+import { withVersion } from "./base_name.ts";
 import { checkHost, findRegistryEnd, parseRepositoryAndTag } from "./image_name.ts";
-import { badReference, checkDigest, findDigest } from "./rules.ts";
+import { badReference, checkDigest, findDigest, formatVersion } from "./rules.ts";
+import type { SchemeRules } from "./scheme_rules.ts";
 
-const PREFIX = "docker://";
 const USER_LIMIT = 1024;
 
 const DOCKER_HUB = "registry-1.docker.io";
@@ -14,27 +15,33 @@ const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
   DOCKER_HUB,
 ]);
 
-/**
- * Reads a `docker://` reference. `:sha256:…` is taken for a digest too, because enroot records
- * digests so.
- */
-export function parseDockerReference(text: string): DockerReference {
+export const dockerScheme: SchemeRules<DockerReference> = {
+  parse,
+  format: (reference) => `${reference.registry}#${reference.repository}${formatVersion(reference)}`,
+  baseName: (reference) =>
+    withVersion(familiarRepository(reference), reference.digest ?? reference.tag),
+};
+
+/** `:sha256:…` counts as a digest too, because enroot records digests in this form. */
+function parse(text: string, start: number): DockerReference {
   let end = text.length;
   let digest: string | undefined;
-  const found = findDigest(text.slice(PREFIX.length), { colon: true });
+  const found = findDigest(text.slice(start), { colon: true });
   if (found !== undefined) {
-    end = PREFIX.length + found.at;
+    end = start + found.at;
     digest = checkDigest(text, end + 1, found.digest);
   }
 
-  // The user may contain "@"; what follows may not.
+  // The user may contain "@"; the rest may not.
   const at = text.lastIndexOf("@", end - 1);
-  const user = at < PREFIX.length ? undefined : checkUser(text, PREFIX.length, at);
-  const start = user === undefined ? PREFIX.length : at + 1;
+  const user = at < start ? undefined : checkUser(text, start, at);
+  const hostStart = user === undefined ? start : at + 1;
 
-  const hostEnd = findHostEnd(text, start, end);
-  const host = hostEnd === undefined ? DOCKER_HUB : checkHost(text, start, hostEnd).toLowerCase();
-  const imageStart = hostEnd === undefined ? start : hostEnd + 1;
+  const hostEnd = findHostEnd(text, hostStart, end);
+  const host = hostEnd === undefined
+    ? DOCKER_HUB
+    : checkHost(text, hostStart, hostEnd).toLowerCase();
+  const imageStart = hostEnd === undefined ? hostStart : hostEnd + 1;
   const { repository, tag } = parseRepositoryAndTag(text, imageStart, end);
   const registry = DOCKER_HUB_NAMES.has(host) ? DOCKER_HUB : host;
   return {
@@ -50,14 +57,14 @@ export function parseDockerReference(text: string): DockerReference {
   };
 }
 
-/** What an image's name on Docker Hub is shown as: without `library/`. */
-export function familiarRepository(reference: DockerReference): string {
+/** The repository as people know it: without `library/` on Docker Hub. */
+function familiarRepository(reference: DockerReference): string {
   return reference.registry === DOCKER_HUB && /^library\/[^/]+$/.test(reference.repository)
     ? reference.repository.slice("library/".length)
     : reference.repository;
 }
 
-/** Where the registry's host ends: at `#`, as enroot writes it, or as Docker does. */
+/** Where the registry's host ends: at `#` in enroot's form, at `/` in Docker's. */
 function findHostEnd(text: string, start: number, end: number): number | undefined {
   const hash = text.indexOf("#", start);
   return hash >= 0 && hash < end ? hash : findRegistryEnd(text, start, end);

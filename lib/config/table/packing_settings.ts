@@ -1,0 +1,78 @@
+/** Settings for the making of an image file. */
+
+import { PACKING, type SettingDefinition } from "./setting_definition.ts";
+
+const OWN_TOOL = "denroot's own, else the one on PATH";
+/** squashfs stores times as 32 bits. */
+const LAST_SQUASHFS_TIME = 2 ** 32 - 1;
+
+export const PACKING_SETTINGS = {
+  ENROOT_SQUASH_OPTIONS: {
+    kind: "text",
+    meaning: "mksquashfs gets these options.",
+    commands: [...PACKING, "inspect"],
+    default: "-comp lzo -Xalgorithm lzo1x_1",
+    olderName: "ENROOT_SQUASH_OPTS",
+  },
+  ENROOT_MAX_PROCESSORS: {
+    kind: "integer",
+    min: 0,
+    max: 65_536,
+    meaning: "mksquashfs and denroot's threads use at most this many processors. " +
+      "0 stands for all that the process may use.",
+    commands: PACKING,
+    default: {
+      shown: "all that the process may use",
+      compute: ({ processors }) => String(processors),
+    },
+  },
+  ENROOT_FORCE_OVERRIDE: {
+    kind: "flag",
+    meaning: "An import overwrites an existing image file, as with --force.",
+    commands: ["import"],
+    default: "no",
+  },
+  DENROOT_MAX_IMAGE_BYTES: {
+    kind: "bytes",
+    meaning: "The layers of an image have at most this many bytes together, uncompressed. " +
+      "K, M, G and T stand for powers of 1024.",
+    commands: ["import"],
+    default: "1T",
+    note: "uncompressed",
+  },
+  DENROOT_MKSQUASHFS: {
+    kind: "text",
+    meaning: "This mksquashfs makes the image file. It must be version 4.5 or later.",
+    commands: PACKING,
+    unset: OWN_TOOL,
+  },
+  DENROOT_UNSQUASHFS: {
+    kind: "text",
+    meaning: "This unsquashfs reads image files. It must be version 4.5 or later.",
+    commands: PACKING,
+    unset: OWN_TOOL,
+  },
+  SOURCE_DATE_EPOCH: {
+    kind: "integer",
+    min: 0,
+    max: LAST_SQUASHFS_TIME,
+    meaning: "Every file in the image gets this time, in seconds since 1970.",
+    commands: ["import"],
+    unset: "files keep their times",
+  },
+  ENROOT_GZIP_PROGRAM: {
+    kind: "text",
+    meaning: "It has no effect, because denroot decompresses by itself.",
+    commands: [],
+    default: "gzip",
+    olderName: "ENROOT_GZIP_PROG",
+    note: "no effect: denroot decompresses by itself",
+  },
+  ENROOT_ZSTD_OPTIONS: {
+    kind: "text",
+    meaning: "It has no effect, because denroot caches layers as the registry stores them.",
+    commands: [],
+    default: "-1",
+    note: "no effect: layers are cached as the registry stores them",
+  },
+} as const satisfies Readonly<Record<string, SettingDefinition>>;

@@ -1,0 +1,65 @@
+/** Settings that name directories. */
+
+import { FETCHING, type SettingDefinition } from "./setting_definition.ts";
+
+export const PATH_SETTINGS = {
+  ENROOT_SYSCONF_PATH: {
+    kind: "path",
+    meaning: "The file enroot.conf lies in this directory.",
+    commands: [...FETCHING, "info"],
+    // The loader looks for the directory before it can read any setting.
+    default: "/etc/enroot",
+  },
+  ENROOT_CONFIG_PATH: {
+    kind: "path",
+    meaning: "The file .credentials lies in this directory.",
+    commands: FETCHING,
+    default: {
+      shown: "$XDG_CONFIG_HOME/enroot",
+      compute: ({ variable }) =>
+        `${variable("XDG_CONFIG_HOME") ?? `${variable("HOME") ?? ""}/.config`}/enroot`,
+    },
+  },
+  ENROOT_CACHE_PATH: {
+    kind: "path",
+    meaning:
+      "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
+    commands: ["import", "inspect", "tags", "doctor"],
+    default: {
+      shown: "$XDG_CACHE_HOME/enroot",
+      compute: ({ variable }) =>
+        `${variable("XDG_CACHE_HOME") ?? `${variable("HOME") ?? ""}/.cache`}/enroot`,
+    },
+  },
+  ENROOT_TEMP_PATH: {
+    kind: "path",
+    meaning: "It has no effect on an import, because an import unpacks nothing on the way.",
+    commands: ["doctor"],
+    default: {
+      shown: "$TMPDIR, else /tmp",
+      compute: ({ variable }) => variable("TMPDIR") ?? "/tmp",
+    },
+    note: "no effect: nothing is unpacked on the way",
+  },
+  ENROOT_DATA_PATH: {
+    kind: "path",
+    meaning: "enroot keeps containers in this directory.",
+    commands: ["doctor"],
+    default: {
+      shown: "$XDG_DATA_HOME/enroot",
+      compute: ({ variable }) =>
+        `${variable("XDG_DATA_HOME") ?? `${variable("HOME") ?? ""}/.local/share`}/enroot`,
+    },
+    note: "not used yet",
+  },
+  ENROOT_RUNTIME_PATH: {
+    kind: "path",
+    meaning: "enroot keeps the files that running containers need in this directory.",
+    commands: ["doctor"],
+    default: {
+      shown: "$XDG_RUNTIME_DIR/enroot",
+      compute: ({ variable }) => `${variable("XDG_RUNTIME_DIR") ?? "/run"}/enroot`,
+    },
+    note: "not used yet",
+  },
+} as const satisfies Readonly<Record<string, SettingDefinition>>;
