@@ -44,7 +44,7 @@ export interface HttpClient {
    * has read a streamed body: the rest of that body is then not sent.
    *
    * Throws `TransferError`; code `aborted`; a streamed body's own error; `TypeError` for a streamed
-   * body of another length.
+   * body of another length, or one that was sent in part before.
    */
   send(request: HttpRequest): Promise<HttpResponse>;
   close(): void;
@@ -60,6 +60,9 @@ export function createHttpClient(
   const agents = new AgentPool(settings, onProgress);
   return {
     async send(request) {
+      if (request.body instanceof StreamedBody && request.body.isStarted) {
+        throw new TypeError("A part of this body was sent already");
+      }
       const release = await semaphore.acquire(request.signal);
       try {
         return await sendOnFreshSocket(request, agents, { settings, limits, release });

@@ -23,7 +23,7 @@ function parseProxy(text: string): URL {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (url === null || url.hostname === "" || !/^https?:$/.test(url.protocol)) {
     // The text may hold a password: not shown.
-    throw new DenrootError("settings", "A proxy setting is no http:// or https:// URL", {
+    throw new DenrootError("settings", "A proxy setting is not an http:// or https:// URL", {
       hint: "Check http_proxy, https_proxy and all_proxy",
     });
   }

@@ -1,18 +1,12 @@
 /** `docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]`, and `docker://[USER@]REGISTRY/IMAGE…`. */
 
 import type { DockerReference } from "../types/reference.ts";
+import { DOCKER_HUB_HOST, dockerHubRepository, isDockerHub } from "./docker_hub.ts";
 import { checkHost, findRegistryEnd, parseRepositoryAndTag } from "./image_name.ts";
 import { badReference, checkDigest, findDigest } from "./rules.ts";
 
 const PREFIX = "docker://";
 const USER_LIMIT = 1024;
-
-const DOCKER_HUB = "registry-1.docker.io";
-const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
-  "docker.io",
-  "index.docker.io",
-  DOCKER_HUB,
-]);
 
 /**
  * Reads a `docker://` reference. `:sha256:…` is taken for a digest too, because enroot records
@@ -33,17 +27,17 @@ export function parseDockerReference(text: string): DockerReference {
   const start = user === undefined ? PREFIX.length : at + 1;
 
   const hostEnd = findHostEnd(text, start, end);
-  const host = hostEnd === undefined ? DOCKER_HUB : checkHost(text, start, hostEnd).toLowerCase();
+  const host = hostEnd === undefined
+    ? DOCKER_HUB_HOST
+    : checkHost(text, start, hostEnd).toLowerCase();
   const imageStart = hostEnd === undefined ? start : hostEnd + 1;
   const { repository, tag } = parseRepositoryAndTag(text, imageStart, end);
-  const registry = DOCKER_HUB_NAMES.has(host) ? DOCKER_HUB : host;
+  const isHub = isDockerHub(host);
   return {
     scheme: "docker",
     ...(user !== undefined && { user }),
-    registry,
-    repository: registry === DOCKER_HUB && !repository.includes("/")
-      ? `library/${repository}`
-      : repository,
+    registry: isHub ? DOCKER_HUB_HOST : host,
+    repository: isHub ? dockerHubRepository(repository) : repository,
     ...(hostEnd === undefined && user === undefined && { shortName: repository }),
     ...(tag !== undefined ? { tag } : digest === undefined && { tag: "latest" }),
     ...(digest !== undefined && { digest }),
@@ -52,7 +46,7 @@ export function parseDockerReference(text: string): DockerReference {
 
 /** What an image's name on Docker Hub is shown as: without `library/`. */
 export function familiarRepository(reference: DockerReference): string {
-  return reference.registry === DOCKER_HUB && /^library\/[^/]+$/.test(reference.repository)
+  return reference.registry === DOCKER_HUB_HOST && /^library\/[^/]+$/.test(reference.repository)
     ? reference.repository.slice("library/".length)
     : reference.repository;
 }

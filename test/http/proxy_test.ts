@@ -71,7 +71,7 @@ test("a proxy that cannot be used is an error without its password", () => {
   for (const https of ["socks5://u:hunter2@proxy:1", "http://"]) {
     assert.throws(() => chooseProxy(new URL("https://h/"), { https, no: "" }), (error: Error) => {
       assert.ok(!error.message.includes("hunter2"));
-      return isError("settings", /no http:\/\/ or https:\/\/ URL/)(error);
+      return isError("settings", /not an http:\/\/ or https:\/\/ URL/)(error);
     });
   }
 });

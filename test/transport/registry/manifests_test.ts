@@ -204,7 +204,7 @@ test("toomanyrequests in a body means a rate limit whatever the status", async (
   const log: string[] = [];
   await using source = await open(registry.host, { log });
   await source.resolve(AMD64, NEVER);
-  assert.match(log[0] ?? "", /has had too many requests: "toomanyrequests: Data limit exceeded"/);
+  assert.match(log[0] ?? "", /got too many requests: "toomanyrequests: Data limit exceeded"/);
 });
 
 test("a server's failures are retried within the limit, and no further", async () => {

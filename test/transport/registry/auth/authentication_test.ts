@@ -193,7 +193,7 @@ test("Basic in answer to a Bearer token that is too narrow leads to a new token 
   registry.finished();
 });
 
-test("one token is kept for each scope", async () => {
+test("one token is kept for each scope that a challenge leads to", async () => {
   const [a, b] = [blobOf("a"), blobOf("b")];
   const other = BEARER.replace(":pull", ":metadata_read");
   await using registry = await startFakeRegistry([
@@ -201,7 +201,7 @@ test("one token is kept for each scope", async () => {
     { request: TOKEN_REQUEST, answer: token("t1") },
     { request: blobRequest(a), sent: { authorization: "Bearer t1" }, answer: { body: "a" } },
     { request: blobRequest(b), sent: { authorization: "Bearer t1" }, answer: challenge(other) },
-    { request: TOKEN_REQUEST.replace("pull", "metadata_read"), answer: token("t2") },
+    { request: TOKEN_REQUEST.replace("pull", "metadata_read%2Cpull"), answer: token("t2") },
     { request: blobRequest(b), sent: { authorization: "Bearer t2" }, answer: { body: "b" } },
     { request: blobRequest(a), sent: { authorization: "Bearer t2" }, answer: challenge(BEARER) },
     { request: blobRequest(a), sent: { authorization: "Bearer t1" }, answer: { body: "a" } },

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Scope } from "../../../../lib/transport/registry/auth/scope.ts";
 import { toTokenRequest } from "../../../../lib/transport/registry/auth/token_service.ts";
 import { scratchDirectory } from "../../../helpers/scratch.ts";
 import { startFakeRegistry } from "../../../helpers/fake_registry.ts";
@@ -113,22 +114,38 @@ for (const parameter of ["", ',scope=""']) {
   });
 }
 
-/** [the scope of a challenge, what is asked for] */
-const SCOPES: readonly (readonly [challenged: string, sent: readonly string[]])[] = [
-  ["repository:team/app:pull,push,delete", [SCOPE]],
-  ["repository:team/app:*", [SCOPE]],
-  ["registry:catalog:* repository:team/app:pull", [SCOPE]],
-  ["repository:my/private:pull", [SCOPE]],
-  ["repository:team/app/private:pull", [SCOPE]],
-  ["aws", [SCOPE]],
-  ["repository:team/app:metadata_read,push", ["repository:team/app:metadata_read"]],
+const READ: Scope = { repository: "team/app", actions: ["pull"] };
+const WRITE: Scope = { repository: "team/app", actions: ["pull", "push"] };
+const READ_OTHER: Scope = { repository: "base/os", actions: ["pull"] };
+const WRITE_SCOPE = "repository:team/app:pull,push";
+const OTHER_SCOPE = "repository:base/os:pull";
+
+/** [what the request needs, the scope of a challenge, what is asked for] */
+const SCOPES: readonly (readonly [
+  wanted: readonly Scope[],
+  challenged: string,
+  sent: readonly string[],
+])[] = [
+  [[READ], "", [SCOPE]],
+  [[READ], "repository:team/app:pull,push,delete", [SCOPE]],
+  [[READ], "repository:team/app:*", [SCOPE]],
+  [[READ], "registry:catalog:* repository:team/app:pull", [SCOPE]],
+  [[READ], "repository:my/private:pull", [SCOPE]],
+  [[READ], "repository:team/app/private:metadata_read", [SCOPE]],
+  [[READ], "aws", [SCOPE]],
+  [[READ], "repository:team/app:metadata_read,push", ["repository:team/app:metadata_read,pull"]],
+  [[WRITE], "", [WRITE_SCOPE]],
+  [[WRITE], "repository:team/app:pull", [WRITE_SCOPE]],
+  [[WRITE], "repository:team/app:pull,push,delete", [WRITE_SCOPE]],
+  [[WRITE, READ_OTHER], "repository:team/app:push", [WRITE_SCOPE, OTHER_SCOPE]],
+  [[WRITE, READ_OTHER], "repository:base/os:push,pull", [WRITE_SCOPE, OTHER_SCOPE]],
 ];
 
-for (const [challenged, sent] of SCOPES) {
-  test(`of the scope ${challenged} no more than reading the own repository is asked for`, () => {
+for (const [wanted, challenged, sent] of SCOPES) {
+  test(`for a challenge of "${challenged}" the scopes ${sent.join(" ")} are asked for`, () => {
     const parameters = new Map([["realm", "/token"], ["scope", challenged]]);
     const url = new URL("https://registry.example/");
-    const { scopes } = toTokenRequest({ scheme: "bearer", parameters }, "team/app", url);
+    const { scopes } = toTokenRequest({ scheme: "bearer", parameters }, wanted, url);
     assert.deepEqual(scopes, sent);
   });
 }

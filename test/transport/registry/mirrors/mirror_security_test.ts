@@ -30,7 +30,7 @@ test("an insecure mirror need not be trusted, its origin must be", async () => {
   await using bad = await openMirrored(scratch, origin.host, [mirror], { settings: STRICT });
   await assert.rejects(
     bad.resolve(AMD64, NEVER),
-    isError("network", /All 2 places failed: .*is not trusted.*; .*is not trusted/),
+    isError("network", /All 2 registries failed: .*is not trusted.*; .*is not trusted/),
   );
   assert.equal(mirror.requests.length, 2);
   assert.equal(origin.requests.length, 0);
@@ -53,7 +53,7 @@ test("an insecure mirror may speak plain HTTP, another may not", async () => {
   await good.resolve(AMD64, NEVER);
   assert.equal(await read(good, BIG_LAYER), BIG);
   await using bad = await openMirrored(scratch, origin.host, [mirror], { settings: STRICT });
-  await assert.rejects(bad.resolve(AMD64, NEVER), isError("network", /All 2 places failed/));
+  await assert.rejects(bad.resolve(AMD64, NEVER), isError("network", /All 2 registries failed/));
 });
 
 test("each host gets its own credentials, and none those of another", async () => {
@@ -112,7 +112,10 @@ for (const [title, answer] of LURES) {
     const insecure = { host: mirror.host, more: INSECURE };
     const settings = { ...STRICT, configPath };
     await using source = await openMirrored(scratch, origin.host, [insecure], { settings });
-    await assert.rejects(source.resolve(AMD64, NEVER), isError("network", /All 2 places failed/));
+    await assert.rejects(
+      source.resolve(AMD64, NEVER),
+      isError("network", /All 2 registries failed/),
+    );
     assert(mirror.requests.length > 0);
     for (const { headers } of victim.requests) assert.equal(headers["authorization"], undefined);
   });

@@ -209,8 +209,8 @@ test("what each place did to a blob is told when none gives it", async () => {
   await source.resolve(AMD64, NEVER);
   await read(source, BIG_LAYER);
   const message = new RegExp(
-    `^Blob ${BIG_LAYER.digest}: All 2 places failed: ${mirror.host}/team/app: ` +
-      `its bytes are not those of the digest; ${origin.host}/team/app: .*status 404`,
+    `^Blob ${BIG_LAYER.digest}: All 2 registries failed: ${mirror.host}/team/app: ` +
+      `it sent bytes that do not match the digest; ${origin.host}/team/app: .*status 404`,
   );
   await assert.rejects(read(source, BIG_LAYER), isError("not_found", message));
 });
@@ -239,7 +239,7 @@ test("when all fail, each says why", async () => {
     isError(
       "credentials",
       new RegExp(
-        `^The manifest of ${origin.host}#team/app:latest: All 3 places failed: ` +
+        `^The manifest of ${origin.host}#team/app:latest: All 3 registries failed: ` +
           `${first.host}/team/app: .*status 500.*; ${second.host}/team/app: .*status 404.*; ` +
           `${origin.host}/team/app: .*status 403`,
       ),
@@ -266,7 +266,7 @@ test("a blocked registry is not asked, its mirrors are", async () => {
   await using bad = await openMirrored(scratch, origin.host, [empty], { more });
   await assert.rejects(
     bad.resolve(AMD64, NEVER),
-    isError("settings", /All 2 places failed: .* status 404.*: it is blocked in \S+, line 1$/),
+    isError("settings", /All 2 registries failed: .* status 404.*: it is blocked in \S+, line 1$/),
   );
   await assert.rejects(
     openMirrored(scratch, origin.host, [], { more }),

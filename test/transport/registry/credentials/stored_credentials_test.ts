@@ -8,8 +8,8 @@ import { test } from "node:test";
 import type { CredentialsQuery } from "../../../../lib/transport/registry/credentials/credentials.ts";
 import {
   type AskPassword,
-  createCredentialsFinder,
-} from "../../../../lib/transport/registry/credentials/find_credentials.ts";
+  StoredCredentials,
+} from "../../../../lib/transport/registry/credentials/stored_credentials.ts";
 import { scratchDirectory } from "../../../helpers/scratch.ts";
 import { isError, makeSettings, NEVER } from "../registry_fixture.ts";
 
@@ -37,7 +37,7 @@ async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
   const env: Record<string, string> = { HOME: root, PATH: `${join(root, "bin")}:/usr/bin:/bin` };
   for (const [name, value] of Object.entries(home.env ?? {})) env[name] = value.replace("~", root);
   const log: string[] = [];
-  const finder = createCredentialsFinder(
+  const credentials = new StoredCredentials(
     makeSettings({ configPath: join(root, "enroot"), environment: env }),
     {
       onProgress: (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
@@ -45,7 +45,8 @@ async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
       ...(home.helpers && { helpers: home.helpers }),
     },
   );
-  const found = await finder({ registry: "reg.io", repository: "team/app", ...query }, NEVER);
+  const wanted = { registry: "reg.io", repository: "team/app", ...query };
+  const found = await credentials.find(wanted, NEVER);
   const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
   return { found: shown, log: log.map((line) => line.replaceAll(root, "~")) };
 }
@@ -146,7 +147,7 @@ for (const path of [NETRC, DOCKER]) {
       : { [path]: { auths: { "reg.io": auth("u:hunter2") } } };
     const { log } = await find({ files, mode: 0o644 });
     assert.deepEqual(log, [
-      `warn: "~/${path}" can be read by other users; chmod 600 it`,
+      `warn: Other users can read "~/${path}": run chmod 600 on it`,
       `info: Using credentials from ~/${path}`,
     ]);
   });
