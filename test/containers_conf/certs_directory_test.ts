@@ -72,7 +72,7 @@ test("of two client certificates the first by name is shown, with a warning", as
   const log: string[] = [];
   await resolve(registry.host, { HOME: homeWith(registry.host, files) }, log);
   assert.equal(log.length, 1);
-  assert.match(log[0]!, /^warn: .* holds 2 client certificates: "client\.cert" is the one/);
+  assert.match(log[0]!, /^warn: .* holds 2 client certificates: only "client\.cert" is used/);
 });
 
 test("a client certificate goes to no other host, not even by a redirect", async () => {
@@ -107,14 +107,26 @@ const BROKEN: readonly (readonly [
   files: Readonly<Record<string, string>>,
   message: RegExp,
 ])[] = [
-  ["a certificate without its key", { "a.cert": client.certFile }, /a\.cert".* no \.key file/],
-  ["a key without its certificate", { "a.key": client.keyFile }, /a\.key".* no \.cert file/],
+  [
+    "a certificate without its key",
+    { "a.cert": client.certFile },
+    /a\.cert".* the \.key file .* is missing/,
+  ],
+  [
+    "a key without its certificate",
+    { "a.key": client.keyFile },
+    /a\.key".* the \.cert file .* is missing/,
+  ],
   [
     "a key of another certificate",
     { "a.cert": client.certFile, "a.key": stranger.keyFile },
     /a\.key".* it is not the key of the \.cert file/,
   ],
-  ["a key that is none", { "a.cert": client.certFile, "a.key": EMPTY }, /a\.key".* no private key/],
+  [
+    "a file without a key",
+    { "a.cert": client.certFile, "a.key": EMPTY },
+    /a\.key".* no private key/,
+  ],
   ["a damaged authority", { "ca.crt": GARBAGE }, /ca\.crt".* a damaged certificate/],
   ["an empty authority", { "ca.crt": EMPTY }, /ca\.crt".* holds no certificate/],
 ];

@@ -26,7 +26,6 @@ test("a blob is resumed where the connection was cut", async () => {
   ]);
   await using source = await open(registry.host);
   assert.equal(await read(source, BLOB), CONTENT);
-  registry.finished();
 });
 
 test("a 200 to a resumption means that the blob begins anew", async () => {
@@ -36,7 +35,6 @@ test("a 200 to a resumption means that the blob begins anew", async () => {
   ]);
   await using source = await open(registry.host);
   assert.equal(await read(source, BLOB), CONTENT);
-  registry.finished();
 });
 
 test("a range is asked for, and a server that ignores it is found out", async () => {
@@ -52,7 +50,6 @@ test("a range is asked for, and a server that ignores it is found out", async ()
     read(source, BLOB, { start: 4, end: 10 }),
     isError("range_unsupported", /cannot send a part of blob/),
   );
-  registry.finished();
 });
 
 test("a 200 to a range that does not begin at 0 is code range_unsupported", async () => {
@@ -64,7 +61,6 @@ test("a 200 to a range that does not begin at 0 is code range_unsupported", asyn
     read(source, BLOB, { start: 4, end: 10 }),
     isError("range_unsupported", /cannot send a part of blob/),
   );
-  registry.finished();
 });
 
 test("a 206 with fewer bytes than asked for is taken, and the rest asked for", async () => {
@@ -74,7 +70,6 @@ test("a 206 with fewer bytes than asked for is taken, and the rest asked for", a
   ]);
   await using source = await open(registry.host, ONCE);
   assert.equal(await read(source, BLOB, { start: 1, end: 10 }), CONTENT.slice(1));
-  registry.finished();
 });
 
 for (
@@ -166,7 +161,6 @@ test("without retries in the settings nothing is tried twice", async () => {
   ]);
   await using source = await open(registry.host, ONCE);
   await assert.rejects(read(source, BLOB), isError("network", /cut/));
-  registry.finished();
 });
 
 test("an attempt that brought much does not count against the retries", async () => {
@@ -221,7 +215,6 @@ test("a foreign layer is fetched from its urls when the registry has none", asyn
   await using source = await open(registry.host, ONCE);
   const urls = ["file:///etc/passwd", `${elsewhere.origin}/gone`, `${elsewhere.origin}/layer`];
   assert.equal(await read(source, { ...BLOB, urls }), CONTENT);
-  elsewhere.finished();
 });
 
 test("a blob that is nowhere is not found", async () => {

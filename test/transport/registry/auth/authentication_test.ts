@@ -37,7 +37,6 @@ test("an open registry is asked once, without any credential", async () => {
   await using source = await open(registry.host, { settings });
   assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
   assert.equal(source.uri, `docker://${registry.host}#team/app:latest`);
-  registry.finished();
 });
 
 test("every manifest type that is understood is accepted in one request", async () => {
@@ -48,7 +47,6 @@ test("every manifest type that is understood is accepted in one request", async 
   }]);
   await using source = await open(registry.host);
   await source.resolve(AMD64, NEVER);
-  registry.finished();
 });
 
 for (const name of ["token", "access_token"]) {
@@ -60,7 +58,6 @@ for (const name of ["token", "access_token"]) {
     ]);
     await using source = await open(registry.host);
     await source.resolve(AMD64, NEVER);
-    registry.finished();
   });
 }
 
@@ -89,7 +86,6 @@ test("a token that expires in mid-import is renewed and the blob goes on", async
   ]);
   await using source = await open(registry.host, { settings: { transferRetries: 1 } });
   assert.equal(await read(source, blob), content);
-  registry.finished();
 });
 
 test("many requests that are challenged at once share one token", async () => {
@@ -124,7 +120,6 @@ test("Basic credentials are sent where Basic is asked for (ECR's user AWS)", asy
   const settings = config("machine 127.0.0.1 login AWS password secret\n");
   await using source = await open(registry.host, { settings, log });
   await source.resolve(AMD64, NEVER);
-  registry.finished();
   assert.deepEqual(log, [`info: Using credentials from ${settings.configPath}/.credentials`]);
 });
 
@@ -147,7 +142,6 @@ for (
     const settings = config("machine 127.0.0.1 login u password p\n");
     await using source = await open(registry.host, { settings });
     await source.resolve(AMD64, NEVER);
-    registry.finished();
   });
 }
 
@@ -164,7 +158,6 @@ test("passwords of thousands of characters work (Google's JSON keys)", async () 
   const settings = config(`machine 127.0.0.1 login _json_key password ${key}\n`);
   await using source = await open(registry.host, { settings });
   await source.resolve(AMD64, NEVER);
-  registry.finished();
 });
 
 test("Basic in answer to a Bearer token that is too narrow leads to a new token (Harbor)", async () => {
@@ -190,7 +183,6 @@ test("Basic in answer to a Bearer token that is too narrow leads to a new token 
   await using source = await open(registry.host);
   await source.resolve(AMD64, NEVER);
   assert.equal(await read(source, blob), "wide");
-  registry.finished();
 });
 
 test("one token is kept for each scope that a challenge leads to", async () => {
@@ -210,7 +202,6 @@ test("one token is kept for each scope that a challenge leads to", async () => {
   assert.equal(await read(source, a), "a");
   assert.equal(await read(source, b), "b");
   assert.equal(await read(source, a), "a");
-  registry.finished();
 });
 
 test("refused credentials are an error that names their source and not the secret", async () => {
@@ -224,7 +215,6 @@ test("refused credentials are an error that names their source and not the secre
     assert.match(error.message, /refused the credentials of user u from .*\.credentials$/);
     return !JSON.stringify([error.message, String(error.cause)]).includes("hunter2");
   });
-  registry.finished();
 });
 
 test("a registry that wants Basic from someone without credentials is told apart", async () => {
