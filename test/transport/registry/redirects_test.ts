@@ -53,6 +53,18 @@ for (const status of [301, 302, 303, 307, 308]) {
   });
 }
 
+test("a user, a password and a fragment in a Location are not sent", async () => {
+  await using storage = await startFakeRegistry([
+    { request: "GET /signed?x=1", sent: { authorization: null }, answer: { body: CONTENT } },
+  ]);
+  const location = `http://u:secret@${storage.host}/signed?x=1#part`;
+  await using registry = await startFakeRegistry([
+    { request: blobRequest(BLOB), answer: { status: 307, headers: { Location: location } } },
+  ]);
+  await using source = await open(registry.host);
+  assert.equal(await read(source, BLOB), CONTENT);
+});
+
 test("Authorization goes along inside the origin and is dropped outside it", async () => {
   await using storage = await startFakeRegistry([
     { request: "GET /signed", sent: { authorization: null }, answer: { body: CONTENT } },

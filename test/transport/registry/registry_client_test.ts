@@ -1,19 +1,19 @@
-/** Requests that write: the scopes that they ask for, and bodies that cannot be sent twice. */
+/** The requests of a client: the scopes that they ask for, and bodies that cannot be sent twice. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ImageLocation } from "../../../lib/containers_conf/image_locations.ts";
 import { createHttpClient } from "../../../lib/http/client.ts";
 import { StreamedBody } from "../../../lib/http/streamed_body.ts";
 import { TransferError } from "../../../lib/http/transfer_error.ts";
+import type { CredentialsFinder } from "../../../lib/transport/registry/credentials/credentials.ts";
 import {
   RegistryClient,
   type RegistryRequest,
 } from "../../../lib/transport/registry/registry_client.ts";
 import { startFakeRegistry } from "../../helpers/fake_registry.ts";
 import { serve, until } from "../../http/http_fixture.ts";
-import { BEARER, challenge, token, TOKEN_REQUEST } from "./auth/authentication_fixture.ts";
+import { basic, BEARER, challenge, token, TOKEN_REQUEST } from "./auth/authentication_fixture.ts";
 import { isError, makeSettings, NEVER, QUICK_LIMITS } from "./registry_fixture.ts";
 
 const BLOB = "/v2/team/app/blobs/sha256:0";
@@ -21,17 +21,17 @@ const UPLOADS = "/v2/team/app/blobs/uploads/";
 const READ: RegistryRequest = { actions: ["pull"], signal: NEVER };
 const WRITE: RegistryRequest = { actions: ["pull", "push"], signal: NEVER };
 const WRITE_TOKEN_REQUEST = TOKEN_REQUEST.replace("pull", "pull%2Cpush");
+const NOBODY: CredentialsFinder = { find: () => Promise.resolve(undefined) };
 const OTHER_SCOPE = "&scope=repository%3Abase%2Fos%3Apull";
 
-function connect(registry: string, changes: Partial<ImageLocation> = {}) {
+function connect(registry: string, credentials: CredentialsFinder = NOBODY) {
   const http = createHttpClient(makeSettings(), QUICK_LIMITS);
-  const location = { registry, repository: "team/app", insecure: false, isMirror: false };
   const client = new RegistryClient({
-    location: { ...location, ...changes },
+    location: { registry, repository: "team/app", insecure: false, isMirror: false },
     allowHttp: true,
     limits: QUICK_LIMITS,
     http,
-    credentials: { find: () => Promise.resolve(undefined) },
+    credentials,
   });
   return Object.assign(client, { [Symbol.dispose]: () => http.close() });
 }
@@ -133,6 +133,28 @@ test("a text is sent again after a challenge and after a redirect with 307", asy
   const headers = { "content-type": "x/y" };
   const request = { ...WRITE, headers, body: "{}" };
   assert.equal((await client.request("PUT", "manifests/latest", request)).status, 201);
+});
+
+test("many requests that are challenged at once look up the credentials once", async () => {
+  let [challenged, finds] = [0, 0];
+  await using registry = await startFakeRegistry(async ({ headers }) => {
+    if (headers["authorization"] === basic("u", "p")) return {};
+    challenged++;
+    // All four are challenged before one of them can be answered.
+    await until(() => challenged === 4);
+    return challenge("Basic realm=x");
+  });
+  using client = connect(registry.host, {
+    async find() {
+      finds++;
+      await sleep(20);
+      return { username: "u", password: "p", origin: "a test", host: registry.host };
+    },
+  });
+  const requests = ["a", "b", "c", "d"].map((name) => client.request("GET", name, READ));
+  const responses = await Promise.all(requests);
+  assert.deepEqual(responses.map(({ status }) => status), [200, 200, 200, 200]);
+  assert.deepEqual([challenged, finds], [4, 1]);
 });
 
 for (const status of [301, 302, 303]) {
