@@ -8,7 +8,7 @@ import { DOCKER_HUB_HOST, DOCKER_HUB_NAME } from "../reference/docker_hub.ts";
 import { quotePath } from "../text/quote_text.ts";
 import { splitCertificates } from "../text/pem.ts";
 
-/** For one host only; PEM. */
+/** The certificates for one host, in PEM. */
 export interface CertsDirectory {
   readonly authorities: readonly string[];
   readonly client?: { readonly cert: string; readonly key: string };

@@ -20,7 +20,7 @@ const read = (path: string) => readFileSync(path, "utf8");
 const tls = { cert: read(tlsFiles.certFile), key: read(tlsFiles.keyFile) };
 const mutual = { ...tls, ca: read(tlsFiles.caFile), requestCert: true, rejectUnauthorized: true };
 
-/** A home whose certs.d has these files (name -> path of the original) for `host`. */
+/** A home directory with these files (name -> path of the original) in certs.d for `host`. */
 function homeWith(host: string, files: Readonly<Record<string, string>>, at = ".config"): string {
   const home = mkdtempSync(join(scratch, "home-"));
   const directory = join(home, at, "containers/certs.d", host);
@@ -61,12 +61,12 @@ test("no other host's connections trust that authority", async () => {
   assert.equal(registry.requests.length, 0);
 });
 
-test("a client certificate is shown to the host that wants it", async () => {
+test("a host that asks for a client certificate gets it", async () => {
   await using registry = await serve(WHOLE, { tls: mutual });
   await resolve(registry.host, { HOME: homeWith(registry.host, { ...CA, ...PAIR }) });
 });
 
-test("of two client certificates the first by name is shown, with a warning", async () => {
+test("the first of two client certificates is used, with a warning", async () => {
   await using registry = await serve(WHOLE, { tls: mutual });
   const files = { ...CA, ...PAIR, "d.cert": stranger.certFile, "d.key": stranger.keyFile };
   const log: string[] = [];
@@ -87,12 +87,12 @@ test("a client certificate goes to no other host, not even by a redirect", async
   assert.deepEqual([registry.requests.length, storage.requests.length], [1, 0]);
 });
 
-test("a registry that wants a certificate says so when it gets none", async () => {
+test("a registry that asks for a certificate and gets none is understood", async () => {
   await using registry = await serve(WHOLE, { tls: mutual });
   const environment = { HOME: homeWith(registry.host, CA) };
   await assert.rejects(
     resolve(registry.host, environment),
-    isError("network", /did not take our client certificate, or wants one/),
+    isError("network", /refused the client certificate, or asks for one/),
   );
 });
 
@@ -144,7 +144,7 @@ test("a file that cannot be read is an error that names it", async () => {
   await using registry = await serve(WHOLE, { tls });
   const home = homeWith(registry.host, CA);
   const path = join(home, ".config/containers/certs.d", registry.host, "ca.crt");
-  // A directory: root may read any file.
+  // A directory in its place: root may read any file.
   rmSync(path);
   mkdirSync(path);
   await assert.rejects(

@@ -34,7 +34,7 @@ test("no settings at all are fine, and the report says where credentials go", as
   assert.ok(findings.at(-1)?.remedy?.includes(netrc));
 });
 
-test("proxies are shown with the place that set them, never with a password", async () => {
+test("proxies are shown with their origin, never with a password", async () => {
   const findings = await check({
     https_proxy: "http://me:secret@proxy.example:3128",
     no_proxy: "localhost,10.0.0.0/8",

@@ -197,7 +197,7 @@ testEachRuntime(
     configure(home, "[[registry]]\nlocation = 5\n");
     const broken = await home.run(["digest", origin.uri("team/app")]);
     assert.equal(broken.exitCode, 1);
-    assert.match(broken.stderr, /registries\.conf, line 2: location must be a text in quotes/);
+    assert.match(broken.stderr, /registries\.conf, line 2: location must be text in quotes/);
   },
 );
 

@@ -1,4 +1,4 @@
-/** What the tests of sending share: real servers on the loopback, clients, bodies that tell. */
+/** What the tests of sending share: real servers on the loopback, clients, observable bodies. */
 
 import assert from "node:assert/strict";
 import * as http from "node:http";

@@ -1,4 +1,4 @@
-/** Which proxy a URL goes through, and that it does. */
+/** The proxy for a URL, and real requests through it. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -76,7 +76,7 @@ test("a proxy that cannot be used is an error without its password", () => {
   }
 });
 
-/** A proxy for both kinds that writes down what it is asked for. */
+/** A proxy for HTTP and HTTPS that records its requests. */
 async function startProxy() {
   const asked: string[] = [];
   const server = http.createServer((request, response) => {
@@ -144,7 +144,7 @@ test("a host in no_proxy is reached directly", async () => {
   assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
 });
 
-test("a proxy that refuses is named, without its password, and not asked again", async () => {
+test("the error names a proxy that refuses, without its password; it is not asked again", async () => {
   await using proxy = await startFakeRegistry(() => ({ status: 407 }));
   const settings = { allowHttp: false, proxy: { all: `http://u:hunter2@${proxy.host}`, no: "" } };
   await using source = await open("registry.test", { settings });

@@ -9,7 +9,7 @@ import { StreamedBody } from "../../lib/http/streamed_body.ts";
 import { isError, NEVER } from "../transport/registry/registry_fixture.ts";
 import { listen, makeClient, makeUpload } from "./http_fixture.ts";
 
-/** Answers the first request; closes when a second one comes on the same connection. */
+/** Answers the first request of a connection, and hangs up when the second matches `hangUpAt`. */
 function serveOnce(received: string[], hangUpAt: RegExp): net.Server {
   return net.createServer((socket) => {
     let text = "";
@@ -73,7 +73,7 @@ for (const [title, method, makeBody, hangUpAt, isRepeated] of STALE) {
       signal: NEVER,
     });
     await first.body.textStart(10);
-    // Until the connection is kept.
+    // The agent needs a moment to keep the connection.
     await sleep(10);
     const body = makeBody();
     const second = client.send({ method, url: server.url, headers: {}, body, signal: NEVER });
@@ -83,7 +83,7 @@ for (const [title, method, makeBody, hangUpAt, isRepeated] of STALE) {
   });
 }
 
-test("a body that was not sent can go with another request; closing ends its source", async () => {
+test("a body of which nothing was sent can be sent with another request, but no other can", async () => {
   let isEnded = false;
   const chunks = {
     next: () => Promise.resolve({ done: false as const, value: new Uint8Array(5) }),

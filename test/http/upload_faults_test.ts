@@ -47,7 +47,7 @@ for (
     ["large", () => new Uint8Array(16 * MIB)],
   ] as const
 ) {
-  test(`the answer counts of a server that hangs up without reading a ${title} body`, async () => {
+  test(`a server may answer and hang up without reading a ${title} body: its answer counts`, async () => {
     const server = net.createServer((socket) => {
       socket.on("error", () => {});
       socket.once("data", () => {

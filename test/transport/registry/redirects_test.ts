@@ -1,4 +1,4 @@
-/** Redirects: followed by hand, without leaking, and never trusted for long. */
+/** Redirects: nothing secret goes along, and their targets are not used for long. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -34,7 +34,7 @@ const BLOB = blobOf(CONTENT);
 const BASIC = { status: 401, headers: { "WWW-Authenticate": "Basic realm=x" } };
 
 for (const status of [301, 302, 303, 307, 308]) {
-  test(`a blob's and a manifest's redirect with ${status} are followed`, async () => {
+  test(`redirects of manifests and blobs with ${status} are followed`, async () => {
     await using registry = await startFakeRegistry([
       {
         request: MANIFEST_REQUEST,
@@ -86,7 +86,7 @@ test("Authorization goes along inside the origin and is dropped outside it", asy
   assert.equal(await read(source, BLOB), CONTENT);
 });
 
-test("a redirect's target that puts its own challenge gets its own token", async () => {
+test("a redirect's target that sends a challenge of its own gets a token of its own", async () => {
   await using mirror = await startFakeRegistry([
     {
       request: "GET /v2/their/app/blobs/x",
@@ -138,7 +138,7 @@ test("a redirect's target is never given the registry's password", async () => {
   );
 });
 
-test("an expired signed URL is replaced by asking the registry again", async () => {
+test("after an expired signed URL the registry is asked again", async () => {
   await using storage = await startFakeRegistry([
     {
       request: "GET /first?sig=1",
@@ -163,7 +163,7 @@ test("an expired signed URL is replaced by asking the registry again", async () 
   assert.doesNotMatch(log.join("\n"), /sig=/);
 });
 
-test("a blob's target is used again for its other ranges, until it fails", async () => {
+test("other ranges of a blob are fetched from the known target, until it fails", async () => {
   const ranged = (start: number, end: number) => ({
     status: 206,
     headers: { "Content-Range": `bytes ${start}-${end - 1}/10` },
@@ -189,7 +189,7 @@ test("a blob's target is used again for its other ranges, until it fails", async
   assert.equal(await read(source, BLOB, { start: 7, end: 10 }), "789");
 });
 
-test("redirects are followed ten times and no more", async () => {
+test("at most ten redirects are followed", async () => {
   let count = 0;
   await using registry = await startFakeRegistry(() => ({
     status: 302,
@@ -211,7 +211,7 @@ test("a redirect to another scheme is refused", async () => {
   await using source = await open(registry.host);
   await assert.rejects(
     source.resolve(AMD64, NEVER),
-    isError("registry", /redirects to what is no http/),
+    isError("registry", /redirects to something that is not an http/),
   );
 });
 
@@ -220,7 +220,7 @@ test("over HTTPS", async (t) => {
   const tls = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
   const trusting = { allowHttp: false, tls: { certFile: caFile } };
 
-  await t.test("a private authority named in SSL_CERT_FILE is trusted", async () => {
+  await t.test("a private authority in SSL_CERT_FILE is trusted", async () => {
     await using registry = await startFakeRegistry([
       { request: MANIFEST_REQUEST, answer: manifestAnswer() },
     ], { tls });
@@ -239,7 +239,7 @@ test("over HTTPS", async (t) => {
     assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
   });
 
-  await t.test("an unknown authority is refused, at once and with advice", async () => {
+  await t.test("an unknown authority is refused at once, with a hint", async () => {
     await using registry = await startFakeRegistry([], { tls });
     await using source = await open(registry.host, { settings: { allowHttp: false } });
     await assert.rejects(
@@ -263,14 +263,14 @@ test("over HTTPS", async (t) => {
     assert.equal(await read(lax, BLOB), CONTENT);
   });
 
-  await t.test("where HTTP is allowed, a registry that speaks HTTPS is spoken to so", async () => {
+  await t.test("where HTTP is allowed, a registry that speaks HTTPS only is reached too", async () => {
     await using registry = await startFakeRegistry(() => manifestAnswer(), { tls });
     const settings = { ...trusting, allowHttp: true, transferRetries: 0 };
     await using source = await open(registry.host, { settings });
     assert.equal((await source.resolve(AMD64, NEVER)).digest, MANIFEST_DIGEST);
   });
 
-  await t.test("a plain HTTP registry is named as such when HTTPS is wanted", async () => {
+  await t.test("the error for a plain HTTP registry says that it does not speak HTTPS", async () => {
     await using registry = await startFakeRegistry(() => manifestAnswer());
     const settings = { allowHttp: false, transferRetries: 0 };
     await using source = await open(registry.host, { settings });

@@ -1,4 +1,4 @@
-/** The requests of a client: the scopes that they ask for, and bodies that cannot be sent twice. */
+/** The requests of a client: the scopes of their tokens, and bodies that cannot be sent twice. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-/** How a client proves who it is: challenges, tokens, and what is never sent where. */
+/** Authentication: challenges, tokens, and where credentials never go. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -29,7 +29,7 @@ import {
 const scratch = scratchDirectory("authentication");
 const config = (credentials: string) => configIn(scratch, credentials);
 
-test("an open registry is asked once, without any credential", async () => {
+test("a public image needs one request, without any credentials", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, sent: { authorization: null }, answer: manifestAnswer() },
   ]);
@@ -39,7 +39,7 @@ test("an open registry is asked once, without any credential", async () => {
   assert.equal(source.uri, `docker://${registry.host}#team/app:latest`);
 });
 
-test("every manifest type that is understood is accepted in one request", async () => {
+test("one request accepts every manifest type that denroot understands", async () => {
   await using registry = await startFakeRegistry([{
     request: MANIFEST_REQUEST,
     sent: { accept: ACCEPTED_MANIFESTS.join(", "), "accept-encoding": "identity" },
@@ -61,7 +61,7 @@ for (const name of ["token", "access_token"]) {
   });
 }
 
-test("a token that expires in mid-import is renewed and the blob goes on", async () => {
+test("a token that expires during an import is renewed, and the blob goes on", async () => {
   const content = "0123456789";
   const blob = blobOf(content);
   await using registry = await startFakeRegistry([
@@ -160,7 +160,7 @@ test("passwords of thousands of characters work (Google's JSON keys)", async () 
   await source.resolve(AMD64, NEVER);
 });
 
-test("Basic in answer to a Bearer token that is too narrow leads to a new token (Harbor)", async () => {
+test("a Basic challenge to a Bearer token of a narrow scope leads to a new token (Harbor)", async () => {
   const blob = blobOf("wide");
   const wide = BEARER.replace(":pull", ":pull,push");
   await using registry = await startFakeRegistry([
@@ -204,7 +204,7 @@ test("one token is kept for each scope that a challenge leads to", async () => {
   assert.equal(await read(source, a), "a");
 });
 
-test("refused credentials are an error that names their source and not the secret", async () => {
+test("the error for refused credentials names their file and not the secret", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
@@ -217,7 +217,7 @@ test("refused credentials are an error that names their source and not the secre
   });
 });
 
-test("a registry that wants Basic from someone without credentials is told apart", async () => {
+test("a registry that asks for Basic where there are no credentials has an error of its own", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
   ]);

@@ -1,4 +1,4 @@
-/** Tokens: what is asked of a token service, how, and what it is never given. */
+/** Token services: what they are asked for, how, and what they never get. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -27,7 +27,7 @@ import {
 const scratch = scratchDirectory("token-service");
 const config = (credentials: string) => configIn(scratch, credentials);
 
-test("credentials kept for the token service's host alone are found (NGC's two hosts)", async () => {
+test("credentials under the token service's host are found (NGC's two hosts)", async () => {
   await using service = await startFakeRegistry([{
     request: `${TOKEN_REQUEST}&account=%24oauthtoken`,
     sent: { authorization: basic("$oauthtoken", "key") },
