@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import * as http from "node:http";
+import * as https from "node:https";
 import type * as net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createHttpClient } from "../../lib/http/client.ts";
@@ -18,22 +19,28 @@ export interface Served extends AsyncDisposable {
   readonly connections: { readonly all: number; readonly open: number };
 }
 
-/** A real server on the loopback. */
-export async function serve(handle: http.RequestListener): Promise<Served> {
+/** A real server on the loopback; with `tls` it speaks HTTPS. */
+export async function serve(
+  handle: http.RequestListener,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<Served> {
   const requests: string[] = [];
   const connections = { all: 0, open: 0 };
-  const server = http.createServer((request, response) => {
+  const listener: http.RequestListener = (request, response) => {
     const { "content-length": length, "transfer-encoding": encoding } = request.headers;
     requests.push(`${request.method} ${length ?? "-"} ${encoding ?? "-"}`);
     handle(request, response);
-  });
+  };
+  const server = tls ? https.createServer(tls, listener) : http.createServer(listener);
   server.on("connection", (socket) => {
     connections.all++;
     connections.open++;
     socket.on("close", () => connections.open--);
     socket.on("error", () => {});
   });
-  return { ...await listen(server), requests, connections };
+  const listening = await listen(server);
+  if (tls) listening.url.protocol = "https:";
+  return { ...listening, requests, connections };
 }
 
 export async function listen(server: net.Server): Promise<{ url: URL } & AsyncDisposable> {

@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpMethod } from "../../lib/http/client.ts";
 import { StreamedBody } from "../../lib/http/streamed_body.ts";
+import { makeServerCertificate } from "../helpers/certificates.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
 import { NEVER } from "../transport/registry/registry_fixture.ts";
 import { makeClient, makeUpload, MIB, serve } from "./http_fixture.ts";
 
@@ -79,6 +82,23 @@ test("a streamed body arrives whole, with its length", async () => {
   }
   assert.deepEqual(server.requests, ["PATCH 5000 -", "PATCH 5000 -", "PATCH 5000 -"]);
   assert.equal(server.connections.all, 1, "the connection is kept");
+});
+
+test("streamed bodies go over HTTPS too, on one kept connection", async () => {
+  const { caFile, certFile, keyFile } = await makeServerCertificate(scratchDirectory("uploads"));
+  const tls = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+  await using server = await serve(async (request, response) => {
+    let received = 0;
+    for await (const chunk of request) received += (chunk as Uint8Array).length;
+    response.end(String(received));
+  }, tls);
+  using client = makeClient({}, { tls: { certFile: caFile }, allowHttp: false });
+  for (const size of [5 * MIB, 1, 3 * MIB]) {
+    const { body } = makeUpload(size);
+    const request = { method: "PUT", url: server.url, headers: {}, body, signal: NEVER } as const;
+    assert.equal(await (await client.send(request)).body.textStart(100), String(size));
+  }
+  assert.equal(server.connections.all, 1);
 });
 
 test("a streamed body of no bytes is sent as such", async () => {

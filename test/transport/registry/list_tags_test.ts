@@ -130,12 +130,12 @@ test("only the page that failed is asked for again", async () => {
   assert.equal(registry.requests.length, 4);
 });
 
-test("the token goes to the registry's own pages only", async () => {
+test("the token goes to the registry's own pages only, and no user in a link is sent", async () => {
   await using foreign = await serve({
     "/tags": page(["b"], '</more>; rel="next"'),
     "/more": page(["c"]),
   });
-  const authorized: Answer = page(["a"], `<${foreign.origin}/tags>; rel="next"`);
+  const authorized: Answer = page(["a"], `<http://u:p@${foreign.host}/tags>; rel="next"`);
   await using registry = await serve({
     get [FIRST](): Answer {
       const sent = registry.requests.at(-1)!.headers["authorization"];
