@@ -47,7 +47,8 @@ function allowedImports(): Readonly<Record<string, readonly string[]>> {
 }
 
 /** Plain data that every room may know, and that loads nothing: versions, schemes, settings. */
-const facts = /^lib\/(system\/version\.ts|reference\/scheme_facts\.ts|config\/table\/)/;
+const facts =
+  /^lib\/(system\/version\.ts|reference\/(scheme_facts|docker_hub)\.ts|config\/table\/)/;
 
 interface SourceFile {
   readonly path: string;

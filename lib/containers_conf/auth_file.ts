@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from "../oci/json_fields.ts";
 import { quotePath, quoteText } from "../text/quote_text.ts";
 
 export interface AuthFile {
-  /** By host, or by host and the beginning of a repository's path, in normal form. */
+  /** By host, or by host and the beginning of a repository's path, both in normal form. */
   readonly auths: ReadonlyMap<string, AuthEntry>;
   /** Host -> name of the helper program. */
   readonly credHelpers: ReadonlyMap<string, string>;
@@ -20,16 +20,16 @@ export interface AuthEntry {
   readonly identityToken?: string;
 }
 
-/** Throws code `credentials`, with the path and never the content. */
+/** Throws code `credentials`. The message has the path and never the content. */
 export function parseAuthFile(text: string, path: string): AuthFile {
   let content: unknown;
   try {
     content = JSON.parse(text);
   } catch {
-    // Without the cause: a parser's message may quote a password.
+    // The parser's message may quote a password: it is not given as the cause.
     throw invalid(path, "it is not JSON");
   }
-  if (!isObject(content)) throw invalid(path, "it is no JSON object");
+  if (!isObject(content)) throw invalid(path, "it is not a JSON object");
   const auths = new Map<string, AuthEntry>();
   for (const [key, value] of Object.entries(objectOf(content, "auths", path))) {
     const entry = toEntry(value, key, path);
@@ -48,7 +48,7 @@ export function parseAuthFile(text: string, path: string): AuthFile {
   };
 }
 
-/** `https://index.docker.io/v1/` -> `index.docker.io`; a repository's path stays. */
+/** `https://index.docker.io/v1/` -> `index.docker.io`. The path of a repository stays. */
 function normalKey(key: string): string {
   const bare = key.replace(/^https?:\/\//, "").replace(/\/+$/, "");
   const [host = "", ...path] = bare.split("/");
@@ -56,9 +56,9 @@ function normalKey(key: string): string {
   return [host.toLowerCase(), ...(isApi ? [] : path)].join("/");
 }
 
-/** Undefined for the empty entries that a credentials store leaves behind. */
+/** Undefined for an empty entry: credential stores leave such entries behind. */
 function toEntry(value: unknown, key: string, path: string): AuthEntry | undefined {
-  if (!isObject(value)) throw invalid(path, `the entry ${quoteText(key)} is no object`);
+  if (!isObject(value)) throw invalid(path, `the entry ${quoteText(key)} is not an object`);
   const text = (name: string) => typeof value[name] === "string" ? value[name] as string : "";
   const identityToken = text("identitytoken");
   const decoded = Buffer.from(text("auth"), "base64").toString("utf8").replace(/\0+$/, "");
@@ -74,14 +74,14 @@ function toEntry(value: unknown, key: string, path: string): AuthEntry | undefin
 
 function objectOf(content: JsonObject, name: string, path: string): JsonObject {
   const value = content[name] ?? {};
-  if (!isObject(value)) throw invalid(path, `its "${name}" is no object`);
+  if (!isObject(value)) throw invalid(path, `its "${name}" is not an object`);
   return value;
 }
 
-/** It becomes part of a program's name: a slash would lead off PATH. */
+/** It becomes part of a program's name: with a slash the program would not come from PATH. */
 function helperName(value: unknown, path: string): string {
   if (typeof value === "string" && /^[\w.+-]+$/.test(value)) return value;
-  throw invalid(path, "it names a credential helper that cannot be a program's name");
+  throw invalid(path, "it has a credential helper whose name cannot be part of a program's name");
 }
 
 function invalid(path: string, why: string): DenrootError {

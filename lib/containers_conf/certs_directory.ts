@@ -4,21 +4,22 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
+import { DOCKER_HUB_HOST, DOCKER_HUB_NAME } from "../reference/docker_hub.ts";
 import { quotePath } from "../text/quote_text.ts";
 import { splitCertificates } from "../text/pem.ts";
 
-/** For one host only; PEM. */
+/** The certificates for one host, in PEM. */
 export interface CertsDirectory {
   readonly authorities: readonly string[];
   readonly client?: { readonly cert: string; readonly key: string };
 }
 
 /**
- * Reads the host's directory: the first that is there of the user's, `/etc/containers/certs.d` and
- * `/etc/docker/certs.d`. Undefined where there is none. Of several pairs the first by name is used,
- * and `warn` is told: a connection can show one only.
+ * Reads the host's directory: the first that exists of the user's, `/etc/containers/certs.d` and
+ * `/etc/docker/certs.d`. Undefined where there is none. A connection can show only one client
+ * certificate: when there are several, the first by name is used, and `warn` gets a message.
  *
- * Throws code `settings` for half a pair, and files that cannot be read or used.
+ * Throws code `settings` for half a pair, and for files that cannot be read or used.
  */
 export async function readCertsDirectory(
   url: URL,
@@ -36,13 +37,13 @@ export async function readCertsDirectory(
   return undefined;
 }
 
-/** As people write it; a port that the protocol implies may be written or not. */
+/** The host's names as people write them: the port that the protocol implies may be left out. */
 function hostNames({ host, hostname, port }: URL): readonly string[] {
   const names = port === "" ? [host, `${hostname}:443`] : [host];
-  return hostname === "registry-1.docker.io" ? ["docker.io", ...names] : names;
+  return hostname === DOCKER_HUB_HOST ? [DOCKER_HUB_NAME, ...names] : names;
 }
 
-/** Undefined where there is no directory for us: one that we may not enter is for others. */
+/** Undefined without a directory, and for one that this user may not enter: it is for others. */
 async function namesIn(directory: string): Promise<readonly string[] | undefined> {
   try {
     return (await readdir(directory)).sort();
@@ -67,18 +68,18 @@ async function readFiles(
     name.endsWith(".key") && !pairs.includes(name.slice(0, -4))
   );
   if (lonelyKey !== undefined) {
-    throw unusable(join(directory, lonelyKey), "there is no .cert file of that name beside it");
+    throw unusable(join(directory, lonelyKey), "the .cert file of the same name is missing");
   }
   const [pair, ...others] = pairs;
   if (pair === undefined) return { authorities };
   if (others.length > 0) {
     const all = `${quotePath(directory)} holds ${pairs.length} client certificates`;
-    warn(`${all}: ${quotePath(`${pair}.cert`)} is the one that is shown`);
+    warn(`${all}: only ${quotePath(`${pair}.cert`)} is used`);
   }
   if (!names.includes(`${pair}.key`)) {
     throw unusable(
       join(directory, `${pair}.cert`),
-      "there is no .key file of that name beside it (authorities are in .crt files)",
+      "the .key file of the same name is missing (authorities belong into .crt files)",
     );
   }
   return { authorities, client: await readPair(join(directory, pair)) };
@@ -100,14 +101,14 @@ async function readPair(path: string): Promise<{ cert: string; key: string }> {
     isPair = toCertificate(certificates[0]!, certPath).checkPrivateKey(createPrivateKey(key));
   } catch (error) {
     if (error instanceof DenrootError) throw error;
-    // Without the cause: a parser's message may quote the key.
+    // The parser's message may quote the key: it is not given as the cause.
     throw unusable(keyPath, "it holds no private key, or one with a passphrase");
   }
-  if (!isPair) throw unusable(keyPath, "it is not the key of the .cert file beside it");
+  if (!isPair) throw unusable(keyPath, "it is not the key of the .cert file of the same name");
   return { cert: certificates.join("\n"), key };
 }
 
-/** Deno ends without a word when a connection is made with a broken one. */
+/** Deno exits without a message when a connection uses a damaged certificate. */
 function toCertificate(pem: string, path: string): X509Certificate {
   try {
     return new X509Certificate(pem);

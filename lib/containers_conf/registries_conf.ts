@@ -6,21 +6,21 @@ import process from "node:process";
 import { DenrootError, messageOf } from "../errors.ts";
 import type { RegistriesFile, RegistryRule, ShortNameMode } from "./registries_file.ts";
 
-/** What the files say together. */
+/** What all files say together. */
 export interface RegistriesConf {
   readonly rules: readonly RegistryRule[];
-  /** Where names without a registry are looked for, in order. */
+  /** The registries to search for names without a registry, in order. */
   readonly searchRegistries: readonly string[];
   /** Short name -> `HOST/REPOSITORY`. */
   readonly aliases: ReadonlyMap<string, string>;
   readonly shortNameMode: ShortNameMode;
-  /** `containers-auth.json` for the files of `podman login`, else a helper's name. */
+  /** `containers-auth.json` stands for the files of `podman login`; others are names of helpers. */
   readonly credentialHelpers: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the machine's files are, and whose this process is. */
+/** Where the machine's files are, and whether this process is root's. */
 export interface System {
   readonly directory: string;
   readonly isRoot: boolean;
@@ -31,10 +31,10 @@ const FILE_LIMIT_BYTES = 1 << 20;
 const FILES_LIMIT = 1000;
 
 /**
- * Reads what podman and skopeo would read with this environment. No file at all is no
- * configuration, but `$CONTAINERS_REGISTRIES_CONF` must be there when it is set.
+ * Reads what podman and skopeo would read with this environment. A machine may have none of the
+ * files, but the one that `$CONTAINERS_REGISTRIES_CONF` names must exist.
  *
- * Throws code `settings` with the file, the line where there is one, and the rule.
+ * Throws code `settings` with the file, the line if it is known, and the rule that is broken.
  */
 export async function loadRegistriesConf(
   env: Environment,
@@ -44,14 +44,14 @@ export async function loadRegistriesConf(
   for (const { path, isRequired } of await registriesConfPaths(env, system)) {
     const text = await readText(path, isRequired);
     if (text === undefined) continue;
-    // Most machines have no such file, and need no TOML.
+    // Most machines have no such file and need no TOML parser.
     const { parseRegistriesFile } = await import("./registries_file.ts");
     files.push(parseRegistriesFile(text, path));
   }
   return mergeRegistriesFiles(files);
 }
 
-/** Later files win: a prefix or an alias takes the place of its namesake, a list that of a list. */
+/** Later files win: a prefix or alias replaces the one of the same name, a list the whole list. */
 export function mergeRegistriesFiles(files: readonly RegistriesFile[]): RegistriesConf {
   const rules = new Map<string, RegistryRule>();
   const aliases = new Map<string, string>();
@@ -77,15 +77,15 @@ interface ConfPath {
 }
 
 /**
- * The files in the order in which they are read: the main file, the system's drop-ins, the user's;
- * then `$CONTAINERS_REGISTRIES_CONF_OVERRIDE` and the aliases that podman has learned. A main file
- * of the user's own leaves the system's drop-ins out.
+ * The files in the order in which they are read: the main file, the system's drop-ins, the user's
+ * drop-ins, `$CONTAINERS_REGISTRIES_CONF_OVERRIDE`, and the aliases that podman has learned. When
+ * the user has an own main file, the system's drop-ins are not read.
  */
 async function registriesConfPaths(
   env: Environment,
   system: System,
 ): Promise<readonly ConfPath[]> {
-  // Without a home there is nothing of the user's: a relative path would be anybody's.
+  // Without a home there are no user's files: a relative path could lead anywhere.
   const home = env["HOME"] || "/nonexistent";
   const userDirectory = join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "containers");
   const named = env["CONTAINERS_REGISTRIES_CONF"] || env["REGISTRIES_CONFIG_PATH"];
@@ -134,7 +134,7 @@ async function readText(path: string, isRequired: boolean): Promise<string | und
   }
 }
 
-/** False also for what lies in a directory that we may not enter: another user's home. */
+/** False also for a file in a directory that this user may not enter: another user's home. */
 async function isThere(path: string): Promise<boolean> {
   try {
     await stat(path);

@@ -1,4 +1,4 @@
-/** One `registries.conf` file, version 2 (containers-registries.conf(5)): its text -> what it says. */
+/** Parses one `registries.conf` file, version 2 (containers-registries.conf(5)). */
 
 import { parse, TomlError } from "smol-toml";
 import { DenrootError, messageOf } from "../errors.ts";
@@ -6,42 +6,42 @@ import { brokenFile, isTable, Section, type Table } from "./registries_section.t
 import { hasHost } from "./short_names.ts";
 import { TomlLines } from "./toml_lines.ts";
 
-/** What holds for the images whose names begin with a prefix. */
+/** The configuration of all images whose names begin with a prefix. */
 export interface RegistryRule {
   /** `HOST[:PORT][/PATH]`, or `*.DOMAIN` for all hosts below it. */
   readonly prefix: string;
-  /** Takes the prefix's place; empty, with `*.DOMAIN` only, to leave the name as it is. */
+  /** Replaces the prefix. Empty for `*.DOMAIN` only: the name stays as it is. */
   readonly location: string;
   readonly insecure: boolean;
   readonly blocked: boolean;
-  /** To be tried before the location, in this order. */
+  /** They are tried before the location, in this order. */
   readonly mirrors: readonly MirrorRule[];
-  /** The file, and the line where it is known. */
+  /** The file, and the line if it is known. */
   readonly place: string;
 }
 
 export interface MirrorRule {
-  /** Takes the prefix's place. */
+  /** Replaces the prefix. */
   readonly location: string;
   readonly insecure: boolean;
-  /** The references that it is tried for. */
+  /** The references that the mirror is asked for. */
   readonly pulls: "all" | "digest-only" | "tag-only";
 }
 
 export type ShortNameMode = "enforcing" | "permissive" | "disabled";
 
-/** What a file has; undefined for what it leaves to others. */
+/** What one file says; undefined where it says nothing and other files decide. */
 export interface RegistriesFile {
-  /** No prefix comes twice. */
+  /** No two have the same prefix. */
   readonly rules: readonly RegistryRule[];
   readonly searchRegistries?: readonly string[];
-  /** Short name -> `HOST/REPOSITORY`; empty to remove what another file has. */
+  /** Short name -> `HOST/REPOSITORY`; an empty text removes another file's alias. */
   readonly aliases: ReadonlyMap<string, string>;
   readonly shortNameMode?: ShortNameMode;
   readonly credentialHelpers?: readonly string[];
 }
 
-/** Throws code `settings` with `path`, the line and the rule that is broken. */
+/** Throws code `settings` with `path`, the line, and the rule that is broken. */
 export function parseRegistriesFile(text: string, path: string): RegistriesFile {
   let content: Table;
   try {
@@ -74,7 +74,7 @@ function readRules(top: Section, lines: TomlLines, path: string): readonly Regis
     const other = byLocation.get(location);
     if (other === undefined) byLocation.set(location, rule);
     else refuseContradiction(rule, other, section);
-    // As in containers/image the first of a prefix counts.
+    // As in containers/image, the first rule of a prefix counts.
     if (!rules.has(rule.prefix)) rules.set(rule.prefix, rule);
   }
   return [...rules.values()];
@@ -91,7 +91,7 @@ function readRule(
   if (prefix === "") throw section.broken(undefined, "a registry needs a prefix or a location");
   const isWildcard = prefix.startsWith("*.");
   if (isWildcard && /[/@:]/.test(prefix)) {
-    throw section.broken("prefix", `prefix ${JSON.stringify(prefix)} must be as *.example.com`);
+    throw section.broken("prefix", `prefix ${JSON.stringify(prefix)} must look like *.example.com`);
   }
   if (location === "" && !isWildcard) {
     throw section.broken("prefix", `the prefix ${JSON.stringify(prefix)} needs a location`);
@@ -140,12 +140,12 @@ function readMirror(section: Section, byDigestOnly: boolean): MirrorRule {
 const PULLS = ["all", "digest-only", "tag-only"] as const;
 const MODES = ["enforcing", "permissive", "disabled"] as const;
 
-/** One place cannot be insecure, or blocked, and not. */
+/** Two rules for one location must agree on insecure and blocked. */
 function refuseContradiction(rule: RegistryRule, other: RegistryRule, section: Section): void {
   for (const key of ["insecure", "blocked"] as const) {
     if (rule[key] === other[key]) continue;
     const where = JSON.stringify(rule.location || rule.prefix);
-    throw section.broken(key, `${key} contradicts ${other.place}, which is for ${where} too`);
+    throw section.broken(key, `${key} contradicts ${other.place}, which is also for ${where}`);
   }
 }
 
@@ -158,7 +158,7 @@ function readMode(top: Section): ShortNameMode | undefined {
   );
 }
 
-/** Each becomes part of a program's name. */
+/** Each name becomes part of a program's name. */
 function readHelpers(top: Section): readonly string[] | undefined {
   const helpers = top.texts("credential-helpers");
   const wrong = helpers?.find((helper) => !/^\w[\w.-]*$/.test(helper));
@@ -167,7 +167,7 @@ function readHelpers(top: Section): readonly string[] | undefined {
     "credential-helpers",
     `the credential helper ${
       JSON.stringify(wrong)
-    } must be NAME of a program docker-credential-NAME`,
+    } must be the NAME of a program docker-credential-NAME`,
   );
 }
 
@@ -213,7 +213,7 @@ function readAliases(content: Table, path: string, lines: TomlLines): Map<string
 
 const REPOSITORY = /^[a-z0-9]+(?:(?:\.|__?|-+|\/)[a-z0-9]+)*$/;
 
-/** The format before 2017's end can name neither mirrors nor prefixes. */
+/** Version 1, from before 2018, has neither mirrors nor prefixes. */
 function refuseVersion1(content: Table, path: string, lines: TomlLines): void {
   if (!("registries" in content)) return;
   const line = ["registries", "registries.search", "registries.insecure", "registries.block"]

@@ -1,11 +1,11 @@
-/** One table of registries.conf: its keys by kind, and where they stand. */
+/** One table of registries.conf: its values by type, and the lines that they are on. */
 
 import { DenrootError } from "../errors.ts";
 import type { TomlLines } from "./toml_lines.ts";
 
 export type Table = { readonly [key: string]: unknown };
 
-/** Throws code `settings`, with the file and the line, for keys of another kind. */
+/** Throws code `settings`, with the file and the line, for values of another type. */
 export class Section {
   readonly #table: Table;
   readonly #path: string;
@@ -22,7 +22,7 @@ export class Section {
   text(key: string): string | undefined {
     const value = this.#table[key];
     if (value === undefined || typeof value === "string") return value;
-    throw this.broken(key, `${key} must be a text in quotes`);
+    throw this.broken(key, `${key} must be text in quotes`);
   }
 
   flag(key: string): boolean | undefined {
@@ -41,16 +41,16 @@ export class Section {
   tables(key: string): readonly Table[] {
     const value = this.#table[key] ?? [];
     if (Array.isArray(value) && value.every(isTable)) return value;
-    throw this.broken(key, `${key} must be tables, headed by double brackets`);
+    throw this.broken(key, `${key} must be tables with a header in double brackets`);
   }
 
-  /** `HOST[:PORT][/PATH]` without the slashes that some write at its end. */
+  /** `HOST[:PORT][/PATH]`. Slashes at the end are removed: some people write them. */
   location(key: string): string {
     const location = this.text(key)?.replace(/\/+$/, "") ?? "";
     if (!/^https?:\/\//.test(location)) return location;
     throw this.broken(
       key,
-      `${key} ${JSON.stringify(location)} is written without http:// or https://`,
+      `${key} ${JSON.stringify(location)} must not begin with http:// or https://`,
     );
   }
 

@@ -1,14 +1,16 @@
-/** Images' names without a registry: aliases and search registries (containers-registries.conf(5)). */
+/** Image names without a registry: aliases and search registries (containers-registries.conf(5)). */
 
 import { DenrootError } from "../errors.ts";
+import { DOCKER_HUB_NAME, dockerHubRepository } from "../reference/docker_hub.ts";
 import type { RegistriesConf } from "./registries_conf.ts";
 
 /**
- * What `name` (`IMAGE[:TAG][@DIGEST]`) may stand for, in the order to be tried: its alias alone, else
- * the image in each of the search registries. Tag and digest stay; a name that has a registry stands
- * for itself.
+ * What `name` (`IMAGE[:TAG][@DIGEST]`) may stand for, in the order to be tried: only its alias if it
+ * has one, else the image in each of the search registries. Tag and digest stay. A name with a
+ * registry stands for itself.
  *
- * Throws code `reference` when there is neither, or when the mode `enforcing` forbids to choose.
+ * Throws code `reference` when there is neither an alias nor a search registry, and when there are
+ * several and the mode is `enforcing`.
  */
 export function resolveShortName(name: string, conf: RegistriesConf): readonly string[] {
   if (hasHost(name)) return [name];
@@ -29,15 +31,16 @@ export function hasHost(name: string): boolean {
   return /[.:]/.test(first) || first === "localhost";
 }
 
-/** On Docker Hub an image without a namespace is one of `library`. */
+/** On Docker Hub an image without a namespace belongs to `library`. */
 function withLibrary(name: string): string {
-  return name.replace(/^docker\.io\/(?=[^/]+$)/, "docker.io/library/");
+  const hub = `${DOCKER_HUB_NAME}/`;
+  return name.startsWith(hub) ? hub + dockerHubRepository(name.slice(hub.length)) : name;
 }
 
 function nowhere(name: string): DenrootError {
   return new DenrootError(
     "reference",
-    `${JSON.stringify(name)} names no registry, has no alias, and no registries are to be searched`,
+    `${JSON.stringify(name)} names no registry, has no alias, and no search registries are set`,
     {
       hint: "Write REGISTRY/IMAGE, or set unqualified-search-registries or an alias " +
         "in registries.conf",
@@ -49,6 +52,6 @@ function ambiguous(name: string, candidates: readonly string[]): DenrootError {
   return new DenrootError(
     "reference",
     `${JSON.stringify(name)} may be ${candidates.join(" or ")}, and short-name-mode is enforcing`,
-    { hint: "Write the one you mean, or make an alias of it in registries.conf" },
+    { hint: "Write the full name, or add an alias to registries.conf" },
   );
 }

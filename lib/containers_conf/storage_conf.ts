@@ -1,4 +1,4 @@
-/** Where a user's storage is: the reference, `storage.conf` and the environment (containers-storage.conf(5)). */
+/** Finds a user's storage by reference, `storage.conf` and environment (containers-storage.conf(5)). */
 
 import fs from "node:fs";
 import path from "node:path";
@@ -10,29 +10,29 @@ import { quotePath } from "../text/quote_text.ts";
 import { accountHome } from "../system/host/environment.ts";
 import type { StorageReference } from "../types/reference.ts";
 
-/** Where the files of a storage are. */
+/** The directories of a storage. */
 export interface StoragePlace {
-  /** Undefined when what lies there decides. */
+  /** Undefined when the content of the directories decides. */
   readonly driver: string | undefined;
-  /** The storage, then those that only add images to it: absolute paths. */
+  /** The storage itself, then those that only add images to it. Absolute paths. */
   readonly roots: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What one `storage.conf` says. */
+/** The relevant content of one `storage.conf`. */
 interface StorageConf {
   readonly driver?: string;
   readonly root?: string;
   readonly rootlessRoot?: string;
-  /** Further places of images. */
+  /** Further directories with images. */
   readonly imageStores: readonly string[];
 }
 
 const SYSTEM_FILES = ["/etc/containers/storage.conf", "/usr/share/containers/storage.conf"];
 const SYSTEM_ROOT = "/var/lib/containers/storage";
 const MAX_CONF_SIZE = 1024 * 1024;
-/** The only options that say where images are. */
+/** The only options that name directories with images. */
 const IMAGE_STORE_OPTION = /^(?:[a-z0-9]+\.)?(?:additional)?imagestore=(.+)$/;
 
 /** Throws code `settings` when a `storage.conf` cannot be used. */
@@ -46,7 +46,7 @@ export function findStorage(reference: StorageReference, environment: Environmen
   };
 }
 
-/** Inside `podman unshare` everybody looks like root: podman says then whom it stands for. */
+/** Inside `podman unshare` every user looks like root: podman tells the real user then. */
 function rootlessUser(environment: Environment): number {
   const told = environment._CONTAINERS_ROOTLESS_UID;
   return told === undefined || told === "" ? process.geteuid!() : Number(told);
@@ -62,7 +62,7 @@ function ofSystem(environment: Environment): StoragePlace {
   return { driver: conf.driver, roots: [root, ...conf.imageStores] };
 }
 
-/** Of the system's file only the driver and the place for rootless users hold. */
+/** Rootless users take only the driver and the rootless path from the system's file. */
 function ofUser(environment: Environment): StoragePlace {
   const home = environment.HOME || accountHome() || "/";
   const data = environment.XDG_DATA_HOME || path.join(home, ".local/share");
@@ -122,7 +122,7 @@ function imageStoresOf(options: readonly string[]): readonly string[] {
   });
 }
 
-/** `$UID`, `$HOME` and other variables of the environment have their values. */
+/** Replaces `$UID`, `$HOME` and other variables of the environment. */
 function expand(text: string | undefined, environment: Environment): string | undefined {
   return text?.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced, bare) => {
     const name = braced ?? bare;
@@ -133,20 +133,20 @@ function expand(text: string | undefined, environment: Environment): string | un
 function table(file: string, parent: JsonObject, name: string): JsonObject {
   const value = parent[name] ?? {};
   if (isObject(value)) return value;
-  throw brokenConf(file, `"${name}" is no table`);
+  throw brokenConf(file, `"${name}" is not a table`);
 }
 
 function optionalText(file: string, parent: JsonObject, name: string): string | undefined {
   const value = parent[name];
   if (value === undefined || value === "") return undefined;
   if (typeof value === "string") return value;
-  throw brokenConf(file, `"${name}" is no text in quotes`);
+  throw brokenConf(file, `"${name}" is not text in quotes`);
 }
 
 function texts(file: string, parent: JsonObject, name: string): readonly string[] {
   const value = parent[name] ?? [];
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
-  throw brokenConf(file, `"${name}" is no list of texts in quotes`);
+  throw brokenConf(file, `"${name}" is not a list of texts in quotes`);
 }
 
 function brokenConf(file: string, reason: string, cause?: unknown): DenrootError {

@@ -1,19 +1,19 @@
-/** Where things stand in a TOML file, for messages: the parser's result does not tell. */
+/** The lines of a TOML file's tables and keys, for messages: the parser does not tell them. */
 
-/** The table number `index`, from 0, of those called `table`. */
+/** The table with the number `index`, from 0, among those with the name `table`. */
 export interface TableNumber {
   readonly table: string;
   readonly index: number;
 }
 
 /**
- * The lines of tables and keys, as people lay such files out: a table's header on a line of its own,
- * each of its keys at the beginning of one.
+ * Understands the usual layout: each table's header is on a line of its own, and each key begins a
+ * line.
  */
 export class TomlLines {
   readonly #lines: readonly string[];
   readonly #headers: readonly { readonly table: string; readonly line: number }[];
-  /** The places of a table's headers in `#headers`. */
+  /** Table -> the indexes of its headers in `#headers`. */
   readonly #places = new Map<string, number[]>();
 
   constructor(text: string) {
@@ -30,8 +30,8 @@ export class TomlLines {
   }
 
   /**
-   * The line of a table's header; with `inside`, of one between that table's header and its next
-   * namesake. Where there is none it is the line of the outer header, or 0.
+   * The line of a table's header. With `inside`, the header is searched between that table's header
+   * and the next header of the same name. If it is not found: the line of the outer header, or 0.
    */
   header(table: string, index: number, inside?: TableNumber): number {
     if (inside === undefined) {
@@ -49,7 +49,7 @@ export class TomlLines {
     return this.#headers[start]!.line;
   }
 
-  /** The line of `key` in the table whose header is at `header`, else the header's; 0 for neither. */
+  /** The line of `key` in the table whose header is on line `header`; if not found, that line. */
   key(key: string, header: number): number {
     const end = this.#headers.find(({ line }) => line > header)?.line ?? Infinity;
     const bare = (text: string) => /^\s*["']?([^"'=]*?)["']?\s*=/.exec(text)?.[1];

@@ -1,11 +1,11 @@
-/** What every registry is reached with: proxies, authorities, registries.conf, credentials. */
+/** What denroot uses for every registry: proxies, certificates, registries.conf, credentials. */
 
 import { readFile, stat } from "node:fs/promises";
 import { loadRegistriesConf } from "../containers_conf/registries_conf.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
 import { parseAuthFile } from "../containers_conf/auth_file.ts";
-import { credentialsFiles } from "../transport/registry/credentials/find_credentials.ts";
+import { credentialsFiles } from "../transport/registry/credentials/credentials_files.ts";
 import { parseNetrc } from "../transport/registry/credentials/netrc.ts";
 import { chooseProxy } from "../http/proxy.ts";
 import { trustedCertificates } from "../http/trusted_certificates.ts";
@@ -21,12 +21,12 @@ export async function checkNetwork(settings: Settings): Promise<Finding[]> {
   return found.list;
 }
 
-/** The entries show no password; the settings themselves hold them. */
+/** Shows the settings' entries: the settings themselves hold passwords, the entries do not. */
 function checkProxies(found: Findings, settings: Settings): void {
   const set = settings.entries.filter(({ name, value }) => /_proxy$/i.test(name) && value !== "");
   try {
     for (const scheme of ["https", "http"]) {
-      // A name that no exemption is for.
+      // No exemption is for this name.
       chooseProxy(new URL(`${scheme}://registry.invalid/`), { ...settings.proxy, no: "" });
     }
   } catch (error) {
@@ -48,7 +48,7 @@ async function checkCertificates(found: Findings, { tls }: Settings): Promise<vo
     await requireDirectory(found, subject, tls.certDir);
     const certificates = await trustedCertificates(tls);
     if (certificates === undefined) {
-      found.ok(subject, FETCHING, "those inside denroot: the system has none");
+      found.ok(subject, FETCHING, "denroot's own authorities: the system has none");
       return;
     }
     const damaged = certificates.filter((text) => !isCertificate(text)).length;
@@ -56,17 +56,18 @@ async function checkCertificates(found: Findings, { tls }: Settings): Promise<vo
       damaged === 0 ? "ok" : "warning",
       subject,
       FETCHING,
-      `${new Set(certificates).size} authorities, of the system${named}` +
+      `${new Set(certificates).size} authorities from the system${named}` +
         (damaged === 0 ? "" : `; ${damaged} cannot be read`),
-      damaged === 0 ? undefined : "Write these files anew: HTTPS may fail with them",
+      damaged === 0 ? undefined : "Replace the damaged files: HTTPS may fail with them",
     );
   } catch (error) {
-    const remedy = hintOf(error) ?? "Correct or unset SSL_CERT_FILE: nothing is fetched with it";
+    const remedy = hintOf(error) ??
+      "Correct or unset SSL_CERT_FILE: nothing can be fetched until then";
     found.add("error", subject, FETCHING, messageOf(error), remedy);
   }
 }
 
-/** One that is missing is passed over in silence when certificates are read. */
+/** Reading the certificates ignores a missing directory: the user should know. */
 async function requireDirectory(
   found: Findings,
   subject: string,
@@ -75,7 +76,13 @@ async function requireDirectory(
   for (const path of (directories ?? "").split(":").filter((path) => path !== "")) {
     const isThere = await stat(path).then((entry) => entry.isDirectory(), () => false);
     if (isThere) continue;
-    found.add("warning", subject, FETCHING, `SSL_CERT_DIR ${path} is no directory`, "Correct it");
+    found.add(
+      "warning",
+      subject,
+      FETCHING,
+      `SSL_CERT_DIR ${path} is not a directory`,
+      "Correct it",
+    );
   }
 }
 
@@ -114,11 +121,11 @@ async function checkCredentials(found: Findings, settings: Settings): Promise<vo
     }
   }
   if (count > 0) return;
-  const remedy = `For others write their registry's into ${files[0]}`;
-  found.add("note", subject, FETCHING, "none: images for everybody can be fetched", remedy);
+  const remedy = `Private images need an entry for their registry in ${files[0]}`;
+  found.add("note", subject, FETCHING, "none: only public images can be fetched", remedy);
 }
 
-/** How much there is, never what. The first of the files is a netrc. */
+/** Tells how much a file has, never what. The first of the files is a netrc. */
 function describe(text: string, path: string, isNetrc: boolean): string {
   if (isNetrc) return plural(parseNetrc(text).length, "entry", "entries");
   const { auths, credHelpers, credsStore } = parseAuthFile(text, path);

@@ -1,4 +1,4 @@
-/** What a host's TLS connections are made with: the authorities for all, and the host's own files. */
+/** The certificates for a host's TLS connections: those for all hosts, and the host's own files. */
 
 import * as tls from "node:tls";
 import type { Settings } from "../config/settings.ts";
@@ -6,7 +6,7 @@ import type { OnProgress } from "../types/progress.ts";
 import { readCertsDirectory } from "../containers_conf/certs_directory.ts";
 import { trustedCertificates } from "./trusted_certificates.ts";
 
-/** Options of `https.Agent`; PEM. */
+/** Options for `https.Agent`, in PEM. */
 export interface HostCertificateOptions {
   readonly ca?: string[];
   readonly cert?: string;
@@ -28,13 +28,13 @@ export class HostCertificates {
   async of(url: URL): Promise<HostCertificateOptions> {
     const common = await (this.#common ??= trustedCertificates(this.#settings.tls));
     const own = await readCertsDirectory(url, this.#settings.environment, (message) => {
-      // Once: many connections may be made at the same time.
+      // Each message once: many connections may begin at the same time.
       if (this.#told.has(message)) return;
       this.#told.add(message);
       this.#onProgress?.({ type: "log", level: "warn", message });
     });
     if (own === undefined) return common === undefined ? {} : { ca: [...common] };
-    // Beside the others, not instead: as in containers/image.
+    // They are added to the others and do not replace them, as in containers/image.
     return { ca: [...common ?? tls.rootCertificates, ...own.authorities], ...own.client };
   }
 }

@@ -1,17 +1,18 @@
-/** Every bound of an HTTP exchange. */
+/** Every limit of an HTTP exchange. */
 
 export interface HttpLimits {
+  /** How many redirects one request may follow. */
   readonly redirects: number;
-  /** What is read of an error's body. */
+  /** How much of an error's body is read. */
   readonly errorBytes: number;
-  /** Without a byte for this long an attempt has failed. */
+  /** An attempt fails when no byte moves for this long. */
   readonly stallTimeoutMs: number;
-  /** Of the first retry; it doubles with each. */
+  /** The wait before the first retry; it doubles with each. */
   readonly backOffMs: number;
   readonly backOffMaxMs: number;
-  /** The longest wait that a server can ask for. */
+  /** The longest wait that a server may ask for. */
   readonly retryAfterMaxMs: number;
-  /** Received and not yet taken, for each response. */
+  /** How many received bytes a response may hold that nobody has taken yet. */
   readonly bufferedBytes: number;
 }
 

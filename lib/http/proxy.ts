@@ -1,4 +1,4 @@
-/** Which proxy a URL is fetched through, as curl reads the variables. */
+/** The proxy for a URL. The variables mean what they mean to curl. */
 
 import { BlockList, isIP } from "node:net";
 import { DenrootError } from "../errors.ts";
@@ -11,7 +11,7 @@ export interface ProxySettings {
   readonly no: string;
 }
 
-/** The proxy for `url`, undefined for a direct connection. */
+/** The proxy for `url`; undefined for a direct connection. Throws code `settings`. */
 export function chooseProxy(url: URL, settings: ProxySettings): URL | undefined {
   const text = (url.protocol === "https:" ? settings.https : settings.http) || settings.all;
   if (!text || isExempt(url, settings.no)) return undefined;
@@ -22,8 +22,8 @@ function parseProxy(text: string): URL {
   // "proxy:3128" would parse as the scheme "proxy".
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (url === null || url.hostname === "" || !/^https?:$/.test(url.protocol)) {
-    // The text may hold a password: not shown.
-    throw new DenrootError("settings", "A proxy setting is no http:// or https:// URL", {
+    // The text may contain a password: it is not shown.
+    throw new DenrootError("settings", "A proxy setting is not an http:// or https:// URL", {
       hint: "Check http_proxy, https_proxy and all_proxy",
     });
   }
@@ -42,7 +42,7 @@ function matches(entry: string, host: string, port: string): boolean {
   if (network !== null) return isInNetwork(host, network[1]!, Number(network[2]));
   const { name, port: entryPort } = splitPort(entry);
   if (entryPort !== undefined && entryPort !== port) return false;
-  // A suffix of an address is no network: 1.10.0.0.1 is not inside 10.0.0.1.
+  // Suffixes are for names only: the address 1.10.0.0.1 is not inside 10.0.0.1.
   if (isIP(host) !== 0) return isIP(name) !== 0 && isInNetwork(host, name, 128);
   const suffix = name.replace(/^\*?\./, "").replace(/\.$/, "").toLowerCase();
   return suffix !== "" && (host === suffix || host.endsWith(`.${suffix}`));

@@ -1,9 +1,9 @@
-/** Redirects: followed by hand, so that nothing secret goes along. */
+/** Redirects: denroot follows them itself, so that no secret goes along. */
 
 import type { HttpResponse } from "./client.ts";
 import { shownUrl, TransferError } from "./transfer_error.ts";
 
-/** Whether a URL's host may be talked to in the clear. */
+/** Whether plain HTTP to a URL is allowed. */
 export type MayUseHttp = (url: URL) => boolean;
 
 export function isRedirect(response: HttpResponse): boolean {
@@ -11,13 +11,13 @@ export function isRedirect(response: HttpResponse): boolean {
     response.header("location") !== undefined;
 }
 
-/** Where a redirect leads; throws when it may not be followed. */
+/** The target of a redirect. Throws `TransferError` when it may not be followed. */
 export function redirectTarget(response: HttpResponse, mayUseHttp: MayUseHttp): URL {
   const target = URL.parse(response.header("location") ?? "", response.url);
   if (target === null || !/^https?:$/.test(target.protocol)) {
     throw new TransferError(
       "registry",
-      `${shownUrl(response.url)} redirects to what is no http:// or https:// URL`,
+      `${shownUrl(response.url)} redirects to something that is not an http:// or https:// URL`,
     );
   }
   const isDowngrade = target.protocol === "http:" && response.url.protocol === "https:";
@@ -28,7 +28,7 @@ export function redirectTarget(response: HttpResponse, mayUseHttp: MayUseHttp): 
       { hint: "If you trust that host and the network, set ENROOT_ALLOW_HTTP=yes" },
     );
   }
-  // Neither a user in a Location nor a fragment is for the wire.
+  // A user and a password in a Location would be sent as credentials.
   target.username = target.password = target.hash = "";
   return target;
 }

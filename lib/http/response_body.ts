@@ -1,4 +1,4 @@
-/** A response's bytes as they come: bounded buffering, back-pressure, a watch for stalls. */
+/** A response's bytes as they come: a bounded buffer, back-pressure, a time limit for stalls. */
 
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
@@ -8,15 +8,16 @@ export interface BodyOptions {
   readonly url: URL;
   readonly stallTimeoutMs: number;
   readonly bufferedBytes: number;
-  /** Called once, when no more will come: after the end, an error or `destroy`. */
+  /** Called once, when no more bytes will come: after the end, an error or `destroy`. */
   readonly onClose: () => void;
 }
 
 /**
- * Iterates the chunks of a response as the socket yields them, uncopied. `data` events cost half
- * of what the stream's own async iteration does; the stream is paused while a buffer is full.
+ * Iterates the chunks of a response as the socket yields them, without a copy. `data` events cost
+ * half as much as the stream's own async iteration; the stream is paused while the buffer is full.
  *
- * Only one consumer, one `next()` at a time. Leaving the loop early destroys the connection.
+ * There may be one consumer, with one `next()` at a time. Leaving the loop early destroys the
+ * connection.
  */
 export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
   readonly #response: IncomingMessage;
@@ -69,7 +70,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
     return Promise.resolve({ value: undefined, done: true });
   }
 
-  /** Ends the transfer; a waiting consumer gets `error`, or the end without one. */
+  /** Ends the transfer. A waiting consumer gets `error`, or the end if there is none. */
   destroy(error?: unknown): void {
     this.#finish(error);
     this.#chunks.length = 0;
@@ -77,7 +78,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
     if (!this.#response.complete) this.#response.destroy();
   }
 
-  /** Everything, up to `limit` bytes; `tooLong` makes the error beyond it. */
+  /** The whole body. `tooLong` makes the error for a body of more than `limit` bytes. */
   async bytes(limit: number, tooLong: () => unknown): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     let length = 0;
@@ -89,7 +90,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
     return Buffer.concat(chunks, length);
   }
 
-  /** Up to `limit` bytes as text, whatever befalls the rest: for error messages. */
+  /** Up to `limit` bytes as text. Never throws: it is for error messages. */
   async textStart(limit: number): Promise<string> {
     const chunks: Uint8Array[] = [];
     let length = 0;
@@ -100,7 +101,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
         if (length >= limit) break;
       }
     } catch {
-      // What came before the cut says enough.
+      // The bytes before the failure are enough.
     }
     return Buffer.concat(chunks).subarray(0, limit).toString("utf8");
   }
@@ -133,12 +134,12 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
     else waiting.reject(error);
   }
 
-  /** One timer that looks now and then: re-arming one for each chunk would cost more. */
+  /** One timer looks now and then: setting it again for each chunk would cost more. */
   #watch(delayMs: number): void {
     this.#stallTimer = setTimeout(() => {
       const idleMs = performance.now() - this.#lastByteAt;
       const { stallTimeoutMs, url } = this.#options;
-      // A full buffer is the consumer's slowness, not the server's.
+      // A full buffer means that the consumer is slow, not the server.
       if (this.#response.isPaused()) this.#watch(stallTimeoutMs);
       else if (idleMs < stallTimeoutMs) this.#watch(stallTimeoutMs - idleMs + 1);
       else this.destroy(stalledError(url, stallTimeoutMs));

@@ -1,4 +1,4 @@
-/** Whether and when a request is tried again. */
+/** Whether and when a request is sent again. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OnProgress } from "../types/progress.ts";
@@ -6,7 +6,7 @@ import { abortedError } from "../errors.ts";
 import type { HttpLimits } from "./limits.ts";
 import { TransferError } from "./transfer_error.ts";
 
-/** The failures of one operation, counted against what the settings allow. */
+/** Counts the failures of one operation against the number that the settings allow. */
 export class Retries {
   readonly #retries: number;
   readonly #limits: HttpLimits;
@@ -19,14 +19,14 @@ export class Retries {
     this.#onProgress = onProgress;
   }
 
-  /** Much has come since the last failure: the next one is the first again. */
+  /** Much has arrived since the last failure: the next failure counts as the first one. */
   forgive(): void {
     this.#failures = 0;
   }
 
   /**
-   * Waits before the next try: as long as the server asked for, up to a cap, else an exponential
-   * back-off with jitter. Throws `error` itself when another try is no use or none is left.
+   * Waits before the next try: as long as the server asked for, up to a limit, else an exponential
+   * back-off with jitter. Throws `error` itself when another try is useless or none is left.
    */
   async wait(error: unknown, signal: AbortSignal): Promise<void> {
     this.#failures++;
@@ -43,7 +43,7 @@ export class Retries {
   }
 }
 
-/** The jitter keeps a cluster's nodes, which all failed at once, from coming back at once. */
+/** The nodes of a cluster may all fail at once: the jitter keeps them from retrying at once. */
 export function retryDelayMs(
   retryAfterMs: number | undefined,
   failures: number,
@@ -61,7 +61,7 @@ export function retryDelayMs(
 export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
   const text = value?.trim() ?? "";
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
-  // Date.parse takes almost anything: a date here begins with the day's name.
+  // Date.parse accepts almost anything, but a date in HTTP begins with a day's name.
   const date = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

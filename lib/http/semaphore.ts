@@ -1,4 +1,4 @@
-/** At most so many at once, first come, first served. */
+/** Lets a limited number in at once: first come, first served. */
 
 import { abortedError, throwIfAborted } from "../errors.ts";
 
@@ -10,7 +10,7 @@ export class Semaphore {
     this.#free = permits;
   }
 
-  /** Resolves to the function that gives the permit back; calling it again does nothing. */
+  /** Resolves to a function that returns the permit; calling it twice does no harm. */
   async acquire(signal: AbortSignal): Promise<() => void> {
     throwIfAborted(signal);
     if (this.#free > 0) this.#free--;

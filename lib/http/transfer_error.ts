@@ -1,4 +1,4 @@
-/** Failures of an HTTP exchange, with what the retries need to know. */
+/** Failures of an HTTP exchange, with the facts that retries need. */
 
 import { DenrootError, type DenrootErrorOptions, type ErrorCode, messageOf } from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
@@ -6,9 +6,9 @@ import { plainText } from "../text/quote_text.ts";
 export interface TransferErrorOptions extends DenrootErrorOptions {
   /** Whether the same request may succeed later. */
   readonly transient?: boolean;
-  /** What the server asked for, in milliseconds. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs?: number;
-  /** The answer's status, when there was one. */
+  /** The status of the answer, if there was one. */
   readonly status?: number;
 }
 
@@ -25,12 +25,12 @@ export class TransferError extends DenrootError {
   }
 }
 
-/** A URL fit to be shown: without user, password, query (signatures) and fragment. */
+/** A URL that can be shown: without user, password, query (signatures) and fragment. */
 export function shownUrl(url: URL): string {
   return plainText(`${url.protocol}//${url.host}${url.pathname}`, 200);
 }
 
-/** A socket's, a resolver's or a TLS error -> what it means for the user. */
+/** An error of a socket, a resolver or TLS -> an error that the user understands. */
 export function connectionError(error: unknown, url: URL, proxy?: URL): TransferError {
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const host = plainText(url.host);
@@ -38,10 +38,10 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
   if (/ALERT_(?:CERTIFICATE|BAD_CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED|NO_CERT)/.test(code)) {
     return new TransferError(
       "network",
-      `${host} did not take our client certificate, or wants one`,
+      `${host} refused the client certificate, or asks for one`,
       {
         cause: error,
-        hint: `Put a pair client.cert and client.key into ~/.config/containers/certs.d/${host}`,
+        hint: `Put client.cert and client.key into ~/.config/containers/certs.d/${host}`,
       },
     );
   }
@@ -52,9 +52,9 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
       {
         cause: error,
         hint: code === "ERR_TLS_CERT_ALTNAME_INVALID"
-          ? "Name the registry by a name that is in its certificate"
-          : "If it is signed by a private authority, name that one's certificate in " +
-            `SSL_CERT_FILE, or put it as ca.crt into ~/.config/containers/certs.d/${host}`,
+          ? "Use a host name that the certificate contains"
+          : "If a private authority signed it, set SSL_CERT_FILE to the authority's certificate, " +
+            `or copy that to ~/.config/containers/certs.d/${host}/ca.crt`,
       },
     );
   }
@@ -63,7 +63,7 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
   ) {
     return new TransferError("network", `${host} does not speak HTTPS`, {
       cause: error,
-      hint: "If it is a plain HTTP registry that you trust, set ENROOT_ALLOW_HTTP=yes",
+      hint: "If you trust this server and the network, set ENROOT_ALLOW_HTTP=yes for plain HTTP",
     });
   }
   const meaning = MEANINGS[code] ?? (plainText(text) || "unknown reason");
@@ -71,10 +71,10 @@ export function connectionError(error: unknown, url: URL, proxy?: URL): Transfer
   const isRefusedByProxy = code === "ERR_PROXY_TUNNEL" && /HTTP\/1\.\d 4\d\d/.test(text);
   return new TransferError("network", `The connection to ${way} failed: ${meaning}`, {
     cause: error,
-    hint: "Check the registry's name and port; denroot info shows the proxies that are used",
+    hint: "Check the host name and the port; denroot info shows the proxies",
     transient: !isRefusedByProxy,
     ...(isRefusedByProxy &&
-      { hint: "Check the proxy's URL, user and password; no_proxy exempts hosts" }),
+      { hint: "Check the proxy's URL, user and password; no_proxy lists hosts to reach directly" }),
   });
 }
 
@@ -82,7 +82,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: "it was refused",
   ECONNRESET: "it was cut",
   EPIPE: "it was cut",
-  ENOTFOUND: "the host name is not known",
+  ENOTFOUND: "the host name is unknown",
   EAI_AGAIN: "the name server did not answer",
   EHOSTUNREACH: "there is no route to the host",
   ENETUNREACH: "there is no route to its network",

@@ -8,10 +8,10 @@ import { isCertificate, splitCertificates } from "../text/pem.ts";
 import { quoteText } from "../text/quote_text.ts";
 
 /**
- * The system's certificates, with those of SSL_CERT_FILE and SSL_CERT_DIR beside them; undefined
- * where the system has none and the runtime's own list is to be used. Throws code `settings` for a
- * file that cannot be read, holds no certificate or a damaged one; a directory's damaged ones are
- * left out. Those of the system are not looked at: they are many, and others use them too.
+ * The system's certificates and those of SSL_CERT_FILE and SSL_CERT_DIR; undefined where there are
+ * none at all and the runtime's own list has to do. Throws code `settings` when the file cannot be
+ * read, has no certificate, or a damaged one. Damaged certificates of the directory are left out.
+ * The system's are not checked: there are many, and other programs use them too.
  */
 export async function trustedCertificates(
   settings: { readonly certFile?: string; readonly certDir?: string },
@@ -19,7 +19,7 @@ export async function trustedCertificates(
   const fromFile = settings.certFile ? await readBundle(settings.certFile) : [];
   const fromDirectory = settings.certDir ? await readDirectories(settings.certDir) : [];
   const named = [...fromFile, ...fromDirectory];
-  // Beside, not instead: OpenSSL reads its default directory too when only the file is named.
+  // OpenSSL too reads its default directory when only the file is set.
   const certificates = [...named, ...systemCertificates()];
   return certificates.length > 0 ? certificates : undefined;
 }
@@ -49,7 +49,7 @@ async function readBundle(path: string): Promise<readonly string[]> {
   throw new DenrootError("settings", `SSL_CERT_FILE ${quoteText(path)} holds ${what}`);
 }
 
-/** A colon separates several; a directory that is not there is none, as in OpenSSL. */
+/** A colon separates directories. One that does not exist is ignored, as in OpenSSL. */
 async function readDirectories(paths: string): Promise<readonly string[]> {
   const certificates: string[] = [];
   for (const path of paths.split(":").filter((path) => path !== "")) {

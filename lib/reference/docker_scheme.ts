@@ -2,18 +2,12 @@
 
 import type { DockerReference } from "../types/reference.ts";
 import { withVersion } from "./base_name.ts";
+import { DOCKER_HUB_HOST, dockerHubRepository, isDockerHub } from "./docker_hub.ts";
 import { checkHost, findRegistryEnd, parseRepositoryAndTag } from "./image_name.ts";
 import { badReference, checkDigest, findDigest, formatVersion } from "./rules.ts";
 import type { SchemeRules } from "./scheme_rules.ts";
 
 const USER_LIMIT = 1024;
-
-const DOCKER_HUB = "registry-1.docker.io";
-const DOCKER_HUB_NAMES: ReadonlySet<string> = new Set([
-  "docker.io",
-  "index.docker.io",
-  DOCKER_HUB,
-]);
 
 export const dockerScheme: SchemeRules<DockerReference> = {
   parse,
@@ -39,18 +33,16 @@ function parse(text: string, start: number): DockerReference {
 
   const hostEnd = findHostEnd(text, hostStart, end);
   const host = hostEnd === undefined
-    ? DOCKER_HUB
+    ? DOCKER_HUB_HOST
     : checkHost(text, hostStart, hostEnd).toLowerCase();
   const imageStart = hostEnd === undefined ? hostStart : hostEnd + 1;
   const { repository, tag } = parseRepositoryAndTag(text, imageStart, end);
-  const registry = DOCKER_HUB_NAMES.has(host) ? DOCKER_HUB : host;
+  const isHub = isDockerHub(host);
   return {
     scheme: "docker",
     ...(user !== undefined && { user }),
-    registry,
-    repository: registry === DOCKER_HUB && !repository.includes("/")
-      ? `library/${repository}`
-      : repository,
+    registry: isHub ? DOCKER_HUB_HOST : host,
+    repository: isHub ? dockerHubRepository(repository) : repository,
     ...(hostEnd === undefined && user === undefined && { shortName: repository }),
     ...(tag !== undefined ? { tag } : digest === undefined && { tag: "latest" }),
     ...(digest !== undefined && { digest }),
@@ -59,7 +51,7 @@ function parse(text: string, start: number): DockerReference {
 
 /** The repository as people know it: without `library/` on Docker Hub. */
 function familiarRepository(reference: DockerReference): string {
-  return reference.registry === DOCKER_HUB && /^library\/[^/]+$/.test(reference.repository)
+  return reference.registry === DOCKER_HUB_HOST && /^library\/[^/]+$/.test(reference.repository)
     ? reference.repository.slice("library/".length)
     : reference.repository;
 }

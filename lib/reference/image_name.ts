@@ -2,6 +2,7 @@
 
 import { isIPv6 } from "node:net";
 import type { Digest } from "../types/image.ts";
+import { DOCKER_HUB_NAME, DOCKER_HUB_SPELLINGS, dockerHubRepository } from "./docker_hub.ts";
 import { badReference, checkDigest, findDigest } from "./rules.ts";
 
 const HOST_LIMIT = 253;
@@ -63,10 +64,9 @@ export function findRegistryEnd(text: string, start: number, end: number): numbe
  * `index.docker.io/library/alpine:latest` give `docker.io/library/alpine:latest`.
  */
 export function fullName({ registry, repository, tag, digest }: ImageName): string {
-  const host = registry === undefined || registry === "index.docker.io" ? "docker.io" : registry;
-  const path = host === "docker.io" && !repository.includes("/")
-    ? `library/${repository}`
-    : repository;
+  const isHub = registry === undefined || DOCKER_HUB_SPELLINGS.includes(registry);
+  const host = isHub ? DOCKER_HUB_NAME : registry;
+  const path = isHub ? dockerHubRepository(repository) : repository;
   return `${host}/${path}${versionOf({ tag, digest })}`;
 }
 

@@ -21,7 +21,7 @@ const read = (path: string) => readFileSync(path, "utf8");
 const tls = { cert: read(tlsFiles.certFile), key: read(tlsFiles.keyFile) };
 const mutual = { ...tls, ca: read(tlsFiles.caFile), requestCert: true, rejectUnauthorized: true };
 
-/** A home whose certs.d has these files (name -> path of the original) for `host`. */
+/** A home directory with these files (name -> path of the original) in certs.d for `host`. */
 function homeWith(host: string, files: Readonly<Record<string, string>>, at = ".config"): string {
   const home = mkdtempSync(join(scratch, "home-"));
   const directory = join(home, at, "containers/certs.d", host);
@@ -62,18 +62,18 @@ test("no other host's connections trust that authority", async () => {
   assert.equal(registry.requests.length, 0);
 });
 
-test("a client certificate is shown to the host that wants it", async () => {
+test("a host that asks for a client certificate gets it", async () => {
   await using registry = await serve(WHOLE, { tls: mutual });
   await resolve(registry.host, { HOME: homeWith(registry.host, { ...CA, ...PAIR }) });
 });
 
-test("of two client certificates the first by name is shown, with a warning", async () => {
+test("the first of two client certificates is used, with a warning", async () => {
   await using registry = await serve(WHOLE, { tls: mutual });
   const files = { ...CA, ...PAIR, "d.cert": stranger.certFile, "d.key": stranger.keyFile };
   const log: string[] = [];
   await resolve(registry.host, { HOME: homeWith(registry.host, files) }, log);
   assert.equal(log.length, 1);
-  assert.match(log[0]!, /^warn: .* holds 2 client certificates: "client\.cert" is the one/);
+  assert.match(log[0]!, /^warn: .* holds 2 client certificates: only "client\.cert" is used/);
 });
 
 test("a client certificate goes to no other host, not even by a redirect", async () => {
@@ -88,12 +88,12 @@ test("a client certificate goes to no other host, not even by a redirect", async
   assert.deepEqual([registry.requests.length, storage.requests.length], [1, 0]);
 });
 
-test("a registry that wants a certificate says so when it gets none", async () => {
+test("a registry that asks for a certificate and gets none is understood", async () => {
   await using registry = await serve(WHOLE, { tls: mutual });
   const environment = { HOME: homeWith(registry.host, CA) };
   await assert.rejects(
     resolve(registry.host, environment),
-    isError("network", /did not take our client certificate, or wants one/),
+    isError("network", /refused the client certificate, or asks for one/),
   );
 });
 
@@ -108,14 +108,26 @@ const BROKEN: readonly (readonly [
   files: Readonly<Record<string, string>>,
   message: RegExp,
 ])[] = [
-  ["a certificate without its key", { "a.cert": client.certFile }, /a\.cert".* no \.key file/],
-  ["a key without its certificate", { "a.key": client.keyFile }, /a\.key".* no \.cert file/],
+  [
+    "a certificate without its key",
+    { "a.cert": client.certFile },
+    /a\.cert".* the \.key file .* is missing/,
+  ],
+  [
+    "a key without its certificate",
+    { "a.key": client.keyFile },
+    /a\.key".* the \.cert file .* is missing/,
+  ],
   [
     "a key of another certificate",
     { "a.cert": client.certFile, "a.key": stranger.keyFile },
     /a\.key".* it is not the key of the \.cert file/,
   ],
-  ["a key that is none", { "a.cert": client.certFile, "a.key": EMPTY }, /a\.key".* no private key/],
+  [
+    "a file without a key",
+    { "a.cert": client.certFile, "a.key": EMPTY },
+    /a\.key".* no private key/,
+  ],
   ["a damaged authority", { "ca.crt": GARBAGE }, /ca\.crt".* a damaged certificate/],
   ["an empty authority", { "ca.crt": EMPTY }, /ca\.crt".* holds no certificate/],
 ];
@@ -133,7 +145,7 @@ test("a file that cannot be read is an error that names it", async () => {
   await using registry = await serve(WHOLE, { tls });
   const home = homeWith(registry.host, CA);
   const path = join(home, ".config/containers/certs.d", registry.host, "ca.crt");
-  // A directory: root may read any file.
+  // A directory in its place: root may read any file.
   rmSync(path);
   mkdirSync(path);
   await assert.rejects(

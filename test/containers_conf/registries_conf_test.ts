@@ -1,4 +1,4 @@
-/** Which of registries.conf's files are read, and how they come together. */
+/** Which files of registries.conf are read, and how they are merged. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -35,7 +35,7 @@ async function load(
   }
 }
 
-test("no file is no configuration", async () => {
+test("without any file the configuration is empty", async () => {
   assert.deepEqual(await load({}), {
     rules: [],
     aliases: new Map(),
@@ -48,22 +48,22 @@ test("no file is no configuration", async () => {
 const ETC = "etc/registries.conf";
 const USER = "home/.config/containers/registries.conf";
 
-/** [title, files, environment, the search registries that hold] */
+/** [title, files, environment, the search registry that counts] */
 const PLACES: readonly (readonly [
   title: string,
   files: Readonly<Record<string, string>>,
   env: Readonly<Record<string, string>>,
   expected: string,
 ])[] = [
-  ["the system's file", { [ETC]: search("etc.io") }, {}, "etc.io"],
+  ["the system's file is read", { [ETC]: search("etc.io") }, {}, "etc.io"],
   [
-    "its drop-ins win",
+    "the system's drop-ins win over its file",
     { [ETC]: search("etc.io"), [`${ETC}.d/a.conf`]: search("d.io") },
     {},
     "d.io",
   ],
   [
-    "drop-ins go by their names",
+    "drop-ins are read in the order of their names",
     { [`${ETC}.d/b.conf`]: search("b.io"), [`${ETC}.d/a.conf`]: search("a.io") },
     {},
     "b.io",
@@ -81,7 +81,7 @@ const PLACES: readonly (readonly [
     "user.io",
   ],
   [
-    "XDG_CONFIG_HOME moves the user's",
+    "XDG_CONFIG_HOME moves the user's file",
     { [USER]: search("user.io"), "other/containers/registries.conf": search("xdg.io") },
     { XDG_CONFIG_HOME: "other" },
     "xdg.io",
@@ -105,7 +105,7 @@ const PLACES: readonly (readonly [
     "override.io",
   ],
   [
-    "only files called .conf count, and no directories",
+    "only files with names in .conf are read, and no directories",
     {
       [ETC]: search("etc.io"),
       [`${ETC}.d/a.conf.bak`]: search("bak.io"),
@@ -154,13 +154,13 @@ const FAILING: readonly (readonly [
   message: RegExp,
 ])[] = [
   [
-    "a named file that is not there",
+    "a named file that does not exist",
     {},
     { CONTAINERS_REGISTRIES_CONF: "other/none" },
     /configuration of registries in \S+\/other\/none cannot be read: .*ENOENT/,
   ],
   ["a broken drop-in", { [`${ETC}.d/a.conf`]: "x =" }, {}, /\.d\/a\.conf, line 1: .*not TOML/],
-  ["a directory in the file's place", { [`${USER}/x`]: "" }, {}, /registries\.conf cannot be read/],
+  ["a directory instead of the file", { [`${USER}/x`]: "" }, {}, /registries\.conf cannot be read/],
   ["a file of megabytes", { [ETC]: "#".repeat(2 ** 20 + 1) }, {}, /more than 1 MiB/],
 ];
 

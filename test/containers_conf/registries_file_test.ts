@@ -1,4 +1,4 @@
-/** One registries.conf file: what it says, and what is said about a broken one. */
+/** One registries.conf file: its content, and the errors for a broken one. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -79,7 +79,7 @@ test("reads everything that the format has", () => {
   });
 });
 
-test("an empty file leaves everything to others", () => {
+test("an empty file says nothing: other files decide", () => {
   for (const text of ["", "# nothing\n", "\n\n"]) {
     assert.deepEqual(parseRegistriesFile(text, "FILE"), {
       rules: [],
@@ -104,7 +104,7 @@ test("tables may be written inline; the line is then not known", () => {
 
 /** [what is wrong, the text, what the message begins with] */
 const BROKEN: readonly (readonly [what: string, text: string, message: string])[] = [
-  ["no TOML", "a = 1\nb = = 2\n", "FILE, line 2: this is not TOML: "],
+  ["text that is not TOML", "a = 1\nb = = 2\n", "FILE, line 2: this is not TOML: "],
   ["a text without quotes", "x = 1\n[[registry]]\nlocation = a.io\n", "FILE, line 3: this is not"],
   ["a key twice", "x = 1\nx = 2\n", "FILE, line 2: this is not TOML: "],
   [
@@ -113,22 +113,30 @@ const BROKEN: readonly (readonly [what: string, text: string, message: string])[
     "FILE, line 2: this is version 1 of the format",
   ],
   [
-    "a scheme",
+    "a location with a scheme",
     '[[registry]]\nprefix = "a.io"\nlocation = "https://b.io"\n',
-    'FILE, line 3: location "https://b.io" is written without http:// or https://',
+    'FILE, line 3: location "https://b.io" must not begin with http:// or https://',
   ],
   [
-    "a mirror's scheme",
+    "a mirror with a scheme",
     '[[registry]]\nlocation = "a.io"\n[[registry.mirror]]\nlocation = "m.io"\n' +
     '[[registry]]\nlocation = "b.io"\n[[registry.mirror]]\n\nlocation = "http://m.io"\n',
-    'FILE, line 9: location "http://m.io" is written without',
+    'FILE, line 9: location "http://m.io" must not begin with',
   ],
-  ["nothing", "[[registry]]\ninsecure = true\n", "FILE, line 1: a registry needs a prefix or a"],
-  ["no location", '[[registry]]\nprefix = "a.io"\n', 'FILE, line 2: the prefix "a.io" needs a loc'],
+  [
+    "a registry without prefix and location",
+    "[[registry]]\ninsecure = true\n",
+    "FILE, line 1: a registry needs a prefix or a",
+  ],
+  [
+    "a prefix without location",
+    '[[registry]]\nprefix = "a.io"\n',
+    'FILE, line 2: the prefix "a.io" needs a loc',
+  ],
   [
     "a wildcard with a path",
     '[[registry]]\nprefix = "*.a.io/b"\n',
-    'FILE, line 2: prefix "*.a.io/b" must be as *.example.com',
+    'FILE, line 2: prefix "*.a.io/b" must look like *.example.com',
   ],
   [
     "a mirror without location",
@@ -136,7 +144,7 @@ const BROKEN: readonly (readonly [what: string, text: string, message: string])[
     "FILE, line 3: a mirror needs a location",
   ],
   [
-    "an unknown kind of pull",
+    "an unknown pull-from-mirror",
     '[[registry]]\nlocation = "a.io"\n[[registry.mirror]]\nlocation = "m.io"\n' +
     'pull-from-mirror = "sometimes"\n',
     'FILE, line 5: pull-from-mirror is "sometimes", but must be one of all, digest-only, tag-only',
@@ -147,7 +155,7 @@ const BROKEN: readonly (readonly [what: string, text: string, message: string])[
     "FILE, line 3: pull-from-mirror is for mirrors only",
   ],
   [
-    "both ways to restrict mirrors",
+    "two ways to restrict a mirror",
     '[[registry]]\nlocation = "a.io"\nmirror-by-digest-only = true\n[[registry.mirror]]\n' +
     'location = "m.io"\npull-from-mirror = "all"\n',
     "FILE, line 6: pull-from-mirror cannot be set beside",
@@ -157,14 +165,14 @@ const BROKEN: readonly (readonly [what: string, text: string, message: string])[
     '[[registry]]\nlocation = "a.io"\ninsecure = "yes"\n',
     "FILE, line 3: insecure must be true or false",
   ],
-  ["a number for a text", "[[registry]]\nlocation = 5\n", "FILE, line 2: location must be a text"],
+  ["a number for a text", "[[registry]]\nlocation = 5\n", "FILE, line 2: location must be text"],
   [
     "a table for a list",
     '[registry]\nlocation = "a.io"\n',
-    "FILE: registry must be tables, headed",
+    "FILE: registry must be tables with",
   ],
   [
-    "a contradiction",
+    "two rules that contradict each other",
     '[[registry]]\nlocation = "a.io"\n[[registry]]\nprefix = "b.io"\nlocation = "a.io"\n' +
     "blocked = true\n",
     "FILE, line 6: blocked contradicts FILE, line 1",
@@ -180,7 +188,7 @@ const BROKEN: readonly (readonly [what: string, text: string, message: string])[
     "FILE, line 1: unqualified-search-registries must be a list of texts",
   ],
   [
-    "a helper elsewhere",
+    "a helper with a path",
     'credential-helpers = ["../x"]\n',
     'FILE, line 1: the credential helper "../x" must be',
   ],

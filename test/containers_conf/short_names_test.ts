@@ -1,4 +1,4 @@
-/** What an image's name without a registry may stand for. */
+/** The images that a name without a registry may stand for. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

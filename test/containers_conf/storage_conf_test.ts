@@ -1,4 +1,4 @@
-/** Where a user's storage is looked for. */
+/** The directories of a user's storage. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { scratchDirectory } from "../helpers/scratch.ts";
 const scratch = scratchDirectory("storage-conf");
 const conf = join(scratch, "storage.conf");
 
-test("a place in the reference wins over everything", () => {
+test("a directory in the reference wins over everything", () => {
   const environment = { CONTAINERS_STORAGE_CONF: "/nowhere", STORAGE_DRIVER: "zfs" };
   for (
     const [place, driver, roots] of [
@@ -33,7 +33,7 @@ test("a place in the reference wins over everything", () => {
   }
 });
 
-test("an ordinary user has a storage at home, which the own storage.conf moves", () => {
+test("an ordinary user has a storage at home; the user's storage.conf can move it", () => {
   const home = join(scratch, "home");
   const own = join(home, ".config/containers/storage.conf");
   const user = { HOME: home, _CONTAINERS_ROOTLESS_UID: "1000" };
@@ -73,14 +73,14 @@ test("root's storage, its image store and additional ones come from storage.conf
   });
 });
 
-test("a storage.conf that is none is told with its path", () => {
+test("a storage.conf that is broken is an error with its path", () => {
   const environment = { CONTAINERS_STORAGE_CONF: conf };
   for (
     const [text, reason] of [
       ["[storage", /storage\.conf" cannot be used: /],
-      ["storage = 1", /"storage" is no table/],
-      ["[storage]\ngraphroot = 1", /"graphroot" is no text/],
-      ["[storage.options]\nadditionalimagestores = [1]", /"additionalimagestores" is no list/],
+      ["storage = 1", /"storage" is not a table/],
+      ["[storage]\ngraphroot = 1", /"graphroot" is not text/],
+      ["[storage.options]\nadditionalimagestores = [1]", /"additionalimagestores" is not a list/],
     ] as const
   ) {
     writeFileSync(conf, text);

@@ -1,4 +1,4 @@
-/** Proxies, certificates and credentials as they are found. */
+/** The findings about proxies, certificates, registries.conf and credentials. */
 
 import assert from "node:assert/strict";
 import { chmodSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
@@ -26,15 +26,15 @@ async function check(env: Readonly<Record<string, string>> = {}) {
   return await checkNetwork(settings);
 }
 
-test("nothing set is fine, and where credentials go is told", async () => {
+test("no settings at all are fine, and the report says where credentials go", async () => {
   const findings = await check();
   assert.deepEqual(troubles(findings), [
-    "note Credentials: none: images for everybody can be fetched",
+    "note Credentials: none: only public images can be fetched",
   ]);
   assert.ok(findings.at(-1)?.remedy?.includes(netrc));
 });
 
-test("proxies are shown with the place that set them, never with a password", async () => {
+test("proxies are shown with their origin, never with a password", async () => {
   const findings = await check({
     https_proxy: "http://me:secret@proxy.example:3128",
     no_proxy: "localhost,10.0.0.0/8",
@@ -46,9 +46,9 @@ test("proxies are shown with the place that set them, never with a password", as
   assert.doesNotMatch(JSON.stringify(findings), /secret/);
 });
 
-test("a proxy that is no URL is an error", async () => {
+test("a proxy that is not a URL is an error", async () => {
   const found = troubles(await check({ https_proxy: "socks5://me:secret@proxy" }));
-  assert.equal(found[0], "error Proxy: A proxy setting is no http:// or https:// URL");
+  assert.equal(found[0], "error Proxy: A proxy setting is not an http:// or https:// URL");
   assert.doesNotMatch(found.join("\n"), /secret/);
 });
 
@@ -77,7 +77,7 @@ test("a certificate file must be there and hold certificates", async () => {
   assert.deepEqual(troubles(await check({ SSL_CERT_DIR: mixed })).length, 1);
   assert.match(
     troubles(await check({ SSL_CERT_DIR: join(scratch, "no-directory") }))[0]!,
-    /^warning Certificates: SSL_CERT_DIR .* is no directory$/,
+    /^warning Certificates: SSL_CERT_DIR .* is not a directory$/,
   );
 });
 

@@ -36,7 +36,7 @@ async function answering(listener: RequestListener): Promise<string> {
   return `127.0.0.1:${await listen(createServer(listener))}`;
 }
 
-test("what names a registry", () => {
+test("a registry is named by its host, or by an image in it", () => {
   for (
     const [text, registry] of [
       ["nvcr.io", "nvcr.io"],
@@ -50,12 +50,15 @@ test("what names a registry", () => {
   ) {
     assert.equal(parseRegistry(text!).registry, registry);
   }
-  assert.throws(() => parseRegistry("oci:layout"), isError("usage", /no registry in oci:layout/));
+  assert.throws(
+    () => parseRegistry("oci:layout"),
+    isError("usage", /oci:layout names no registry/),
+  );
   assert.throws(() => parseRegistry("ftp://x"), isError("unsupported", /ftp/));
   assert.throws(() => parseRegistry("bad host"), isError("reference", /./));
 });
 
-test("an open registry is fine, and plain HTTP is called by its name", async () => {
+test("an open registry is fine, and plain HTTP is reported as such", async () => {
   const asked: (string | undefined)[] = [];
   const registry = await answering(({ method, url, headers }, response) => {
     asked.push(`${method} ${url}`, headers.authorization);
@@ -78,7 +81,7 @@ test("a registry that wants a login says where its tokens come from", async () =
   assert.deepEqual(troubles(findings), []);
   assert.match(
     findings.find(({ subject }) => subject === "Login")!.message,
-    /^by tokens of auth\.example;/,
+    /^by tokens from auth\.example;/,
   );
 });
 
@@ -91,10 +94,13 @@ for (const status of [403, 404, 429, 503]) {
   });
 }
 
-test("a clock that differs from the registry's is told", async () => {
+test("a clock that differs from the registry's is reported", async () => {
   const registry = await answering((_, response) => response.end());
   const behind = await check(registry, {}, Date.now() - 3_600_000);
-  assert.match(troubles(behind)[0]!, /^warning Clock: this machine's is 3\d{3} seconds behind/);
+  assert.match(
+    troubles(behind)[0]!,
+    /^warning Clock: this machine's clock is 3\d{3} seconds behind/,
+  );
   const ahead = await check(registry, {}, Date.now() + 3_600_000);
   assert.match(troubles(ahead)[0]!, /^warning Clock: .* seconds ahead of the registry's/);
 });
@@ -108,10 +114,13 @@ test("a registry that does not listen is an error with a remedy", async () => {
   assert.ok(findings[0]!.remedy);
 });
 
-test("a name that nobody knows is an error, and no connection is tried", async () => {
+test("a name that no name server knows is an error, and no connection is tried", async () => {
   const findings = await check("registry.invalid");
   assert.equal(findings.length, 1);
-  assert.match(troubles(findings)[0]!, /^error Name: (is not known|cannot be looked up)/);
+  assert.match(
+    troubles(findings)[0]!,
+    /^error Name: (the name server does not know it|it cannot be looked up)/,
+  );
 });
 
 test("a private certificate is trusted only when its authority is named", async () => {
@@ -142,11 +151,11 @@ test("a proxy looks up the name, and its password is not shown", async () => {
     proxy: { http: `http://me:secret@${proxy}`, no: "" },
   });
   assert.deepEqual(asked, ["http://registry.invalid/v2/"]);
-  assert.deepEqual(troubles(findings), [`note Name: is looked up by the proxy ${proxy}`]);
+  assert.deepEqual(troubles(findings), [`note Name: the proxy ${proxy} looks it up`]);
   assert.doesNotMatch(JSON.stringify(findings), /secret/);
 });
 
-test("a registry is looked at where registries.conf has it", async () => {
+test("every location that registries.conf has for a registry is checked", async () => {
   const { certFile, keyFile } = await makeServerCertificate(join(scratch, "insecure"));
   const options = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
   const secure = `127.0.0.1:${await listen(
@@ -165,19 +174,19 @@ test("a registry is looked at where registries.conf has it", async () => {
   const told = (registry: string, subject: string) =>
     findings.filter(({ group }) => group === `Registry ${registry}`)
       .find((finding) => finding.subject === subject);
-  assert.equal(told(secure, "Configuration")?.message, "a mirror of gone.invalid");
-  assert.equal(told(secure, "Connection")?.message, "HTTPS, any certificate will do");
+  assert.equal(told(secure, "Configuration")?.message, "it is a mirror of gone.invalid");
+  assert.equal(told(secure, "Connection")?.message, "HTTPS, any certificate is accepted");
   assert.match(told(plain, "Connection")!.message, /^plain HTTP/);
   assert.match(
     findings.filter(({ group }) => group === "Registry closed.invalid")
       .map(({ message }) => message).join("; "),
-    /^a mirror of gone\.invalid; blocked by .*registries\.conf, line \d+: it is not asked$/,
+    /^it is a mirror of gone\.invalid; it is blocked by .*registries\.conf, line \d+: nothing is asked$/,
   );
-  // The mirrors will do.
+  // The mirrors are enough.
   assert.equal(told("gone.invalid", "Name")?.status, "warning");
 });
 
-test("a registry that is blocked, or has no place, is an error", async () => {
+test("a registry that is blocked, or cannot be found, is an error", async () => {
   const environment = registriesConf(
     scratch,
     '[[registry]]\nlocation = "a.invalid/team"\nblocked = true\n',

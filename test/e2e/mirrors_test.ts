@@ -135,7 +135,7 @@ testEachRuntime("when the mirror and the origin fail, both are named", async (ho
   const each = (host: string) => `${host}/no/such: .*status 404.*`;
   assert.match(
     stderr,
-    new RegExp(`All 2 places failed: ${each(mirror.host)}; ${each(origin.host)}`),
+    new RegExp(`All 2 registries failed: ${each(mirror.host)}; ${each(origin.host)}`),
   );
 });
 
@@ -197,7 +197,7 @@ testEachRuntime(
     configure(home, "[[registry]]\nlocation = 5\n");
     const broken = await home.run(["digest", origin.uri("team/app")]);
     assert.equal(broken.exitCode, 1);
-    assert.match(broken.stderr, /registries\.conf, line 2: location must be a text in quotes/);
+    assert.match(broken.stderr, /registries\.conf, line 2: location must be text in quotes/);
   },
 );
 
@@ -213,7 +213,7 @@ test("a real registry's tags are listed, through its mirror too", async () => {
   const onProgress = (event: ProgressEvent) => event.type === "log" && told.push(event.message);
   const { tags: mirrored } = await listTags(origin.uri("tagged"), { settings, onProgress });
   assert.deepEqual(told, [
-    `The tags of ${origin.host}#tagged as the mirror ${mirror.host}/tagged has them`,
+    `The tags of ${origin.host}#tagged come from the mirror ${mirror.host}/tagged`,
   ]);
   assert.deepEqual(mirrored.toSorted(), tags.toSorted());
   assert.match(mirror.log(), /GET \/v2\/tagged\/tags\/list/);

@@ -54,6 +54,10 @@ export interface FakeRegistryOptions {
   readonly host?: string;
 }
 
+/**
+ * Disposing of it fails the test unless every step of the script was asked for, in order, and nothing
+ * else.
+ */
 export interface FakeRegistry extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
@@ -64,8 +68,6 @@ export interface FakeRegistry extends AsyncDisposable {
   readonly connections: { readonly open: number; readonly most: number; readonly all: number };
   /** Body bytes given to sockets so far. */
   readonly bytesWritten: number;
-  /** Fails the test unless every step was asked for, in order, and nothing else. */
-  finished(): void;
 }
 
 export async function startFakeRegistry(
@@ -110,16 +112,13 @@ class Server implements FakeRegistry {
     return new Promise((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
   }
 
-  finished(): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     assert.deepEqual(this.#problems, []);
     if (typeof this.#script === "function") return;
     const missing = this.#script.slice(this.#next).map((step) => step.request);
     assert.deepEqual(missing, [], "these requests were expected and never came");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
   #accept(socket: net.Socket): void {

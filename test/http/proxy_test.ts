@@ -1,4 +1,4 @@
-/** Which proxy a URL goes through, and that it does. */
+/** The proxy for a URL, and real requests through it. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -72,12 +72,12 @@ test("a proxy that cannot be used is an error without its password", () => {
   for (const https of ["socks5://u:hunter2@proxy:1", "http://"]) {
     assert.throws(() => chooseProxy(new URL("https://h/"), { https, no: "" }), (error: Error) => {
       assert.ok(!error.message.includes("hunter2"));
-      return isError("settings", /no http:\/\/ or https:\/\/ URL/)(error);
+      return isError("settings", /not an http:\/\/ or https:\/\/ URL/)(error);
     });
   }
 });
 
-/** A proxy for both kinds that writes down what it is asked for. */
+/** A proxy for HTTP and HTTPS that records its requests. */
 async function startProxy() {
   const asked: string[] = [];
   const server = http.createServer((request, response) => {
@@ -145,7 +145,7 @@ test("a host in no_proxy is reached directly", async () => {
   assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
 });
 
-test("a proxy that refuses is named, without its password, and not asked again", async () => {
+test("the error names a proxy that refuses, without its password; it is not asked again", async () => {
   await using proxy = await startFakeRegistry(() => ({ status: 407 }));
   const settings = { allowHttp: false, proxy: { all: `http://u:hunter2@${proxy.host}`, no: "" } };
   await using source = await open("registry.test", { settings });

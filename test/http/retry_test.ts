@@ -28,14 +28,14 @@ for (const [value, expected] of TABLE) {
   });
 }
 
-test("the back-off doubles up to its limit, with half of it left to chance", () => {
+test("the back-off doubles up to its limit, and half of it is random", () => {
   const least = [1, 2, 3, 20].map((n) => retryDelayMs(undefined, n, DEFAULT_LIMITS, () => 0));
   const most = [1, 2, 3, 20].map((n) => retryDelayMs(undefined, n, DEFAULT_LIMITS, () => 1));
   assert.deepEqual(least, [250, 500, 1000, 15_000]);
   assert.deepEqual(most, [500, 1000, 2000, 30_000]);
 });
 
-test("what a server asks for is kept to, up to the cap", () => {
+test("a retry waits as long as the server asks for, up to the limit", () => {
   assert.equal(retryDelayMs(5000, 1, DEFAULT_LIMITS, () => 0), 5000);
   assert.equal(retryDelayMs(1e9, 1, DEFAULT_LIMITS, () => 0), DEFAULT_LIMITS.retryAfterMaxMs);
 });

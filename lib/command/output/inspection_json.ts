@@ -1,6 +1,7 @@
 /** An inspected image as JSON: the fields of `skopeo inspect`, then denroot's own in that style. */
 
 import { type ImageInspection, parseReference } from "../../../mod.ts";
+import { familiarHost } from "../../reference/docker_hub.ts";
 
 export function inspectionJson(image: ImageInspection): Readonly<Record<string, unknown>> {
   return { ...skopeoFields(image), ...ownFields(image) };
@@ -73,5 +74,5 @@ export function nameOf(uri: string): string | undefined {
   const reference = parseReference(uri);
   if (reference.scheme !== "docker") return undefined;
   const { registry, repository } = reference;
-  return `${registry === "registry-1.docker.io" ? "docker.io" : registry}/${repository}`;
+  return `${familiarHost(registry)}/${repository}`;
 }

@@ -1,27 +1,27 @@
-/** Every bound of the registry dialogue. */
+/** Every limit of the dialogue with a registry. */
 
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from "../../http/limits.ts";
 import { MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
 
 export interface RegistryLimits extends HttpLimits {
-  /** A manifest, an index. 4 MiB is the least that a registry must take. */
+  /** For a manifest or an index. Every registry must accept up to 4 MiB. */
   readonly manifestBytes: number;
-  /** Challenges answered for one request. */
+  /** How many challenges are answered for one request. */
   readonly challenges: number;
   readonly tokenBytes: number;
-  /** The same of a mirror, where the next place need not wait. */
+  /** `retryAfterMaxMs` at a mirror: the next location need not wait. */
   readonly mirrorRetryAfterMaxMs: number;
-  /** How often a failed request to a mirror is made again, if the settings do not say less. */
+  /** How often a failed request to a mirror is made again, unless the settings say less. */
   readonly mirrorRetries: number;
-  /** An attempt that brought this much is no sign of a hopeless transfer. */
+  /** An attempt that brought this many bytes does not count as a failure. */
   readonly progressBytes: number;
-  /** How long the target of a blob's redirect is used again. */
+  /** How long the target of a blob's redirect is used without asking the registry again. */
   readonly redirectReuseMs: number;
-  /** Asked for in one page of a list of tags. */
+  /** How many tags to ask for in one page of the list. */
   readonly tagsPerPage: number;
   readonly tagPageBytes: number;
   readonly tagPages: number;
-  /** Of one repository. */
+  /** How many tags one repository may have. */
   readonly tags: number;
 }
 

@@ -1,85 +1,118 @@
-/** Requests to one registry, on behalf of one repository: authorised, redirected, explained. */
+/** Requests to one repository of one registry: authorised, redirected. */
 
-import type { Endpoint } from "../../containers_conf/registry_endpoints.ts";
-import { Authenticator } from "./auth/authenticator.ts";
-import { parseChallenges } from "./auth/challenge.ts";
-import type { FindCredentials } from "./credentials/credentials.ts";
-import type { HttpClient, HttpResponse } from "../../http/client.ts";
-import type { RegistryLimits } from "./limits.ts";
+import type { ImageLocation } from "../../containers_conf/image_locations.ts";
+import type { HttpClient, HttpMethod, HttpResponse, RequestBody } from "../../http/client.ts";
 import { isRedirect, redirectTarget, tooManyRedirects } from "../../http/redirect.ts";
+import { StreamedBody } from "../../http/streamed_body.ts";
 import { TransferError } from "../../http/transfer_error.ts";
+import { plainText } from "../../text/quote_text.ts";
+import { Authenticator, type AuthenticatorOptions } from "./auth/authenticator.ts";
+import { parseChallenges } from "./auth/challenge.ts";
+import type { Action, Scope } from "./auth/scope.ts";
+import { BaseUrls } from "./base_urls.ts";
+import type { CredentialsFinder } from "./credentials/credentials.ts";
+import type { RegistryLimits } from "./limits.ts";
 
 export interface RegistryClientOptions {
-  readonly endpoint: Endpoint;
-  /** Whom the registry is asked for as; others are not. */
+  readonly location: ImageLocation;
+  /** The user to be at this registry; other hosts are never given this name. */
   readonly user?: string;
   /** Whether the settings allow plain HTTP everywhere. */
   readonly allowHttp: boolean;
   readonly limits: RegistryLimits;
   readonly http: HttpClient;
-  readonly findCredentials: FindCredentials;
+  readonly credentials: CredentialsFinder;
+}
+
+export interface RegistryRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: RequestBody;
+  /** What a token must allow on the repository. A token is kept for each set of actions. */
+  readonly actions: readonly Action[];
+  /** What the token must allow beside that: mounting a blob needs `pull` on its repository. */
+  readonly furtherScopes?: readonly Scope[];
+  readonly signal: AbortSignal;
 }
 
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
   readonly #authenticators = new Map<string, Authenticator>();
-  /** The registry's root; and the other to try while neither protocol is known to be spoken. */
-  #bases: readonly [URL, URL?];
+  readonly #bases: BaseUrls;
 
   constructor(options: RegistryClientOptions) {
-    const { endpoint, allowHttp } = options;
-    const [http, https] = ["http", "https"].map((protocol) =>
-      new URL(`${protocol}://${endpoint.registry}/`)
-    ) as [URL, URL];
-    this.#options = endpoint.insecure
-      ? { ...options, http: trusting(options.http, https.hostname) }
+    const { location, allowHttp } = options;
+    this.#bases = new BaseUrls(location, allowHttp);
+    this.#options = location.insecure
+      ? { ...options, http: trusting(options.http, this.#bases.current.hostname) }
       : options;
-    // As enroot and as containers/image do it: an insecure registry is asked for HTTPS first.
-    this.#bases = endpoint.insecure ? [https, http] : allowHttp ? [http, https] : [https];
   }
 
   /**
-   * GETs `path` of the repository (`manifests/latest`), following redirects and answering
-   * challenges. Resolves with any other status. Throws `TransferError`.
+   * Asks for `path` of the repository (`manifests/latest`). Redirects are followed and challenges
+   * answered, but never with a body that was sent in part already: an upload that would have to
+   * begin again is the caller's. Resolves with any other status.
+   *
+   * Throws `TransferError`; a `transient` one with status 401 when a token ended during an upload:
+   * there is a new one then. A streamed body is closed in every case.
    */
-  async get(
+  async request(
+    method: HttpMethod,
     path: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+    request: RegistryRequest,
   ): Promise<HttpResponse> {
-    const [base, other] = this.#bases;
-    let failure: unknown;
+    const pathname = `/v2/${this.#options.location.repository}/${path}`;
+    const send = (base: URL) => this.#send(method, new URL(pathname, base), request);
     try {
-      const response = await this.getUrl(this.#urlOf(path, base), headers, signal);
-      if (other === undefined || !await isTlsComplaint(response, this.#options.limits)) {
-        this.#learnBase(base, response);
-        return response;
-      }
-    } catch (error) {
-      if (other === undefined || !maySpeakOther(error, base)) throw error;
-      failure = error;
+      return await this.#bases.ask(send, this.#options.limits.errorBytes);
+    } finally {
+      if (request.body instanceof StreamedBody) request.body.close();
     }
-    return await this.#getFromOther(other, path, headers, signal, failure);
   }
 
-  /** As `get`, for an absolute URL; registry credentials go to the registry's origin only. */
-  async getUrl(
-    start: URL,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
+  /** Like {@link request}, for an absolute URL. Credentials go to the registry's origin only. */
+  async requestUrl(
+    method: HttpMethod,
+    url: URL,
+    request: RegistryRequest,
   ): Promise<HttpResponse> {
+    try {
+      return await this.#send(method, url, request);
+    } finally {
+      if (request.body instanceof StreamedBody) request.body.close();
+    }
+  }
+
+  /** Whether `url` is on the registry itself, and not on a storage or mirror it redirects to. */
+  isOwn(url: URL): boolean {
+    return url.origin === this.#bases.current.origin;
+  }
+
+  /** Whether the settings allow to fetch from `url` at all. */
+  mayFetch(url: URL): boolean {
+    return url.protocol === "https:" || (url.protocol === "http:" && this.mayUseHttp(url));
+  }
+
+  /** Whether plain HTTP to `url` is allowed: everywhere by the settings, or to this registry. */
+  readonly mayUseHttp = (url: URL): boolean => {
+    const { allowHttp, location } = this.#options;
+    return allowHttp || (location.insecure && url.hostname === this.#bases.current.hostname);
+  };
+
+  async #send(method: HttpMethod, start: URL, request: RegistryRequest): Promise<HttpResponse> {
     const { http, limits } = this.#options;
+    const { headers = {}, body, signal } = request;
     let [url, redirects, challenged] = [start, 0, 0];
     for (;;) {
-      const authenticator = this.#authenticatorFor(url);
+      const authenticator = this.#authenticatorFor(url, request);
       const { authorization } = authenticator;
       const response = await http.send({
-        method: "GET",
+        method,
         url,
         headers: authorization === undefined ? headers : { ...headers, authorization },
+        body,
         signal,
       });
-      if (isRedirect(response)) {
+      if (isRedirect(response) && mayFollow(method, response, body)) {
         if (++redirects > limits.redirects) {
           response.body.destroy();
           throw tooManyRedirects(start, limits.redirects);
@@ -93,92 +126,69 @@ export class RegistryClient {
         ? parseChallenges(response.headers("www-authenticate"))
         : [];
       if (challenges.length === 0 || ++challenged > limits.challenges) return response;
-      // Read before the token is asked for: its connection counts.
+      // Read before the token is asked for: until then the answer holds a connection.
       await response.body.textStart(limits.errorBytes);
       await authenticator.answer(challenges, authorization, signal);
+      if (isSpent(body)) throw tokenEnded(url);
     }
   }
 
-  /** Whether `url` is the registry's own, not that of a storage or mirror it sent us to. */
-  isOwn(url: URL): boolean {
-    return url.origin === this.#bases[0].origin;
-  }
-
-  /** Whether we may fetch from `url` at all. */
-  mayFetch(url: URL): boolean {
-    return url.protocol === "https:" || (url.protocol === "http:" && this.mayUseHttp(url));
-  }
-
-  /** Whether `url` may be asked in the clear: by the settings, or as this insecure registry's host. */
-  readonly mayUseHttp = (url: URL): boolean => {
-    const { allowHttp, endpoint } = this.#options;
-    return allowHttp || (endpoint.insecure && url.hostname === this.#bases[0].hostname);
-  };
-
-  #urlOf(path: string, base: URL): URL {
-    return new URL(`/v2/${this.#options.endpoint.repository}/${path}`, base);
-  }
-
-  #authenticatorFor(url: URL): Authenticator {
-    const { endpoint, user, http, limits, findCredentials } = this.#options;
-    const [base] = this.#bases;
-    const isRegistry = url.hostname === base.hostname && url.port === base.port;
+  #authenticatorFor(url: URL, { actions, furtherScopes = [] }: RegistryRequest): Authenticator {
+    const { location, user, http, limits, credentials } = this.#options;
+    const { hostname, port } = this.#bases.current;
+    const isRegistry = url.hostname === hostname && url.port === port;
     const elsewhere = isRegistry ? undefined : REPOSITORY_IN_PATH.exec(url.pathname)?.[1];
-    const repository = elsewhere ?? endpoint.repository;
-    const key = `${url.origin} ${repository}`;
+    const repository = elsewhere ?? location.repository;
+    const scopes: AuthenticatorOptions["scopes"] = [
+      { repository, actions },
+      ...(isRegistry ? furtherScopes : []),
+    ];
+    const key = JSON.stringify([url.origin, scopes]);
     const known = this.#authenticators.get(key);
     if (known !== undefined) return known;
-    // A mirror, or whom we were sent to, may name any token service, and would be handed what the
-    // user may do there.
-    const isTrusted = isRegistry && !endpoint.isMirror;
+    // A mirror or the target of a redirect could name any token service, and would get to see what
+    // the user may do there.
+    const isTrusted = isRegistry && !location.isMirror;
     const authenticator = new Authenticator({
       http,
       limits,
-      findCredentials: isTrusted ? findCredentials : ofOwnHost(findCredentials),
+      credentials: isTrusted ? credentials : ofOwnHost(credentials),
       mayUseHttp: this.mayUseHttp,
       url: new URL("/", url),
-      repository,
+      scopes,
       ...(isRegistry && user !== undefined && { user }),
     });
     this.#authenticators.set(key, authenticator);
     return authenticator;
   }
-
-  /** The registry may speak the protocol that was not tried first. */
-  async #getFromOther(
-    base: URL,
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-    failure: unknown,
-  ): Promise<HttpResponse> {
-    try {
-      const response = await this.getUrl(this.#urlOf(path, base), headers, signal);
-      this.#learnBase(base, response);
-      return response;
-    } catch (error) {
-      const isConnection = error instanceof TransferError && error.code === "network";
-      throw isConnection && failure !== undefined ? failure : error;
-    }
-  }
-
-  #learnBase(base: URL, response: HttpResponse): void {
-    if (this.#bases.length === 1) return;
-    const { url } = response;
-    const isUpgraded = url.protocol === "https:" && url.hostname === base.hostname;
-    this.#bases = [isUpgraded ? new URL("/", url) : base];
-  }
 }
 
-/** Of a redirect's target: registries that stand before others have other names for them. */
+/** The repository in a redirect's target: a registry behind another one may use other names. */
 const REPOSITORY_IN_PATH = /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//;
 
-/** Leaves out what is kept for the token service's host. */
-function ofOwnHost(find: FindCredentials): FindCredentials {
-  return ({ realmHost: _, ...query }, signal) => find(query, signal);
+/**
+ * Whether the same request may go to the target of the redirect. After 301, 302 and 303 a client
+ * would have to change other methods into GET (RFC 9110, section 15.4).
+ */
+function mayFollow(
+  method: HttpMethod,
+  { status }: HttpResponse,
+  body: RequestBody | undefined,
+): boolean {
+  if (method === "GET" || method === "HEAD") return true;
+  return (status === 307 || status === 308) && !isSpent(body);
 }
 
-/** Takes any certificate from this host, for whom the configuration says so. */
+function isSpent(body: RequestBody | undefined): boolean {
+  return body instanceof StreamedBody && body.isStarted;
+}
+
+/** Finds no credentials that are kept for the token service's host. */
+function ofOwnHost(credentials: CredentialsFinder): CredentialsFinder {
+  return { find: ({ realmHost: _, ...query }, signal) => credentials.find(query, signal) };
+}
+
+/** Accepts any certificate of this one host: the configuration calls it insecure. */
 function trusting(http: HttpClient, hostname: string): HttpClient {
   return {
     send: (request) =>
@@ -187,21 +197,10 @@ function trusting(http: HttpClient, hostname: string): HttpClient {
   };
 }
 
-/** What Go's server, nginx and Apache say on their TLS port to plain HTTP. Ends the body if so. */
-async function isTlsComplaint(response: HttpResponse, limits: RegistryLimits): Promise<boolean> {
-  if (response.status !== 400 || response.url.protocol !== "http:") return false;
-  const text = await response.body.textStart(limits.errorBytes);
-  return /HTTPS|SSL/i.test(text);
-}
-
-/**
- * Whether the failure at `base` may be one of the protocol. A TLS server may answer plain HTTP with an
- * alert, or hang up; another is on port 443 only. A plain server has many ways not to speak TLS.
- */
-function maySpeakOther(error: unknown, base: URL): boolean {
-  if (!(error instanceof TransferError)) return false;
-  // A time-out has no cause, and who is silent in one protocol is silent in both.
-  if (base.protocol === "https:") return error.code === "network" && error.cause !== undefined;
-  const code = String((error.cause as { code?: unknown } | undefined)?.code);
-  return /^(HPE_|ECONNRESET|EPIPE)/.test(code) || (code === "ECONNREFUSED" && base.port === "");
+function tokenEnded(url: URL): TransferError {
+  return new TransferError(
+    "credentials",
+    `${plainText(url.host)} asked for a new token in the middle of an upload`,
+    { status: 401, transient: true },
+  );
 }

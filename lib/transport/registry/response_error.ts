@@ -1,4 +1,4 @@
-/** A registry's refusal -> an error that says what it means. */
+/** A registry's refusal -> an error that explains it. */
 
 import type { ErrorCode } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
@@ -8,8 +8,8 @@ import { parseRetryAfter } from "../../http/retry.ts";
 import { shownUrl, TransferError } from "../../http/transfer_error.ts";
 
 /**
- * Reads the body of an answer that is no success (distribution-spec, "Error Codes") and ends it.
- * `what` is what was asked for, as in "The manifest of ubuntu:24.04".
+ * Reads and ends the body of an answer that is no success (distribution-spec, "Error Codes").
+ * `what` names what was asked for, as in "The manifest of ubuntu:24.04".
  */
 export async function responseError(
   response: HttpResponse,
@@ -34,19 +34,19 @@ function rateLimitError(response: HttpResponse, told: string): TransferError {
   const facts = [told, ...quota(response)].filter((fact) => fact !== "");
   return new TransferError(
     "rate_limit",
-    `${plainText(response.url.host)} has had too many requests${
+    `${plainText(response.url.host)} got too many requests${
       facts.length > 0 ? `: ${facts.join("; ")}` : ""
     }`,
     {
       status: response.status,
       transient: true,
       retryAfterMs: parseRetryAfter(response.header("retry-after")),
-      hint: "Wait, or give credentials: known users have a larger quota",
+      hint: "Wait, or add credentials: registries allow more to known users",
     },
   );
 }
 
-/** "76;w=21600": 76 requests in 21600 seconds. */
+/** "76;w=21600" means 76 requests in 21600 seconds. */
 function quota(response: HttpResponse): string[] {
   const facts = [];
   for (const [name, label] of [["ratelimit-limit", "limit"], ["ratelimit-remaining", "left"]]) {
@@ -61,7 +61,7 @@ function quota(response: HttpResponse): string[] {
   return facts;
 }
 
-/** The errors of the body, `CODE message`, or the first words of a body of another kind. */
+/** The errors in the body as `CODE message`, or the first words of another kind of body. */
 function tellErrors(text: string): string {
   try {
     const { errors, details, message } = JSON.parse(text);

@@ -1,7 +1,7 @@
 /** An image in a registry (distribution-spec): `docker://...` -> `ImageSource`. */
 
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
-import { type Endpoint, endpointsOf } from "../../containers_conf/registry_endpoints.ts";
+import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../errors.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
@@ -9,7 +9,7 @@ import type { StoredDocument } from "../../types/image.ts";
 import type { DockerReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
 import type { SourceContext } from "../source_context.ts";
-import { createCredentialsFinder } from "./credentials/find_credentials.ts";
+import { StoredCredentials } from "./credentials/stored_credentials.ts";
 import { Endpoints, type RegistryEndpoint, toRegistryEndpoint } from "./mirrors/endpoints.ts";
 import { fetchBlob } from "./read/fetch_blob.ts";
 import { fetchDocument } from "./read/fetch_document.ts";
@@ -49,12 +49,12 @@ function openEndpoints(
   limits: RegistryLimits,
 ): RegistrySource {
   const { settings, onProgress } = context;
-  const places = endpointsOf(reference, conf);
+  const locations = imageLocations(reference, conf);
   const http = createHttpClient(settings, limits, onProgress);
   const shared = { http, limits, helpers: conf.credentialHelpers };
-  const endpoints = new Endpoints(connect(places, reference, context, shared), onProgress);
+  const endpoints = new Endpoints(connect(locations, reference, context, shared), onProgress);
   const repository = shown(formatReference({ ...reference, tag: undefined, digest: undefined }));
-  const isElsewhere = places.length > 1 || !isSamePlace(places[0]!, reference);
+  const isElsewhere = locations.length > 1 || !isSameRepository(locations[0]!, reference);
   const tell = (uri: string, { digest }: StoredDocument) => {
     const { name, isMirror } = endpoints.current;
     const from = isMirror ? `the mirror ${name}` : name;
@@ -83,9 +83,9 @@ function openEndpoints(
   };
 }
 
-/** A client for each place; they share the connections and what is known of credentials. */
+/** A client for each location; they share the connections and the credentials. */
 function connect(
-  places: readonly Endpoint[],
+  locations: readonly ImageLocation[],
   { registry, user }: DockerReference,
   { settings, onProgress }: SourceContext,
   { http, limits, helpers }: {
@@ -95,13 +95,13 @@ function connect(
   },
 ): readonly RegistryEndpoint[] {
   const { allowHttp, transferRetries } = settings;
-  const findCredentials = createCredentialsFinder(settings, { onProgress, helpers });
-  return places.map((endpoint) => {
-    // The user that the reference names is one of the registry that it names.
-    const isNamed = endpoint.registry === registry && user !== undefined;
-    const options = { endpoint, allowHttp, limits, http, findCredentials };
+  const credentials = new StoredCredentials(settings, { onProgress, helpers });
+  return locations.map((location) => {
+    // The user applies to the reference's own registry only.
+    const isNamed = location.registry === registry && user !== undefined;
+    const options = { location, allowHttp, limits, http, credentials };
     const client = new RegistryClient({ ...options, ...(isNamed && { user }) });
-    return toRegistryEndpoint(endpoint, client, limits, transferRetries);
+    return toRegistryEndpoint(location, client, limits, transferRetries);
   });
 }
 
@@ -112,8 +112,11 @@ function nameOf(reference: DockerReference): string {
   return name;
 }
 
-function isSamePlace(endpoint: Endpoint, { registry, repository }: DockerReference): boolean {
-  return endpoint.registry === registry && endpoint.repository === repository;
+function isSameRepository(
+  location: ImageLocation,
+  { registry, repository }: DockerReference,
+): boolean {
+  return location.registry === registry && location.repository === repository;
 }
 
 function shown(uri: string): string {

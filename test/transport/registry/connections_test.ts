@@ -1,4 +1,4 @@
-/** Connections: how many, how long, how fast, and how they end. */
+/** Connections: their number, their time limits, their pace and their end. */
 
 import assert from "node:assert/strict";
 import * as net from "node:net";
@@ -28,7 +28,7 @@ test("no more requests are open than the settings allow", async () => {
   assert.equal(registry.connections.all, 3, "connections are kept alive");
 });
 
-test("a slow consumer slows the server down: what is buffered is bounded", async () => {
+test("a slow consumer slows the server down: the buffer is bounded", async () => {
   const size = 64 * 1024 * 1024;
   const body = new Uint8Array(size);
   await using registry = await startFakeRegistry(() => ({ body }));
@@ -38,7 +38,7 @@ test("a slow consumer slows the server down: what is buffered is bounded", async
   let received = 0;
   for await (const chunk of chunks) {
     received += chunk.length;
-    // Longer than the stall time-out: the consumer's pause is no stall.
+    // This is longer than the time limit for stalls, which is for servers only.
     if (received === chunk.length) await sleep(1200);
     const ahead = registry.bytesWritten - received;
     assert.ok(ahead < 24 * 1024 * 1024, `${ahead} bytes ahead of the consumer`);
@@ -46,7 +46,7 @@ test("a slow consumer slows the server down: what is buffered is bounded", async
   assert.equal(received, size);
 });
 
-test("a consumer that leaves in the middle ends the transfer and frees its place", async () => {
+test("a consumer that leaves in the middle ends the transfer and frees the connection", async () => {
   await using registry = await startFakeRegistry(() => ({ body: CONTENT, stallAfter: 5 }));
   await using source = await open(registry.host, { settings: { maxConnections: 1 } });
   for (let round = 0; round < 3; round++) {
@@ -90,10 +90,9 @@ test("a connection that the server closed while it was idle is not a failure", a
   await using source = await open(registry.host, ONCE);
   assert.equal(await read(source, a), "a");
   assert.equal(await read(source, b), "b");
-  registry.finished();
 });
 
-test("a host that does not finish its greeting is given up after the time to connect", async () => {
+test("a host that does not finish the TLS handshake fails after the time to connect", async () => {
   const server = net.createServer((socket) => socket.resume());
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as net.AddressInfo;

@@ -1,4 +1,4 @@
-/** Tags: all pages, each tag once, and a server that does not know when to stop. */
+/** Tags: all pages, each tag once, and servers that never stop sending pages. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -71,24 +71,29 @@ for (const [title, answers, tags] of LISTS) {
 
 /** [what is wrong, the answers, the code, the message] */
 const REFUSED = [
-  ["a repository that is not there", {}, "not_found", /^The tags of \S+#team\/app: not found/],
+  ["a repository that does not exist", {}, "not_found", /^The tags of \S+#team\/app: not found/],
   ["text", { [FIRST]: { body: "hello" } }, "manifest", /is not JSON/],
   ["a text for the list", { [FIRST]: page("a") }, "manifest", /"tags" must be an array/],
   ["numbers", { [FIRST]: page([1]) }, "manifest", /"tags" must be all strings/],
   [
-    "what is no tag",
+    "a tag that breaks the rules",
     { [FIRST]: page(["a", "b\u001b[2J"]) },
     "registry",
-    /"b\\u\{1b\}\[2J" is none/,
+    /"b\\u\{1b\}\[2J" is not a valid tag/,
   ],
   [
-    "pages in a circle",
+    "pages that repeat",
     { [FIRST]: page(["a"], `<${FIRST}>; rel="next"`) },
     "registry",
-    /go round in a circle/,
+    /sends the page .* again and again/,
   ],
-  ["a page of megabytes", { [FIRST]: page(["a".repeat(2000)]) }, "limit", /pages of more than/],
-  ["too many tags", { [FIRST]: page(["a", "b", "c", "d"]) }, "limit", /are more than 3/],
+  [
+    "a page of megabytes",
+    { [FIRST]: page(["a".repeat(2000)]) },
+    "limit",
+    /the registry sent a page of more than/,
+  ],
+  ["too many tags", { [FIRST]: page(["a", "b", "c", "d"]) }, "limit", /more than 3 tags/],
 ] as const;
 
 for (const [what, answers, code, message] of REFUSED) {
@@ -111,7 +116,7 @@ test("a list that never ends is cut off", async () => {
   assert.equal(registry.requests.length, 5);
 });
 
-test("a page that fails is asked for again, the ones before are not", async () => {
+test("only the page that failed is asked for again", async () => {
   const second = "/v2/team/app/tags/list?p=2";
   let failures = 0;
   const answers = {
@@ -125,12 +130,12 @@ test("a page that fails is asked for again, the ones before are not", async () =
   assert.equal(registry.requests.length, 4);
 });
 
-test("the token goes to the registry's own pages only", async () => {
+test("the token goes to the registry's own pages only, and no user in a link is sent", async () => {
   await using foreign = await serve({
     "/tags": page(["b"], '</more>; rel="next"'),
     "/more": page(["c"]),
   });
-  const authorized: Answer = page(["a"], `<${foreign.origin}/tags>; rel="next"`);
+  const authorized: Answer = page(["a"], `<http://u:p@${foreign.host}/tags>; rel="next"`);
   await using registry = await serve({
     get [FIRST](): Answer {
       const sent = registry.requests.at(-1)!.headers["authorization"];
@@ -143,7 +148,7 @@ test("the token goes to the registry's own pages only", async () => {
   for (const { headers } of foreign.requests) assert.equal(headers["authorization"], undefined);
 });
 
-test("a mirror that fails on the way leaves the whole list to the next", async () => {
+test("when a mirror fails between pages, the whole list comes from the next registry", async () => {
   await using mirror = await serve({ [FIRST]: page(["old"], '</gone>; rel="next"') });
   await using origin = await serve({ [FIRST]: page(["new"]) });
   const log: string[] = [];

@@ -1,4 +1,4 @@
-/** From a tag to one platform's manifest, and what registries answer instead. */
+/** From a tag to one platform's manifest, and what registries may answer instead. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -39,7 +39,6 @@ test("an index leads to the platform's manifest, whose digest is the result", as
   const { digest, manifest } = await resolveImage(source, AMD64, NEVER);
   assert.equal(digest, MANIFEST_DIGEST);
   assert.equal(manifest.layers.length, 1);
-  registry.finished();
 });
 
 test("a Docker manifest without a digest header is hashed (ECR, Red Hat)", async () => {
@@ -51,7 +50,7 @@ test("a Docker manifest without a digest header is hashed (ECR, Red Hat)", async
   assert.equal(manifest.mediaType, DOCKER_MANIFEST);
 });
 
-test("a registry that refuses HEAD is no matter: manifests are asked for with GET", async () => {
+test("a registry may refuse HEAD: manifests are fetched with GET", async () => {
   await using registry = await startFakeRegistry(({ line }) =>
     line.startsWith("HEAD ") ? { status: 405 } : manifestAnswer()
   );
@@ -72,7 +71,7 @@ test("a digest in the reference wins over the tag and is verified", async () => 
   );
 });
 
-test("a manifest that is not what its digest header says is refused", async () => {
+test("a manifest that does not match its digest header is refused", async () => {
   await using registry = await startFakeRegistry(() => ({
     headers: { "Docker-Content-Digest": digestOf(Buffer.from("other")) },
     body: MANIFEST,
@@ -81,7 +80,7 @@ test("a manifest that is not what its digest header says is refused", async () =
   await assert.rejects(resolveImage(source, AMD64, NEVER), isError("digest", /instead of/));
 });
 
-test("a manifest that an index names and that is another one is refused", async () => {
+test("a manifest that does not match its digest in the index is refused", async () => {
   const index = indexText([[MANIFEST, AMD64]]);
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: manifestAnswer(index, OCI_INDEX) },
@@ -120,13 +119,13 @@ for (const announced of [undefined, null] as const) {
   });
 }
 
-test("Docker schema 1 is refused for what it is, signed or not", async () => {
+test("Docker schema 1 is refused by its name, signed or not", async () => {
   const text = JSON.stringify({ schemaVersion: 1, name: "x", fsLayers: [], history: [] });
   const type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
   await using registry = await startFakeRegistry(() => ({
     headers: {
       "Content-Type": type,
-      // Of the part that is signed.
+      // The digest of the signed part.
       "Docker-Content-Digest": digestOf(Buffer.from("payload")),
     },
     body: text,
@@ -135,7 +134,7 @@ test("Docker schema 1 is refused for what it is, signed or not", async () => {
   await assert.rejects(resolveImage(source, AMD64, NEVER), isError("unsupported", /schema 1/));
 });
 
-test("a Helm chart is resolved as any manifest, and refused by its name where an image is wanted", async () => {
+test("a Helm chart is resolved like any manifest, and refused by name where an image is needed", async () => {
   const config = { ...blobOf("{}"), mediaType: "application/vnd.cncf.helm.config.v1+json" };
   await using registry = await startFakeRegistry(() => manifestAnswer(manifestText({ config })));
   await using source = await open(registry.host);
@@ -163,7 +162,7 @@ for (
     ["that asks for a year, which is capped", "31536000"],
   ] as const
 ) {
-  test(`429 with a Retry-After ${title} is waited for`, async () => {
+  test(`a 429 with Retry-After ${title} makes denroot wait`, async () => {
     await using registry = await startFakeRegistry([
       {
         request: MANIFEST_REQUEST,
@@ -174,12 +173,11 @@ for (
     const log: string[] = [];
     await using source = await open(registry.host, { log });
     await resolveImage(source, AMD64, NEVER);
-    registry.finished();
     assert.match(log[0] ?? "", /it asks to wait \d+ seconds; trying again in 0\.0 seconds/);
   });
 }
 
-test("a rate limit is called so, with what is left of the quota", async () => {
+test("the error for a rate limit says so, and what is left of the quota", async () => {
   await using registry = await startFakeRegistry(() => ({
     status: 429,
     headers: { "RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "0;w=21600" },
@@ -195,7 +193,7 @@ test("a rate limit is called so, with what is left of the quota", async () => {
   );
 });
 
-test("toomanyrequests in a body means a rate limit whatever the status", async () => {
+test("toomanyrequests in a body means a rate limit, whatever the status is", async () => {
   await using registry = await startFakeRegistry([
     {
       request: MANIFEST_REQUEST,
@@ -206,10 +204,10 @@ test("toomanyrequests in a body means a rate limit whatever the status", async (
   const log: string[] = [];
   await using source = await open(registry.host, { log });
   await resolveImage(source, AMD64, NEVER);
-  assert.match(log[0] ?? "", /has had too many requests: "toomanyrequests: Data limit exceeded"/);
+  assert.match(log[0] ?? "", /got too many requests: "toomanyrequests: Data limit exceeded"/);
 });
 
-test("a server's failures are retried within the limit, and no further", async () => {
+test("a server's failures are retried as often as the settings allow, and no more", async () => {
   await using registry = await startFakeRegistry(() => ({ status: 502, body: "<html>bad</html>" }));
   await using source = await open(registry.host);
   await assert.rejects(
@@ -219,10 +217,10 @@ test("a server's failures are retried within the limit, and no further", async (
   assert.equal(registry.requests.length, 3);
 });
 
-test("a host that does not exist is told by its name", () => {
+test("the error for a host that does not exist names it", () => {
   const cause = Object.assign(new Error("getaddrinfo ENOTFOUND nowhere"), { code: "ENOTFOUND" });
   const error = connectionError(cause, new URL("https://nowhere/v2/"));
-  assert.equal(error.message, "The connection to nowhere failed: the host name is not known");
+  assert.equal(error.message, "The connection to nowhere failed: the host name is unknown");
 });
 
 test("a port where nothing listens is a refused connection", async () => {
@@ -233,13 +231,13 @@ test("a port where nothing listens is a refused connection", async () => {
   await assert.rejects(resolveImage(source, AMD64, NEVER), isError("network", /it was refused/));
 });
 
-test("where HTTP is allowed, a server that asks for HTTPS is asked so", async () => {
+test("where HTTP is allowed, a server that asks for HTTPS gets an HTTPS request", async () => {
   await using registry = await startFakeRegistry(() => ({
     status: 400,
     body: "Client sent an HTTP request to an HTTPS server.\n",
   }));
   await using source = await open(registry.host, ONCE);
-  // The fake server speaks no TLS after all: the attempt itself is what counts.
+  // The fake server does not speak TLS: the attempt is enough.
   await assert.rejects(
     resolveImage(source, AMD64, NEVER),
     isError("network", /does not speak HTTPS/),

@@ -50,7 +50,7 @@ export const QUICK_LIMITS: RegistryLimits = {
   retryAfterMaxMs: 20,
 };
 
-/** For what must not need a store. */
+/** For tests that must not need a store. */
 export const NO_BLOBS: BlobStore = {
   find: () => undefined,
   spool: () => assert.fail("Nothing is to be stored"),

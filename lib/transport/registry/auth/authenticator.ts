@@ -1,8 +1,9 @@
-/** Who we are to one origin: challenges answered, tokens kept in memory. */
+/** Authentication at one origin: answers its challenges and keeps its tokens in memory. */
 
 import { plainText } from "../../../text/quote_text.ts";
 import type { Challenge } from "./challenge.ts";
-import type { Credentials, FindCredentials } from "../credentials/credentials.ts";
+import type { Credentials, CredentialsFinder } from "../credentials/credentials.ts";
+import type { Scope } from "./scope.ts";
 import {
   basicAuthorization,
   checkRealm,
@@ -13,17 +14,18 @@ import {
 import { TransferError } from "../../../http/transfer_error.ts";
 
 export interface AuthenticatorOptions extends TokenContext {
-  /** The origin's root: what is sent goes nowhere else, but to the token service it names. */
+  /** The origin's root. Credentials go there, and to the token service that the origin names. */
   readonly url: URL;
-  readonly repository: string;
+  /** What tokens must allow; the first is for the repository whose credentials are looked up. */
+  readonly scopes: readonly [Scope, ...Scope[]];
   readonly user?: string;
-  readonly findCredentials: FindCredentials;
+  readonly credentials: CredentialsFinder;
 }
 
-/** One for each origin, so that no credential can follow a redirect to another. */
+/** There is one for each origin, so that no credential can follow a redirect to another. */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
-  /** One token for each realm, service and scope: a narrower one would be refused. */
+  /** One token for each realm, service and list of scopes: a narrower token would be refused. */
   readonly #tokens = new Map<string, string>();
   #authorization: string | undefined;
   #answering: Promise<void> | undefined;
@@ -32,14 +34,15 @@ export class Authenticator {
     this.#options = options;
   }
 
-  /** The Authorization header that worked last; none at first: most images are open to all. */
+  /** The header that worked last. There is none at first: most images are public. */
   get authorization(): string | undefined {
     return this.#authorization;
   }
 
   /**
-   * Answers the challenges of a 401 to a request that had `used` as its Authorization; the request
-   * can then be sent again. Many requests may ask at once: one of them does the work.
+   * Answers the challenges of a 401 to a request that had `used` as its Authorization header; the
+   * request can then be sent again. Many requests may be challenged at once: one of them asks for
+   * the token, and the others wait for it.
    */
   async answer(
     challenges: readonly Challenge[],
@@ -47,7 +50,7 @@ export class Authenticator {
     signal: AbortSignal,
   ): Promise<void> {
     while (this.#answering !== undefined) await this.#answering.catch(() => {});
-    // Another request has had a new token meanwhile.
+    // Another request has got a new token meanwhile.
     if (this.#authorization !== used) return;
     this.#answering = this.#answer(challenges, used, signal);
     try {
@@ -65,7 +68,7 @@ export class Authenticator {
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     const basic = challenges.find(({ scheme }) => scheme === "basic");
     if (bearer === undefined && used?.startsWith("Bearer ")) {
-      // Harbor asks for Basic when a token is of a narrower scope: ask anew, without any.
+      // Harbor asks for Basic when a token's scope is too narrow: begin again without a token.
       this.#authorization = undefined;
       for (const [key, token] of this.#tokens) {
         if (used === `Bearer ${token}`) this.#tokens.delete(key);
@@ -87,8 +90,8 @@ export class Authenticator {
     used: string | undefined,
     signal: AbortSignal,
   ): Promise<string> {
-    const { url, repository, mayUseHttp } = this.#options;
-    const request = toTokenRequest(challenge, repository, url);
+    const { url, scopes, mayUseHttp } = this.#options;
+    const request = toTokenRequest(challenge, scopes, url);
     const key = JSON.stringify([request.realm.href, request.service, request.scopes]);
     const known = this.#tokens.get(key);
     if (known !== undefined && `Bearer ${known}` !== used) return `Bearer ${known}`;
@@ -115,8 +118,9 @@ export class Authenticator {
   }
 
   #find(realmHost: string | undefined, signal: AbortSignal): Promise<Credentials | undefined> {
-    const { url, repository, user, findCredentials } = this.#options;
-    return findCredentials({
+    const { url, scopes, user, credentials } = this.#options;
+    const [{ repository }] = scopes;
+    return credentials.find({
       registry: url.host,
       repository,
       ...(realmHost && { realmHost }),

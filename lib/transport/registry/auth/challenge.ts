@@ -3,13 +3,13 @@
 export interface Challenge {
   /** In lower case: `basic`, `bearer`. */
   readonly scheme: string;
-  /** Names in lower case; the first of a name counts. */
+  /** Names are in lower case. Of two with the same name the first counts. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
 /**
- * All challenges of all the header's values, in order. Lenient as servers are: any order of
- * parameters, any white space, quoted strings with commas. What cannot be read is left out.
+ * All challenges in all values of the header, in order. It accepts what servers really send: any
+ * order of parameters, any white space, quoted strings with commas. It ignores what it cannot read.
  */
 export function parseChallenges(values: readonly string[]): readonly Challenge[] {
   return values.flatMap(parseValue);
@@ -17,7 +17,7 @@ export function parseChallenges(values: readonly string[]): readonly Challenge[]
 
 function parseValue(value: string): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
-  // A parameter, or else a word that begins a challenge; a token68 after it is passed over.
+  // A parameter, or a word that begins a challenge. A token68 is read as one of them: no harm.
   const pattern =
     /[\s,]*(?:([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s,"]*))|([^\s,=]+))/gsy;
   for (let match = pattern.exec(value); match !== null; match = pattern.exec(value)) {

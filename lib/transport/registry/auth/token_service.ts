@@ -1,8 +1,9 @@
-/** Tokens for Bearer challenges: asked of the realm with GET, or POST for refresh tokens. */
+/** Tokens for Bearer challenges: a GET from the token service, or a POST of a refresh token. */
 
 import { Buffer } from "node:buffer";
 import { plainText } from "../../../text/quote_text.ts";
 import type { Challenge } from "./challenge.ts";
+import { type Scope, scopesToAsk } from "./scope.ts";
 import type { Credentials } from "../credentials/credentials.ts";
 import type { HttpClient, HttpResponse } from "../../../http/client.ts";
 import type { RegistryLimits } from "../limits.ts";
@@ -28,10 +29,7 @@ export interface TokenContext {
   readonly mayUseHttp: MayUseHttp;
 }
 
-/**
- * A token for `request`. Throws code `credentials` when the service refuses, and when a password
- * would have to go to another host in the clear.
- */
+/** A token for `request`. Throws code `credentials` when the service refuses. */
 export async function fetchToken(
   request: TokenRequest,
   context: TokenContext,
@@ -40,7 +38,7 @@ export async function fetchToken(
   const { credentials } = request;
   if (credentials !== undefined && isRefreshToken(credentials)) {
     const response = await postRefreshToken(request, credentials, context, signal);
-    // A service that knows no POST may take the same token as a password.
+    // A service without POST may accept the same token as a password.
     if (response.status !== 404 && response.status !== 405) {
       return await readToken(response, request, context.limits);
     }
@@ -49,13 +47,10 @@ export async function fetchToken(
   return await readToken(await getToken(request, context, signal), request, context.limits);
 }
 
-/**
- * What to ask a realm for: to read our own repository, whatever else the challenge speaks of, as the
- * registry gets to see the token. A scope is never empty, some services refuse that.
- */
+/** What to ask the challenge's token service for. Throws code `registry` when there is none. */
 export function toTokenRequest(
   challenge: Challenge,
-  repository: string,
+  scopes: readonly Scope[],
   registryUrl: URL,
 ): Omit<TokenRequest, "credentials"> {
   const text = challenge.parameters.get("realm") ?? "";
@@ -63,31 +58,21 @@ export function toTokenRequest(
   if (text === "" || realm === null || !/^https?:$/.test(realm.protocol)) {
     throw new TransferError(
       "registry",
-      `${plainText(registryUrl.host)} names no usable token service in its challenge`,
+      `${plainText(registryUrl.host)} asks for a token, but names no usable token service`,
     );
   }
-  const scope = challenge.parameters.get("scope") ?? "";
   const service = challenge.parameters.get("service");
   return {
     realm,
     ...(service && { service }),
-    scopes: readingScopes(scope, repository),
+    scopes: scopesToAsk(scopes, challenge.parameters.get("scope") ?? ""),
   };
 }
 
-/** Azure's registry lists tags for the second only. */
-const READING: readonly string[] = ["pull", "metadata_read"];
-
-function readingScopes(text: string, repository: string): readonly string[] {
-  const own = `repository:${repository}:`;
-  const scopes = text.split(/\s+/).filter((scope) => scope.startsWith(own)).map((scope) => {
-    const actions = scope.slice(own.length).split(",").filter((action) => READING.includes(action));
-    return own + actions.join(",");
-  }).filter((scope) => scope !== own);
-  return scopes.length > 0 ? [...new Set(scopes)] : [`${own}pull`];
-}
-
-/** Throws when the realm may not be asked at all, or not with these credentials. */
+/**
+ * Throws when the token service may not be asked at all, or not with these credentials: a password
+ * never goes to another host over plain HTTP.
+ */
 export function checkRealm(
   realm: URL,
   registryUrl: URL,
@@ -98,7 +83,7 @@ export function checkRealm(
   if (!mayUseHttp(realm)) {
     throw new TransferError(
       "credentials",
-      `${plainText(registryUrl.host)} has a token service that speaks plain HTTP only: ${
+      `${plainText(registryUrl.host)} has a token service that is reached over plain HTTP: ${
         shownUrl(realm)
       }`,
       { hint: "If you trust that host and the network, set ENROOT_ALLOW_HTTP=yes" },
@@ -111,7 +96,7 @@ export function checkRealm(
     `The password for ${plainText(registryUrl.host)} is not sent to another host, ${
       plainText(realm.host)
     }, over plain HTTP`,
-    { hint: "Keep credentials for that host itself if they are meant for it" },
+    { hint: "If that host should get the password, keep the credentials under its name" },
   );
 }
 
@@ -119,7 +104,7 @@ export function basicAuthorization(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
 }
 
-/** Azure's user of zeros, and what credential helpers call a token, mark a refresh token. */
+/** Azure's user of zeros and the credential helpers' user `<token>` mark a refresh token. */
 function isRefreshToken(credentials: Credentials): boolean {
   return credentials.identityToken !== undefined || credentials.username === "<token>" ||
     credentials.username === "00000000-0000-0000-0000-000000000000";
@@ -131,7 +116,7 @@ async function postRefreshToken(
   context: TokenContext,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  const form = tokenParameters(request);
+  const form = serviceParameter(request);
   form.set("grant_type", "refresh_token");
   form.set("client_id", "denroot");
   form.set("scope", request.scopes.join(" "));
@@ -153,7 +138,7 @@ async function getToken(
 ): Promise<HttpResponse> {
   const { credentials } = request;
   const start = new URL(request.realm);
-  for (const [name, value] of tokenParameters(request)) start.searchParams.append(name, value);
+  for (const [name, value] of serviceParameter(request)) start.searchParams.append(name, value);
   for (const scope of request.scopes) start.searchParams.append("scope", scope);
   if (credentials !== undefined) start.searchParams.set("account", credentials.username);
   let url = start;
@@ -175,7 +160,7 @@ async function getToken(
   throw tooManyRedirects(start, context.limits.redirects);
 }
 
-function tokenParameters(request: TokenRequest): URLSearchParams {
+function serviceParameter(request: TokenRequest): URLSearchParams {
   return new URLSearchParams(request.service === undefined ? {} : { service: request.service });
 }
 
@@ -195,7 +180,7 @@ async function readToken(
   try {
     answer = JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    // Without the cause: a parser's message may quote the token.
+    // The parser's message may quote the token: it is not given as the cause.
     throw invalid(where);
   }
   const token = [answer.token, answer.access_token].find((value) =>

@@ -5,12 +5,12 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { abortedError } from "../../../errors.ts";
 
-/** Undefined when standard input or standard error is no terminal, and at the end of input. */
+/** Undefined when standard input or standard error is not a terminal, and at the end of input. */
 export function askPassword(question: string, signal: AbortSignal): Promise<string | undefined> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY || !stderr.isTTY) return Promise.resolve(undefined);
   stderr.write(question);
-  // readline echoes to its output: into nothing.
+  // readline echoes to its output: this one drops everything.
   const output = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: stdin, output, terminal: true });
   return new Promise((resolve, reject) => {
@@ -21,7 +21,7 @@ export function askPassword(question: string, signal: AbortSignal): Promise<stri
       answer = line;
       terminal.close();
     });
-    // readline takes Ctrl-C off the terminal: it is handed on, for the program to end by.
+    // readline swallows Ctrl-C: send the signal, so that the program can end.
     terminal.once("SIGINT", () => {
       terminal.close();
       process.kill(process.pid, "SIGINT");

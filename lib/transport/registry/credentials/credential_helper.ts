@@ -6,8 +6,8 @@ import { runCommand } from "../../../system/process/run_command.ts";
 import type { AuthEntry } from "../../../containers_conf/auth_file.ts";
 
 /**
- * What the helper has for `server`; undefined when it has nothing. Throws code `credentials` when
- * it fails, `not_found` when it is not on PATH.
+ * The helper's entry for `server`; undefined when it has none. Throws code `credentials` when the
+ * helper fails, `not_found` when it is not on PATH.
  */
 export async function askHelper(
   name: string,
@@ -40,7 +40,7 @@ function parseAnswer(text: string, program: string, server: string): AuthEntry |
   try {
     answer = JSON.parse(text);
   } catch {
-    // Without the cause: a parser's message may quote the secret.
+    // The parser's message may quote the secret: it is not given as the cause.
     throw failed(program, server, "its answer is not JSON");
   }
   const username = answer?.Username;

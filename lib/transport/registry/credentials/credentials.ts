@@ -1,9 +1,9 @@
-/** What a registry's user proves himself with. Kept in memory only, never shown. */
+/** What a user proves the identity with at a registry. Kept in memory only, never shown. */
 
 export interface Credentials {
   readonly username: string;
   readonly password: string;
-  /** A refresh token of the registry's token service: to be posted, not sent as a password. */
+  /** A refresh token for the registry's token service: it is posted, not sent as a password. */
   readonly identityToken?: string;
   /** Where they come from, fit to be shown. */
   readonly origin: string;
@@ -11,18 +11,18 @@ export interface Credentials {
   readonly host: string;
 }
 
-/** Whose credentials are looked for. */
+/** Which credentials are looked for. */
 export interface CredentialsQuery {
   /** The registry's host, with its port if it has one. */
   readonly registry: string;
   readonly repository: string;
   /** The host of the token service, with its port if it has one. */
   readonly realmHost?: string;
-  /** The user that the reference names: nobody else will do. */
+  /** The user that the reference names: no other user's credentials are taken. */
   readonly user?: string;
 }
 
-export type FindCredentials = (
-  query: CredentialsQuery,
-  signal: AbortSignal,
-) => Promise<Credentials | undefined>;
+export interface CredentialsFinder {
+  /** Undefined where there are none. Throws code `credentials` for those that cannot be read. */
+  find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined>;
+}

@@ -1,20 +1,20 @@
-/** The credentials file: netrc as curl and enroot read it. */
+/** The credentials file: netrc, in the way that curl and enroot read it. */
 
 export interface NetrcEntry {
-  /** Undefined for `default`, which stands for every host. */
+  /** Undefined for `default`, which is for every host. */
   readonly machine?: string;
   readonly login?: string;
   readonly password?: string;
-  /** Whether `password` is an expression for the shell, enroot's extension, and no password yet. */
+  /** Whether `password` is an expression for the shell (enroot's extension) and not the password. */
   readonly isExpression: boolean;
-  /** Of the word `machine` or `default`, from 1. */
+  /** The line of the word `machine` or `default`, from 1. */
   readonly line: number;
 }
 
 /**
- * All entries in the file's order. A value may be quoted, with \" \\ \n \r \t inside; `#` where a
- * word of the format would stand begins a comment; `macdef` goes to the next empty line. A
- * password that begins with an unquoted `$` goes to the end of its line: commands have spaces.
+ * All entries in the file's order. A value may be quoted, with \" \\ \n \r \t inside. A `#` in the
+ * place of a keyword begins a comment. A `macdef` ends at the next empty line. A password that
+ * begins with an unquoted `$` goes to the end of its line, because commands contain spaces.
  */
 export function parseNetrc(text: string): readonly NetrcEntry[] {
   const reader = new Reader(text.replace(/^\uFEFF/, "").replaceAll("\r\n", "\n"));
@@ -41,14 +41,14 @@ function readPassword(reader: Reader, entry: Draft): void {
     return;
   }
   const text = reader.restOfLine();
-  // "password $TOKEN login me": the login that follows is none of the expression.
+  // In "password $TOKEN login me" the login does not belong to the expression.
   const match = entry.login === undefined ? /^(.*?)\s+login\s+(\S+)\s*$/.exec(text) : null;
   entry.password = match?.[1] ?? text;
   if (match !== null) entry.login = match[2];
 }
 
 class Reader {
-  /** Of the last keyword. */
+  /** The line of the last keyword. */
   line = 1;
   readonly #text: string;
   #position = 0;

@@ -1,4 +1,4 @@
-/** enroot's substitution: a password that begins with `$` is what the shell makes of it. */
+/** enroot's substitution: the shell evaluates a password that begins with `$`. */
 
 import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
@@ -6,14 +6,14 @@ import { runCommand } from "../../../system/process/run_command.ts";
 
 export interface Expression {
   readonly text: string;
-  /** Which entry it stands in, for errors: `FILE, line 3 (machine nvcr.io)`. */
+  /** The entry that it is from, for errors: `FILE, line 3 (machine nvcr.io)`. */
   readonly place: string;
 }
 
 /**
- * The password that `expression` stands for: `$VARIABLE`, `${VARIABLE}`, `$(command)`. Evaluated by
- * `sh` with the environment given, without white space at its ends. Throws code `credentials` when
- * the shell or the command fails or the result is empty; never shows the result.
+ * The password that `expression` stands for: `$VARIABLE`, `${VARIABLE}`, `$(command)`. `sh` evaluates
+ * it with the environment `env`; white space at the ends of the result is removed. Throws code
+ * `credentials` when the shell or the command fails or the result is empty; never shows the result.
  */
 export async function substitutePassword(
   expression: Expression,
@@ -23,7 +23,7 @@ export async function substitutePassword(
   const script = scriptFor(expression.text);
   let result;
   try {
-    // Not as an argument: every user of the machine can read those.
+    // The script is not an argument: every user of the machine can read arguments.
     result = await runCommand("sh", ["-c", 'x=$DENROOT_SCRIPT; unset DENROOT_SCRIPT; eval "$x"'], {
       env: { ...env, DENROOT_SCRIPT: script },
       signal,
@@ -43,21 +43,21 @@ export async function substitutePassword(
   return password;
 }
 
-/** A person may have to type something first. */
+/** The command may wait for a person. */
 const TIMEOUT_MS = 5 * 60_000;
 const OUTPUT_BYTES = 1024 * 1024;
 
 /**
- * An assignment keeps the exit status of the command and splits nothing. Several words, which
- * enroot's `echo` would print one after the other, cannot be assigned: they are joined instead.
- * printf, because some shells' echo turns the \n inside a JSON key into a line's end.
+ * An assignment keeps the exit status of the command and splits nothing. It takes one word only;
+ * several words are joined by spaces, as enroot's `echo` does. The output goes through printf: the
+ * echo of some shells turns the \n inside a JSON key into a line break.
  */
 function scriptFor(text: string): string {
   const take = isOneWord(text) ? `v=${text}` : `set -f; set -- ${text}\nv=$*`;
   return `${take}\ns=$?; [ "$s" -eq 0 ] || exit "$s"; printf '%s' "$v"`;
 }
 
-/** Whether the shell sees one word: no white space outside quotes, `$(...)`, `${...}`, backticks. */
+/** Whether it is one shell word: no white space outside quotes, `$(...)`, `${...}` and backticks. */
 function isOneWord(text: string): boolean {
   const closers: string[] = [];
   for (let i = 0; i < text.length; i++) {
@@ -78,7 +78,7 @@ function isOneWord(text: string): boolean {
   return true;
 }
 
-/** What a command says helps; what the shell says of a literal password might show part of it. */
+/** A command's own message helps. The shell's message on a literal password could show a part of it. */
 function reason(text: string, exitCode: number | null, stderr: string): string {
   const said = text.startsWith("$(") ? stderr.trim().split("\n").at(-1) ?? "" : "";
   const status = exitCode === null ? "it was killed" : `exit code ${exitCode}`;
@@ -91,7 +91,7 @@ function failed(expression: Expression, why: string, cause?: unknown): DenrootEr
     `The password in ${expression.place} could not be substituted: ${why}`,
     {
       cause,
-      hint: "A password that begins with $ is evaluated by the shell; put a literal one in quotes",
+      hint: "The shell evaluates a password that begins with $; put a literal one in quotes",
     },
   );
 }

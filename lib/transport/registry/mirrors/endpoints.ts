@@ -1,6 +1,6 @@
-/** The places that one image may come from, and the order in which a request goes through them. */
+/** The registries that one image may come from, and the order in which a request tries them. */
 
-import { type Endpoint, endpointName } from "../../../containers_conf/registry_endpoints.ts";
+import { type ImageLocation, locationName } from "../../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
@@ -10,12 +10,12 @@ import type { RegistryClient } from "../registry_client.ts";
 import { Retries } from "../../../http/retry.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
-/** One place, and what is known of it. */
+/** One location of the image, and what is known about it. */
 export interface RegistryEndpoint {
-  /** How it is called in messages: `docker.io/library/alpine`. */
+  /** Its name in messages: `docker.io/library/alpine`. */
   readonly name: string;
   readonly isMirror: boolean;
-  /** Where the configuration forbids it. */
+  /** The line of the configuration that forbids it. */
   readonly blockedBy?: string;
   readonly client: RegistryClient;
   readonly places: BlobPlaces;
@@ -24,16 +24,16 @@ export interface RegistryEndpoint {
   readonly retries: number;
 }
 
-/** A mirror is given up sooner than the place itself: there is somewhere else to go. */
+/** A mirror gets fewer retries than the image's own registry: the image has other locations. */
 export function toRegistryEndpoint(
-  endpoint: Endpoint,
+  location: ImageLocation,
   client: RegistryClient,
   limits: RegistryLimits,
   retries: number,
 ): RegistryEndpoint {
-  const { isMirror, blockedBy } = endpoint;
+  const { isMirror, blockedBy } = location;
   return {
-    name: plainText(endpointName(endpoint), 300),
+    name: plainText(locationName(location), 300),
     isMirror,
     ...(blockedBy !== undefined && { blockedBy }),
     client,
@@ -48,8 +48,8 @@ interface Failure {
   readonly error: DenrootError;
 }
 
-/** Where requests begin; the places before have failed. */
-interface Route {
+/** The endpoint that requests begin at; those before it have failed. */
+interface StartingPoint {
   first: number;
   readonly failures: Failure[];
 }
@@ -58,76 +58,76 @@ interface Route {
 interface State {
   readonly list: readonly RegistryEndpoint[];
   readonly onProgress?: OnProgress;
-  /** Of all requests: it passes over places that are down, or have not got the image. */
-  readonly route: Route;
-  /** By digest: they pass over places that lack the blob, or have sent other bytes for it. */
-  readonly blobRoutes: Map<string, Route>;
-  /** The place that has sent a part of a blob to its end. */
+  /** For all requests: endpoints that are down or lack the image are left out. */
+  readonly start: StartingPoint;
+  /** By digest: endpoints that lack the blob, or sent other bytes for it, are left out. */
+  readonly blobStarts: Map<string, StartingPoint>;
+  /** By digest and first byte: the endpoint that sent these bytes to their end. */
   readonly delivered: Map<string, number>;
 }
 
 export class Endpoints {
   readonly #state: State;
 
-  /** `list` in the order to be tried; not empty. */
+  /** `list` is in the order to be tried, and not empty. */
   constructor(list: readonly RegistryEndpoint[], onProgress?: OnProgress) {
     this.#state = {
       list,
       onProgress,
-      route: { first: 0, failures: [] },
-      blobRoutes: new Map(),
+      start: { first: 0, failures: [] },
+      blobStarts: new Map(),
       delivered: new Map(),
     };
   }
 
-  /** Where the manifest came from, once there is one. */
+  /** The endpoint that the manifest came from, once there is one. */
   get current(): RegistryEndpoint {
-    return this.#state.list[this.#state.route.first]!;
+    return this.#state.list[this.#state.start.first]!;
   }
 
-  /** For one request; `what` is what it asks for, as in "The manifest of ubuntu:24.04". */
+  /** For one request; `what` names its result, as in "The manifest of ubuntu:24.04". */
   attempts(what: string): Attempts {
     return new Attempts(this.#state, { first: 0, failures: [] }, what);
   }
 
   /**
-   * For a blob's bytes from `start` on. Those that came whole, and are asked for again, were not
-   * what they should be: the next place is asked for this blob.
+   * For a blob's bytes from `start` on. Bytes that came whole and are asked for again were wrong:
+   * the next endpoint is asked for this blob.
    */
   blobAttempts(digest: string, start: number): Attempts {
-    const { list, blobRoutes, delivered } = this.#state;
-    const route = blobRoutes.get(digest) ?? { first: 0, failures: [] };
-    blobRoutes.set(digest, route);
+    const { list, blobStarts, delivered } = this.#state;
+    const blobStart = blobStarts.get(digest) ?? { first: 0, failures: [] };
+    blobStarts.set(digest, blobStart);
     const last = delivered.get(`${digest} ${start}`) ?? -1;
-    if (last >= route.first && last + 1 < list.length) {
-      const error = new DenrootError("digest", "its bytes are not those of the digest");
-      route.failures.push({ name: list[last]!.name, error });
-      route.first = last + 1;
+    if (last >= blobStart.first && last + 1 < list.length) {
+      const error = new DenrootError("digest", "it sent bytes that do not match the digest");
+      blobStart.failures.push({ name: list[last]!.name, error });
+      blobStart.first = last + 1;
     }
-    return new Attempts(this.#state, route, `Blob ${digest}`);
+    return new Attempts(this.#state, blobStart, `Blob ${digest}`);
   }
 
-  /** A blob's bytes from `start` on have come from where `attempts` came to. */
+  /** A blob's bytes from `start` on have come whole from the current endpoint of `attempts`. */
   delivered(digest: string, start: number, attempts: Attempts): void {
     this.#state.delivered.set(`${digest} ${start}`, attempts.index);
   }
 }
 
-/** One request on its way through the places, with the retries that it has at each. */
+/** One request on its way through the endpoints, with a number of retries at each. */
 export class Attempts {
   readonly #state: State;
-  /** Of this request and others for the same. */
-  readonly #route: Route;
+  /** Shared with other requests for the same thing. */
+  readonly #start: StartingPoint;
   readonly #what: string;
   readonly #failures: Failure[];
   #index: number;
   #retries: Retries;
 
-  constructor(state: State, route: Route, what: string) {
+  constructor(state: State, start: StartingPoint, what: string) {
     this.#state = state;
-    this.#route = route;
+    this.#start = start;
     this.#what = what;
-    this.#failures = [...state.route.failures, ...route.failures];
+    this.#failures = [...state.start.failures, ...start.failures];
     this.#index = this.#first;
     this.#passBlocked();
     this.#retries = this.#newRetries();
@@ -141,42 +141,43 @@ export class Attempts {
     return this.#state.list[this.#index]!;
   }
 
-  /** Much has come since the last failure: the next one is the first again. */
+  /** Much has arrived since the last failure: the next failure counts as the first one. */
   forgive(): void {
     this.#retries.forgive();
   }
 
-  /** The image is here: what else is asked for begins here too. */
+  /** This endpoint has the image: all further requests begin here. */
   settle(): void {
-    const { route } = this.#state;
-    route.first = Math.max(route.first, this.#index);
+    const { start } = this.#state;
+    start.first = Math.max(start.first, this.#index);
   }
 
   /**
-   * Waits for the next try here, or goes on to the next place. Throws `error` itself when there is
-   * but one place, or when another would not help; else, when the last has failed, what each said.
+   * Waits for the next try here, or goes on to the next endpoint. Throws `error` itself when there
+   * is only one endpoint or another one would not help. When the last one has failed, throws an
+   * error that says why each failed.
    */
   async recover(error: unknown, signal: AbortSignal): Promise<void> {
     try {
       await this.#retries.wait(error, signal);
     } catch (final) {
-      if (this.#state.list.length === 1 || !isOfPlace(final)) throw final;
+      if (this.#state.list.length === 1 || !mayWorkElsewhere(final)) throw final;
       this.#goOn(final);
     }
   }
 
   #goOn(error: DenrootError): void {
-    const { list, route, onProgress } = this.#state;
+    const { list, start, onProgress } = this.#state;
     const failure = { name: this.endpoint.name, error };
     this.#failures.push(failure);
-    // Many requests fail at once: the first of them finds it out for the others.
+    // Many requests may fail at once: only the first of them changes what the others begin with.
     const isNews = this.#index >= this.#first;
     this.#index++;
     this.#passBlocked();
     if (isNews) {
-      // A place that is down is asked for nothing more.
+      // An endpoint that is down is not asked for anything else.
       const isDown = error instanceof TransferError && error.transient;
-      const changed = isDown ? route : this.#route;
+      const changed = isDown ? start : this.#start;
       changed.first = this.#index;
       changed.failures.push(failure);
       const next = list[this.#index]!.name;
@@ -188,10 +189,10 @@ export class Attempts {
   }
 
   get #first(): number {
-    return Math.max(this.#state.route.first, this.#route.first);
+    return Math.max(this.#state.start.first, this.#start.first);
   }
 
-  /** Throws when no place is left. */
+  /** Throws when no endpoint is left. */
   #passBlocked(): void {
     const { list } = this.#state;
     for (; this.#index < list.length; this.#index++) {
@@ -209,17 +210,17 @@ export class Attempts {
   }
 }
 
-/** Whether another place may do better. A server without ranges is asked differently instead. */
-function isOfPlace(error: unknown): error is DenrootError {
+/** Whether another endpoint may do better. A server without ranges is asked differently instead. */
+function mayWorkElsewhere(error: unknown): error is DenrootError {
   return error instanceof DenrootError && error.code !== "aborted" &&
     error.code !== "range_unsupported";
 }
 
-/** The last place is the image's own: its error is the one that counts. */
+/** The last endpoint is the image's own registry: its error decides the code and the hint. */
 function allFailed(what: string, failures: readonly Failure[]): TransferError {
   const { error } = failures.at(-1)!;
   const list = failures.map(({ name, error }) => `${name}: ${error.message}`).join("; ");
-  const count = failures.length === 1 ? "" : `All ${failures.length} places failed: `;
+  const count = failures.length === 1 ? "" : `All ${failures.length} registries failed: `;
   return new TransferError(error.code, `${what}: ${count}${list}`, {
     cause: error,
     hint: error.hint,

@@ -1,4 +1,4 @@
-/** What a server sent for a blob, held against what was asked for. */
+/** Checks what a server sent for a blob against what was asked for. */
 
 import { DenrootError } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
@@ -6,26 +6,26 @@ import type { ByteRange, Descriptor } from "../../../types/image.ts";
 import type { HttpResponse } from "../../../http/client.ts";
 import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
-/** What is asked for: `isFirst` while nothing has been handed on. */
+/** The bytes to ask for; `isFirst` while none of the blob were handed on. */
 export interface BlobPart extends ByteRange {
   readonly isFirst: boolean;
 }
 
-/** A response whose bytes, after the first `skip`, begin with the `expected` ones. */
+/** A response: `skip` bytes to leave out, then `expected` bytes to hand on. */
 export interface BlobAnswer {
   readonly response: HttpResponse;
-  /** Where the expected bytes lie in the blob. */
+  /** The position of the expected bytes in the blob. */
   readonly start: number;
-  /** Not 0 when the server began the blob anew. */
+  /** More than 0 when the server began the blob anew. */
   readonly skip: number;
   readonly expected: number;
-  /** Whether more bytes than those are wrong. */
+  /** Whether further bytes are a mistake. */
   readonly isExact: boolean;
-  /** Whether the whole blob came where a part was asked for. */
+  /** Whether a part was asked for and the whole blob came. */
   readonly isRangeIgnored: boolean;
 }
 
-/** Checks a 200's or a 206's headers against what was asked for. */
+/** Checks the headers of a 200 or 206. Throws `TransferError`. */
 export function checkAnswer(
   response: HttpResponse,
   descriptor: Descriptor,
@@ -64,7 +64,7 @@ function contentRange(response: HttpResponse): (ByteRange & { size?: number }) |
 
 function checkLength(response: HttpResponse, expected: number, descriptor: Descriptor): void {
   const text = response.header("content-length");
-  // Without the header the bytes are counted as they come.
+  // Without the header only the counting of the bytes remains.
   if (text === undefined || Number(text) === expected) return;
   throw new TransferError(
     "network",
@@ -95,7 +95,7 @@ export async function* bytesOf(
     if (left > 0) {
       yield chunk;
     } else if (isExact) {
-      // Kept back until the end: with a surplus the attempt has failed and is made again.
+      // Kept back until the end: an attempt with surplus bytes has failed and is made again.
       last = chunk;
     } else {
       yield chunk;
@@ -109,7 +109,7 @@ export async function* bytesOf(
 export function rangeUnsupported(descriptor: Descriptor): DenrootError {
   return new DenrootError(
     "range_unsupported",
-    `The server sends blob ${descriptor.digest} as a whole only`,
+    `The server cannot send a part of blob ${descriptor.digest}, only the whole`,
   );
 }
 

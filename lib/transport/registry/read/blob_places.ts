@@ -1,14 +1,14 @@
-/** What one source learns of its blobs while it fetches them. */
+/** What is learned about blobs while they are fetched. */
 
 import type { Digest } from "../../../types/image.ts";
 
-/** What is known of where blobs lie and how they are served; shared by a source's transfers. */
+/** Where an endpoint's blobs are stored, and how they are served; shared by all its transfers. */
 export class BlobPlaces {
-  /** Whether a whole blob came when a part was asked for. */
+  /** Whether a part was asked for and a whole blob came. */
   ignoresRanges = false;
   readonly #targets = new Map<Digest, { url: URL; until: number }>();
 
-  /** The storage that the registry sent us to for this blob a short while ago. */
+  /** The storage that the registry redirected to for this blob a short while ago. */
   target(digest: Digest): URL | undefined {
     const target = this.#targets.get(digest);
     return target !== undefined && performance.now() < target.until ? target.url : undefined;

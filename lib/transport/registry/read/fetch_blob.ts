@@ -1,4 +1,4 @@
-/** A blob's bytes: ranges, resumption, and every way in which a server can send the wrong ones. */
+/** A blob's bytes: ranges, resuming, and storages that the registry redirects to. */
 
 import type { ByteRange, Descriptor, Digest } from "../../../types/image.ts";
 import {
@@ -14,9 +14,9 @@ import { responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
 /**
- * The bytes of `range`, chunk by chunk as they come. A failed attempt is resumed at the byte it
- * came to, as often as the settings allow, and then at the next place; one that brought much starts
- * the count again.
+ * The bytes of `range`, chunk by chunk as they come. A failed attempt is resumed at the byte that it
+ * reached, as often as the settings allow, and then at the next endpoint. An attempt that brought
+ * much does not count.
  */
 export async function* fetchBlob(
   descriptor: Descriptor,
@@ -71,7 +71,7 @@ async function openPart(
   }
 }
 
-/** Asks the storage known from before, then the registry, then the layer's own URLs. */
+/** Asks the storage that is known already, then the registry, then the layer's own URLs. */
 async function requestPart(
   descriptor: Descriptor,
   part: BlobPart,
@@ -81,7 +81,8 @@ async function requestPart(
   const headers = rangeHeaders(descriptor, part);
   const reused = await requestKnownTarget(descriptor, headers, endpoint, signal);
   if (reused !== undefined) return reused;
-  const response = await endpoint.client.get(`blobs/${descriptor.digest}`, headers, signal);
+  const request = { headers, actions: ["pull"], signal } as const;
+  const response = await endpoint.client.request("GET", `blobs/${descriptor.digest}`, request);
   if (isContent(response)) {
     rememberTarget(descriptor.digest, response, endpoint);
     return response;
@@ -91,7 +92,7 @@ async function requestPart(
   return await requestForeign(descriptor, headers, error, endpoint, signal);
 }
 
-/** A signed URL may have expired: then the registry is asked again, and nothing has failed yet. */
+/** A signed URL may have expired. That is no failure: the registry is asked again. */
 async function requestKnownTarget(
   descriptor: Descriptor,
   headers: Readonly<Record<string, string>>,
@@ -101,7 +102,7 @@ async function requestKnownTarget(
   const target = places.target(descriptor.digest);
   if (target === undefined) return undefined;
   try {
-    const response = await client.getUrl(target, headers, signal);
+    const response = await client.requestUrl("GET", target, { headers, actions: ["pull"], signal });
     if (isContent(response)) return response;
     await response.body.textStart(limits.errorBytes);
   } catch (error) {
@@ -117,7 +118,7 @@ function rememberTarget(digest: Digest, response: HttpResponse, endpoint: Regist
   }
 }
 
-/** Layers that may not be pushed to a registry name the places where they are (`urls`). */
+/** A layer that may not be in any registry names URLs to fetch it from (`urls`). */
 async function requestForeign(
   descriptor: Descriptor,
   headers: Readonly<Record<string, string>>,
@@ -130,7 +131,7 @@ async function requestForeign(
     const url = URL.parse(text);
     if (url === null || !client.mayFetch(url)) continue;
     try {
-      const response = await client.getUrl(url, headers, signal);
+      const response = await client.requestUrl("GET", url, { headers, actions: ["pull"], signal });
       if (isContent(response)) return response;
       last = await responseError(response, `Layer ${descriptor.digest}`, limits);
     } catch (error) {
@@ -141,7 +142,7 @@ async function requestForeign(
   throw last;
 }
 
-/** A refusal by the storage, not by the registry, is that of a signature: the next has a new one. */
+/** A storage refuses an expired signature: another try gets a new one from the registry. */
 function blobError(
   error: TransferError,
   response: HttpResponse,

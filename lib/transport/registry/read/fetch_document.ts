@@ -47,7 +47,11 @@ async function fetchOnce(
 ): Promise<{ response: HttpResponse; bytes: Uint8Array }> {
   // A type left out would be a 404 for an image that has only that one.
   const headers = { accept: ACCEPTED_MANIFESTS.join(", ") };
-  const response = await client.get(`manifests/${name}`, headers, signal);
+  const response = await client.request("GET", `manifests/${name}`, {
+    headers,
+    actions: ["pull"],
+    signal,
+  });
   if (response.status !== 200) throw await responseError(response, what, limits);
   const announced = Number(response.header("content-length") ?? 0);
   if (announced > limits.manifestBytes) {

@@ -1,4 +1,4 @@
-/** How a client proves who it is: challenges, tokens, and what is never sent where. */
+/** Authentication: challenges, tokens, and where credentials never go. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -30,7 +30,7 @@ import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 const scratch = scratchDirectory("authentication");
 const config = (credentials: string) => configIn(scratch, credentials);
 
-test("an open registry is asked once, without any credential", async () => {
+test("a public image needs one request, without any credentials", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, sent: { authorization: null }, answer: manifestAnswer() },
   ]);
@@ -38,10 +38,9 @@ test("an open registry is asked once, without any credential", async () => {
   await using source = await open(registry.host, { settings });
   assert.equal((await resolveImage(source, AMD64, NEVER)).digest, MANIFEST_DIGEST);
   assert.equal(source.uri, `docker://${registry.host}#team/app:latest`);
-  registry.finished();
 });
 
-test("every manifest type that is understood is accepted in one request", async () => {
+test("one request accepts every manifest type that denroot understands", async () => {
   await using registry = await startFakeRegistry([{
     request: MANIFEST_REQUEST,
     sent: { accept: ACCEPTED_MANIFESTS.join(", "), "accept-encoding": "identity" },
@@ -49,7 +48,6 @@ test("every manifest type that is understood is accepted in one request", async 
   }]);
   await using source = await open(registry.host);
   await resolveImage(source, AMD64, NEVER);
-  registry.finished();
 });
 
 for (const name of ["token", "access_token"]) {
@@ -61,11 +59,10 @@ for (const name of ["token", "access_token"]) {
     ]);
     await using source = await open(registry.host);
     await resolveImage(source, AMD64, NEVER);
-    registry.finished();
   });
 }
 
-test("a token that expires in mid-import is renewed and the blob goes on", async () => {
+test("a token that expires during an import is renewed, and the blob goes on", async () => {
   const content = "0123456789";
   const blob = blobOf(content);
   await using registry = await startFakeRegistry([
@@ -90,7 +87,6 @@ test("a token that expires in mid-import is renewed and the blob goes on", async
   ]);
   await using source = await open(registry.host, { settings: { transferRetries: 1 } });
   assert.equal(await read(source, blob), content);
-  registry.finished();
 });
 
 test("many requests that are challenged at once share one token", async () => {
@@ -125,7 +121,6 @@ test("Basic credentials are sent where Basic is asked for (ECR's user AWS)", asy
   const settings = config("machine 127.0.0.1 login AWS password secret\n");
   await using source = await open(registry.host, { settings, log });
   await resolveImage(source, AMD64, NEVER);
-  registry.finished();
   assert.deepEqual(log, [`info: Using credentials from ${settings.configPath}/.credentials`]);
 });
 
@@ -148,7 +143,6 @@ for (
     const settings = config("machine 127.0.0.1 login u password p\n");
     await using source = await open(registry.host, { settings });
     await resolveImage(source, AMD64, NEVER);
-    registry.finished();
   });
 }
 
@@ -165,10 +159,9 @@ test("passwords of thousands of characters work (Google's JSON keys)", async () 
   const settings = config(`machine 127.0.0.1 login _json_key password ${key}\n`);
   await using source = await open(registry.host, { settings });
   await resolveImage(source, AMD64, NEVER);
-  registry.finished();
 });
 
-test("Basic in answer to a Bearer token that is too narrow leads to a new token (Harbor)", async () => {
+test("a Basic challenge to a Bearer token of a narrow scope leads to a new token (Harbor)", async () => {
   const blob = blobOf("wide");
   const wide = BEARER.replace(":pull", ":pull,push");
   await using registry = await startFakeRegistry([
@@ -191,10 +184,9 @@ test("Basic in answer to a Bearer token that is too narrow leads to a new token 
   await using source = await open(registry.host);
   await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, blob), "wide");
-  registry.finished();
 });
 
-test("one token is kept for each scope", async () => {
+test("one token is kept for each scope that a challenge leads to", async () => {
   const [a, b] = [blobOf("a"), blobOf("b")];
   const other = BEARER.replace(":pull", ":metadata_read");
   await using registry = await startFakeRegistry([
@@ -202,7 +194,7 @@ test("one token is kept for each scope", async () => {
     { request: TOKEN_REQUEST, answer: token("t1") },
     { request: blobRequest(a), sent: { authorization: "Bearer t1" }, answer: { body: "a" } },
     { request: blobRequest(b), sent: { authorization: "Bearer t1" }, answer: challenge(other) },
-    { request: TOKEN_REQUEST.replace("pull", "metadata_read"), answer: token("t2") },
+    { request: TOKEN_REQUEST.replace("pull", "metadata_read%2Cpull"), answer: token("t2") },
     { request: blobRequest(b), sent: { authorization: "Bearer t2" }, answer: { body: "b" } },
     { request: blobRequest(a), sent: { authorization: "Bearer t2" }, answer: challenge(BEARER) },
     { request: blobRequest(a), sent: { authorization: "Bearer t1" }, answer: { body: "a" } },
@@ -211,10 +203,9 @@ test("one token is kept for each scope", async () => {
   assert.equal(await read(source, a), "a");
   assert.equal(await read(source, b), "b");
   assert.equal(await read(source, a), "a");
-  registry.finished();
 });
 
-test("refused credentials are an error that names their source and not the secret", async () => {
+test("the error for refused credentials names their file and not the secret", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
@@ -225,10 +216,9 @@ test("refused credentials are an error that names their source and not the secre
     assert.match(error.message, /refused the credentials of user u from .*\.credentials$/);
     return !JSON.stringify([error.message, String(error.cause)]).includes("hunter2");
   });
-  registry.finished();
 });
 
-test("a registry that wants Basic from someone without credentials is told apart", async () => {
+test("a registry that asks for Basic where there are no credentials has an error of its own", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },
   ]);

@@ -1,7 +1,8 @@
-/** Tokens: what is asked of a token service, how, and what it is never given. */
+/** Token services: what they are asked for, how, and what they never get. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Scope } from "../../../../lib/transport/registry/auth/scope.ts";
 import { toTokenRequest } from "../../../../lib/transport/registry/auth/token_service.ts";
 import { scratchDirectory } from "../../../helpers/scratch.ts";
 import { startFakeRegistry } from "../../../helpers/fake_registry.ts";
@@ -27,7 +28,7 @@ import { resolveImage } from "../../../../lib/image/resolve_image.ts";
 const scratch = scratchDirectory("token-service");
 const config = (credentials: string) => configIn(scratch, credentials);
 
-test("credentials kept for the token service's host alone are found (NGC's two hosts)", async () => {
+test("credentials under the token service's host are found (NGC's two hosts)", async () => {
   await using service = await startFakeRegistry([{
     request: `${TOKEN_REQUEST}&account=%24oauthtoken`,
     sent: { authorization: basic("$oauthtoken", "key") },
@@ -41,8 +42,6 @@ test("credentials kept for the token service's host alone are found (NGC's two h
   const settings = config("machine localhost login $oauthtoken password key\n");
   await using source = await open(registry.host, { settings });
   await resolveImage(source, AMD64, NEVER);
-  service.finished();
-  registry.finished();
 });
 
 test("a registry's password is never sent to a foreign host over plain HTTP", async () => {
@@ -57,7 +56,6 @@ test("a registry's password is never sent to a foreign host over plain HTTP", as
     resolveImage(source, AMD64, NEVER),
     isError("credentials", /is not sent to another host, localhost:\d+, over plain HTTP/),
   );
-  service.finished();
 });
 
 test("an Azure refresh token is posted, and no password is sent", async () => {
@@ -76,7 +74,6 @@ test("an Azure refresh token is posted, and no password is sent", async () => {
   const settings = config(`machine 127.0.0.1 login ${zeros} password r+t\n`);
   await using source = await open(registry.host, { settings });
   await resolveImage(source, AMD64, NEVER);
-  registry.finished();
 });
 
 for (const status of [404, 405]) {
@@ -94,7 +91,6 @@ for (const status of [404, 405]) {
     const settings = config("machine 127.0.0.1 login <token> password refresh\n");
     await using source = await open(registry.host, { settings });
     await resolveImage(source, AMD64, NEVER);
-    registry.finished();
   });
 }
 
@@ -110,26 +106,41 @@ for (const parameter of ["", ',scope=""']) {
     ]);
     await using source = await open(registry.host);
     await resolveImage(source, AMD64, NEVER);
-    registry.finished();
   });
 }
 
-/** [the scope of a challenge, what is asked for] */
-const SCOPES: readonly (readonly [challenged: string, sent: readonly string[]])[] = [
-  ["repository:team/app:pull,push,delete", [SCOPE]],
-  ["repository:team/app:*", [SCOPE]],
-  ["registry:catalog:* repository:team/app:pull", [SCOPE]],
-  ["repository:my/private:pull", [SCOPE]],
-  ["repository:team/app/private:pull", [SCOPE]],
-  ["aws", [SCOPE]],
-  ["repository:team/app:metadata_read,push", ["repository:team/app:metadata_read"]],
+const READ: Scope = { repository: "team/app", actions: ["pull"] };
+const WRITE: Scope = { repository: "team/app", actions: ["pull", "push"] };
+const READ_OTHER: Scope = { repository: "base/os", actions: ["pull"] };
+const WRITE_SCOPE = "repository:team/app:pull,push";
+const OTHER_SCOPE = "repository:base/os:pull";
+
+/** [what the request needs, the scope of a challenge, what is asked for] */
+const SCOPES: readonly (readonly [
+  wanted: readonly Scope[],
+  challenged: string,
+  sent: readonly string[],
+])[] = [
+  [[READ], "", [SCOPE]],
+  [[READ], "repository:team/app:pull,push,delete", [SCOPE]],
+  [[READ], "repository:team/app:*", [SCOPE]],
+  [[READ], "registry:catalog:* repository:team/app:pull", [SCOPE]],
+  [[READ], "repository:my/private:pull", [SCOPE]],
+  [[READ], "repository:team/app/private:metadata_read", [SCOPE]],
+  [[READ], "aws", [SCOPE]],
+  [[READ], "repository:team/app:metadata_read,push", ["repository:team/app:metadata_read,pull"]],
+  [[WRITE], "", [WRITE_SCOPE]],
+  [[WRITE], "repository:team/app:pull", [WRITE_SCOPE]],
+  [[WRITE], "repository:team/app:pull,push,delete", [WRITE_SCOPE]],
+  [[WRITE, READ_OTHER], "repository:team/app:push", [WRITE_SCOPE, OTHER_SCOPE]],
+  [[WRITE, READ_OTHER], "repository:base/os:push,pull", [WRITE_SCOPE, OTHER_SCOPE]],
 ];
 
-for (const [challenged, sent] of SCOPES) {
-  test(`of the scope ${challenged} no more than reading the own repository is asked for`, () => {
+for (const [wanted, challenged, sent] of SCOPES) {
+  test(`for a challenge of "${challenged}" the scopes ${sent.join(" ")} are asked for`, () => {
     const parameters = new Map([["realm", "/token"], ["scope", challenged]]);
     const url = new URL("https://registry.example/");
-    const { scopes } = toTokenRequest({ scheme: "bearer", parameters }, "team/app", url);
+    const { scopes } = toTokenRequest({ scheme: "bearer", parameters }, wanted, url);
     assert.deepEqual(scopes, sent);
   });
 }

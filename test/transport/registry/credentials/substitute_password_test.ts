@@ -1,4 +1,4 @@
-/** enroot's substitution of passwords, by a real shell. */
+/** enroot's substitution of passwords, with a real shell. */
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -41,7 +41,7 @@ const TABLE: readonly (readonly [text: string, expected: string])[] = [
   ["$(echo one) two", "one two"],
   ["${UNSET:-fallback}", "fallback"],
   ["$BIG", "x".repeat(5000)],
-  // The examples of enroot's manual, with the programs that machines have.
+  // These are the examples of enroot's manual, with programs that every machine has.
   [
     "$(cat $GOOGLE_APPLICATION_CREDENTIALS | sed 's/ /\\\\u0020/g')",
     KEY.replaceAll(" ", "\\u0020"),
@@ -78,7 +78,7 @@ for (const [title, text, message] of FAILURES) {
   });
 }
 
-test("what the shell says of a literal password is not shown", async () => {
+test("the shell's message about a literal password is not shown", async () => {
   await assert.rejects(
     substitutePassword({ text: "$ecret'hunter2", place }, env, NEVER),
     (error) => {
@@ -88,7 +88,7 @@ test("what the shell says of a literal password is not shown", async () => {
   );
 });
 
-test("the expression does not stand in the arguments of a process", async () => {
+test("the expression is not in the arguments of any process", async () => {
   const text = "$(tr '\\0' ' ' < /proc/$PPID/cmdline; cat /proc/$$/cmdline | tr '\\0' ' ')";
   assert.doesNotMatch(await substitutePassword({ text, place }, env, NEVER), /cmdline;/);
 });

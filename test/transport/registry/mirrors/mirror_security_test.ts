@@ -1,4 +1,4 @@
-/** Insecure endpoints and credentials: what holds for one host holds for no other. */
+/** Insecure registries and credentials: rights of one host never apply to another. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const MANIFEST_PATH = "/v2/team/app/manifests/latest";
 const STRICT = { allowHttp: false, transferRetries: 0 };
 const INSECURE = "insecure = true";
 
-test("an insecure mirror need not be trusted, its origin must be", async () => {
+test("any certificate is accepted from an insecure mirror, but not from its origin", async () => {
   await using mirror = await serve(WHOLE, { tls });
   await using origin = await serve(WHOLE, { tls });
   const trusted = { host: mirror.host, more: INSECURE };
@@ -31,13 +31,13 @@ test("an insecure mirror need not be trusted, its origin must be", async () => {
   await using bad = await openMirrored(scratch, origin.host, [mirror], { settings: STRICT });
   await assert.rejects(
     resolveImage(bad, AMD64, NEVER),
-    isError("network", /All 2 places failed: .*is not trusted.*; .*is not trusted/),
+    isError("network", /All 2 registries failed: .*is not trusted.*; .*is not trusted/),
   );
   assert.equal(mirror.requests.length, 2);
   assert.equal(origin.requests.length, 0);
 });
 
-test("an origin that is insecure leaves its mirrors secure", async () => {
+test("an insecure origin does not make its mirrors insecure", async () => {
   await using mirror = await serve(WHOLE, { tls });
   await using origin = await serve(WHOLE, { tls });
   const options = { settings: STRICT, more: INSECURE };
@@ -54,10 +54,13 @@ test("an insecure mirror may speak plain HTTP, another may not", async () => {
   await resolveImage(good, AMD64, NEVER);
   assert.equal(await read(good, BIG_LAYER), BIG);
   await using bad = await openMirrored(scratch, origin.host, [mirror], { settings: STRICT });
-  await assert.rejects(resolveImage(bad, AMD64, NEVER), isError("network", /All 2 places failed/));
+  await assert.rejects(
+    resolveImage(bad, AMD64, NEVER),
+    isError("network", /All 2 registries failed/),
+  );
 });
 
-test("each host gets its own credentials, and none those of another", async () => {
+test("each host gets only its own credentials", async () => {
   await using mirror = await serve({ [MANIFEST_PATH]: challenge('Basic realm="mirror"') });
   await using origin = await serve({ [MANIFEST_PATH]: challenge('Basic realm="origin"') });
   const { configPath } = configIn(
@@ -74,7 +77,7 @@ test("each host gets its own credentials, and none those of another", async () =
   assert.deepEqual(sent(origin), new Set([undefined, basic("o", "origin-secret")]));
 });
 
-test("the user that the reference names is not asked for at a mirror", async () => {
+test("the user in the reference does not apply to a mirror", async () => {
   await using mirror = await serve({ [MANIFEST_PATH]: challenge('Basic realm="mirror"') });
   await using origin = await serve(WHOLE);
   const { configPath } = configIn(scratch, "default login me password secret\n");
@@ -82,7 +85,7 @@ test("the user that the reference names is not asked for at a mirror", async () 
   const options = { settings: { configPath }, reference };
   await using source = await openMirrored(scratch, origin.host, [mirror], options);
   await resolveImage(source, AMD64, NEVER);
-  // The file's default is for all; the named user would have been looked for in vain.
+  // The file's default is for all users. A search for the named user would find nothing.
   assert.equal(mirror.requests.at(-1)!.headers["authorization"], basic("me", "secret"));
 });
 
@@ -99,7 +102,7 @@ const LURES: readonly (readonly [title: string, answer: (victim: string) => Answ
 ];
 
 for (const [title, answer] of LURES) {
-  test(`an insecure mirror cannot lure a password out in the clear with ${title}`, async () => {
+  test(`an insecure mirror cannot get a password over plain HTTP with ${title}`, async () => {
     await using victim = await serve({
       "/v2/stolen": challenge('Basic realm="x"'),
       "/token": token("t"),
@@ -115,14 +118,14 @@ for (const [title, answer] of LURES) {
     await using source = await openMirrored(scratch, origin.host, [insecure], { settings });
     await assert.rejects(
       resolveImage(source, AMD64, NEVER),
-      isError("network", /All 2 places failed/),
+      isError("network", /All 2 registries failed/),
     );
     assert(mirror.requests.length > 0);
     for (const { headers } of victim.requests) assert.equal(headers["authorization"], undefined);
   });
 }
 
-test("a mirror's token goes to the mirror alone", async () => {
+test("a mirror's token goes to the mirror only", async () => {
   const bearer = 'Bearer realm="{origin}/token",service="reg",scope="repository:team/app:pull"';
   const seen: (string | undefined)[] = [];
   await using mirror = await serve({
@@ -137,7 +140,7 @@ test("a mirror's token goes to the mirror alone", async () => {
   for (const { headers } of origin.requests) assert.equal(headers["authorization"], undefined);
 });
 
-test("a mirror gets no token of what the user may do at another registry", async () => {
+test("a mirror gets no token for another registry's token service", async () => {
   await using hub = await serve({
     "/token?service=hub&scope=repository%3Ateam%2Fapp%3Apull": token("nobody's"),
   });
@@ -155,7 +158,7 @@ test("a mirror gets no token of what the user may do at another registry", async
   }
 });
 
-test("neither does whom a registry sends us to", async () => {
+test("the target of a redirect gets no such token either", async () => {
   await using hub = await serve({});
   await using thief = await serve({
     "/v2/my/own/manifests/x": challenge(

@@ -23,14 +23,14 @@ export const OTHER = "another layer";
 export const OTHER_LAYER = blobOf(OTHER);
 export const TWO_LAYERS = manifestText({ layers: [BIG_LAYER, OTHER_LAYER] });
 
-/** What a registry has that has all of the image. */
+/** The answers of a registry that has the whole image. */
 export const WHOLE: Readonly<Record<string, Answer>> = {
   "/v2/team/app/manifests/latest": manifestAnswer(TWO_LAYERS),
   [`/v2/team/app/blobs/${BIG_LAYER.digest}`]: { body: BIG },
   [`/v2/team/app/blobs/${OTHER_LAYER.digest}`]: { body: OTHER },
 };
 
-/** A server that gives each path its answer, all others 404; ranges are answered as asked for. */
+/** A server with an answer for each path, and 404 for all others. It understands ranges. */
 export function serve(
   answers: Readonly<Record<string, Answer>>,
   options?: FakeRegistryOptions,
@@ -56,7 +56,7 @@ export function asked({ requests }: FakeRegistry): string[] {
   return requests.map(({ line }) => line.replace(/^GET \/v2\/team\/app\//, ""));
 }
 
-/** Writes `text` as the configuration, and gives the environment that names it. */
+/** Writes `text` as the configuration; the result is the environment that names the file. */
 export function registriesConf(scratch: string, text: string): Record<string, string> {
   const home = mkdtempSync(join(scratch, "home-"));
   const path = join(home, "registries.conf");
@@ -70,7 +70,7 @@ export interface MirrorRule {
   readonly more?: string;
 }
 
-/** A registry with mirrors, `origin` being the last resort. */
+/** The configuration of the registry `origin` with mirrors. */
 export function withMirrors(origin: string, mirrors: readonly MirrorRule[], more = ""): string {
   const tables = mirrors.map(({ host, more }) =>
     `[[registry.mirror]]\nlocation = "${host}"\n${more ?? ""}\n`

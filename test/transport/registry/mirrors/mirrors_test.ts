@@ -1,4 +1,4 @@
-/** Mirrors: asked in order, given up when they fail, and never believed. */
+/** Mirrors: they are asked in order, left when they fail, and never trusted. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -26,7 +26,7 @@ const MANIFEST_DIGEST = digestOf(new TextEncoder().encode(TWO_LAYERS));
 const MANIFEST_PATH = "/v2/team/app/manifests/latest";
 const BIG_PATH = `/v2/team/app/blobs/${BIG_LAYER.digest}`;
 
-test("a mirror that has the image gives all of it, and the origin is not asked", async () => {
+test("when a mirror has the image, all of it comes from there", async () => {
   await using mirror = await serve(WHOLE);
   await using origin = await serve({});
   const log: string[] = [];
@@ -43,7 +43,7 @@ test("a mirror that has the image gives all of it, and the origin is not asked",
   ]);
 });
 
-test("without a rule for the image nothing is said and nobody else is asked", async () => {
+test("without a rule for the image there are no messages, and no other registry is asked", async () => {
   await using mirror = await serve(WHOLE);
   await using origin = await serve(WHOLE);
   const log: string[] = [];
@@ -57,14 +57,14 @@ test("without a rule for the image nothing is said and nobody else is asked", as
 
 /** [what the mirror does, its answer, what the warning says] */
 const FAILURES: readonly (readonly [title: string, answer: Answer, warning: RegExp])[] = [
-  ["has not got the image", { status: 404 }, /not found, status 404/],
+  ["lacks the image", { status: 404 }, /not found, status 404/],
   ["fails", { status: 500 }, /the server failed, status 500/],
   ["is overloaded", { status: 503, headers: { "Retry-After": "3600" } }, /unavailable/],
-  ["has had enough", { status: 429, headers: { "Retry-After": "3600" } }, /too many requests/],
+  ["limits the rate", { status: 429, headers: { "Retry-After": "3600" } }, /too many requests/],
   ["denies access", { status: 403 }, /access is denied/],
-  ["wants to know who", { status: 401 }, /authentication is required/],
+  ["asks for authentication", { status: 401 }, /authentication is required/],
   [
-    "wants a password that we have not got",
+    "asks for a password that nobody has",
     { status: 401, headers: { "WWW-Authenticate": 'Basic realm="x"' } },
     /asks for a user and a password/,
   ],
@@ -87,14 +87,14 @@ const FAILURES: readonly (readonly [title: string, answer: Answer, warning: RegE
     /announced by/,
   ],
   [
-    "sends us round in circles",
+    "redirects in circles",
     { status: 307, headers: { Location: MANIFEST_PATH } },
     /redirects more than/,
   ],
 ];
 
 for (const [title, answer, warning] of FAILURES) {
-  test(`a mirror that ${title} is passed over with a warning`, async () => {
+  test(`a mirror that ${title} is left with a warning`, async () => {
     await using mirror = await serve({
       [MANIFEST_PATH]: answer,
       [BIG_PATH]: { body: "not asked" },
@@ -119,7 +119,7 @@ for (const [title, answer, warning] of FAILURES) {
   });
 }
 
-test("a mirror that is not there is tried once more, and then no longer", async () => {
+test("a mirror that does not listen is tried once more, and then never again", async () => {
   await using origin = await serve(WHOLE);
   await using gone = await serve({});
   const { host } = gone;
@@ -133,7 +133,7 @@ test("a mirror that is not there is tried once more, and then no longer", async 
   assert.equal(log.filter((line) => line.includes("going on with")).length, 1);
 });
 
-test("a blob whose mirror dies in mid-transfer goes on at the next place, byte for byte", async () => {
+test("a blob whose mirror dies during the transfer goes on at the next registry", async () => {
   const cut = { [BIG_PATH]: { body: BIG, cutAfter: 4321 } };
   await using first = await serve({ ...WHOLE, ...cut });
   await using second = await serve({ ...WHOLE, [BIG_PATH]: { status: 500 } });
@@ -145,7 +145,7 @@ test("a blob whose mirror dies in mid-transfer goes on at the next place, byte f
   await resolveImage(source, AMD64, NEVER);
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(origin.requests.at(-1)!.headers["range"], "bytes=4321-9999");
-  // Nobody asks the two that are down for the next one.
+  // The two that are down are not asked for the next blob.
   assert.equal(await read(source, OTHER_LAYER), OTHER);
   assert.deepEqual([asked(first).length, asked(second).length, asked(origin).length], [2, 1, 2]);
   assert.deepEqual(log.filter((line) => line.startsWith("warn")).map(mirrorAndNext), [
@@ -154,7 +154,7 @@ test("a blob whose mirror dies in mid-transfer goes on at the next place, byte f
   ]);
 });
 
-test("the rest of a blob is taken even from a place that ignores ranges", async () => {
+test("the rest of a blob may come from a registry that ignores ranges", async () => {
   await using mirror = await serve({ ...WHOLE, [BIG_PATH]: { body: BIG, cutAfter: 4321 } });
   await using origin = await serve({ ...WHOLE, [BIG_PATH]: { status: 200, body: BIG } });
   const settings = { transferRetries: 0 };
@@ -178,7 +178,7 @@ test("many requests that fail at once give one warning", async () => {
   assert.equal(log.filter((line) => line.startsWith("warn")).length, 1);
 });
 
-test("a mirror without one of the blobs is asked for the others all the same", async () => {
+test("a mirror that lacks one blob is still asked for the others", async () => {
   await using mirror = await serve({ ...WHOLE, [BIG_PATH]: { status: 404 } });
   await using origin = await serve(WHOLE);
   await using source = await openMirrored(scratch, origin.host, [mirror]);
@@ -202,7 +202,7 @@ test("a mirror that lacks a blob is asked for it once, not for each of its parts
   assert.equal(log.filter((line) => line.startsWith("warn")).length, 1);
 });
 
-test("what each place did to a blob is told when none gives it", async () => {
+test("when no registry has the right blob, the error says what each of them did", async () => {
   const wrong = { [BIG_PATH]: { body: "x".repeat(BIG.length) } };
   await using mirror = await serve({ ...WHOLE, ...wrong });
   await using origin = await serve({});
@@ -210,13 +210,13 @@ test("what each place did to a blob is told when none gives it", async () => {
   await resolveImage(source, AMD64, NEVER);
   await read(source, BIG_LAYER);
   const message = new RegExp(
-    `^Blob ${BIG_LAYER.digest}: All 2 places failed: ${mirror.host}/team/app: ` +
-      `its bytes are not those of the digest; ${origin.host}/team/app: .*status 404`,
+    `^Blob ${BIG_LAYER.digest}: All 2 registries failed: ${mirror.host}/team/app: ` +
+      `it sent bytes that do not match the digest; ${origin.host}/team/app: .*status 404`,
   );
   await assert.rejects(read(source, BIG_LAYER), isError("not_found", message));
 });
 
-test("a blob that is asked for again, because it was wrong, comes from the next place", async () => {
+test("a blob that was wrong is asked for at the next registry", async () => {
   const wrong = { [BIG_PATH]: { body: "x".repeat(BIG.length) } };
   await using mirror = await serve({ ...WHOLE, ...wrong });
   await using origin = await serve(WHOLE);
@@ -229,7 +229,7 @@ test("a blob that is asked for again, because it was wrong, comes from the next 
   assert.deepEqual(asked(origin).length, 2);
 });
 
-test("when all fail, each says why", async () => {
+test("when all registries fail, the error gives each one's reason", async () => {
   await using first = await serve({ [MANIFEST_PATH]: { status: 500 } });
   await using second = await serve({});
   await using origin = await serve({ [MANIFEST_PATH]: { status: 403 } });
@@ -240,7 +240,7 @@ test("when all fail, each says why", async () => {
     isError(
       "credentials",
       new RegExp(
-        `^The manifest of ${origin.host}#team/app:latest: All 3 places failed: ` +
+        `^The manifest of ${origin.host}#team/app:latest: All 3 registries failed: ` +
           `${first.host}/team/app: .*status 500.*; ${second.host}/team/app: .*status 404.*; ` +
           `${origin.host}/team/app: .*status 403`,
       ),
@@ -248,7 +248,7 @@ test("when all fail, each says why", async () => {
   );
 });
 
-test("an interruption is no failure of a mirror", async () => {
+test("an interruption does not count as a failure of a mirror", async () => {
   await using mirror = await serve({ [MANIFEST_PATH]: { ...manifestAnswer(), stallAfter: 3 } });
   await using origin = await serve(WHOLE);
   await using source = await openMirrored(scratch, origin.host, [mirror]);
@@ -257,7 +257,7 @@ test("an interruption is no failure of a mirror", async () => {
   assert.deepEqual(asked(origin), []);
 });
 
-test("a blocked registry is not asked, its mirrors are", async () => {
+test("a blocked registry is not asked, but its mirrors are", async () => {
   await using mirror = await serve(WHOLE);
   await using origin = await serve(WHOLE);
   const more = "blocked = true";
@@ -267,7 +267,7 @@ test("a blocked registry is not asked, its mirrors are", async () => {
   await using bad = await openMirrored(scratch, origin.host, [empty], { more });
   await assert.rejects(
     resolveImage(bad, AMD64, NEVER),
-    isError("settings", /All 2 places failed: .* status 404.*: it is blocked in \S+, line 1$/),
+    isError("settings", /All 2 registries failed: .* status 404.*: it is blocked in \S+, line 1$/),
   );
   await assert.rejects(
     openMirrored(scratch, origin.host, [], { more }),
@@ -276,7 +276,7 @@ test("a blocked registry is not asked, its mirrors are", async () => {
   assert.deepEqual(asked(origin), []);
 });
 
-test("pull-from-mirror decides by tag and digest", async () => {
+test("pull-from-mirror selects mirrors for tags or for digests", async () => {
   await using mirror = await serve({
     ...WHOLE,
     [`/v2/team/app/manifests/${MANIFEST_DIGEST}`]: manifestAnswer(TWO_LAYERS),
@@ -292,7 +292,7 @@ test("pull-from-mirror decides by tag and digest", async () => {
   assert.deepEqual([asked(mirror).length, asked(origin).length], [1, 1]);
 });
 
-test("a location takes the name's place, and the reference stays what it was", async () => {
+test("a location replaces the name for requests, and the reference stays as it is", async () => {
   await using elsewhere = await serve(
     { "/v2/moved/app/manifests/latest": manifestAnswer(TWO_LAYERS) },
   );

@@ -36,7 +36,7 @@ function openNamed(uri: string, text: string, log: string[] = [], shortNames = t
 const search = (...hosts: string[]) =>
   `unqualified-search-registries = [${hosts.map((host) => `"${host}"`).join(", ")}]\n`;
 
-test("the first search registry that has the image gives it, and its name", async () => {
+test("the image and its name come from the first search registry that has it", async () => {
   await using empty = await serve({});
   await using full = await serve(WHOLE);
   await using never = await serve(WHOLE);
@@ -50,7 +50,7 @@ test("the first search registry that has the image gives it, and its name", asyn
   assert.deepEqual(log, [`info: team/app is docker://${full.host}#team/app:latest`]);
 });
 
-test("another tag is looked for as the first is, and then where that was found", async () => {
+test("other tags are searched in the same way, and then in the registry that was found", async () => {
   await using empty = await serve({});
   await using full = await serve({
     ...WHOLE,
@@ -75,7 +75,7 @@ test("an alias is the only candidate, with the tag that was asked for", async ()
   assert.deepEqual([asked(aliased), asked(searched)], [["manifests/1.2"], []]);
 });
 
-test("when none has it, each says why", async () => {
+test("when no registry has the image, the error gives each one's reason", async () => {
   await using first = await serve({});
   await using second = await serve({ "/v2/team/app/manifests/latest": { status: 403 } });
   const conf = search(first.host, second.host);
@@ -86,7 +86,7 @@ test("when none has it, each says why", async () => {
   );
 });
 
-test("a search registry that is blocked is passed over", async () => {
+test("a blocked search registry is skipped", async () => {
   await using blocked = await serve(WHOLE);
   await using full = await serve(WHOLE);
   const rule = `[[registry]]\nlocation = "${blocked.host}"\nblocked = true\n`;
@@ -98,7 +98,7 @@ test("a search registry that is blocked is passed over", async () => {
   await assert.rejects(resolveImage(only, AMD64, NEVER), isError("settings", /is blocked/));
 });
 
-test("a name with a registry is no short name", async () => {
+test("a name with a registry is not a short name", async () => {
   await using named = await serve(WHOLE);
   await using searched = await serve(WHOLE);
   await using source = await openNamed(`docker://${named.host}/team/app`, search(searched.host));
@@ -110,7 +110,7 @@ test("without candidates the name is refused before any connection", async () =>
   await assert.rejects(openNamed("docker://app", ""), isError("reference", /names no registry/));
 });
 
-test("without the setting a short name is Docker Hub's", async () => {
+test("without the setting a short name means Docker Hub", async () => {
   await using source = await openNamed("docker://app", search("a.io"), [], false);
   assert.equal(source.uri, "docker://registry-1.docker.io#library/app:latest");
 });

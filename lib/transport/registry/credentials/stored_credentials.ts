@@ -1,10 +1,10 @@
-/** Where credentials are looked for, and in which order. */
+/** The credentials that users keep in files and helpers, or type. */
 
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../../../config/settings.ts";
 import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
-import { plainText, quotePath } from "../../../text/quote_text.ts";
+import { DOCKER_HUB_CREDENTIAL_HOSTS, DOCKER_HUB_SERVER } from "../../../reference/docker_hub.ts";
+import { plainText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import { askPassword } from "./ask_password.ts";
 import {
@@ -13,38 +13,30 @@ import {
   parseAuthFile,
 } from "../../../containers_conf/auth_file.ts";
 import { askHelper } from "./credential_helper.ts";
-import type { Credentials, CredentialsQuery, FindCredentials } from "./credentials.ts";
+import type { Credentials, CredentialsFinder, CredentialsQuery } from "./credentials.ts";
+import { authFilePaths, netrcPath, readCredentialsFile } from "./credentials_files.ts";
 import { type NetrcEntry, parseNetrc } from "./netrc.ts";
 import { substitutePassword } from "./substitute_password.ts";
 
-/** Asks a person; undefined where there is none to ask. */
+/** Asks the person at the terminal; undefined where there is no terminal. */
 export type AskPassword = (question: string, signal: AbortSignal) => Promise<string | undefined>;
 
-/** The name that `credential-helpers` has for the files of podman and docker. */
+/** What `credential-helpers` calls the files of podman and docker. */
 const AUTH_FILES = "containers-auth.json";
 
-export interface FinderOptions {
+export interface StoredCredentialsOptions {
   readonly onProgress?: OnProgress;
   readonly ask?: AskPassword;
-  /** `credential-helpers` of registries.conf: what is asked, in this order. */
+  /** `credential-helpers` of registries.conf: they are asked in this order. */
   readonly helpers?: readonly string[];
 }
 
 /**
- * The finder of one import. It looks into `$ENROOT_CONFIG_PATH/.credentials`, then into the files
- * of podman and docker and what else registries.conf names, then at netrc's `default`; for a user
- * that the reference names it then asks for the password. Files are read when they are first
- * needed, by registries that ask.
+ * Looks into `$ENROOT_CONFIG_PATH/.credentials`, then into the files of podman and docker and what
+ * else registries.conf names, then at netrc's `default`. For a user that the reference names it
+ * then asks for the password. A file is read only when a registry asks for credentials.
  */
-export function createCredentialsFinder(
-  settings: Settings,
-  options: FinderOptions = {},
-): FindCredentials {
-  const finder = new Finder(settings, options);
-  return (query, signal) => finder.find(query, signal);
-}
-
-class Finder {
+export class StoredCredentials implements CredentialsFinder {
   readonly #settings: Settings;
   readonly #onProgress: OnProgress | undefined;
   readonly #ask: AskPassword;
@@ -52,7 +44,7 @@ class Finder {
   readonly #told = new Set<string>();
   readonly #typed = new Map<string, string>();
 
-  constructor(settings: Settings, { onProgress, ask, helpers }: FinderOptions) {
+  constructor(settings: Settings, { onProgress, ask, helpers }: StoredCredentialsOptions = {}) {
     this.#settings = settings;
     this.#onProgress = onProgress;
     this.#ask = ask ?? askPassword;
@@ -61,7 +53,7 @@ class Finder {
 
   async find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined> {
     const path = netrcPath(this.#settings);
-    const entries = parseNetrc(await this.#read(path) ?? "");
+    const entries = parseNetrc(await readCredentialsFile(path, this.#warn) ?? "");
     const found = await this.#fromNetrc(entries, path, query, signal) ??
       await this.#fromHelpers(query, signal) ??
       await this.#fromDefault(entries, path, query, signal) ??
@@ -119,7 +111,7 @@ class Finder {
     for (const helper of this.#helpers) {
       const found = helper === AUTH_FILES
         ? await this.#fromAuthFiles(query, signal)
-        // podman calls Docker Hub by its own name towards these.
+        // These helpers get the registry's plain name from podman, Docker Hub's too.
         : await this.#fromStore(helper, hostsOf(query), query, signal);
       if (found !== undefined) return found;
     }
@@ -131,7 +123,7 @@ class Finder {
     signal: AbortSignal,
   ): Promise<Credentials | undefined> {
     for (const path of authFilePaths(this.#settings.environment)) {
-      const text = await this.#read(path);
+      const text = await readCredentialsFile(path, this.#warn);
       if (text === undefined) continue;
       const found = await this.#fromAuthFile(parseAuthFile(text, path), path, query, signal);
       if (found !== undefined) return found;
@@ -174,12 +166,9 @@ class Finder {
         entry = await askHelper(store, host, this.#settings.environment, signal);
       } catch (error) {
         if (!hasCode(error, "not_found")) throw error;
-        // It is named for all registries, this one need not be in it: a desktop's configuration
-        // copied to a cluster would stop every import.
-        this.#tell(
-          "warn",
-          `${error.message}: the credentials store of the configuration is left out`,
-        );
+        // The store is for all registries and may know nothing of this one. Desktop users copy such
+        // a configuration to a cluster: an error would stop every import there.
+        this.#warn(`${error.message}: the credentials store of the configuration is not used`);
         return undefined;
       }
       const found = toCredentials(entry, host, query);
@@ -188,7 +177,7 @@ class Finder {
     return undefined;
   }
 
-  /** A helper named for this very host must work. */
+  /** A helper that is configured for exactly this host must work. */
   async #fromHelper(
     helper: string,
     host: string,
@@ -225,25 +214,9 @@ class Finder {
     return { username: user, password, origin: "the terminal", host: registry };
   }
 
-  /** Undefined where there is no such file. */
-  async #read(path: string): Promise<string | undefined> {
-    try {
-      const [text, { mode }] = [await readFile(path, "utf8"), await stat(path)];
-      if ((mode & 0o044) !== 0) {
-        this.#tell("warn", `${quotePath(path)} can be read by other users; chmod 600 it`);
-      }
-      return text;
-    } catch (cause) {
-      if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
-      throw new DenrootError(
-        "credentials",
-        `The credentials file ${quotePath(path)} cannot be read: ${messageOf(cause)}`,
-        { cause },
-      );
-    }
-  }
+  readonly #warn = (message: string) => this.#tell("warn", message);
 
-  /** Once each: tokens are asked for again and again in a long import. */
+  /** Each message once: a long import asks for tokens again and again. */
   #tell(level: "info" | "warn", message: string): void {
     if (this.#told.has(message)) return;
     this.#told.add(message);
@@ -251,44 +224,23 @@ class Finder {
   }
 }
 
-/** Every file that is looked into, in that order: the netrc file, then those of podman and docker. */
-export function credentialsFiles(settings: Settings): readonly string[] {
-  return [netrcPath(settings), ...authFilePaths(settings.environment)];
-}
-
-function netrcPath({ configPath }: Settings): string {
-  return join(configPath, ".credentials");
-}
-
-function authFilePaths(env: Readonly<Record<string, string | undefined>>): readonly string[] {
-  const home = env["HOME"] ?? "";
-  const paths = [
-    env["REGISTRY_AUTH_FILE"],
-    env["XDG_RUNTIME_DIR"] && join(env["XDG_RUNTIME_DIR"], "containers/auth.json"),
-    join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "containers/auth.json"),
-    join(env["DOCKER_CONFIG"] || join(home, ".docker"), "config.json"),
-  ];
-  return paths.filter((path): path is string => Boolean(path));
-}
-
-/** All names that the registry is known by, then those of its token service. */
+/** All names of the registry, then those of its token service. */
 function hostsOf({ registry, realmHost }: CredentialsQuery): readonly string[] {
   const hosts = [registry, realmHost ?? ""].filter((host) => host !== "").flatMap((host) => {
     const name = host.toLowerCase();
     const bare = name.replace(/:\d+$/, "");
-    return DOCKER_HUB.includes(bare) ? [name, bare, ...DOCKER_HUB] : [name, bare];
+    const isHub = DOCKER_HUB_CREDENTIAL_HOSTS.includes(bare);
+    return isHub ? [name, bare, ...DOCKER_HUB_CREDENTIAL_HOSTS] : [name, bare];
   });
   return [...new Set(hosts)];
 }
 
-const DOCKER_HUB = ["registry-1.docker.io", "docker.io", "index.docker.io", "auth.docker.io"];
-
-/** What docker calls the host towards its helpers. */
+/** What docker calls the host when it talks to its helpers. */
 function serverOf(host: string): string {
-  return DOCKER_HUB.includes(host) ? "https://index.docker.io/v1/" : host;
+  return DOCKER_HUB_CREDENTIAL_HOSTS.includes(host) ? DOCKER_HUB_SERVER : host;
 }
 
-/** `host/a/b`, `host/a`, `host`: the longest counts. */
+/** `host/a/b`, `host/a`, `host`: the longest key that exists counts. */
 function* keysOf(host: string, repository: string): Generator<string> {
   const parts = repository.split("/").slice(0, 32);
   for (let count = parts.length; count > 0; count--) {
@@ -307,7 +259,7 @@ function toCredentials(
   { user }: CredentialsQuery,
 ): Omit<Credentials, "origin"> | undefined {
   if (entry === undefined) return undefined;
-  // A token stands for a user that only the registry knows.
+  // Only the registry knows which user a token stands for.
   const isTheirs = user === undefined || entry.username === user || entry.username === "<token>";
   return isTheirs ? { ...entry, host } : undefined;
 }

@@ -1,13 +1,14 @@
-/** Where an image is looked for under a configuration. */
+/** The locations that a configuration gives an image. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { imageLocations, locationName } from "../../lib/containers_conf/image_locations.ts";
 import {
   mergeRegistriesFiles,
   type RegistriesConf,
 } from "../../lib/containers_conf/registries_conf.ts";
 import { parseRegistriesFile } from "../../lib/containers_conf/registries_file.ts";
-import { endpointName, endpointsOf } from "../../lib/containers_conf/registry_endpoints.ts";
+
 import { DenrootError } from "../../lib/errors.ts";
 import type { DockerReference } from "../../lib/types/reference.ts";
 
@@ -74,8 +75,8 @@ prefix = "wrong.io"
 location = "nodots"
 `);
 
-/** [the name, with @ for one with a digest; the places, with ! for insecure ones, - for blocked] */
-const CASES: readonly (readonly [name: string, places: readonly string[]])[] = [
+/** [the name, `@` for one with a digest; the locations, `!` for insecure ones, `-` for blocked] */
+const CASES: readonly (readonly [name: string, locations: readonly string[]])[] = [
   ["plain.io/app", ["plain.io/app"]],
   ["example.com/foo/img", [
     "mirror-0.local:5000/mirror-for-foo/img",
@@ -103,23 +104,23 @@ const CASES: readonly (readonly [name: string, places: readonly string[]])[] = [
   ["docker.io/library/alpine", ["hub.local/docker/library/alpine", "docker.io/library/alpine"]],
   ["tohub.io/alpine", ["docker.io/library/alpine"]],
   ["tohub.io/team/app", ["docker.io/team/app"]],
-  // A blocked place leaves its mirrors open.
+  // A blocked location leaves its mirrors open.
   ["closed.io/app", ["open.io/copy/app", "closed.io/app-"]],
   ["viaclosed.io/app", ["closed.io/via/app-", "viaclosed.io/app"]],
 ];
 
-for (const [name, places] of CASES) {
-  test(`${name} is looked for in ${places.join(", ")}`, () => {
-    const endpoints = endpointsOf(reference(name), CONF);
+for (const [name, expected] of CASES) {
+  test(`${name} is looked for in ${expected.join(", ")}`, () => {
+    const locations = imageLocations(reference(name), CONF);
     assert.deepEqual(
-      endpoints.map((endpoint) =>
-        endpointName(endpoint) + (endpoint.insecure ? "!" : "") + (endpoint.blockedBy ? "-" : "")
+      locations.map((location) =>
+        locationName(location) + (location.insecure ? "!" : "") + (location.blockedBy ? "-" : "")
       ),
-      places,
+      expected,
     );
     assert.deepEqual(
-      endpoints.map(({ isMirror }) => isMirror),
-      endpoints.map((_, index) => index < endpoints.length - 1),
+      locations.map(({ isMirror }) => isMirror),
+      locations.map((_, index) => index < locations.length - 1),
     );
   });
 }
@@ -139,7 +140,7 @@ const FAILING: readonly (readonly [name: string, message: RegExp])[] = [
 
 for (const [name, message] of FAILING) {
   test(`${name} is refused`, () => {
-    assert.throws(() => endpointsOf(reference(name), CONF), (error: unknown) => {
+    assert.throws(() => imageLocations(reference(name), CONF), (error: unknown) => {
       assert(error instanceof DenrootError && error.code === "settings");
       assert.match(error.message, message);
       return true;
@@ -147,16 +148,19 @@ for (const [name, message] of FAILING) {
   });
 }
 
-test("mirror-by-digest-only leaves tags to the place itself", () => {
+test("with mirror-by-digest-only tags come from the registry itself", () => {
   const only = conf(
     '[[registry]]\nlocation = "a.io"\nmirror-by-digest-only = true\n' +
       '[[registry.mirror]]\nlocation = "m.io"\n',
   );
-  assert.deepEqual(endpointsOf(reference("a.io/x"), only).map(endpointName), ["a.io/x"]);
-  assert.deepEqual(endpointsOf(reference("a.io/x@"), only).map(endpointName), ["m.io/x", "a.io/x"]);
+  assert.deepEqual(imageLocations(reference("a.io/x"), only).map(locationName), ["a.io/x"]);
+  assert.deepEqual(imageLocations(reference("a.io/x@"), only).map(locationName), [
+    "m.io/x",
+    "a.io/x",
+  ]);
 });
 
-/** [a prefix that is blocked, a name that it blocks, one that it leaves alone] */
+/** [a prefix that is blocked, a name that it blocks, a name that it does not block] */
 const BLOCKED_IMAGES: readonly (readonly [prefix: string, hit: string, free: string])[] = [
   ["a.io/team/app:latest", "a.io/team/app", "a.io/team/app@"],
   ["a.io/team/app:late", "a.io/team/app:late", "a.io/team/app"],
@@ -165,7 +169,7 @@ const BLOCKED_IMAGES: readonly (readonly [prefix: string, hit: string, free: str
 ];
 
 for (const [prefix, hit, free] of BLOCKED_IMAGES) {
-  test(`blocking ${prefix} blocks that image alone, also behind another name`, () => {
+  test(`blocking ${prefix} blocks this image only, behind another name too`, () => {
     const repository = prefix.replace(/(@|:).*/, "");
     const rules = conf(
       `[[registry]]\nlocation = "${prefix}"\nblocked = true\n` +
@@ -175,10 +179,10 @@ for (const [prefix, hit, free] of BLOCKED_IMAGES) {
       error instanceof DenrootError && error.code === "settings" &&
       error.message.includes(`is blocked by the configuration`);
     const behind = (name: string) => reference(name.replace(repository, "b.io/copy"));
-    assert.throws(() => endpointsOf(reference(hit), rules), isBlocked);
-    assert.throws(() => endpointsOf(behind(hit), rules), isBlocked);
-    assert.equal(endpointsOf(reference(free), rules)[0]!.blockedBy, undefined);
-    assert.equal(endpointsOf(behind(free), rules)[0]!.blockedBy, undefined);
+    assert.throws(() => imageLocations(reference(hit), rules), isBlocked);
+    assert.throws(() => imageLocations(behind(hit), rules), isBlocked);
+    assert.equal(imageLocations(reference(free), rules)[0]!.blockedBy, undefined);
+    assert.equal(imageLocations(behind(free), rules)[0]!.blockedBy, undefined);
   });
 }
 

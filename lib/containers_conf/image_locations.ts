@@ -1,35 +1,41 @@
-/** An image's name and the registries' configuration -> the places to fetch it from; pure. */
+/** An image's name and the configuration of registries -> where to fetch the image from; pure. */
 
 import { DenrootError } from "../errors.ts";
+import {
+  DOCKER_HUB_HOST,
+  dockerHubRepository,
+  familiarHost,
+  isDockerHub,
+} from "../reference/docker_hub.ts";
 import type { DockerReference } from "../types/reference.ts";
 import type { RegistriesConf } from "./registries_conf.ts";
 import type { RegistryRule } from "./registries_file.ts";
 
 /** A repository in a registry that has, or may have, the image. */
-export interface Endpoint {
+export interface ImageLocation {
   /** Host with an optional port; Docker Hub as `registry-1.docker.io`. */
   readonly registry: string;
   readonly repository: string;
-  /** Plain HTTP and certificates of unknown authorities will do. */
+  /** Plain HTTP and certificates of unknown authorities are accepted. */
   readonly insecure: boolean;
-  /** A mirror, and not the place itself. */
+  /** A mirror, and not the image's own registry. */
   readonly isMirror: boolean;
-  /** The place in the configuration that forbids to use it. */
+  /** The line of the configuration that forbids this location. */
   readonly blockedBy?: string;
 }
 
 /**
- * The places in the order in which they are to be tried: the mirrors that take such a reference,
- * then the image's own place. Without a rule for the name that is the reference's.
+ * The locations in the order in which they are tried: the mirrors that serve such a reference, then
+ * the image's own location. Without a rule for the name this is the reference's own registry.
  *
- * Throws code `settings` when all are blocked, or when a location makes no sense.
+ * Throws code `settings` when all are blocked, or when a configured location makes no sense.
  */
-export function endpointsOf(
+export function imageLocations(
   reference: DockerReference,
   conf: RegistriesConf,
-): readonly Endpoint[] {
+): readonly ImageLocation[] {
   const { registry, repository } = reference;
-  const name = `${registry === DOCKER_HUB ? "docker.io" : registry}/${repository}`;
+  const name = `${familiarHost(registry)}/${repository}`;
   const forbidding = findBlockedImage(name, reference, conf);
   if (forbidding !== undefined) throw blocked(name, forbidding);
   const rule = findRule(name, conf);
@@ -37,20 +43,17 @@ export function endpointsOf(
   const unfit = reference.digest === undefined ? "digest-only" : "tag-only";
   const mirrors = rule.mirrors
     .filter(({ pulls }) => pulls !== unfit)
-    .map((mirror) => toEndpoint(name, { ...rule, ...mirror }, reference, conf, true));
-  const own = toEndpoint(name, rule, reference, conf, false);
-  const endpoints = [...mirrors, rule.blocked ? { ...own, blockedBy: rule.place } : own];
-  if (endpoints.every(({ blockedBy }) => blockedBy !== undefined)) throw blocked(name, rule);
-  return endpoints;
+    .map((mirror) => toLocation(name, { ...rule, ...mirror }, reference, conf, true));
+  const own = toLocation(name, rule, reference, conf, false);
+  const locations = [...mirrors, rule.blocked ? { ...own, blockedBy: rule.place } : own];
+  if (locations.every(({ blockedBy }) => blockedBy !== undefined)) throw blocked(name, rule);
+  return locations;
 }
 
-/** What people call it: `docker.io/library/alpine`. */
-export function endpointName({ registry, repository }: Endpoint): string {
-  return `${registry === DOCKER_HUB ? "docker.io" : registry}/${repository}`;
+/** The location's name as people write it: `docker.io/library/alpine`. */
+export function locationName({ registry, repository }: ImageLocation): string {
+  return `${familiarHost(registry)}/${repository}`;
 }
-
-const DOCKER_HUB = "registry-1.docker.io";
-const DOCKER_HUB_NAMES: readonly string[] = ["docker.io", "index.docker.io", DOCKER_HUB];
 
 /** The rule with the longest prefix. */
 function findRule(name: string, conf: RegistriesConf): RegistryRule | undefined {
@@ -63,9 +66,9 @@ function findRule(name: string, conf: RegistriesConf): RegistryRule | undefined 
 }
 
 /**
- * The rule that blocks this very tag or digest. containers/image never compares such a prefix with
- * anything; we do where it forbids, for whoever wrote it trusts in it. A digest is known only where
- * the reference has it.
+ * The rule that blocks exactly this tag or digest. containers/image never compares such a prefix
+ * with anything. denroot does where the rule forbids, because its author relies on it. A digest is
+ * known only where the reference has it.
  */
 function findBlockedImage(
   name: string,
@@ -78,7 +81,7 @@ function findBlockedImage(
   return conf.rules.find(({ blocked, prefix }) => blocked && images.includes(prefix));
 }
 
-/** How much of `name` the prefix stands for; undefined when it is no prefix of it. */
+/** How many characters of `name` the prefix stands for; undefined when `name` does not begin so. */
 function matchedLength(name: string, prefix: string): number | undefined {
   if (prefix.startsWith("*.")) {
     const host = /^[^/:]*/.exec(name)![0];
@@ -89,13 +92,13 @@ function matchedLength(name: string, prefix: string): number | undefined {
   return /^(?:$|[/:])/.test(name.slice(prefix.length)) ? prefix.length : undefined;
 }
 
-function toEndpoint(
+function toLocation(
   name: string,
   { prefix, location, insecure, place }: RegistryRule,
   reference: DockerReference,
   conf: RegistriesConf,
   isMirror: boolean,
-): Endpoint {
+): ImageLocation {
   const text = location === "" ? name : location + name.slice(matchedLength(name, prefix));
   const [host, path] = splitName(text);
   if (!HOST.test(host) || !/[.:]|^localhost$/.test(host) || !REPOSITORY.test(path)) {
@@ -103,15 +106,14 @@ function toEndpoint(
       "settings",
       `${place}: the location ${JSON.stringify(location)} makes ${
         JSON.stringify(text)
-      } of ${name}, ` +
-        "which is no REGISTRY/IMAGE",
+      } of ${name}, which is not REGISTRY/IMAGE`,
     );
   }
-  const isHub = DOCKER_HUB_NAMES.includes(host);
-  const registry = isHub ? DOCKER_HUB : host;
-  const repository = isHub && !path.includes("/") ? `library/${path}` : path;
-  // The place itself may be blocked under its own name, whoever leads there.
-  const ownName = endpointName({ registry, repository, insecure, isMirror });
+  const isHub = isDockerHub(host);
+  const registry = isHub ? DOCKER_HUB_HOST : host;
+  const repository = isHub ? dockerHubRepository(path) : path;
+  // A rule may block the location under its own name, whichever rule leads there.
+  const ownName = locationName({ registry, repository, insecure, isMirror });
   const own = findBlockedImage(ownName, reference, conf) ?? findRule(ownName, conf);
   return {
     registry,

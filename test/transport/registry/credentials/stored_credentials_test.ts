@@ -1,4 +1,4 @@
-/** Which credentials are found, from which place, and what is told of it. */
+/** Which credentials are found, where, and which messages appear. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -8,8 +8,8 @@ import { test } from "node:test";
 import type { CredentialsQuery } from "../../../../lib/transport/registry/credentials/credentials.ts";
 import {
   type AskPassword,
-  createCredentialsFinder,
-} from "../../../../lib/transport/registry/credentials/find_credentials.ts";
+  StoredCredentials,
+} from "../../../../lib/transport/registry/credentials/stored_credentials.ts";
 import { scratchDirectory } from "../../../helpers/scratch.ts";
 import { isError, makeSettings, NEVER } from "../registry_fixture.ts";
 
@@ -37,7 +37,7 @@ async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
   const env: Record<string, string> = { HOME: root, PATH: `${join(root, "bin")}:/usr/bin:/bin` };
   for (const [name, value] of Object.entries(home.env ?? {})) env[name] = value.replace("~", root);
   const log: string[] = [];
-  const finder = createCredentialsFinder(
+  const credentials = new StoredCredentials(
     makeSettings({ configPath: join(root, "enroot"), environment: env }),
     {
       onProgress: (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
@@ -45,7 +45,8 @@ async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
       ...(home.helpers && { helpers: home.helpers }),
     },
   );
-  const found = await finder({ registry: "reg.io", repository: "team/app", ...query }, NEVER);
+  const wanted = { registry: "reg.io", repository: "team/app", ...query };
+  const found = await credentials.find(wanted, NEVER);
   const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
   return { found: shown, log: log.map((line) => line.replaceAll(root, "~")) };
 }
@@ -69,8 +70,8 @@ const NETRC_TABLE: readonly (readonly [
   expected: string | undefined,
 ])[] = [
   ["by the registry's host", "machine reg.io login u password p", {}, "u:p"],
-  ["whatever its case", "machine REG.io login u password p", {}, "u:p"],
-  ["not by another's", "machine eg.io login u password p", {}, undefined],
+  ["in any case of the name", "machine REG.io login u password p", {}, "u:p"],
+  ["not by another host", "machine eg.io login u password p", {}, undefined],
   ["without the port", "machine reg.io login u password p", { registry: "reg.io:5000" }, "u:p"],
   [
     "with the port first",
@@ -125,7 +126,7 @@ for (const [title, file, query, expected] of NETRC_TABLE) {
   });
 }
 
-test("a substitution that fails is an error and no anonymous pull", async () => {
+test("a substitution that fails is an error and does not lead to an anonymous pull", async () => {
   const file = "# mine\nmachine reg.io login u password $(exit 7)\n";
   await assert.rejects(
     find({ files: { [NETRC]: file } }),
@@ -140,19 +141,19 @@ test("an entry of another registry is not evaluated", async () => {
 });
 
 for (const path of [NETRC, DOCKER]) {
-  test(`${path} that others can read draws a warning`, async () => {
+  test(`there is a warning when other users can read ${path}`, async () => {
     const files = path === NETRC
       ? { [path]: "machine reg.io login u password hunter2" }
       : { [path]: { auths: { "reg.io": auth("u:hunter2") } } };
     const { log } = await find({ files, mode: 0o644 });
     assert.deepEqual(log, [
-      `warn: "~/${path}" can be read by other users; chmod 600 it`,
+      `warn: Other users can read "~/${path}": run chmod 600 on it`,
       `info: Using credentials from ~/${path}`,
     ]);
   });
 }
 
-test("the files are looked through in order", async () => {
+test("the files are read in order", async () => {
   const files: Record<string, string | object> = {
     [NETRC]: "machine reg.io login netrc password p",
     "named.json": { auths: { "reg.io": auth("named:p") } },
@@ -223,7 +224,7 @@ for (
     ["names a helper with a slash", { credHelpers: { "reg.io": "../../bin/hunter2" } }],
   ] as const
 ) {
-  test(`an auth file that ${title} is an error that does not quote it`, async () => {
+  test(`an auth file that ${title} is an error without its content`, async () => {
     await assert.rejects(find({ files: { [DOCKER]: content } }), (error: Error) => {
       assert.doesNotMatch(`${error.message} ${error.cause}`, /hunter2/);
       return isError("credentials", /config\.json" cannot be used/)(error);
@@ -231,7 +232,7 @@ for (
   });
 }
 
-/** A helper as docker runs it: the server on standard input, JSON on standard output. */
+/** A helper, as docker runs it: it reads the server on standard input and prints JSON. */
 const HELPER = `#!/bin/sh
 read -r server || :
 [ "$1" = get ] || exit 9
@@ -263,12 +264,12 @@ for (const kind of ["credHelpers", "credsStore"]) {
     assert.equal(found, "<token>:refresh");
   });
 
-  test(`${kind}: Docker Hub has docker's name for it`, async () => {
+  test(`${kind}: the helper gets docker's name for Docker Hub`, async () => {
     const query = { registry: "registry-1.docker.io" };
     assert.equal((await find({ files: files("docker.io") }, query)).found, "hub:p");
   });
 
-  test(`${kind}: a helper that has nothing is no error`, async () => {
+  test(`${kind}: a helper without an entry is not an error`, async () => {
     assert.equal(
       (await find({ files: files("none.io") }, { registry: "none.io" })).found,
       undefined,
@@ -290,20 +291,20 @@ for (const kind of ["credHelpers", "credsStore"]) {
   });
 }
 
-test("a helper that is named for the registry and is not there is an error", async () => {
+test("a missing helper that is configured for the registry is an error", async () => {
   await assert.rejects(
     find({ files: { [DOCKER]: { credHelpers: { "reg.io": "missing" } } } }),
     isError("credentials", /docker-credential-missing was not found/),
   );
 });
 
-test("a store for all registries that is not there is left out with a warning", async () => {
+test("a missing store for all registries is ignored with a warning", async () => {
   const { found, log } = await find({ files: { [DOCKER]: { credsStore: "desktop" } } });
   assert.equal(found, undefined);
   assert.match(log[0] ?? "", /^warn: .*docker-credential-desktop was not found/);
 });
 
-test("registries.conf's helpers are asked in their order, the files at their place in it", async () => {
+test("the helpers of registries.conf are asked in their order, and so are the files", async () => {
   const files = {
     "bin/docker-credential-fake": HELPER,
     [PODMAN]: { auths: { "reg.io": auth("file:p"), "none.io": auth("file:p") } },
@@ -313,14 +314,14 @@ test("registries.conf's helpers are asked in their order, the files at their pla
   assert.equal((await find(first, { registry: "none.io" })).found, "file:p");
   const last = { files, helpers: ["containers-auth.json", "fake"] };
   assert.equal((await find(last)).found, "file:p");
-  // Without their name the files are left out.
+  // Without containers-auth.json in the list the files are not read.
   assert.equal(
     (await find({ files, helpers: ["fake"] }, { registry: "none.io" })).found,
     undefined,
   );
 });
 
-test("a user without an entry is asked for the password", async () => {
+test("when a user has no entry, the password is asked for", async () => {
   const questions: string[] = [];
   const ask: AskPassword = (question) => {
     questions.push(question);
@@ -334,7 +335,7 @@ test("a user without an entry is asked for the password", async () => {
   assert.deepEqual(questions, ["Password of user me at reg.io: "]);
 });
 
-test("a user without an entry and without a terminal is an error", async () => {
+test("when a user has no entry and there is no terminal, that is an error", async () => {
   await assert.rejects(
     find({}, { user: "me" }),
     isError("credentials", /There is no password for user me at reg\.io/),

@@ -1,0 +1,83 @@
+/** Whether a registry speaks HTTPS or plain HTTP: tried in order, and then known. */
+
+import type { ImageLocation } from "../../containers_conf/image_locations.ts";
+import type { HttpResponse } from "../../http/client.ts";
+import { TransferError } from "../../http/transfer_error.ts";
+
+export class BaseUrls {
+  /** The registry's root; and the other one to try while the protocol is not known yet. */
+  #bases: readonly [URL, URL?];
+
+  /** `allowHttp`: the settings allow plain HTTP everywhere. */
+  constructor(
+    { registry, insecure }: Pick<ImageLocation, "registry" | "insecure">,
+    allowHttp: boolean,
+  ) {
+    const [http, https] = ["http", "https"].map((protocol) =>
+      new URL(`${protocol}://${registry}/`)
+    ) as [URL, URL];
+    // Like enroot and containers/image: HTTPS goes first for an insecure registry.
+    this.#bases = insecure ? [https, http] : allowHttp ? [http, https] : [https];
+  }
+
+  /** The registry's root, with the protocol that is known, or is tried first. */
+  get current(): URL {
+    return this.#bases[0];
+  }
+
+  /**
+   * Sends a request to the registry, and once more by the other protocol when the first failure may
+   * come from the wrong one. Throws what `send` throws.
+   */
+  async ask(
+    send: (base: URL) => Promise<HttpResponse>,
+    errorBytes: number,
+  ): Promise<HttpResponse> {
+    const [base, other] = this.#bases;
+    if (other === undefined) return await send(base);
+    let failure: unknown;
+    try {
+      const response = await send(base);
+      if (!await isTlsComplaint(response, errorBytes)) return this.#learn(base, response);
+    } catch (error) {
+      if (!maySpeakOther(error, base)) throw error;
+      failure = error;
+    }
+    try {
+      return this.#learn(other, await send(other));
+    } catch (error) {
+      const isConnection = error instanceof TransferError && error.code === "network";
+      throw isConnection && failure !== undefined ? failure : error;
+    }
+  }
+
+  #learn(base: URL, response: HttpResponse): HttpResponse {
+    const { url } = response;
+    const isUpgraded = url.protocol === "https:" && url.hostname === base.hostname;
+    this.#bases = [isUpgraded ? new URL("/", url) : base];
+    return response;
+  }
+}
+
+/**
+ * Whether the answer is what Go's server, nginx and Apache send when plain HTTP reaches their TLS
+ * port. The body of such an answer is read.
+ */
+async function isTlsComplaint(response: HttpResponse, errorBytes: number): Promise<boolean> {
+  if (response.status !== 400 || response.url.protocol !== "http:") return false;
+  const text = await response.body.textStart(errorBytes);
+  return /HTTPS|SSL/i.test(text);
+}
+
+/**
+ * Whether the failure at `base` may come from the wrong protocol. A TLS server may answer plain HTTP
+ * with an alert, or hang up; or HTTPS is on port 443 and nothing on port 80. A plain server has many
+ * ways to fail at TLS.
+ */
+function maySpeakOther(error: unknown, base: URL): boolean {
+  if (!(error instanceof TransferError)) return false;
+  // A time-out has no cause: a server that is silent in one protocol is silent in both.
+  if (base.protocol === "https:") return error.code === "network" && error.cause !== undefined;
+  const code = String((error.cause as { code?: unknown } | undefined)?.code);
+  return /^(HPE_|ECONNRESET|EPIPE)/.test(code) || (code === "ECONNREFUSED" && base.port === "");
+}
