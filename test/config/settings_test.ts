@@ -1,46 +1,14 @@
 /** Settings: defaults, files, the environment, and errors for bad values. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { meansNo } from "../../lib/config/means_no.ts";
-import { loadSettings, type Settings } from "../../lib/config/settings.ts";
 import { DenrootError } from "../../lib/errors.ts";
-
-let root: string;
-let count = 0;
-
-before(() => {
-  root = mkdtempSync(join(tmpdir(), "denroot-settings-"));
-});
-after(() => rmSync(root, { recursive: true, force: true }));
-
-type Env = Readonly<Record<string, string | undefined>>;
-
-/** Settings from `files` below a directory of its own, and `env`. */
-function load(env: Env = {}, files: Readonly<Record<string, string>> = {}): Promise<Settings> {
-  const sysconf = join(root, String(count++));
-  mkdirSync(sysconf, { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(sysconf, name)), { recursive: true });
-    writeFileSync(join(sysconf, name), content);
-  }
-  return loadSettings({
-    HOME: "/home/me",
-    PATH: process.env.PATH,
-    ENROOT_SYSCONF_PATH: sysconf,
-    ...env,
-  });
-}
-
-function entry(settings: Settings, name: string) {
-  const found = settings.entries.find((entry) => entry.name === name);
-  assert(found, `no entry ${name}`);
-  return found;
-}
+import { entry, type Env, load, root } from "./settings_fixture.ts";
 
 test("the defaults are enroot's, except for packing and retries", async () => {
   const settings = await load();
