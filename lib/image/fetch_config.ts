@@ -7,7 +7,7 @@ import { readStretch } from "../store/read_blob.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { MAX_CONFIG_SIZE, parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, ImageConfig } from "../types/image.ts";
-import { LayerFailure } from "../pack/pack_layers.ts";
+import { UnusableBlob } from "../store/unusable_blob.ts";
 
 /** Throws code `manifest` when it does not fit the manifest's layers, or is too large. */
 export async function fetchConfig(
@@ -24,7 +24,7 @@ export async function fetchConfig(
   try {
     verifyDigest(bytes, descriptor.digest, "The image's configuration");
   } catch (error) {
-    throw new LayerFailure(readable, error as Error);
+    throw new UnusableBlob(readable, error as Error);
   }
   const config = parseConfig(bytes);
   checkLayerCount(config, layerCount);

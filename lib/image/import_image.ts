@@ -19,7 +19,8 @@ import type { Source } from "../types/source.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { openCache } from "../store/open_cache.ts";
-import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
+import { packLayers } from "../pack/pack_layers.ts";
+import { UnusableBlob } from "../store/unusable_blob.ts";
 import { requestedPlatform, warnOfMismatch } from "./platform.ts";
 import { blobName } from "./blob_name.ts";
 import { reportLayers } from "./report_layers.ts";
@@ -167,7 +168,7 @@ async function withFreshBlobs(
       return await attempt();
     } catch (error) {
       throwIfAborted(signal);
-      const cause = error instanceof LayerFailure ? error.cause : error;
+      const cause = error instanceof UnusableBlob ? error.cause : error;
       const again = damagedCopy(error, cache);
       if (!again || count === MAX_ATTEMPTS) throw cause;
       onProgress({
@@ -181,7 +182,7 @@ async function withFreshBlobs(
 
 /** Whether another transfer can help: the cache's copy, or the transfer itself, was at fault. */
 function damagedCopy(error: unknown, cache: BlobCache): boolean {
-  if (error instanceof LayerFailure) {
+  if (error instanceof UnusableBlob) {
     if (error.readable.origin !== "cache") return false;
     cache.remove(error.readable.descriptor.digest);
     return true;

@@ -25,7 +25,7 @@ export async function packPlanned(
   };
   for (let layer = 0; layer < input.layerNames.length; layer++) {
     merge.beginLayer();
-    await readLayer(layer, headers, true);
+    await readLayer(layer, headers, "first");
   }
   const rootMode = usableMode("directory", merge.rootMode ?? input.rootMode);
   if (rootMode !== input.rootMode) throw new OtherRootMode(rootMode);
@@ -38,7 +38,7 @@ export async function packPlanned(
   for (let layer = layers.length - 1; layer >= 0; layer--) {
     if (layers[layer]!.size === 0) continue;
     const replay = replayVisitor(layers[layer]!, emission);
-    await readLayer(layer, replay, false);
+    await readLayer(layer, replay, "again");
     replay.end();
     layers[layer]!.clear();
   }

@@ -30,12 +30,12 @@ export async function packStreamed(
   const packing = new StreamedPacking(input, emission);
   for (let layer = input.layerNames.length - 1; layer >= 0; layer--) {
     packing.merge.beginLayer();
-    await readLayer(layer, packing, true);
+    await readLayer(layer, packing, "first");
     const selection = packing.merge.endLayer();
     if (selection.size === 0) continue;
     // Links to a file whose own name is hidden: its content passed by unused, so once more.
     const replay = replayVisitor(selection, emission);
-    await readLayer(layer, replay, false);
+    await readLayer(layer, replay, "again");
     replay.end();
   }
   packing.finish();

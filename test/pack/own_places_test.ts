@@ -248,7 +248,7 @@ async function emitted(
     allTime: undefined,
     defaultTime: 0,
     maxBytes: Infinity,
-    verify: false,
+    keepLedger: false,
   };
   await pack(input, async (layer, visitor) => {
     const parser = new TarParser(visitor);
