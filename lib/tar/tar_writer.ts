@@ -59,7 +59,7 @@ export class TarWriter {
     if (header.linkPath.length > 100) this.#longName("K", header.linkPath);
     if (path.length > 100) this.#longName("L", path);
     const size = header.type === "file" ? header.size : 0;
-    this.#header({ ...header, path, size }, FLAGS[header.type]);
+    this.#header(FLAGS[header.type], path, size, header);
     this.#contentLeft = size;
     this.#contentPadding = padding(size);
   }
@@ -94,20 +94,20 @@ export class TarWriter {
     this.#used = 0;
   }
 
-  #header(header: EntryHeader, flag: string): void {
+  #header(flag: string, path: string, size: number, header: EntryHeader): void {
     if (this.#used + BLOCK > BUFFER_SIZE) this.#flush();
     const block = this.#buffer;
     const at = this.#used;
     block.fill(0, at, at + BLOCK);
-    block.write(header.path.slice(0, 100), at, "latin1");
+    block.write(path, at, 100, "latin1");
     octal(block, at + 100, 8, header.mode & 0o7777);
     octal(block, at + 108, 8, 0);
     octal(block, at + 116, 8, 0);
-    size(block, at + 124, header.size);
+    sizeField(block, at + 124, size);
     octal(block, at + 136, 12, Math.min(Math.max(header.mtime, 0), MAX_UINT32));
     block.fill(0x20, at + 148, at + 156);
     block[at + 156] = flag.charCodeAt(0);
-    block.write(header.linkPath.slice(0, 100), at + 157, "latin1");
+    block.write(header.linkPath, at + 157, 100, "latin1");
     block.write("ustar\x0000", at + 257, "latin1");
     octal(block, at + 329, 8, header.deviceMajor);
     octal(block, at + 337, 8, header.deviceMinor);
@@ -129,7 +129,7 @@ export class TarWriter {
   }
 
   #metadata(flag: string, path: string, bytes: Buffer): void {
-    this.#header({ ...METADATA, path, size: bytes.length }, flag);
+    this.#header(flag, path, bytes.length, METADATA);
     this.#write(bytes);
     this.#write(ZEROS.subarray(0, padding(bytes.length)));
   }
@@ -167,7 +167,7 @@ function octal(block: Uint8Array, at: number, length: number, value: number): vo
 
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
 
-function size(block: Uint8Array, at: number, value: number): void {
+function sizeField(block: Uint8Array, at: number, value: number): void {
   if (value <= MAX_OCTAL_SIZE) return octal(block, at, 12, value);
   block[at] = 0x80;
   for (let i = at + 11; i > at; i--) {
