@@ -4,6 +4,7 @@ import { posix } from "node:path";
 import { DenrootError } from "../errors.ts";
 import type { ImageConfig } from "../types/image.ts";
 import { fstabWord, oneLine, shellWord } from "./quote.ts";
+import { formatSource, SOURCE_PATH } from "./source_file.ts";
 
 export interface OwnFile {
   /** Below the root, without a leading slash. */
@@ -29,7 +30,7 @@ export function ownFiles(config: ImageConfig, uri: string): readonly OwnFile[] {
     ["etc/rc.local", localScript()],
     ["etc/fstab", volumeMounts(config)],
     ["etc/environment", environmentLines(config)],
-    [".enroot/source", `uri=${oneLine(uri)}\n`],
+    [SOURCE_PATH, formatSource(uri)],
   ];
   return contents.map(([path, text]) => ({ path, mode: MODE, content: encoder.encode(text) }));
 }

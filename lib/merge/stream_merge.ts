@@ -4,11 +4,18 @@
  */
 
 import type { TarEntry } from "../tar/entry.ts";
-import { checkSymlink, cleanPath, join, nameOf, parentOf } from "./clean_path.ts";
+import { baseName, checkSymlink, cleanPath, join, parentOf } from "./clean_path.ts";
 import { LayerNotes, type Selection } from "./layer_notes.ts";
 import { comesTwice, NeedsPlan, twoThings } from "./needs_plan.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
-import { Directory, isRemoved, layerOf, type Leaf, type Node, NONE } from "./stream_tree.ts";
+import {
+  isRemoved,
+  layerOf,
+  NONE,
+  StreamDirectory,
+  type StreamLeaf,
+  type StreamNode,
+} from "./stream_tree.ts";
 import { parseWhiteout } from "./whiteout.ts";
 
 /** What to do with an entry. */
@@ -20,8 +27,8 @@ export type Decision =
 const DROP: Decision = { action: "drop" };
 
 export class StreamMerge {
-  readonly #root = new Directory("");
-  readonly #implied = new Set<Directory>();
+  readonly #root = new StreamDirectory("");
+  readonly #implied = new Set<StreamDirectory>();
   #layer: number;
 
   /** Directories that a layer used without an entry of its own, and the lowest such layer. */
@@ -31,7 +38,7 @@ export class StreamMerge {
   #notes = new LayerNotes();
   #lastParent: string | undefined;
   #lastExists = false;
-  #lastDirectory: Directory | undefined;
+  #lastDirectory: StreamDirectory | undefined;
 
   /** `layerCount` layers will come, the topmost first. */
   constructor(layerCount: number) {
@@ -75,7 +82,7 @@ export class StreamMerge {
     if (node === undefined || typeof node === "number") {
       return { kind: node === undefined ? "absent" : "other" };
     }
-    if (node instanceof Directory) return { kind: node.exists ? "directory" : "absent" };
+    if (node instanceof StreamDirectory) return { kind: node.exists ? "directory" : "absent" };
     if ("removedBy" in node) return { kind: "absent" };
     return { kind: "symlink", target: node.target };
   };
@@ -100,11 +107,11 @@ export class StreamMerge {
     if (path.startsWith("dev/")) return this.#hide(entry, path);
     const parent = this.#directory(parentOf(path), true);
     if (parent === undefined) return this.#hide(entry, path);
-    const name = nameOf(path);
+    const name = baseName(path);
     const node = parent.children.get(name);
     if (entry.type === "directory") return this.#directoryEntry(entry, path, parent, name, node);
     this.#checkNotADirectory(path);
-    if (node instanceof Directory) {
+    if (node instanceof StreamDirectory) {
       if (!node.exists) {
         throw new NeedsPlan(`'${path}' had whiteouts below it, but is no directory`);
       }
@@ -121,7 +128,7 @@ export class StreamMerge {
     return this.#claim(entry, path, parent, name);
   }
 
-  #claim(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
+  #claim(entry: TarEntry, path: string, parent: StreamDirectory, name: string): Decision {
     if (entry.type === "hardlink") return this.#claimLink(entry, path, parent, name);
     parent.children.set(
       name,
@@ -130,7 +137,7 @@ export class StreamMerge {
     return { action: "emit", path, linkPath: entry.linkPath };
   }
 
-  #claimLink(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
+  #claimLink(entry: TarEntry, path: string, parent: StreamDirectory, name: string): Decision {
     const target = cleanPath(entry.linkPath);
     const ordinal = this.#notes.hiddenFile(target);
     if (ordinal !== undefined) {
@@ -147,12 +154,12 @@ export class StreamMerge {
   #directoryEntry(
     entry: TarEntry,
     path: string,
-    parent: Directory,
+    parent: StreamDirectory,
     name: string,
-    node: Node | undefined,
+    node: StreamNode | undefined,
   ): Decision {
     this.#noteDirectory(path);
-    if (node instanceof Directory) {
+    if (node instanceof StreamDirectory) {
       if (node.explicit !== NONE) return this.#describedAbove(node, entry);
       return node.selfHidden > this.#layer ? DROP : this.#describe(node, entry);
     }
@@ -164,7 +171,7 @@ export class StreamMerge {
     return this.#describe(this.#makeDirectory(parent, name, node), entry);
   }
 
-  #describe(directory: Directory, entry: TarEntry): Decision {
+  #describe(directory: StreamDirectory, entry: TarEntry): Decision {
     directory.explicit = this.#layer;
     directory.exists = true;
     directory.mode = entry.mode;
@@ -174,7 +181,7 @@ export class StreamMerge {
   }
 
   /** Some builders describe a directory several times in a layer: harmless while they agree. */
-  #describedAbove(directory: Directory, entry: TarEntry): Decision {
+  #describedAbove(directory: StreamDirectory, entry: TarEntry): Decision {
     const same = directory.mode === entry.mode && directory.mtime === entry.mtime &&
       entry.xattrs === undefined;
     if (directory.explicit === this.#layer && !same) {
@@ -208,7 +215,7 @@ export class StreamMerge {
     const first = this.#notes.firstName(target);
     if (first !== undefined) return first;
     const node = this.#find(target);
-    const here = node !== undefined && !(node instanceof Directory) && !isRemoved(node) &&
+    const here = node !== undefined && !(node instanceof StreamDirectory) && !isRemoved(node) &&
       layerOf(node) === this.#layer;
     if (!here) throw new NeedsPlan(`The link '${path}' leads to another layer, to '${target}'`);
     return target;
@@ -233,11 +240,11 @@ export class StreamMerge {
   #remove(path: string): void {
     const parent = this.#directory(parentOf(path), false);
     if (parent === undefined) return;
-    const name = nameOf(path);
+    const name = baseName(path);
     const node = parent.children.get(name);
     if (node === undefined) {
       parent.children.set(name, { removedBy: this.#layer });
-    } else if (node instanceof Directory) {
+    } else if (node instanceof StreamDirectory) {
       node.hideBelow(this.#layer);
     }
   }
@@ -245,7 +252,7 @@ export class StreamMerge {
   #makeOpaque(path: string): void {
     const directory = this.#directory(path, false);
     if (directory === undefined) return;
-    directory.childrenHidden = Math.max(directory.childrenHidden, this.#layer);
+    directory.childrenHidden = this.#layer;
   }
 
   /** Remembers the directories that this layer uses, and those that it does not describe. */
@@ -264,7 +271,7 @@ export class StreamMerge {
    * when a higher layer hides what this one has there. An entry, unlike a whiteout, makes its
    * parents exist, as far as they are not hidden themselves.
    */
-  #directory(path: string, exists: boolean): Directory | undefined {
+  #directory(path: string, exists: boolean): StreamDirectory | undefined {
     if (path === this.#lastParent && (this.#lastExists || !exists)) return this.#lastDirectory;
     this.#lastParent = path;
     this.#lastExists = exists;
@@ -272,13 +279,13 @@ export class StreamMerge {
     return this.#lastDirectory;
   }
 
-  #walk(path: string, exists: boolean): Directory | undefined {
+  #walk(path: string, exists: boolean): StreamDirectory | undefined {
     let here = this.#root;
     if (path !== "") {
       for (const name of path.split("/")) {
         if (here.childrenHidden > this.#layer) return undefined;
         const node = here.children.get(name);
-        if (node instanceof Directory) {
+        if (node instanceof StreamDirectory) {
           here = node;
         } else {
           if (node !== undefined) this.#checkPassable(node, here, name);
@@ -291,14 +298,18 @@ export class StreamMerge {
     return here.childrenHidden > this.#layer ? undefined : here;
   }
 
-  #checkPassable(node: Leaf, parent: Directory, name: string): void {
+  #checkPassable(node: StreamLeaf, parent: StreamDirectory, name: string): void {
     if (layerOf(node) === this.#layer && !isRemoved(node)) {
       throw new NeedsPlan(`'${join(parent.path, name)}' has children but is no directory`);
     }
   }
 
-  #makeDirectory(parent: Directory, name: string, before: Leaf | undefined): Directory {
-    const directory = new Directory(join(parent.path, name));
+  #makeDirectory(
+    parent: StreamDirectory,
+    name: string,
+    before: StreamLeaf | undefined,
+  ): StreamDirectory {
+    const directory = new StreamDirectory(join(parent.path, name));
     if (before !== undefined) {
       directory.selfHidden = layerOf(before);
       directory.childrenHidden = directory.selfHidden;
@@ -308,10 +319,10 @@ export class StreamMerge {
     return directory;
   }
 
-  #find(path: string): Node | undefined {
-    let node: Node | undefined = this.#root;
+  #find(path: string): StreamNode | undefined {
+    let node: StreamNode | undefined = this.#root;
     for (const name of path.split("/")) {
-      if (!(node instanceof Directory)) return undefined;
+      if (!(node instanceof StreamDirectory)) return undefined;
       node = node.children.get(name);
     }
     return node;

@@ -3,9 +3,9 @@
 /** A layer counts from 0, the base. `NONE` is below all. */
 export const NONE = -1;
 
-export class Directory {
+export class StreamDirectory {
   readonly path: string;
-  readonly children = new Map<string, Node>();
+  readonly children = new Map<string, StreamNode>();
   /** The layer whose entry gave mode and time; `NONE` while only children have spoken. */
   explicit = NONE;
   /** Layers below this one say nothing of the directory itself. */
@@ -28,27 +28,27 @@ export class Directory {
   }
 }
 
-export interface Symlink {
+interface Symlink {
   readonly layer: number;
   readonly target: string;
 }
 
 /** The path was removed by that layer and nothing is there. */
-export interface Removed {
+interface Removed {
   readonly removedBy: number;
 }
 
 /** A number is a file, device or fifo of that layer. */
-export type Leaf = number | Symlink | Removed;
-export type Node = Leaf | Directory;
+export type StreamLeaf = number | Symlink | Removed;
+export type StreamNode = StreamLeaf | StreamDirectory;
 
 /** Whether the path was removed by a layer and nothing is there. */
-export function isRemoved(node: Node | undefined): node is Removed {
+export function isRemoved(node: StreamNode | undefined): node is Removed {
   return typeof node === "object" && "removedBy" in node;
 }
 
 /** The layer that decided what is there. */
-export function layerOf(node: Leaf): number {
+export function layerOf(node: StreamLeaf): number {
   if (typeof node === "number") return node;
   return "removedBy" in node ? node.removedBy : node.layer;
 }

@@ -1,6 +1,6 @@
 /** Names that stand for removals (image-spec, layer.md, "Whiteouts"). */
 
-import { join, nameOf, parentOf, PathError } from "./clean_path.ts";
+import { baseName, join, parentOf, PathError } from "./clean_path.ts";
 
 const PREFIX = ".wh.";
 const OPAQUE = ".wh..wh..opq";
@@ -18,7 +18,7 @@ export type Whiteout =
 /** Reads a clean path as a whiteout; undefined for an ordinary one. Throws {@link PathError}. */
 export function parseWhiteout(path: string): Whiteout | undefined {
   if (!path.includes(PREFIX)) return undefined;
-  const name = nameOf(path);
+  const name = baseName(path);
   if (name === OPAQUE) return { kind: "opaque", path: parentOf(path) };
   if (path.startsWith(AUFS) || name.startsWith(AUFS)) return { kind: "aufs" };
   if (!name.startsWith(PREFIX)) return undefined;

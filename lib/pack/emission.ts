@@ -8,7 +8,7 @@ import type { ImageLedger } from "../squashfs/image_ledger.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type EntryHeader, TarWriter } from "../tar/tar_writer.ts";
 
-export interface EmissionOptions {
+interface EmissionOptions {
   /** The socket to mksquashfs. */
   readonly descriptor: number;
   /** All entries get this time; undefined leaves them their own. */

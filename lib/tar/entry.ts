@@ -1,7 +1,5 @@
 /** What one tar entry says. Names are `latin1` strings: one character for each byte, whatever its encoding. */
 
-import { Buffer } from "node:buffer";
-
 export type EntryType =
   | "file"
   | "directory"
@@ -49,13 +47,4 @@ export const ZEROS = new Uint8Array(ZERO_COUNT);
 /** Bytes that fill `size` up to a whole block. */
 export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
-}
-
-/** One character for each byte. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
-    "latin1",
-    start,
-    end,
-  );
 }

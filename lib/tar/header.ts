@@ -18,7 +18,7 @@ export interface RawHeader {
 }
 
 /** Offsets and lengths: POSIX.1-1988, and GNU's sparse map where ustar has the prefix. */
-export const FIELD = {
+const FIELD = {
   path: [0, 100],
   mode: [100, 8],
   uid: [108, 8],

@@ -6,7 +6,7 @@ import { parseNumber } from "./header.ts";
 import { integer, name, type PaxRecords } from "./pax.ts";
 
 /** A stretch of data; holes lie between. Bytes. */
-export interface Segment {
+interface SparseSegment {
   readonly offset: number;
   readonly length: number;
 }
@@ -14,7 +14,7 @@ export interface Segment {
 export interface SparseFile {
   /** Expanded size. */
   readonly size: number;
-  readonly segments: Segment[];
+  readonly segments: SparseSegment[];
   /** The file's name, where the header's own is a stand-in. */
   readonly path?: string;
   /** The map stands before the data (PAX 1.0) and is still to be read. */
@@ -52,7 +52,7 @@ export function sparseFromHeader(block: Buffer, at: number): { file: SparseFile;
 }
 
 /** One extension block of the old GNU map; gives whether another follows. */
-export function sparseExtension(block: Buffer, at: number, segments: Segment[]): boolean {
+export function sparseExtension(block: Buffer, at: number, segments: SparseSegment[]): boolean {
   segments.push(...readOldEntries(block, at, OLD_ENTRIES.extension));
   if (segments.length > MAX_SEGMENTS) throw tooManySegments();
   return block[at + 504] !== 0;
@@ -68,7 +68,7 @@ export class SparseMap {
   #maxBlocks = 0;
 
   /** Takes the next block; gives the segments once they are all there. Throws {@link TarError}. */
-  add(block: Buffer): Segment[] | undefined {
+  add(block: Buffer): SparseSegment[] | undefined {
     if (this.#blocks.length === 0) this.#begin(block);
     this.#blocks.push(block);
     if (this.#blocks.length > this.#maxBlocks) throw new TarError("A sparse map is too long");
@@ -84,14 +84,18 @@ export class SparseMap {
   }
 }
 
-function parseSparseMap(data: Buffer): Segment[] {
+function parseSparseMap(data: Buffer): SparseSegment[] {
   const lines = data.toString("latin1").split("\n");
   const count = integer("sparse map", lines[0]!);
   return toSegments(lines.slice(1, 1 + 2 * count).map((line) => integer("sparse map", line)));
 }
 
 /** Segments must be in order, within the file, and as long together as the stored data. */
-export function checkSegments(segments: readonly Segment[], size: number, stored: number): void {
+export function checkSegments(
+  segments: readonly SparseSegment[],
+  size: number,
+  stored: number,
+): void {
   let end = 0;
   let total = 0;
   for (const segment of segments) {
@@ -105,8 +109,8 @@ export function checkSegments(segments: readonly Segment[], size: number, stored
   if (total < stored) throw new TarError("A sparse map needs less data than the archive has");
 }
 
-function readOldEntries(block: Buffer, start: number, count: number): Segment[] {
-  const segments: Segment[] = [];
+function readOldEntries(block: Buffer, start: number, count: number): SparseSegment[] {
+  const segments: SparseSegment[] = [];
   for (let i = 0; i < count; i++) {
     const at = start + i * 24;
     if (block[at] === 0) break;
@@ -115,10 +119,10 @@ function readOldEntries(block: Buffer, start: number, count: number): Segment[] 
   return segments;
 }
 
-function toSegments(numbers: readonly number[]): Segment[] {
+function toSegments(numbers: readonly number[]): SparseSegment[] {
   if (numbers.length % 2 !== 0) throw new TarError("A sparse map has an odd count of numbers");
   if (numbers.length / 2 > MAX_SEGMENTS) throw tooManySegments();
-  const segments: Segment[] = [];
+  const segments: SparseSegment[] = [];
   for (let i = 0; i < numbers.length; i += 2) {
     segments.push({ offset: numbers[i]!, length: numbers[i + 1]! });
   }

@@ -39,7 +39,7 @@ function parseStep(line: string): RecipeStep {
   if (entry.type !== FILE || !Number.isSafeInteger(size) || (size as number) < 0) {
     throw damaged("a line is neither a segment nor a file");
   }
-  return { type: "file", name: nameOf(entry), size: size as number };
+  return { type: "file", name: fileName(entry), size: size as number };
 }
 
 type Line = Readonly<Record<string, unknown>>;
@@ -56,7 +56,7 @@ function parseLine(line: string): Line {
 }
 
 /** Names that are not UTF-8 stand in a field of their own. */
-function nameOf({ name, name_raw: raw }: Line): string {
+function fileName({ name, name_raw: raw }: Line): string {
   if (typeof raw === "string" && raw !== "") return Buffer.from(raw, "base64").toString("latin1");
   if (typeof name === "string") return Buffer.from(name).toString("latin1");
   throw damaged("a file has no name");

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
 
 /** Takes all of `bytes` before it returns; the view is used again afterwards. */
-export type ByteSink = (bytes: Uint8Array) => void;
+type ByteSink = (bytes: Uint8Array) => void;
 
 /** What goes into a header. */
 export interface EntryHeader {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cleanPath, join, nameOf, parentOf, PathError } from "../../lib/merge/clean_path.ts";
+import { baseName, cleanPath, join, parentOf, PathError } from "../../lib/merge/clean_path.ts";
 import { type Found, resolveInRoot } from "../../lib/merge/resolve_in_root.ts";
 import { parseWhiteout, type Whiteout } from "../../lib/merge/whiteout.ts";
 
@@ -62,9 +62,11 @@ test("a refused path is not printed at full length", () => {
 });
 
 test("a path is its parent and its name", () => {
-  for (const path of ["a", "a/b", "a/b/c"]) assert.equal(join(parentOf(path), nameOf(path)), path);
-  assert.deepEqual([parentOf("a"), nameOf("a")], ["", "a"]);
-  assert.deepEqual([parentOf("a/b/c"), nameOf("a/b/c")], ["a/b", "c"]);
+  for (const path of ["a", "a/b", "a/b/c"]) {
+    assert.equal(join(parentOf(path), baseName(path)), path);
+  }
+  assert.deepEqual([parentOf("a"), baseName("a")], ["", "a"]);
+  assert.deepEqual([parentOf("a/b/c"), baseName("a/b/c")], ["a/b", "c"]);
 });
 
 const aufs: Whiteout = { kind: "aufs" };

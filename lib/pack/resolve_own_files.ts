@@ -1,47 +1,48 @@
 /** Where denroot's own files go in a merged tree: where the image's symlinks lead. */
 
+import type { OwnFile } from "../enroot/own_files.ts";
 import { parentOf, PathError } from "../merge/clean_path.ts";
 import type { Lookup } from "../merge/resolve_in_root.ts";
-import type { OwnFile } from "../enroot/own_files.ts";
 
-/** A merged tree: of either way of merging. */
-export interface Tree {
+/** A merged tree, whichever way it was merged. */
+interface MergedTree {
   readonly lookup: Lookup;
   resolve(path: string): string;
 }
 
-export interface OwnPlaces {
+interface ResolvedOwnFiles {
+  /** By the paths at which they are to be written. */
   readonly files: ReadonlyMap<string, OwnFile>;
-  /** To be made, since the image does not have them. */
+  /** Directories that the image lacks, parents first. */
   readonly directories: ReadonlySet<string>;
 }
 
-/** Throws PathError when a place cannot be had: a loop, or a file where a directory must be. */
-export function ownPlaces(
-  tree: Tree,
+/** Throws PathError when a file has no path: for a loop, or a file where a directory must be. */
+export function resolveOwnFiles(
+  tree: MergedTree,
   ownFiles: readonly OwnFile[],
   workingDir: string,
-): OwnPlaces {
+): ResolvedOwnFiles {
   const files = new Map<string, OwnFile>();
   const directories = new Set<string>();
   for (const file of ownFiles) {
-    const place = tree.resolve(file.path);
-    if (tree.lookup(place).kind === "directory") {
-      throw new PathError(`The image has a directory at '/${place}', where '/${file.path}' goes`);
+    const path = tree.resolve(file.path);
+    if (tree.lookup(path).kind === "directory") {
+      throw new PathError(`The image has a directory at '/${path}', where '/${file.path}' goes`);
     }
-    const other = files.get(place);
+    const other = files.get(path);
     if (other !== undefined) {
       throw new PathError(`The image has one file for '/${file.path}' and '/${other.path}'`);
     }
-    addMissing(tree, parentOf(place), directories);
-    files.set(place, file);
+    addMissing(tree, parentOf(path), directories);
+    files.set(path, file);
   }
   addWorkingDirectory(tree, workingDir, directories);
   return { files, directories };
 }
 
-/** A working directory that cannot be made is the image's own fault; its commands may still run. */
-function addWorkingDirectory(tree: Tree, path: string, directories: Set<string>): void {
+/** If the image makes the working directory impossible, its program may still run. */
+function addWorkingDirectory(tree: MergedTree, path: string, directories: Set<string>): void {
   try {
     const missing = new Set<string>();
     addMissing(tree, tree.resolve(path), missing);
@@ -51,10 +52,10 @@ function addWorkingDirectory(tree: Tree, path: string, directories: Set<string>)
   }
 }
 
-function addMissing(tree: Tree, path: string, directories: Set<string>): void {
+function addMissing(tree: MergedTree, path: string, directories: Set<string>): void {
   if (path === "") return;
   const { kind } = tree.lookup(path);
-  if (kind === "other") throw new PathError(`The image's '/${path}' is no directory`);
+  if (kind === "other") throw new PathError(`The image's '/${path}' is not a directory`);
   if (kind !== "absent") return;
   addMissing(tree, parentOf(path), directories);
   directories.add(path);

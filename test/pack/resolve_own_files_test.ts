@@ -213,7 +213,7 @@ const impossible: readonly [title: string, message: RegExp, layer: readonly TarS
   ["fstab is a loop of links", /symlinks lead on from 'etc\/fstab'/, [
     symlink("etc/fstab", "fstab"),
   ]],
-  ["etc is a file", /'\/etc' is no directory/, [file("etc", "x")]],
+  ["etc is a file", /'\/etc' is not a directory/, [file("etc", "x")]],
   ["rc is a directory", /directory at '\/etc\/rc'/, [directory("etc/rc")]],
   ["rc and fstab are one file", /one file for/, [symlink("etc/fstab", "rc")]],
 ];
