@@ -139,7 +139,7 @@ const lookup = (path: string): Found => {
   return found === true ? { kind: "directory" } : { kind: "symlink", target: found };
 };
 
-const resolutions: readonly [path: string, place: string][] = [
+const resolutions: readonly [path: string, target: string][] = [
   ["", ""],
   ["usr/lib/x", "usr/lib/x"],
   ["absent/deep", "absent/deep"],
@@ -158,9 +158,9 @@ const resolutions: readonly [path: string, place: string][] = [
   ["../../usr", "usr"],
   ["usr/./lib//x", "usr/lib/x"],
 ];
-for (const [path, place] of resolutions) {
-  test(`${JSON.stringify(path)} leads to ${JSON.stringify(place)} inside the root`, () => {
-    assert.equal(resolveInRoot(lookup, path), place);
+for (const [path, target] of resolutions) {
+  test(`${JSON.stringify(path)} leads to ${JSON.stringify(target)} inside the root`, () => {
+    assert.equal(resolveInRoot(lookup, path), target);
   });
 }
 
@@ -172,3 +172,15 @@ for (const path of ["loop1", "loop2/x", "own/y"]) {
     });
   });
 }
+
+test("forty symlinks are followed, as the kernel does, and no more", () => {
+  const chain = (path: string): Found => {
+    const left = Number(path.slice("link".length));
+    return left === 0 ? { kind: "directory" } : { kind: "symlink", target: `link${left - 1}` };
+  };
+  assert.equal(resolveInRoot(chain, "link40"), "link0");
+  assert.throws(() => resolveInRoot(chain, "link41"), {
+    name: "PathError",
+    message: /^Too many symlinks .*'link41'/,
+  });
+});

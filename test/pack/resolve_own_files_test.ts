@@ -22,7 +22,7 @@ import { readTar } from "../tar/read_tar.ts";
 
 const ownPaths = ["etc/rc", "etc/rc.local", "etc/fstab", "etc/environment", ".enroot/source"];
 
-interface PlaceCase {
+interface OwnFilesCase {
   readonly title: string;
   readonly layers: readonly (readonly TarSpec[])[];
   /** The image's paths: `own PATH` is one of denroot's files, `-> x` a symlink, else its content. */
@@ -44,7 +44,21 @@ const throughUsr = Object.fromEntries(
   Object.entries(plain).map(([path, content]) => [path.replace(/^etc/, "usr/etc"), content]),
 );
 
-const cases: readonly PlaceCase[] = [
+/** Files with the name of one of denroot's own, each in a directory of its own. */
+function namesakes(count: number): TarSpec[] {
+  return Array.from({ length: count }, (_, at) => file(`elsewhere/${at}/rc`, `${at}`));
+}
+
+function namesakesInImage(count: number): Record<string, string> {
+  const numbers = Array.from({ length: count }, (_, at) => at);
+  return Object.fromEntries([
+    ["elsewhere/", ""],
+    ...numbers.map((at) => [`elsewhere/${at}/`, ""]),
+    ...numbers.map((at) => [`elsewhere/${at}/rc`, `${at}`]),
+  ]);
+}
+
+const cases: readonly OwnFilesCase[] = [
   {
     title: "an image of nothing gets the files and their directories",
     layers: [[]],
@@ -146,6 +160,17 @@ const cases: readonly PlaceCase[] = [
     restarts: true,
   },
   {
+    title: "a file that must give way is held back among a thousand of these names",
+    layers: [[...namesakes(999), file("etc/rc", "theirs")]],
+    image: { ...plain, ...namesakesInImage(999), "etc/": "" },
+  },
+  {
+    title: "a file that must give way behind a thousand of these names needs a plan",
+    layers: [[...namesakes(1000), file("etc/rc", "theirs")]],
+    image: { ...plain, ...namesakesInImage(1000), "etc/": "" },
+    restarts: true,
+  },
+  {
     title: "a dangling link is written through",
     layers: [[symlink("etc/fstab", "/run/made/fstab")]],
     image: {
@@ -227,7 +252,7 @@ for (const [title, message, layer] of impossible) {
 
 async function emitted(
   pack: typeof packStreamed,
-  { layers, workingDir = "/" }: Pick<PlaceCase, "layers" | "workingDir">,
+  { layers, workingDir = "/" }: Pick<OwnFilesCase, "layers" | "workingDir">,
 ): Promise<Record<string, string>> {
   const archives = layers.map((layer) => tarArchive(layer));
   const output: Buffer[] = [];

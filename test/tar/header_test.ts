@@ -117,6 +117,31 @@ for (const [title, patch] of impossible) {
   });
 }
 
+const devices: readonly [device: readonly [major: number, minor: number], refused?: RegExp][] = [
+  [[0, 0]],
+  [[0xfff, 0xfffff]],
+  [[0x1000, 0], /device number 4096$/],
+  [[0, 0x100000], /device number 1048576$/],
+];
+for (const [[major, minor], refused] of devices) {
+  test(`the device ${major}:${minor} ${refused ? "is refused" : "arrives"}`, () => {
+    for (const flag of ["3", "4"] as const) {
+      const read = () => readOne(tarArchive([node("d", flag, [major, minor])]));
+      if (refused !== undefined) {
+        assert.throws(read, { name: "TarError", message: refused });
+      } else {
+        const { deviceMajor, deviceMinor } = read();
+        assert.deepEqual([deviceMajor, deviceMinor], [major, minor]);
+      }
+    }
+  });
+}
+
+test("a negative device number is refused", () => {
+  const member = patchedMember({ flag: "3" }, (header) => header.fill(0xff, 329, 337));
+  assert.throws(() => readTar(tarArchive([member])), { name: "TarError", message: /number -1$/ });
+});
+
 test("device numbers of what is no device are not looked at", () => {
   const junk = patchedMember({ magic: "v7" }, (header) => header.write("junk", 329, "latin1"));
   assert.equal(readOne(tarArchive([junk])).deviceMajor, 0);
@@ -249,6 +274,13 @@ test("a global header is passed over", () => {
   ]);
   const entries = readTar(archive);
   assert.deepEqual(entries.map(({ path, uid }) => [path, uid]), [["f", 5], ["g", 0]]);
+});
+
+test("a global header may be the last thing in an archive", () => {
+  for (const end of ["two-blocks", "nothing"] as const) {
+    const archive = tarArchive([file("f"), globalHeader([["comment", "the end"]])], { end });
+    assert.deepEqual(readTar(archive).map(({ path }) => path), ["f"]);
+  }
 });
 
 test("ordinals count entries, not metadata", () => {
