@@ -10,7 +10,9 @@ export function formatSource(uri: string): string {
   return `uri=${oneLine(uri)}\n`;
 }
 
-/** Gives the URI that the file names; undefined when it names none. Lines of other keys may follow. */
+/**
+ * Gives the URI that the file names; undefined when it names none. Lines of other keys may follow.
+ */
 export function parseSource(text: string): string | undefined {
   return /^uri=(.*)$/m.exec(text)?.[1];
 }

@@ -1,12 +1,12 @@
-/** The end of a layer worker at which the tar stream leaves it. */
+/** Where the tar stream leaves a layer worker. */
 
 import type { MessagePort } from "../system/worker.ts";
 import { CHUNK_SIZE, CHUNKS_AHEAD } from "./layer_messages.ts";
 
 /**
- * Fills buffers and sends them to the taker, who sends them back: their count bounds what is read
- * ahead. All buffers belong to one output until it has ended, so that a layer that fails takes with
- * it those that never came back.
+ * Fills buffers and sends them to the taker, which sends them back: their count bounds how much is
+ * read ahead. The buffers belong to one output until it has ended: when a layer fails, its buffers
+ * are dropped, and the next output makes new ones.
  */
 export class ChunkOutput {
   readonly #port: MessagePort;

@@ -1,4 +1,4 @@
-/** The layer workers, seen from the main thread: hands out tar streams of layers that are being fetched. */
+/** Hands out the tar streams of layers, which layer workers read while the layers arrive. */
 
 import { fromPlainError } from "../errors.ts";
 import { MessageChannel, type MessagePort, startWorker, type Worker } from "../system/worker.ts";
@@ -6,7 +6,7 @@ import type { ReadableBlob } from "../store/blob_fetcher.ts";
 import type { Digest } from "../types/image.ts";
 import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
 
-/** Told which layer cannot be read, and why. */
+/** Called when a layer cannot be read, with the reason. */
 type OnFailure = (readable: ReadableBlob, error: Error) => void;
 
 export class LayerReaders {
@@ -83,7 +83,7 @@ function layerJob(
     size: descriptor.size,
     available: blob?.available ?? descriptor.size,
     digest: diffId !== undefined && isUnchecked(readable) ? descriptor.digest : undefined,
-    // The tar stream of a tree is made anew: no digest of it is known.
+    // The tar stream of a tree is a new one: no digest of it is known.
     diffId: place.type === "tree" ? undefined : diffId,
     output,
   };

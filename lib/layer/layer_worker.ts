@@ -13,7 +13,7 @@ import { readSplitLayer } from "./formats/read_split_layer.ts";
 import { Arrival, StoredBytes } from "./stored_bytes.ts";
 
 const port = workerPort();
-/** How far the file of the running job has come. */
+/** How much of its file the running job can read; undefined between jobs. */
 let arrival: Arrival | undefined;
 /** Buffers that the last job left for the next one. */
 let spareBuffers: readonly ArrayBuffer[] = [];

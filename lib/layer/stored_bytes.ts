@@ -83,7 +83,7 @@ function openPlace(place: BlobPlace): { readonly fd: number; readonly offset: nu
       return { fd: openFirst(place.paths), offset: 0 };
     case "tar-split":
     case "tree":
-      throw new TypeError("An unpacked layer is no file");
+      throw new TypeError("An unpacked layer is not one file");
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * Merging with everything known: layers' headers are applied base first to a tree in memory, as an
- * engine applies them to a disk; then the tree says which entry of which layer is emitted under
- * which names. Exact in all cases; costs one more reading of all layers than streaming.
+ * Merges layers with a plan. The headers of all layers are applied, base first, to a tree in
+ * memory, as an engine applies them to a disk. Then the tree says which entry of which layer is
+ * emitted under which names. This is exact in all cases, but all layers are read once more than by
+ * streaming.
  */
 
 import type { EntryType, TarEntry } from "../tar/entry.ts";
@@ -10,14 +11,14 @@ import { type Found, resolveInRoot } from "./resolve_in_root.ts";
 import type { Selection } from "./layer_notes.ts";
 import { parseWhiteout } from "./whiteout.ts";
 
-/** `NONE` stands for a layer or an ordinal that there is not. */
+/** Stands for no layer or no ordinal. */
 const NONE = -1;
 
 class PlanDirectory {
   readonly children = new Map<string, PlanNode>();
-  /** The layer that last made, described or used it. */
+  /** The highest layer so far that made, described or used it. */
   layer: number;
-  /** Whose entry gave mode and time; `NONE` for a directory that only its children imply. */
+  /** The layer whose entry gave mode and time; `NONE` when no layer has an entry for it. */
   describedBy = NONE;
   ordinal = NONE;
 
@@ -26,9 +27,9 @@ class PlanDirectory {
   }
 }
 
-/** A name of something that is no directory. */
+/** A name of a file that is not a directory. */
 class PlanLeaf {
-  /** The first name that the content had: hard links share it. */
+  /** The first name of the content; all hard links to it have the same. */
   readonly first: PlanLeaf;
 
   constructor(
@@ -46,7 +47,7 @@ class PlanLeaf {
 type PlanNode = PlanDirectory | PlanLeaf;
 
 export class PlanMerge {
-  /** Permission bits of the root, when a layer describes it. */
+  /** Permission bits of the root, if a layer describes it. */
   rootMode: number | undefined;
   readonly #root = new PlanDirectory(NONE);
   #layer = NONE;
@@ -56,7 +57,7 @@ export class PlanMerge {
     this.#layer++;
   }
 
-  /** Applies an entry. Throws PathError on what no engine could apply. */
+  /** Applies an entry. Throws PathError on an entry that no engine can apply. */
   entry(entry: TarEntry): void {
     const path = cleanPath(entry.path);
     if (path === "") return this.#describe(this.#root, entry, path);
@@ -71,7 +72,7 @@ export class PlanMerge {
     }
   }
 
-  /** What the merged image has at a path, symlinks not followed. */
+  /** Tells what the merged image has at a path, without following symlinks. */
   lookup = (path: string): Found => {
     const node = this.#find(path);
     if (node === undefined) return { kind: "absent" };
@@ -79,20 +80,20 @@ export class PlanMerge {
     return node.type === "symlink" ? { kind: "symlink", target: node.target } : { kind: "other" };
   };
 
-  /** Where a path of the merged image leads. Throws PathError on a loop. */
+  /** Gives the path to which a path of the merged image leads. Throws PathError on a loop. */
   resolve(path: string): string {
     return resolveInRoot(this.lookup, path);
   }
 
-  /** Takes a name out, to make room for one of denroot's own files. */
+  /** Removes a name, to make room for one of denroot's own files. */
   remove(path: string): void {
     const parent = this.#find(parentOf(path));
     if (parent instanceof PlanDirectory) parent.children.delete(baseName(path));
   }
 
   /**
-   * What to emit: for each layer, base first, which ordinals under which names; and the directories
-   * that no layer describes. The root, where a layer describes it, has the empty name.
+   * Gives what to emit: for each layer, base first, the ordinals and their names; and the
+   * directories that no layer describes. The name of the root, if a layer describes it, is empty.
    */
   selections(layerCount: number): { layers: Selection[]; implied: string[] } {
     const layers: Selection[] = Array.from({ length: layerCount }, () => new Map());
@@ -137,7 +138,7 @@ export class PlanMerge {
 
   #describe(directory: PlanDirectory, entry: TarEntry, path: string): void {
     if (entry.type !== "directory") {
-      throw new PathError(`The entry for '/${path}' is no directory`);
+      throw new PathError(`The entry for '/${path}' is not a directory`);
     }
     directory.layer = this.#layer;
     directory.describedBy = this.#layer;
@@ -149,7 +150,7 @@ export class PlanMerge {
     const target = cleanPath(entry.linkPath);
     const node = this.#findThroughLinks(target);
     if (node === undefined) {
-      throw new PathError(`The hard link '${path}' leads to '${target}', which is not there`);
+      throw new PathError(`The hard link '${path}' leads to '${target}', which does not exist`);
     }
     if (node instanceof PlanDirectory) {
       throw new PathError(`The hard link '${path}' leads to the directory '${target}'`);
@@ -157,7 +158,7 @@ export class PlanMerge {
     return node;
   }
 
-  /** The directory at `path`, symlinks followed, made where there is none. */
+  /** Gives the directory at `path`, and makes what is missing. Follows symlinks. */
   #makeDirectory(path: string): PlanDirectory {
     let here = this.#root;
     here.layer = this.#layer;
@@ -167,7 +168,7 @@ export class PlanMerge {
       let next = here.children.get(name);
       if (!(next instanceof PlanDirectory)) {
         if (next?.layer === this.#layer) {
-          throw new PathError(`'${path}' has entries below it but is no directory`);
+          throw new PathError(`'${path}' has entries below it but is not a directory`);
         }
         next = new PlanDirectory(this.#layer);
         here.children.set(name, next);
@@ -178,13 +179,13 @@ export class PlanMerge {
     return here;
   }
 
-  /** A whiteout's parent need not be there; the whiteout does not make it. */
+  /** A whiteout does not make its parent directories. */
   #removeAt(path: string): void {
     const parent = this.#find(resolveInRoot(this.lookup, parentOf(path)));
     if (parent instanceof PlanDirectory) this.#removeLower(parent, baseName(path));
   }
 
-  /** Removes what lower layers have under a name; what this layer put there stays. */
+  /** Removes what lower layers have under a name and keeps what this layer has. */
   #removeLower(parent: PlanDirectory, name: string): void {
     const node = parent.children.get(name);
     if (node === undefined) return;

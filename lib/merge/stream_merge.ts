@@ -1,6 +1,6 @@
 /**
- * Merging while layers stream by, the top layer first: an entry is kept when no higher layer wrote
- * or removed its path. What cannot be known that way is noticed: {@link NeedsPlan} is thrown.
+ * Merges layers while they stream by, the top layer first. An entry is kept when no higher layer
+ * wrote or removed its path. When that cannot give the exact result, {@link NeedsPlan} is thrown.
  */
 
 import type { TarEntry } from "../tar/entry.ts";
@@ -31,10 +31,10 @@ export class StreamMerge {
   readonly #implied = new Set<StreamDirectory>();
   #layer: number;
 
-  /** Directories that a layer used without an entry of its own, and the lowest such layer. */
+  /** Directories that a layer used without an entry for them, with the lowest such layer. */
   readonly #unsure = new Map<string, number>();
 
-  // Of the current layer only.
+  // These belong to the current layer only.
   #notes = new LayerNotes();
   #lastParent: string | undefined;
   #lastExists = false;
@@ -53,14 +53,16 @@ export class StreamMerge {
   }
 
   /**
-   * Contents of this layer whose own name is hidden, while links to them are not: they are to be
-   * read once more and emitted under these names.
+   * Gives the files of this layer whose own name is hidden, while links to them are not. The layer
+   * has to be read again to emit them under the names of these links.
    */
   endLayer(): Selection {
     return this.#notes.promotions;
   }
 
-  /** Throws {@link NeedsPlan}, and PathError on a path that leads out. */
+  /**
+   * Takes an entry. Throws {@link NeedsPlan}, and PathError on a path that leads out of the root.
+   */
   entry(entry: TarEntry): Decision {
     const path = cleanPath(entry.path);
     if (path === "") return this.#rootEntry(entry);
@@ -76,7 +78,7 @@ export class StreamMerge {
     return DROP;
   }
 
-  /** What the merged image has at a path, symlinks not followed. */
+  /** Tells what the merged image has at a path, without following symlinks. */
   lookup = (path: string): Found => {
     const node = path === "" ? this.#root : this.#find(path);
     if (node === undefined || typeof node === "number") {
@@ -87,18 +89,20 @@ export class StreamMerge {
     return { kind: "symlink", target: node.target };
   };
 
-  /** Where a path of the merged image leads. Throws PathError on a loop. */
+  /** Gives the path to which a path of the merged image leads. Throws PathError on a loop. */
   resolve(path: string): string {
     return resolveInRoot(this.lookup, path);
   }
 
-  /** Directories that no layer describes but that are needed. */
+  /** Gives the directories that entries need but no layer describes. */
   impliedDirectories(): string[] {
     return [...this.#implied].filter((directory) => directory.exists).map(({ path }) => path);
   }
 
   #rootEntry(entry: TarEntry): Decision {
-    if (entry.type !== "directory") throw new NeedsPlan("the root is not a directory");
+    if (entry.type !== "directory") {
+      throw new NeedsPlan("The entry for the root is not a directory");
+    }
     if (this.#root.explicit !== NONE) return this.#describedAbove(this.#root, entry);
     return this.#describe(this.#root, entry);
   }
@@ -113,12 +117,13 @@ export class StreamMerge {
     this.#checkNotADirectory(path);
     if (node instanceof StreamDirectory) {
       if (!node.exists) {
-        throw new NeedsPlan(`'${path}' had whiteouts below it, but is no directory`);
+        throw new NeedsPlan(`'${path}' has whiteouts below it, but is not a directory`);
       }
       if (node.explicit === this.#layer) {
         throw twoThings(path);
       }
-      // Replaced above by a directory: what lower layers have below this path is gone.
+      // A higher layer made a directory of it, so nothing of the lower layers remains below this
+      // path.
       node.hideBelow(this.#layer);
       return this.#hide(entry, path);
     }
@@ -180,7 +185,9 @@ export class StreamMerge {
     return { action: "emit", path: directory.path, linkPath: "" };
   }
 
-  /** Some builders describe a directory several times in a layer: harmless while they agree. */
+  /**
+   * Some builders describe a directory several times in a layer, which does no harm if all agree.
+   */
   #describedAbove(directory: StreamDirectory, entry: TarEntry): Decision {
     const same = directory.mode === entry.mode && directory.mtime === entry.mtime &&
       entry.xattrs === undefined;
@@ -210,18 +217,20 @@ export class StreamMerge {
     else this.#notes.addLink(path, this.#emittedName(path, target));
   }
 
-  /** The name under which this layer's `target` was emitted. */
+  /** Gives the name under which this layer's `target` was emitted. */
   #emittedName(path: string, target: string): string {
     const first = this.#notes.firstName(target);
     if (first !== undefined) return first;
     const node = this.#find(target);
     const here = node !== undefined && !(node instanceof StreamDirectory) && !isRemoved(node) &&
       layerOf(node) === this.#layer;
-    if (!here) throw new NeedsPlan(`The link '${path}' leads to another layer, to '${target}'`);
+    if (!here) throw new NeedsPlan(`The hard link '${path}' leads to '${target}' of another layer`);
     return target;
   }
 
-  /** A higher layer may have used this path as a directory without an entry: by a link, perhaps. */
+  /**
+   * A higher layer may have used this path as a directory without an entry, so it may be a symlink.
+   */
   #checkNotADirectory(path: string): void {
     if (this.#unsure.has(path)) {
       throw new NeedsPlan(`'${path}' is used as a directory by a higher layer`);
@@ -229,7 +238,7 @@ export class StreamMerge {
     this.#notes.checkNotADirectory(path);
   }
 
-  /** The layer has an entry for the directory: so higher ones that used it meant a directory. */
+  /** This layer says that it is a directory, so the higher layers that used it are right. */
   #noteDirectory(path: string): void {
     this.#notes.checkNotHidden(path);
     this.#notes.directories.add(path);
@@ -255,7 +264,7 @@ export class StreamMerge {
     directory.childrenHidden = this.#layer;
   }
 
-  /** Remembers the directories that this layer uses, and those that it does not describe. */
+  /** Remembers the directories that this layer uses and has not described. */
   #noteParents(path: string): void {
     if (path === this.#lastParent) return;
     const { directories } = this.#notes;
@@ -267,9 +276,9 @@ export class StreamMerge {
   }
 
   /**
-   * The directory at `path` as this layer's children need it, made where nothing is; undefined
-   * when a higher layer hides what this one has there. An entry, unlike a whiteout, makes its
-   * parents exist, as far as they are not hidden themselves.
+   * Gives the directory at `path` for an entry of this layer, and makes it if it is missing. Gives
+   * undefined when a higher layer hides what this layer has there. With `exists`, the directory and
+   * its parents become part of the image unless they are hidden; a whiteout does not need that.
    */
   #directory(path: string, exists: boolean): StreamDirectory | undefined {
     if (path === this.#lastParent && (this.#lastExists || !exists)) return this.#lastDirectory;
@@ -300,7 +309,9 @@ export class StreamMerge {
 
   #checkPassable(node: StreamLeaf, parent: StreamDirectory, name: string): void {
     if (layerOf(node) === this.#layer && !isRemoved(node)) {
-      throw new NeedsPlan(`'${join(parent.path, name)}' has children but is no directory`);
+      throw new NeedsPlan(
+        `'${join(parent.path, name)}' has entries below it, but is not a directory`,
+      );
     }
   }
 

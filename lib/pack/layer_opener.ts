@@ -14,7 +14,7 @@ const READERS = 2;
 export class LayerOpener {
   readonly #job: PackJob;
   readonly #readers: LayerReaders;
-  /** From a layer to the one that is asked for after it. */
+  /** The distance from one layer to the layer that is asked for next. */
   readonly #step: number;
   readonly #ahead = new Map<number, Promise<MessagePort>>();
 
@@ -54,7 +54,7 @@ export class LayerOpener {
     const { layers, squash } = this.#job;
     if (layers[layer] === undefined || squash.processors === 1) return;
     const port = this.#start(layer, "first");
-    // Whoever opens the layer gets the error.
+    // `open` hands the error on.
     port.catch(() => {});
     this.#ahead.set(layer, port);
   }

@@ -81,7 +81,7 @@ export class PackAttempt implements AsyncDisposable {
     this.#packer.close();
   }
 
-  /** Has the pack worker write the whole stream. */
+  /** Waits until the pack worker has written the whole stream. */
   async #stream(): Promise<PackResult> {
     try {
       return await this.#unlessFailed(this.#result.promise);
@@ -90,7 +90,7 @@ export class PackAttempt implements AsyncDisposable {
     }
   }
 
-  /** What mksquashfs says when it ends tells more than the broken connection to it. */
+  /** The last words of mksquashfs explain more than the broken connection to it. */
   async #lastWords(error: Error): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     const timer = setTimeout(resolve, LAST_WORDS_MS, error);

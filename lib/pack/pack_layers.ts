@@ -10,8 +10,8 @@ const DEFAULT_ROOT_MODE = 0o755;
  * Gives the image's size in bytes. Starts again, and says why, when it turns out on the way that
  * streaming cannot give the exact result or that the root has other permissions.
  *
- * Throws UnusableBlob when a layer is at fault; code `aborted` when `signal` aborts; code `squashfs`,
- * `space`, `limit` or `exists` otherwise.
+ * Throws UnusableBlob when a layer is at fault; code `aborted` when `signal` aborts; code
+ * `squashfs`, `space`, `limit` or `exists` otherwise.
  */
 export async function packLayers(job: PackJob): Promise<number> {
   let attempt: Attempt = { mode: "stream", rootMode: DEFAULT_ROOT_MODE };

@@ -65,10 +65,12 @@ export type PackMessage =
   | PackResult
   /** Asks for a layer's tar stream; one layer is asked for at a time. */
   | { readonly type: "open"; readonly layer: number; readonly pass: Pass }
-  /** So many bytes of the stream are written. */
+  /** How many bytes of the stream are written so far. */
   | { readonly type: "packed"; readonly bytes: number }
   /** `layer` is the one at fault, if one is. */
   | { readonly type: "failed"; readonly error: PlainError; readonly layer: number | undefined };
 
-/** Reads one layer, base = 0, into a visitor. The first pass fails at the end of a damaged layer. */
+/**
+ * Reads one layer, base = 0, into a visitor. The first pass fails at the end of a damaged layer.
+ */
 export type ReadLayer = (layer: number, visitor: TarVisitor, pass: Pass) => Promise<void>;

@@ -12,7 +12,10 @@ import { replayVisitor } from "./replay.ts";
 import { resolveOwnFiles } from "./resolve_own_files.ts";
 import { OtherRootMode } from "./restart.ts";
 
-/** A file of the image that may have to give way to one of denroot's own, which links decide. */
+/**
+ * A file of the image that is held back: one of denroot's own files may replace it, as symlinks of
+ * lower layers decide.
+ */
 interface HeldFile {
   readonly entry: TarEntry;
   readonly content: Uint8Array[];
@@ -21,7 +24,7 @@ interface HeldFile {
 const MAX_HELD_SIZE = 64 * 1024;
 const MAX_HELD_FILES = 1000;
 
-/** Throws NeedsPlan or OtherRootMode when it must begin anew. */
+/** Throws NeedsPlan or OtherRootMode when the packing must start again. */
 export async function packStreamed(
   input: PackInput,
   readLayer: ReadLayer,
@@ -33,7 +36,7 @@ export async function packStreamed(
     await readLayer(layer, packing, "first");
     const selection = packing.merge.endLayer();
     if (selection.size === 0) continue;
-    // Links to a file whose own name is hidden: its content passed by unused, so once more.
+    // A file whose own name is hidden has links: its content passed by unused, so it is read again.
     const replay = replayVisitor(selection, emission);
     await readLayer(layer, replay, "again");
     replay.end();
@@ -82,7 +85,7 @@ class StreamedPacking implements TarVisitor {
     else this.#holding.content.push(Uint8Array.from(bytes));
   }
 
-  /** Everything that had to wait for the last layer. */
+  /** Emits everything that had to wait for the last layer. */
   finish(): void {
     const { merge } = this;
     const own = resolveOwnFiles(merge, this.#input.ownFiles, this.#input.workingDir);
@@ -100,7 +103,10 @@ class StreamedPacking implements TarVisitor {
     for (const [path, file] of own.files) this.#emission.ownFile(path, file);
   }
 
-  /** Files with the names of denroot's own; a link there nearly always leads to one such. */
+  /**
+   * A file is held back for its name: symlinks at the paths of denroot's own files lead to such
+   * names.
+   */
   #mayHold(entry: TarEntry, decision: Decision & { action: "emit" }): boolean {
     return entry.type === "file" && entry.size <= MAX_HELD_SIZE &&
       this.#held.size < MAX_HELD_FILES && this.#ownNames.has(baseName(decision.path));

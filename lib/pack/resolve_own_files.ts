@@ -17,7 +17,10 @@ interface ResolvedOwnFiles {
   readonly directories: ReadonlySet<string>;
 }
 
-/** Throws PathError when a file has no path: for a loop, or a file where a directory must be. */
+/**
+ * Throws PathError when a file cannot be written: a loop of symlinks, or another kind of file, is
+ * in the way.
+ */
 export function resolveOwnFiles(
   tree: MergedTree,
   ownFiles: readonly OwnFile[],
@@ -28,11 +31,11 @@ export function resolveOwnFiles(
   for (const file of ownFiles) {
     const path = tree.resolve(file.path);
     if (tree.lookup(path).kind === "directory") {
-      throw new PathError(`The image has a directory at '/${path}', where '/${file.path}' goes`);
+      throw new PathError(`'/${file.path}' cannot be written: '/${path}' is a directory`);
     }
     const other = files.get(path);
     if (other !== undefined) {
-      throw new PathError(`The image has one file for '/${file.path}' and '/${other.path}'`);
+      throw new PathError(`'/${file.path}' and '/${other.path}' lead to the same file`);
     }
     addMissing(tree, parentOf(path), directories);
     files.set(path, file);

@@ -1,15 +1,15 @@
 /**
- * Entries in, bytes out, in the one form that every mksquashfs reads right: ustar magic without a
- * prefix, empty owner names, GNU long names, PAX for xattrs only.
+ * Writes a tar stream in the one form that every mksquashfs reads correctly: ustar magic without a
+ * prefix, empty owner names, GNU long names, PAX for extended attributes only.
  */
 
 import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
 
-/** Takes all of `bytes` before it returns; the view is used again afterwards. */
+/** Must take all of `bytes` before it returns: the buffer is used again. */
 type ByteSink = (bytes: Uint8Array) => void;
 
-/** What goes into a header. */
+/** The values of a header. */
 export interface EntryHeader {
   readonly type: EntryType;
   /** Cleaned: relative, without `.`, `..` or doubled slashes; no slash at the end. */
@@ -34,10 +34,10 @@ const FLAGS: Readonly<Record<EntryType, string>> = {
 };
 
 const BUFFER_SIZE = 512 * 1024;
-/** Contents at least this long go to the sink without a copy. */
+/** Content of at least this length goes to the sink without a copy. */
 const DIRECT = 64 * 1024;
 const MAX_UINT32 = 0xffffffff;
-/** mksquashfs can store these; it drops the rest with a message. */
+/** mksquashfs can store these attributes; it drops all others with a message. */
 const KEPT_XATTRS = /^(user|security|trusted)\./;
 
 export class TarWriter {
@@ -64,7 +64,7 @@ export class TarWriter {
     this.#contentPadding = padding(size);
   }
 
-  /** The next piece of the current file. */
+  /** Writes the next piece of the current file. */
   content(bytes: Uint8Array): void {
     if (bytes.length > this.#contentLeft) throw new TypeError("More content than announced");
     this.#contentLeft -= bytes.length;
@@ -157,7 +157,7 @@ function paxRecord(key: string, value: Uint8Array): Buffer {
 }
 
 function octal(block: Uint8Array, at: number, length: number, value: number): void {
-  // The last byte stays zero. Division, since sizes and times go beyond 32 bits.
+  // The last byte stays zero. Division is needed, because sizes and times go beyond 32 bits.
   for (let i = at + length - 2; i >= at; i--) {
     const rest = Math.floor(value / 8);
     block[i] = 0x30 + (value - rest * 8);

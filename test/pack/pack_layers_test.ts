@@ -21,7 +21,7 @@ let count = 0;
 
 interface Packed {
   readonly messages: readonly string[];
-  /** What lies where the image goes. */
+  /** The files in the directory of the image. */
   readonly files: readonly string[];
   readonly outcome: PromiseSettledResult<number>;
   readonly layers: readonly Descriptor[];
@@ -102,7 +102,7 @@ test("a layer that has to be read again counts once", async () => {
   assert.equal(outcome.status, "fulfilled");
 });
 
-test("times that an old mksquashfs cannot keep are warned of, others are not", async () => {
+test("a warning names the times that an old mksquashfs cannot keep", async () => {
   const time = 1_600_000_000;
   for (
     const [mtime, setsRootTime, warns] of [
@@ -124,7 +124,7 @@ test("times that an old mksquashfs cannot keep are warned of, others are not", a
   }
 });
 
-test("other permissions of the root start the packing again, which is told", async () => {
+test("other permissions of the root start the packing again, with a message", async () => {
   const { outcome, messages } = await pack([[directory("./", { mode: 0o711 }), file("a", "1")]]);
   assert.equal(outcome.status, "fulfilled");
   assert.deepEqual(messages, [
@@ -151,7 +151,7 @@ test("a layer that is no tar archive is named and blamed", async () => {
   assert.equal(error.message, "Layer 1: A tar header's checksum is wrong");
 });
 
-test("when one of denroot's own files cannot be written no layer is blamed", async () => {
+test("no layer is blamed when one of denroot's own files cannot be written", async () => {
   const own = [{ path: "etc/rc", mode: 0o644, content: new Uint8Array() }];
   const error = failureOf(await pack([[file("etc", "a file")]], { ownFiles: own }));
   assert.ok(!(error instanceof UnusableBlob));
