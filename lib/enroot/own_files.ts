@@ -4,6 +4,7 @@ import { posix } from "node:path";
 import { DenrootError } from "../errors.ts";
 import type { ImageConfig } from "../types/image.ts";
 import { fstabWord, oneLine, shellWord } from "./quote.ts";
+import { formatSource, SOURCE_PATH } from "./source_file.ts";
 
 export interface OwnFile {
   /** Below the root, without a leading slash. */
@@ -12,15 +13,15 @@ export interface OwnFile {
   readonly content: Uint8Array;
 }
 
-/** The runtime gives the script to a shell and never executes the file itself. */
+/** The runtime gives the script to a shell; nothing executes the file itself. */
 const MODE = 0o644;
 
 /**
- * `/etc/rc`, `/etc/rc.local`, `/etc/fstab`, `/etc/environment` and `/.enroot/source`. `uri` is the
- * canonical one, without a user.
+ * Gives `/etc/rc`, `/etc/rc.local`, `/etc/fstab`, `/etc/environment` and `/.enroot/source`. `uri`
+ * is the canonical one, without a user.
  *
  * Nothing in the configuration can add a line or a command to them. Throws code `manifest` for NUL
- * characters, which no program could be given.
+ * characters, which no program can get as an argument.
  */
 export function ownFiles(config: ImageConfig, uri: string): readonly OwnFile[] {
   const encoder = new TextEncoder();
@@ -29,17 +30,17 @@ export function ownFiles(config: ImageConfig, uri: string): readonly OwnFile[] {
     ["etc/rc.local", localScript()],
     ["etc/fstab", volumeMounts(config)],
     ["etc/environment", environmentLines(config)],
-    [".enroot/source", `uri=${oneLine(uri)}\n`],
+    [SOURCE_PATH, formatSource(uri)],
   ];
   return contents.map(([path, text]) => ({ path, mode: MODE, content: encoder.encode(text) }));
 }
 
-/** The absolute directory in which the container starts; the image should have it. */
+/** Gives the absolute path of the directory in which the container starts. */
 export function workingDirectory(config: ImageConfig): string {
   return posix.resolve("/", withoutNul(config.workingDir, "working directory"));
 }
 
-/** `/etc/rc`: enters the working directory, lets `/etc/rc.local` have its say, runs the program. */
+/** `/etc/rc` enters the working directory, reads `/etc/rc.local` and runs the program. */
 function commandScript(config: ImageConfig, uri: string): string {
   const entrypoint = words(config.entrypoint, "entrypoint");
   const command = words(config.cmd, "command");
@@ -71,7 +72,7 @@ function localScript(): string {
     '# prepare the container, or change the program\'s arguments ("$@").\n';
 }
 
-/** `/etc/fstab`: each volume is mounted onto itself, so that it can be written to. */
+/** `/etc/fstab` mounts each volume onto itself, so that it can be written to. */
 function volumeMounts(config: ImageConfig): string {
   const paths = config.volumes.map((volume) => posix.resolve("/", withoutNul(volume, "volume")));
   return [...new Set(paths)]
@@ -83,8 +84,8 @@ function volumeMounts(config: ImageConfig): string {
 }
 
 /**
- * `/etc/environment`: one variable a line. A line break in a value becomes a space, for the format
- * has no way to write it.
+ * `/etc/environment` has one variable on each line. A line break in a value becomes a space,
+ * because the format cannot express it.
  */
 function environmentLines(config: ImageConfig): string {
   return config.env
@@ -95,7 +96,7 @@ function environmentLines(config: ImageConfig): string {
 }
 
 function words(list: readonly string[], name: string): string[] {
-  // Docker takes a single empty word for none.
+  // Docker treats a single empty word as an empty list.
   if (list.length === 1 && list[0] === "") return [];
   return list.map((word) => shellWord(withoutNul(word, name)));
 }

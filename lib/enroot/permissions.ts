@@ -1,8 +1,9 @@
 /** Modes that let an unprivileged user read, enter and later remove what an image holds. */
 
 /**
- * As enroot does by `chmod u+rX` on everything and `u+w` on directories: X is given to directories
- * and to what somebody may execute already. Symbolic links keep their mode, which means nothing.
+ * Does what enroot does by `chmod u+rX` on everything and `u+w` on directories. The `X` gives the
+ * owner the right to execute directories, and files that anyone may execute. The mode of a symbolic
+ * link has no meaning and stays.
  */
 export function usableMode(type: string, mode: number): number {
   if (type === "symlink") return mode;

@@ -1,16 +1,19 @@
-/** Text as one word or one line of the files in `/etc`. */
+/** Quotes text as one word or one line of the files in `/etc`. */
 
-/** One word for every POSIX shell: single quotes, which only a single quote can leave. */
+/** Gives one word for every POSIX shell: in single quotes, which only a single quote ends. */
 export function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Control characters, and what some readers take for a line's end, become spaces. */
+/** Control characters, and all that some programs take for the end of a line, become spaces. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, " ");
 }
 
-/** fstab(5): blanks, control characters and backslashes in octal; `$` too, which enroot expands. */
+/**
+ * Gives one word of fstab(5): blanks, control characters and backslashes are written in octal, and
+ * `$` too, because enroot would expand it.
+ */
 export function fstabWord(text: string): string {
   return text.replace(/[\p{Cc} \\$]/gu, (character) => {
     const code = character.charCodeAt(0);

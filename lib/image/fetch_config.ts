@@ -7,7 +7,7 @@ import { readStretch } from "../store/read_blob.ts";
 import { verifyDigest } from "../oci/digest.ts";
 import { MAX_CONFIG_SIZE, parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, ImageConfig } from "../types/image.ts";
-import { LayerFailure } from "../pack/pack_layers.ts";
+import { UnusableBlob } from "../store/unusable_blob.ts";
 
 /** Throws code `limit` when it is too large, `manifest` when it is not a configuration. */
 export async function fetchConfig(
@@ -23,7 +23,7 @@ export async function fetchConfig(
   try {
     verifyDigest(bytes, descriptor.digest, "The image's configuration");
   } catch (error) {
-    throw new LayerFailure(readable, error as Error);
+    throw new UnusableBlob(readable, error as Error);
   }
   return parseConfig(bytes);
 }

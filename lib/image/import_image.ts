@@ -4,13 +4,14 @@ import path from "node:path";
 import { hasCode, throwIfAborted } from "../errors.ts";
 import { ownFiles } from "../enroot/own_files.ts";
 import { requireImage, requireReadableLayers } from "../oci/require_image.ts";
-import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
+import { packLayers } from "../pack/pack_layers.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { RELEASED } from "../system/version.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
 import { openCache } from "../store/open_cache.ts";
+import { UnusableBlob } from "../store/unusable_blob.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Digest } from "../types/image.ts";
@@ -163,7 +164,7 @@ async function withFreshBlobs(
       return await attempt();
     } catch (error) {
       throwIfAborted(signal);
-      const cause = error instanceof LayerFailure ? error.cause : error;
+      const cause = error instanceof UnusableBlob ? error.cause : error;
       if (!isDamaged(error)) throw cause;
       removeDamaged(error, cache);
       if (count === MAX_ATTEMPTS) throw cause;
@@ -178,13 +179,13 @@ async function withFreshBlobs(
 
 /** Whether another transfer can help: the cache's copy, or the transfer itself, was at fault. */
 function isDamaged(error: unknown): boolean {
-  return error instanceof LayerFailure
+  return error instanceof UnusableBlob
     ? error.readable.origin === "cache"
     : hasCode(error, "digest");
 }
 
 function removeDamaged(error: unknown, cache: BlobCache): void {
-  if (error instanceof LayerFailure) cache.remove(error.readable.descriptor.digest);
+  if (error instanceof UnusableBlob) cache.remove(error.readable.descriptor.digest);
 }
 
 /** An old mksquashfs clamps file times to the image's: it gets a fixed late one. */

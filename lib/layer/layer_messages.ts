@@ -1,42 +1,45 @@
-/** What passes between the main thread, the layer workers, and whoever takes the tar streams. */
+/**
+ * The messages between the main thread and a layer worker, and what passes through the port that
+ * takes a tar stream. A worker reads one layer at a time, so no message has to say which.
+ */
 
 import type { PlainError } from "../errors.ts";
 import type { MessagePort } from "../system/worker.ts";
 import type { Digest } from "../types/image.ts";
 import type { BlobPlace } from "../types/source.ts";
 
-/** One layer to be read, from the main thread. */
+/** One layer that a layer worker is to read. */
 export interface LayerJob {
   readonly type: "read";
-  readonly id: number;
+  /** Where the stored bytes are. */
   readonly place: BlobPlace;
-  /** Stored bytes. */
+  /** Count of the stored bytes. */
   readonly size: number;
   /** How many of them can be read now; {@link Available} tells of more. */
   readonly available: number;
-  /** What the stored bytes must digest to; undefined when that was checked before. */
+  /** The digest that the stored bytes must have; undefined when it needs no check. */
   readonly digest: Digest | undefined;
-  /** What the tar stream must digest to; undefined when that was checked before. */
+  /** The digest that the tar stream must have; undefined when it needs no check. */
   readonly diffId: Digest | undefined;
-  /** Takes {@link LayerChunk}s, and gives the buffers back. */
+  /** Takes {@link LayerChunk}s and sends their buffers back. */
   readonly output: MessagePort;
 }
 
+/** The main thread tells how many stored bytes of the layer can be read by now. */
 export interface Available {
   readonly type: "available";
-  readonly id: number;
   readonly bytes: number;
 }
 
-/** A layer worker's answer. */
+/** The layer worker's answer: the taker has the whole layer, or it cannot be read. */
 export interface LayerAnswer {
-  readonly id: number;
   readonly error?: PlainError;
 }
 
-/** A stretch of the tar stream in a buffer of its own, or its verified end. */
+/** The next bytes of the tar stream in a buffer of their own, or the stream's verified end. */
 export type LayerChunk = { readonly buffer: ArrayBuffer; readonly length: number } | "end";
 
-/** Buffers that travel between a layer worker and the taker: what is read ahead of need. */
+/** The size of the buffers that travel between a layer worker and the taker. */
 export const CHUNK_SIZE = 1024 * 1024;
+/** The count of these buffers: it bounds how much is read ahead. */
 export const CHUNKS_AHEAD = 8;

@@ -1,13 +1,13 @@
-/** The layer workers, seen from the main thread: hands out tar streams of layers that are being fetched. */
+/** Hands out the tar streams of layers, which layer workers read while the layers arrive. */
 
-import { fromPlainError, type PlainError } from "../errors.ts";
+import { fromPlainError } from "../errors.ts";
 import { MessageChannel, type MessagePort, startWorker, type Worker } from "../system/worker.ts";
-import type { Digest } from "../types/image.ts";
 import type { ReadableBlob } from "../store/blob_fetcher.ts";
+import type { Digest } from "../types/image.ts";
 import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
 
-/** What a layer that cannot be read did wrong. */
-export type OnFailure = (readable: ReadableBlob, error: Error) => void;
+/** Called when a layer cannot be read, with the reason. */
+type OnFailure = (readable: ReadableBlob, error: Error) => void;
 
 export class LayerReaders {
   readonly #workers: Worker[] = [];
@@ -15,7 +15,6 @@ export class LayerReaders {
   readonly #waiting: ((worker: Worker) => void)[] = [];
   readonly #onFailure: OnFailure;
   readonly #count: number;
-  #jobs = 0;
 
   /** At most `count` layers are read at a time. */
   constructor(count: number, onFailure: OnFailure) {
@@ -24,44 +23,32 @@ export class LayerReaders {
   }
 
   /**
-   * Begins to read a layer; the port yields LayerChunks as `layer_messages.ts` has them. With a
-   * `diffId` the stream's end is withheld unless it digests to that.
+   * Begins to read a layer; the port yields LayerChunks as `layer_messages.ts` describes them. With
+   * a `diffId` the stream's end is withheld unless that is the stream's digest.
    */
   async open(readable: ReadableBlob, diffId: Digest | undefined): Promise<MessagePort> {
     const worker = await this.#take();
     const { port1, port2 } = new MessageChannel();
-    const id = this.#jobs++;
-    const { blob, descriptor } = readable;
+    const job = layerJob(readable, diffId, port1);
+    const { blob } = readable;
     const stop = blob?.onAvailable(() => {
-      worker.postMessage({ type: "available", id, bytes: blob.available } satisfies Available);
+      worker.postMessage({ type: "available", bytes: blob.available } satisfies Available);
     });
-    const job: LayerJob = {
-      type: "read",
-      id,
-      place: readable.place,
-      size: descriptor.size,
-      available: blob?.available ?? descriptor.size,
-      digest: diffId !== undefined && isUnchecked(readable) ? descriptor.digest : undefined,
-      // A tree's stream is of our own making: no digest of it is known.
-      diffId: readable.place.type === "tree" ? undefined : diffId,
-      output: port1,
-    };
     const settle = (error?: Error) => {
       stop?.();
-      worker.off("message", onMessage);
+      worker.off("message", onAnswer);
       worker.off("error", settle);
       if (error !== undefined) this.#onFailure(readable, error);
       this.#giveBack(worker);
     };
-    const onMessage = ({ id: answered, error }: LayerAnswer & { error?: PlainError }) => {
-      if (answered === id) settle(error === undefined ? undefined : fromPlainError(error));
-    };
-    worker.on("message", onMessage);
+    const onAnswer = ({ error }: LayerAnswer) => settle(error && fromPlainError(error));
+    worker.on("message", onAnswer);
     worker.on("error", settle);
     worker.postMessage(job, [port1]);
     return port2;
   }
 
+  /** Ends the threads, whatever they do. */
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
@@ -84,7 +71,25 @@ export class LayerReaders {
   }
 }
 
-/** Whether nobody has held the stored bytes against their digest yet. */
+function layerJob(
+  readable: ReadableBlob,
+  diffId: Digest | undefined,
+  output: MessagePort,
+): LayerJob {
+  const { blob, descriptor, place } = readable;
+  return {
+    type: "read",
+    place,
+    size: descriptor.size,
+    available: blob?.available ?? descriptor.size,
+    digest: diffId !== undefined && isUnchecked(readable) ? descriptor.digest : undefined,
+    // The tar stream of a tree is a new one: no digest of it is known.
+    diffId: place.type === "tree" ? undefined : diffId,
+    output,
+  };
+}
+
+/** Whether the stored bytes have not been compared with their digest yet. */
 function isUnchecked({ origin, place }: ReadableBlob): boolean {
   return origin === "local" && place.type === "file" && place.checkedBy === "digest";
 }

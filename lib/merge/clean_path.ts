@@ -1,6 +1,6 @@
-/** Names of an archive made into paths below the root. */
+/** Makes paths below the root from the names in an archive. */
 
-/** A path of a layer that leads out of the root, or that no file system can hold. */
+/** A path of a layer leads out of the root, or no file system can hold it. */
 export class PathError extends Error {
   override readonly name = "PathError";
 }
@@ -9,12 +9,13 @@ const MAX_NAME = 255;
 const MAX_DEPTH = 4096;
 /** PATH_MAX, less the zero byte at its end. */
 const MAX_TARGET = 4095;
-/** Needs work: a slash at either end or doubled, or a component of dots. */
+/** A path that is not clean: it has a slash at an end, two slashes, or a component of dots. */
 const UNCLEAN = /^\/|\/$|\/\/|(^|\/)\.{1,2}(\/|$)/;
 
 /**
- * Relative, without `.`, `..` or empty components; the root is the empty string. Inner `..` are
- * taken lexically, as Docker does. Throws {@link PathError} on a path that climbs above the root.
+ * Gives the path without a leading slash and without `.`, `..` or empty components; the root is the
+ * empty string. A `..` removes the component before it, as in Docker; symlinks are not followed.
+ * Throws {@link PathError} on a path that leads above the root.
  */
 export function cleanPath(path: string): string {
   const clean = UNCLEAN.test(path) ? cleanSlowly(path) : path;
@@ -23,7 +24,7 @@ export function cleanPath(path: string): string {
 }
 
 /**
- * Throws {@link PathError} on a symlink that no kernel could make. An image with an empty target
+ * Throws {@link PathError} on a symlink that no kernel can make. An image with an empty target
  * could not even be read.
  */
 export function checkSymlink(path: string, target: string): void {
@@ -33,16 +34,18 @@ export function checkSymlink(path: string, target: string): void {
   }
 }
 
-/** `a/b/c` -> `a/b`; what has no slash lies in the root, the empty string. */
+/** `a/b/c` -> `a/b`; the parent of a name without a slash is the root, the empty string. */
 export function parentOf(path: string): string {
   const slash = path.lastIndexOf("/");
   return slash < 0 ? "" : path.slice(0, slash);
 }
 
-export function nameOf(path: string): string {
+/** `a/b/c` -> `c`. */
+export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
+/** `a/b` and `c` -> `a/b/c`. */
 export function join(directory: string, name: string): string {
   return directory === "" ? name : `${directory}/${name}`;
 }

@@ -1,19 +1,19 @@
-/** What a streaming merge has to remember of one layer while that layer passes. */
+/** What a streaming merge remembers about a layer while it reads that layer. */
 
 import { comesTwice, twoThings } from "./needs_plan.ts";
 
-/** The content at an entry's ordinal, and the names under which it is still to be emitted. */
+/** By an entry's ordinal: the names under which its content is to be emitted. */
 export type Selection = Map<number, string[]>;
 
 export class LayerNotes {
-  /** Directories that have an entry, or children, in this layer. */
+  /** Directories that have an entry or children in this layer. */
   readonly directories = new Set<string>();
-  /** Contents whose own name is hidden, while links to them are not. */
+  /** Files whose own name is hidden, while links to them are not. */
   readonly promotions: Selection = new Map();
   readonly #hiddenSymlinks = new Set<string>();
-  /** Where a hidden file's content is, by path. */
+  /** The ordinals of hidden files, by path. */
   readonly #hiddenFiles = new Map<string, number>();
-  /** The first name of an emitted file, by the names of its links. */
+  /** The first names of emitted files, by the names of their links. */
   readonly #linkNames = new Map<string, string>();
 
   hideSymlink(path: string): void {
@@ -24,12 +24,12 @@ export class LayerNotes {
     this.#hiddenFiles.set(path, ordinal);
   }
 
-  /** The ordinal of a hidden file's content. */
+  /** Gives the ordinal of a hidden file. */
   hiddenFile(path: string): number | undefined {
     return this.#hiddenFiles.get(path);
   }
 
-  /** Has a hidden file's content emitted, later, under the name of a link to it. */
+  /** Notes that a hidden file has to be emitted later, under the name of a link to it. */
   promote(ordinal: number, path: string): void {
     const names = this.promotions.get(ordinal);
     if (names === undefined) this.promotions.set(ordinal, [path]);
@@ -37,7 +37,7 @@ export class LayerNotes {
     this.#hiddenFiles.set(path, ordinal);
   }
 
-  /** `path` is a link to the file that was emitted as `firstName`. */
+  /** Notes that `path` is a link to the file that was emitted as `firstName`. */
   addLink(path: string, firstName: string): void {
     this.#linkNames.set(path, firstName);
   }
@@ -46,7 +46,7 @@ export class LayerNotes {
     return this.#linkNames.get(link);
   }
 
-  /** Throws NeedsPlan when the path was hidden before: the layer writes it again. */
+  /** Throws NeedsPlan when the layer had this path before and it was hidden. */
   checkNotHidden(path: string): void {
     if (
       this.#hiddenSymlinks.has(path) || this.#hiddenFiles.has(path) || this.#linkNames.has(path)
@@ -55,7 +55,7 @@ export class LayerNotes {
     }
   }
 
-  /** Throws NeedsPlan when the layer has the path as a directory. */
+  /** Throws NeedsPlan when the path is a directory in this layer. */
   checkNotADirectory(path: string): void {
     if (this.directories.has(path)) throw twoThings(path);
   }

@@ -1,6 +1,6 @@
-/** Why a merge by streaming gives up. */
+/** The reasons why a merge by streaming gives up. */
 
-/** Streaming cannot give the exact result; merge with a plan instead. */
+/** Streaming cannot give the exact result: the layers have to be merged with a plan. */
 export class NeedsPlan extends Error {
   override readonly name = "NeedsPlan";
 }

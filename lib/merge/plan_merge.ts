@@ -1,23 +1,24 @@
 /**
- * Merging with everything known: layers' headers are applied base first to a tree in memory, as an
- * engine applies them to a disk; then the tree says which entry of which layer is emitted under
- * which names. Exact in all cases; costs one more reading of all layers than streaming.
+ * Merges layers with a plan. The headers of all layers are applied, base first, to a tree in
+ * memory, as an engine applies them to a disk. Then the tree says which entry of which layer is
+ * emitted under which names. This is exact in all cases, but all layers are read once more than by
+ * streaming.
  */
 
 import type { EntryType, TarEntry } from "../tar/entry.ts";
-import { checkSymlink, cleanPath, join, nameOf, parentOf, PathError } from "./clean_path.ts";
+import { baseName, checkSymlink, cleanPath, join, parentOf, PathError } from "./clean_path.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
 import type { Selection } from "./layer_notes.ts";
 import { parseWhiteout } from "./whiteout.ts";
 
-/** `NONE` stands for a layer or an ordinal that there is not. */
+/** Stands for no layer or no ordinal. */
 const NONE = -1;
 
-class Directory {
-  readonly children = new Map<string, Node>();
-  /** The layer that last made, described or used it. */
+class PlanDirectory {
+  readonly children = new Map<string, PlanNode>();
+  /** The highest layer so far that made, described or used it. */
   layer: number;
-  /** Whose entry gave mode and time; `NONE` for a directory that only its children imply. */
+  /** The layer whose entry gave mode and time; `NONE` when no layer has an entry for it. */
   describedBy = NONE;
   ordinal = NONE;
 
@@ -26,10 +27,10 @@ class Directory {
   }
 }
 
-/** A name of something that is no directory. */
-class Leaf {
-  /** The first name that the content had: hard links share it. */
-  readonly first: Leaf;
+/** A name of a file that is not a directory. */
+class PlanLeaf {
+  /** The first name of the content; all hard links to it have the same. */
+  readonly first: PlanLeaf;
 
   constructor(
     /** The layer that made this name. */
@@ -37,18 +38,18 @@ class Leaf {
     readonly ordinal: number,
     readonly type: EntryType,
     readonly target: string,
-    first?: Leaf,
+    first?: PlanLeaf,
   ) {
     this.first = first?.first ?? this;
   }
 }
 
-type Node = Directory | Leaf;
+type PlanNode = PlanDirectory | PlanLeaf;
 
 export class PlanMerge {
-  /** Permission bits of the root, when a layer describes it. */
+  /** Permission bits of the root, if a layer describes it. */
   rootMode: number | undefined;
-  readonly #root = new Directory(NONE);
+  readonly #root = new PlanDirectory(NONE);
   #layer = NONE;
 
   /** Goes on to the next higher layer. */
@@ -56,7 +57,7 @@ export class PlanMerge {
     this.#layer++;
   }
 
-  /** Applies an entry. Throws PathError on what no engine could apply. */
+  /** Applies an entry. Throws PathError on an entry that no engine can apply. */
   entry(entry: TarEntry): void {
     const path = cleanPath(entry.path);
     if (path === "") return this.#describe(this.#root, entry, path);
@@ -67,37 +68,37 @@ export class PlanMerge {
     } else if (whiteout.kind === "path") this.#removeAt(whiteout.path);
     else if (whiteout.kind === "opaque") {
       const directory = this.#findThroughLinks(whiteout.path);
-      if (directory instanceof Directory) this.#removeLowerChildren(directory);
+      if (directory instanceof PlanDirectory) this.#removeLowerChildren(directory);
     }
   }
 
-  /** What the merged image has at a path, symlinks not followed. */
+  /** Tells what the merged image has at a path, without following symlinks. */
   lookup = (path: string): Found => {
     const node = this.#find(path);
     if (node === undefined) return { kind: "absent" };
-    if (node instanceof Directory) return { kind: "directory" };
+    if (node instanceof PlanDirectory) return { kind: "directory" };
     return node.type === "symlink" ? { kind: "symlink", target: node.target } : { kind: "other" };
   };
 
-  /** Where a path of the merged image leads. Throws PathError on a loop. */
+  /** Gives the path to which a path of the merged image leads. Throws PathError on a loop. */
   resolve(path: string): string {
     return resolveInRoot(this.lookup, path);
   }
 
-  /** Takes a name out, to make room for one of denroot's own files. */
+  /** Removes a name, to make room for one of denroot's own files. */
   remove(path: string): void {
     const parent = this.#find(parentOf(path));
-    if (parent instanceof Directory) parent.children.delete(nameOf(path));
+    if (parent instanceof PlanDirectory) parent.children.delete(baseName(path));
   }
 
   /**
-   * What to emit: for each layer, base first, which ordinals under which names; and the directories
-   * that no layer describes. The root, where a layer describes it, has the empty name.
+   * Gives what to emit: for each layer, base first, the ordinals and their names; and the
+   * directories that no layer describes. The name of the root, if a layer describes it, is empty.
    */
   selections(layerCount: number): { layers: Selection[]; implied: string[] } {
     const layers: Selection[] = Array.from({ length: layerCount }, () => new Map());
     const implied: string[] = [];
-    const visit = (directory: Directory, path: string): void => {
+    const visit = (directory: PlanDirectory, path: string): void => {
       if (directory.describedBy !== NONE) {
         layers[directory.describedBy]!.set(directory.ordinal, [path]);
       } else if (path !== "") {
@@ -106,7 +107,7 @@ export class PlanMerge {
       if (path === "dev") return;
       for (const [name, node] of directory.children) {
         const at = join(path, name);
-        if (node instanceof Directory) visit(node, at);
+        if (node instanceof PlanDirectory) visit(node, at);
         else select(layers[node.first.layer]!, node.first.ordinal, at);
       }
     };
@@ -114,30 +115,30 @@ export class PlanMerge {
     return { layers, implied };
   }
 
-  #put(entry: TarEntry, path: string, parent: Directory): void {
-    const name = nameOf(path);
+  #put(entry: TarEntry, path: string, parent: PlanDirectory): void {
+    const name = baseName(path);
     if (entry.type === "directory") {
       const before = parent.children.get(name);
-      const directory = before instanceof Directory ? before : new Directory(this.#layer);
+      const directory = before instanceof PlanDirectory ? before : new PlanDirectory(this.#layer);
       parent.children.set(name, directory);
       this.#describe(directory, entry, path);
     } else if (entry.type === "hardlink") {
       const first = this.#linkTarget(entry, path);
       parent.children.set(
         name,
-        new Leaf(this.#layer, first.ordinal, first.type, first.target, first),
+        new PlanLeaf(this.#layer, first.ordinal, first.type, first.target, first),
       );
     } else {
       parent.children.set(
         name,
-        new Leaf(this.#layer, entry.ordinal, entry.type, entry.linkPath),
+        new PlanLeaf(this.#layer, entry.ordinal, entry.type, entry.linkPath),
       );
     }
   }
 
-  #describe(directory: Directory, entry: TarEntry, path: string): void {
+  #describe(directory: PlanDirectory, entry: TarEntry, path: string): void {
     if (entry.type !== "directory") {
-      throw new PathError(`The entry for '/${path}' is no directory`);
+      throw new PathError(`The entry for '/${path}' is not a directory`);
     }
     directory.layer = this.#layer;
     directory.describedBy = this.#layer;
@@ -145,31 +146,31 @@ export class PlanMerge {
     if (path === "") this.rootMode = entry.mode;
   }
 
-  #linkTarget(entry: TarEntry, path: string): Leaf {
+  #linkTarget(entry: TarEntry, path: string): PlanLeaf {
     const target = cleanPath(entry.linkPath);
     const node = this.#findThroughLinks(target);
     if (node === undefined) {
-      throw new PathError(`The hard link '${path}' leads to '${target}', which is not there`);
+      throw new PathError(`The hard link '${path}' leads to '${target}', which does not exist`);
     }
-    if (node instanceof Directory) {
+    if (node instanceof PlanDirectory) {
       throw new PathError(`The hard link '${path}' leads to the directory '${target}'`);
     }
     return node;
   }
 
-  /** The directory at `path`, symlinks followed, made where there is none. */
-  #makeDirectory(path: string): Directory {
+  /** Gives the directory at `path`, and makes what is missing. Follows symlinks. */
+  #makeDirectory(path: string): PlanDirectory {
     let here = this.#root;
     here.layer = this.#layer;
     if (path === "") return here;
     for (const name of resolveInRoot(this.lookup, path).split("/")) {
       if (name === "") continue;
       let next = here.children.get(name);
-      if (!(next instanceof Directory)) {
+      if (!(next instanceof PlanDirectory)) {
         if (next?.layer === this.#layer) {
-          throw new PathError(`'${path}' has entries below it but is no directory`);
+          throw new PathError(`'${path}' has entries below it but is not a directory`);
         }
-        next = new Directory(this.#layer);
+        next = new PlanDirectory(this.#layer);
         here.children.set(name, next);
       }
       next.layer = this.#layer;
@@ -178,17 +179,17 @@ export class PlanMerge {
     return here;
   }
 
-  /** A whiteout's parent need not be there; the whiteout does not make it. */
+  /** A whiteout does not make its parent directories. */
   #removeAt(path: string): void {
     const parent = this.#find(resolveInRoot(this.lookup, parentOf(path)));
-    if (parent instanceof Directory) this.#removeLower(parent, nameOf(path));
+    if (parent instanceof PlanDirectory) this.#removeLower(parent, baseName(path));
   }
 
-  /** Removes what lower layers have under a name; what this layer put there stays. */
-  #removeLower(parent: Directory, name: string): void {
+  /** Removes what lower layers have under a name and keeps what this layer has. */
+  #removeLower(parent: PlanDirectory, name: string): void {
     const node = parent.children.get(name);
     if (node === undefined) return;
-    if (node instanceof Directory) {
+    if (node instanceof PlanDirectory) {
       this.#removeLowerChildren(node);
       if (node.layer === this.#layer) {
         if (node.describedBy < this.#layer) node.describedBy = NONE;
@@ -200,21 +201,21 @@ export class PlanMerge {
     parent.children.delete(name);
   }
 
-  #removeLowerChildren(directory: Directory): void {
+  #removeLowerChildren(directory: PlanDirectory): void {
     for (const name of [...directory.children.keys()]) this.#removeLower(directory, name);
   }
 
   /** Follows symlinks on the way to `path`, but not `path` itself. */
-  #findThroughLinks(path: string): Node | undefined {
+  #findThroughLinks(path: string): PlanNode | undefined {
     if (path === "") return this.#root;
-    return this.#find(join(resolveInRoot(this.lookup, parentOf(path)), nameOf(path)));
+    return this.#find(join(resolveInRoot(this.lookup, parentOf(path)), baseName(path)));
   }
 
-  #find(path: string): Node | undefined {
+  #find(path: string): PlanNode | undefined {
     if (path === "") return this.#root;
-    let node: Node | undefined = this.#root;
+    let node: PlanNode | undefined = this.#root;
     for (const name of path.split("/")) {
-      if (!(node instanceof Directory)) return undefined;
+      if (!(node instanceof PlanDirectory)) return undefined;
       node = node.children.get(name);
     }
     return node;

@@ -1,4 +1,4 @@
-/** Following symlinks inside the image's root, as the kernel would after a chroot. */
+/** Follows symlinks inside the image's root, as the kernel does after a chroot. */
 
 import { join, parentOf, PathError } from "./clean_path.ts";
 
@@ -8,14 +8,15 @@ export type Found =
   | { readonly kind: "other" }
   | { readonly kind: "symlink"; readonly target: string };
 
-/** What a tree has under a path that holds no symlink before its last component. */
+/** Tells what a tree has at a path. No component but the last may be a symlink. */
 export type Lookup = (path: string) => Found;
 
+/** The kernel follows as many symlinks. */
 const MAX_FOLLOWED = 40;
 
 /**
- * Where `path` leads when every symlink on the way, the last included, is followed. Components that
- * are absent are kept as they are. Throws {@link PathError} on a loop.
+ * Gives the path to which `path` leads: every symlink on the way is followed, the last one too.
+ * Components that do not exist are kept. Throws {@link PathError} after 40 symlinks.
  */
 export function resolveInRoot(lookup: Lookup, path: string): string {
   const todo = path.split("/").reverse();
@@ -34,7 +35,9 @@ export function resolveInRoot(lookup: Lookup, path: string): string {
       here = next;
       continue;
     }
-    if (++followed > MAX_FOLLOWED) throw new PathError(`Too many symlinks lead on from '${path}'`);
+    if (++followed > MAX_FOLLOWED) {
+      throw new PathError(`The path '${path}' leads through too many symlinks`);
+    }
     if (found.target.startsWith("/")) here = "";
     todo.push(...found.target.split("/").reverse());
   }

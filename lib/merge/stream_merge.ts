@@ -1,14 +1,21 @@
 /**
- * Merging while layers stream by, the top layer first: an entry is kept when no higher layer wrote
- * or removed its path. What cannot be known that way is noticed: {@link NeedsPlan} is thrown.
+ * Merges layers while they stream by, the top layer first. An entry is kept when no higher layer
+ * wrote or removed its path. When that cannot give the exact result, {@link NeedsPlan} is thrown.
  */
 
 import type { TarEntry } from "../tar/entry.ts";
-import { checkSymlink, cleanPath, join, nameOf, parentOf } from "./clean_path.ts";
+import { baseName, checkSymlink, cleanPath, join, parentOf } from "./clean_path.ts";
 import { LayerNotes, type Selection } from "./layer_notes.ts";
 import { comesTwice, NeedsPlan, twoThings } from "./needs_plan.ts";
 import { type Found, resolveInRoot } from "./resolve_in_root.ts";
-import { Directory, isRemoved, layerOf, type Leaf, type Node, NONE } from "./stream_tree.ts";
+import {
+  isRemoved,
+  layerOf,
+  NONE,
+  StreamDirectory,
+  type StreamLeaf,
+  type StreamNode,
+} from "./stream_tree.ts";
 import { parseWhiteout } from "./whiteout.ts";
 
 /** What to do with an entry. */
@@ -20,18 +27,18 @@ export type Decision =
 const DROP: Decision = { action: "drop" };
 
 export class StreamMerge {
-  readonly #root = new Directory("");
-  readonly #implied = new Set<Directory>();
+  readonly #root = new StreamDirectory("");
+  readonly #implied = new Set<StreamDirectory>();
   #layer: number;
 
-  /** Directories that a layer used without an entry of its own, and the lowest such layer. */
+  /** Directories that a layer used without an entry for them, with the lowest such layer. */
   readonly #unsure = new Map<string, number>();
 
-  // Of the current layer only.
+  // These belong to the current layer only.
   #notes = new LayerNotes();
   #lastParent: string | undefined;
   #lastExists = false;
-  #lastDirectory: Directory | undefined;
+  #lastDirectory: StreamDirectory | undefined;
 
   /** `layerCount` layers will come, the topmost first. */
   constructor(layerCount: number) {
@@ -46,14 +53,16 @@ export class StreamMerge {
   }
 
   /**
-   * Contents of this layer whose own name is hidden, while links to them are not: they are to be
-   * read once more and emitted under these names.
+   * Gives the files of this layer whose own name is hidden, while links to them are not. The layer
+   * has to be read again to emit them under the names of these links.
    */
   endLayer(): Selection {
     return this.#notes.promotions;
   }
 
-  /** Throws {@link NeedsPlan}, and PathError on a path that leads out. */
+  /**
+   * Takes an entry. Throws {@link NeedsPlan}, and PathError on a path that leads out of the root.
+   */
   entry(entry: TarEntry): Decision {
     const path = cleanPath(entry.path);
     if (path === "") return this.#rootEntry(entry);
@@ -69,29 +78,31 @@ export class StreamMerge {
     return DROP;
   }
 
-  /** What the merged image has at a path, symlinks not followed. */
+  /** Tells what the merged image has at a path, without following symlinks. */
   lookup = (path: string): Found => {
     const node = path === "" ? this.#root : this.#find(path);
     if (node === undefined || typeof node === "number") {
       return { kind: node === undefined ? "absent" : "other" };
     }
-    if (node instanceof Directory) return { kind: node.exists ? "directory" : "absent" };
+    if (node instanceof StreamDirectory) return { kind: node.exists ? "directory" : "absent" };
     if ("removedBy" in node) return { kind: "absent" };
     return { kind: "symlink", target: node.target };
   };
 
-  /** Where a path of the merged image leads. Throws PathError on a loop. */
+  /** Gives the path to which a path of the merged image leads. Throws PathError on a loop. */
   resolve(path: string): string {
     return resolveInRoot(this.lookup, path);
   }
 
-  /** Directories that no layer describes but that are needed. */
+  /** Gives the directories that entries need but no layer describes. */
   impliedDirectories(): string[] {
     return [...this.#implied].filter((directory) => directory.exists).map(({ path }) => path);
   }
 
   #rootEntry(entry: TarEntry): Decision {
-    if (entry.type !== "directory") throw new NeedsPlan("the root is not a directory");
+    if (entry.type !== "directory") {
+      throw new NeedsPlan("The entry for the root is not a directory");
+    }
     if (this.#root.explicit !== NONE) return this.#describedAbove(this.#root, entry);
     return this.#describe(this.#root, entry);
   }
@@ -100,18 +111,19 @@ export class StreamMerge {
     if (path.startsWith("dev/")) return this.#hide(entry, path);
     const parent = this.#directory(parentOf(path), true);
     if (parent === undefined) return this.#hide(entry, path);
-    const name = nameOf(path);
+    const name = baseName(path);
     const node = parent.children.get(name);
     if (entry.type === "directory") return this.#directoryEntry(entry, path, parent, name, node);
     this.#checkNotADirectory(path);
-    if (node instanceof Directory) {
+    if (node instanceof StreamDirectory) {
       if (!node.exists) {
-        throw new NeedsPlan(`'${path}' had whiteouts below it, but is no directory`);
+        throw new NeedsPlan(`'${path}' has whiteouts below it, but is not a directory`);
       }
       if (node.explicit === this.#layer) {
         throw twoThings(path);
       }
-      // Replaced above by a directory: what lower layers have below this path is gone.
+      // A higher layer made a directory of it, so nothing of the lower layers remains below this
+      // path.
       node.hideBelow(this.#layer);
       return this.#hide(entry, path);
     }
@@ -121,7 +133,7 @@ export class StreamMerge {
     return this.#claim(entry, path, parent, name);
   }
 
-  #claim(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
+  #claim(entry: TarEntry, path: string, parent: StreamDirectory, name: string): Decision {
     if (entry.type === "hardlink") return this.#claimLink(entry, path, parent, name);
     parent.children.set(
       name,
@@ -130,7 +142,7 @@ export class StreamMerge {
     return { action: "emit", path, linkPath: entry.linkPath };
   }
 
-  #claimLink(entry: TarEntry, path: string, parent: Directory, name: string): Decision {
+  #claimLink(entry: TarEntry, path: string, parent: StreamDirectory, name: string): Decision {
     const target = cleanPath(entry.linkPath);
     const ordinal = this.#notes.hiddenFile(target);
     if (ordinal !== undefined) {
@@ -147,12 +159,12 @@ export class StreamMerge {
   #directoryEntry(
     entry: TarEntry,
     path: string,
-    parent: Directory,
+    parent: StreamDirectory,
     name: string,
-    node: Node | undefined,
+    node: StreamNode | undefined,
   ): Decision {
     this.#noteDirectory(path);
-    if (node instanceof Directory) {
+    if (node instanceof StreamDirectory) {
       if (node.explicit !== NONE) return this.#describedAbove(node, entry);
       return node.selfHidden > this.#layer ? DROP : this.#describe(node, entry);
     }
@@ -164,7 +176,7 @@ export class StreamMerge {
     return this.#describe(this.#makeDirectory(parent, name, node), entry);
   }
 
-  #describe(directory: Directory, entry: TarEntry): Decision {
+  #describe(directory: StreamDirectory, entry: TarEntry): Decision {
     directory.explicit = this.#layer;
     directory.exists = true;
     directory.mode = entry.mode;
@@ -173,8 +185,10 @@ export class StreamMerge {
     return { action: "emit", path: directory.path, linkPath: "" };
   }
 
-  /** Some builders describe a directory several times in a layer: harmless while they agree. */
-  #describedAbove(directory: Directory, entry: TarEntry): Decision {
+  /**
+   * Some builders describe a directory several times in a layer, which does no harm if all agree.
+   */
+  #describedAbove(directory: StreamDirectory, entry: TarEntry): Decision {
     const same = directory.mode === entry.mode && directory.mtime === entry.mtime &&
       entry.xattrs === undefined;
     if (directory.explicit === this.#layer && !same) {
@@ -203,18 +217,20 @@ export class StreamMerge {
     else this.#notes.addLink(path, this.#emittedName(path, target));
   }
 
-  /** The name under which this layer's `target` was emitted. */
+  /** Gives the name under which this layer's `target` was emitted. */
   #emittedName(path: string, target: string): string {
     const first = this.#notes.firstName(target);
     if (first !== undefined) return first;
     const node = this.#find(target);
-    const here = node !== undefined && !(node instanceof Directory) && !isRemoved(node) &&
+    const here = node !== undefined && !(node instanceof StreamDirectory) && !isRemoved(node) &&
       layerOf(node) === this.#layer;
-    if (!here) throw new NeedsPlan(`The link '${path}' leads to another layer, to '${target}'`);
+    if (!here) throw new NeedsPlan(`The hard link '${path}' leads to '${target}' of another layer`);
     return target;
   }
 
-  /** A higher layer may have used this path as a directory without an entry: by a link, perhaps. */
+  /**
+   * A higher layer may have used this path as a directory without an entry, so it may be a symlink.
+   */
   #checkNotADirectory(path: string): void {
     if (this.#unsure.has(path)) {
       throw new NeedsPlan(`'${path}' is used as a directory by a higher layer`);
@@ -222,7 +238,7 @@ export class StreamMerge {
     this.#notes.checkNotADirectory(path);
   }
 
-  /** The layer has an entry for the directory: so higher ones that used it meant a directory. */
+  /** This layer says that it is a directory, so the higher layers that used it are right. */
   #noteDirectory(path: string): void {
     this.#notes.checkNotHidden(path);
     this.#notes.directories.add(path);
@@ -233,11 +249,11 @@ export class StreamMerge {
   #remove(path: string): void {
     const parent = this.#directory(parentOf(path), false);
     if (parent === undefined) return;
-    const name = nameOf(path);
+    const name = baseName(path);
     const node = parent.children.get(name);
     if (node === undefined) {
       parent.children.set(name, { removedBy: this.#layer });
-    } else if (node instanceof Directory) {
+    } else if (node instanceof StreamDirectory) {
       node.hideBelow(this.#layer);
     }
   }
@@ -245,10 +261,10 @@ export class StreamMerge {
   #makeOpaque(path: string): void {
     const directory = this.#directory(path, false);
     if (directory === undefined) return;
-    directory.childrenHidden = Math.max(directory.childrenHidden, this.#layer);
+    directory.childrenHidden = this.#layer;
   }
 
-  /** Remembers the directories that this layer uses, and those that it does not describe. */
+  /** Remembers the directories that this layer uses and has not described. */
   #noteParents(path: string): void {
     if (path === this.#lastParent) return;
     const { directories } = this.#notes;
@@ -260,11 +276,11 @@ export class StreamMerge {
   }
 
   /**
-   * The directory at `path` as this layer's children need it, made where nothing is; undefined
-   * when a higher layer hides what this one has there. An entry, unlike a whiteout, makes its
-   * parents exist, as far as they are not hidden themselves.
+   * Gives the directory at `path` for an entry of this layer, and makes it if it is missing. Gives
+   * undefined when a higher layer hides what this layer has there. With `exists`, the directory and
+   * its parents become part of the image unless they are hidden; a whiteout does not need that.
    */
-  #directory(path: string, exists: boolean): Directory | undefined {
+  #directory(path: string, exists: boolean): StreamDirectory | undefined {
     if (path === this.#lastParent && (this.#lastExists || !exists)) return this.#lastDirectory;
     this.#lastParent = path;
     this.#lastExists = exists;
@@ -272,13 +288,13 @@ export class StreamMerge {
     return this.#lastDirectory;
   }
 
-  #walk(path: string, exists: boolean): Directory | undefined {
+  #walk(path: string, exists: boolean): StreamDirectory | undefined {
     let here = this.#root;
     if (path !== "") {
       for (const name of path.split("/")) {
         if (here.childrenHidden > this.#layer) return undefined;
         const node = here.children.get(name);
-        if (node instanceof Directory) {
+        if (node instanceof StreamDirectory) {
           here = node;
         } else {
           if (node !== undefined) this.#checkPassable(node, here, name);
@@ -291,14 +307,20 @@ export class StreamMerge {
     return here.childrenHidden > this.#layer ? undefined : here;
   }
 
-  #checkPassable(node: Leaf, parent: Directory, name: string): void {
+  #checkPassable(node: StreamLeaf, parent: StreamDirectory, name: string): void {
     if (layerOf(node) === this.#layer && !isRemoved(node)) {
-      throw new NeedsPlan(`'${join(parent.path, name)}' has children but is no directory`);
+      throw new NeedsPlan(
+        `'${join(parent.path, name)}' has entries below it, but is not a directory`,
+      );
     }
   }
 
-  #makeDirectory(parent: Directory, name: string, before: Leaf | undefined): Directory {
-    const directory = new Directory(join(parent.path, name));
+  #makeDirectory(
+    parent: StreamDirectory,
+    name: string,
+    before: StreamLeaf | undefined,
+  ): StreamDirectory {
+    const directory = new StreamDirectory(join(parent.path, name));
     if (before !== undefined) {
       directory.selfHidden = layerOf(before);
       directory.childrenHidden = directory.selfHidden;
@@ -308,10 +330,10 @@ export class StreamMerge {
     return directory;
   }
 
-  #find(path: string): Node | undefined {
-    let node: Node | undefined = this.#root;
+  #find(path: string): StreamNode | undefined {
+    let node: StreamNode | undefined = this.#root;
     for (const name of path.split("/")) {
-      if (!(node instanceof Directory)) return undefined;
+      if (!(node instanceof StreamDirectory)) return undefined;
       node = node.children.get(name);
     }
     return node;

@@ -1,54 +1,57 @@
-/** The tree that a streaming merge keeps: what is where, and what lower layers may still add. */
+/** The tree of a streaming merge: what each path is, and what lower layers may still add. */
 
-/** A layer counts from 0, the base. `NONE` is below all. */
+/** Layers are counted from 0, the base. `NONE` is below all layers. */
 export const NONE = -1;
 
-export class Directory {
+export class StreamDirectory {
   readonly path: string;
-  readonly children = new Map<string, Node>();
-  /** The layer whose entry gave mode and time; `NONE` while only children have spoken. */
+  readonly children = new Map<string, StreamNode>();
+  /** The layer whose entry gave mode and time; `NONE` while no layer had an entry for it. */
   explicit = NONE;
-  /** Layers below this one say nothing of the directory itself. */
+  /** Entries for the directory in layers below this one are ignored. */
   selfHidden = NONE;
-  /** Layers below this one have no children here. */
+  /** Children of the directory in layers below this one are ignored. */
   childrenHidden = NONE;
   mode = 0;
   mtime = 0;
-  /** False while only whiteouts have spoken of it. */
+  /** False while only whiteouts used it. */
   exists = false;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** The layer removed or replaced it: lower ones say nothing of it, nor of what is in it. */
+  /**
+   * Notes that `layer` removed or replaced it: lower layers no longer count for it and its
+   * children.
+   */
   hideBelow(layer: number): void {
     this.selfHidden = Math.max(this.selfHidden, layer);
     this.childrenHidden = Math.max(this.childrenHidden, layer);
   }
 }
 
-export interface Symlink {
+interface Symlink {
   readonly layer: number;
   readonly target: string;
 }
 
-/** The path was removed by that layer and nothing is there. */
-export interface Removed {
+/** That layer removed the path, and nothing is there now. */
+interface Removed {
   readonly removedBy: number;
 }
 
-/** A number is a file, device or fifo of that layer. */
-export type Leaf = number | Symlink | Removed;
-export type Node = Leaf | Directory;
+/** A path that is not a directory; a number is a file, device or fifo of that layer. */
+export type StreamLeaf = number | Symlink | Removed;
+export type StreamNode = StreamLeaf | StreamDirectory;
 
-/** Whether the path was removed by a layer and nothing is there. */
-export function isRemoved(node: Node | undefined): node is Removed {
+/** Whether a layer removed the path and nothing is there now. */
+export function isRemoved(node: StreamNode | undefined): node is Removed {
   return typeof node === "object" && "removedBy" in node;
 }
 
-/** The layer that decided what is there. */
-export function layerOf(node: Leaf): number {
+/** Gives the layer that decided what is there. */
+export function layerOf(node: StreamLeaf): number {
   if (typeof node === "number") return node;
   return "removedBy" in node ? node.removedBy : node.layer;
 }

@@ -1,24 +1,24 @@
-/** Names that stand for removals (image-spec, layer.md, "Whiteouts"). */
+/** Names that remove files of lower layers (image-spec, layer.md, "Whiteouts"). */
 
-import { join, nameOf, parentOf, PathError } from "./clean_path.ts";
+import { baseName, join, parentOf, PathError } from "./clean_path.ts";
 
 const PREFIX = ".wh.";
 const OPAQUE = ".wh..wh..opq";
-/** aufs kept its own files in images under such names; engines pass over them. */
+/** aufs kept files of its own in images under such names; engines ignore them. */
 const AUFS = ".wh..wh.";
 
 export type Whiteout =
-  /** Hides `path`, and what lies below it, in lower layers. */
+  /** Removes `path`, and all below it, of lower layers. */
   | { readonly kind: "path"; readonly path: string }
-  /** Hides what lower layers have below `path`. */
+  /** Removes all that lower layers have below `path`. */
   | { readonly kind: "opaque"; readonly path: string }
-  /** To be passed over. */
+  /** Has no meaning: ignore it. */
   | { readonly kind: "aufs" };
 
-/** Reads a clean path as a whiteout; undefined for an ordinary one. Throws {@link PathError}. */
+/** Reads a clean path as a whiteout; gives undefined for other paths. Throws {@link PathError}. */
 export function parseWhiteout(path: string): Whiteout | undefined {
   if (!path.includes(PREFIX)) return undefined;
-  const name = nameOf(path);
+  const name = baseName(path);
   if (name === OPAQUE) return { kind: "opaque", path: parentOf(path) };
   if (path.startsWith(AUFS) || name.startsWith(AUFS)) return { kind: "aufs" };
   if (!name.startsWith(PREFIX)) return undefined;

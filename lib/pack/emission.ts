@@ -1,4 +1,4 @@
-/** The tar stream of the enroot image: entries with the permissions, owners and times that it has. */
+/** Writes the tar stream of the enroot image, with the permissions and times that it gets. */
 
 import { DenrootError } from "../errors.ts";
 import { usableMode } from "../enroot/permissions.ts";
@@ -8,18 +8,18 @@ import type { ImageLedger } from "../squashfs/image_ledger.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type EntryHeader, TarWriter } from "../tar/tar_writer.ts";
 
-export interface EmissionOptions {
+interface EmissionOptions {
   /** The socket to mksquashfs. */
   readonly descriptor: number;
-  /** All entries get this time; undefined leaves them their own. */
+  /** The time of all entries: seconds since 1970. Undefined leaves them their own. */
   readonly allTime: number | undefined;
-  /** For entries that no layer has. */
+  /** The time of entries that no layer has: seconds since 1970. */
   readonly defaultTime: number;
-  /** Told of the bytes written, now and then. */
+  /** Called now and then with the count of bytes written so far. */
   readonly onBytes: (bytes: number) => void;
-  /** Content, holes included, that an image may have. */
+  /** How many bytes of content, holes included, an image may have. */
   readonly maxBytes: number;
-  /** Keeps what was emitted, for a comparison with the finished image. */
+  /** Remembers what was emitted, to compare the finished image with it. */
   readonly ledger?: ImageLedger;
 }
 
@@ -30,7 +30,7 @@ export class Emission {
   readonly #options: EmissionOptions;
   readonly #native: NativeCalls;
   readonly #writer: TarWriter;
-  /** The latest time of any entry. */
+  /** The latest time of any entry: seconds since 1970. */
   latestTime = 0;
   #bytes = 0;
   #contentBytes = 0;
@@ -62,16 +62,17 @@ export class Emission {
     this.#writer.content(bytes);
   }
 
-  /** One more name for a file that was emitted. */
+  /** Emits one more name for a file that was emitted. */
   link(path: string, linkPath: string): void {
     this.#made("hardlink", path, { linkPath });
   }
 
-  /** A directory that no layer describes. */
+  /** Emits a directory that no layer describes. */
   directory(path: string): void {
     this.#made("directory", path, { mode: IMPLIED_MODE });
   }
 
+  /** Emits one of denroot's own files under `path`. */
   ownFile(path: string, file: OwnFile): void {
     this.#made("file", path, { mode: file.mode, size: file.content.length });
     this.content(file.content);
@@ -102,7 +103,7 @@ export class Emission {
   }
 
   #header(header: EntryHeader): void {
-    // Before the first byte: a sparse file is as large as it says.
+    // Checked before the first byte: the holes of a sparse file count too.
     this.#contentBytes += header.size;
     if (this.#contentBytes > this.#options.maxBytes) throw imageTooLarge(this.#options.maxBytes);
     if (header.mtime > this.latestTime) this.latestTime = header.mtime;
@@ -113,7 +114,7 @@ export class Emission {
   #send(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       const count = this.#native.write(this.#options.descriptor, bytes.subarray(at));
-      // mksquashfs's own words follow from whoever started it.
+      // The main thread adds what mksquashfs itself says.
       if (count < 0) throw new DenrootError("squashfs", "mksquashfs stopped reading");
       at += count;
     }

@@ -1,4 +1,4 @@
-/** What passes between the main thread and the pack worker. */
+/** The messages between the main thread and the pack worker. */
 
 import type { PlainError } from "../errors.ts";
 import type { OwnFile } from "../enroot/own_files.ts";
@@ -8,57 +8,69 @@ import type { TarVisitor } from "../tar/tar_parser.ts";
 export type PackMode =
   /** Layers stream by once, the topmost first. */
   | "stream"
-  /** All layers' headers are read first. */
+  /** The headers of all layers are read first. */
   | "plan";
 
+/**
+ * A layer may be read twice. The first pass checks its digests and counts its bytes; both are known
+ * when it is read again.
+ */
+export type Pass = "first" | "again";
+
+/** What the pack worker is started with. */
 export interface PackInput {
   readonly mode: PackMode;
   /** The socket to mksquashfs. */
   readonly descriptor: number;
   /** What messages call each layer, base first. */
   readonly layerNames: readonly string[];
-  /** What mksquashfs was told of the root directory. */
+  /** The permissions of the root directory that mksquashfs was started with. */
   readonly rootMode: number;
   readonly ownFiles: readonly OwnFile[];
-  /** Made when no layer has it. */
+  /** This directory is made when no layer has it. */
   readonly workingDir: string;
+  /** The time of all entries: seconds since 1970. Undefined leaves them their own. */
   readonly allTime: number | undefined;
+  /** The time of entries that no layer has: seconds since 1970. */
   readonly defaultTime: number;
-  /** Decompressed bytes of all layers together. */
+  /** How many bytes all layers together may unpack to. */
   readonly maxBytes: number;
-  /** Remember what was packed, for {@link VerifyRequest}. */
-  readonly verify: boolean;
+  /** Whether to remember what was packed, for a later `verify` request. */
+  readonly keepLedger: boolean;
 }
 
-/** From the pack worker. */
-export type PackMessage =
-  /** Asks for a layer's tar stream; a `MessagePort` is the answer. */
-  | { readonly type: "open"; readonly layer: number; readonly verify: boolean }
-  | { readonly type: "packed"; readonly bytes: number }
-  /** The stream is complete; the latest time in it. */
+/** From the main thread to the pack worker. */
+export type PackRequest =
+  /** The answer to `open`: the layer's tar stream, as `LayerChunk`s. */
+  | { readonly type: "layer"; readonly chunks: MessagePort }
+  /** Asks, after `end`, whether the finished image holds what was packed. */
+  | { readonly type: "verify"; readonly image: string; readonly unsquashfs: string };
+
+/** The end of a piece of the pack worker's work. */
+export type PackResult =
+  /** The stream is complete; the latest time in it, in seconds since 1970. */
   | { readonly type: "end"; readonly latestTime: number }
-  /** The finished image has what was packed. */
+  /** The finished image holds what was packed. */
   | { readonly type: "verified" }
-  /** To be started again with this mode, or this mode of the root. */
+  /** The packing has to start again in this mode, with these permissions of the root. */
   | {
     readonly type: "restart";
     readonly mode: PackMode;
     readonly rootMode: number;
     readonly reason: string;
-  }
+  };
+
+/** From the pack worker to the main thread. */
+export type PackMessage =
+  | PackResult
+  /** Asks for a layer's tar stream; one layer is asked for at a time. */
+  | { readonly type: "open"; readonly layer: number; readonly pass: Pass }
+  /** How many bytes of the stream are written so far. */
+  | { readonly type: "packed"; readonly bytes: number }
   /** `layer` is the one at fault, if one is. */
   | { readonly type: "failed"; readonly error: PlainError; readonly layer: number | undefined };
 
-/** Reads one layer, base = 0, into a visitor. `verify` withholds the end of a damaged one. */
-export type ReadLayer = (layer: number, visitor: TarVisitor, verify: boolean) => Promise<void>;
-
-/** The answer to `open`. */
-export interface OpenedLayer {
-  readonly port: MessagePort;
-}
-
-/** Sent behind `end`: to compare the finished image with what was packed. */
-export interface VerifyRequest {
-  readonly image: string;
-  readonly unsquashfs: string;
-}
+/**
+ * Reads one layer, base = 0, into a visitor. The first pass fails at the end of a damaged layer.
+ */
+export type ReadLayer = (layer: number, visitor: TarVisitor, pass: Pass) => Promise<void>;

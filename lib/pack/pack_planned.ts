@@ -1,20 +1,40 @@
-/** Packing with a plan made from all layers' headers: see `merge/plan_merge.ts`. */
+/** Packing with a plan made from the headers of all layers: see `merge/plan_merge.ts`. */
 
 import { PlanMerge } from "../merge/plan_merge.ts";
 import { usableMode } from "../enroot/permissions.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
 import type { Emission } from "./emission.ts";
-import { ownPlaces } from "./own_places.ts";
 import type { PackInput, ReadLayer } from "./pack_messages.ts";
 import { replayVisitor } from "./replay.ts";
+import { resolveOwnFiles } from "./resolve_own_files.ts";
 import { OtherRootMode } from "./restart.ts";
 
-/** Throws OtherRootMode when it must begin anew. */
+/** Throws OtherRootMode when the packing must start again. */
 export async function packPlanned(
   input: PackInput,
   readLayer: ReadLayer,
   emission: Emission,
 ): Promise<void> {
+  const merge = await readHeaders(input.layerNames.length, readLayer);
+  const rootMode = usableMode("directory", merge.rootMode ?? input.rootMode);
+  if (rootMode !== input.rootMode) throw new OtherRootMode(rootMode);
+
+  const own = resolveOwnFiles(merge, input.ownFiles, input.workingDir);
+  for (const path of own.files.keys()) merge.remove(path);
+  const { layers, implied } = merge.selections(input.layerNames.length);
+  for (const path of implied) emission.directory(path);
+  for (const path of own.directories) emission.directory(path);
+  for (let layer = layers.length - 1; layer >= 0; layer--) {
+    if (layers[layer]!.size === 0) continue;
+    const replay = replayVisitor(layers[layer]!, emission);
+    await readLayer(layer, replay, "again");
+    replay.end();
+    layers[layer]!.clear();
+  }
+  for (const [path, file] of own.files) emission.ownFile(path, file);
+}
+
+async function readHeaders(layerCount: number, readLayer: ReadLayer): Promise<PlanMerge> {
   const merge = new PlanMerge();
   const headers: TarVisitor = {
     entry(entry) {
@@ -23,24 +43,9 @@ export async function packPlanned(
     },
     content() {},
   };
-  for (let layer = 0; layer < input.layerNames.length; layer++) {
+  for (let layer = 0; layer < layerCount; layer++) {
     merge.beginLayer();
-    await readLayer(layer, headers, true);
+    await readLayer(layer, headers, "first");
   }
-  const rootMode = usableMode("directory", merge.rootMode ?? input.rootMode);
-  if (rootMode !== input.rootMode) throw new OtherRootMode(rootMode);
-
-  const places = ownPlaces(merge, input.ownFiles, input.workingDir);
-  for (const place of places.files.keys()) merge.remove(place);
-  const { layers, implied } = merge.selections(input.layerNames.length);
-  for (const path of implied) emission.directory(path);
-  for (const path of places.directories) emission.directory(path);
-  for (let layer = layers.length - 1; layer >= 0; layer--) {
-    if (layers[layer]!.size === 0) continue;
-    const replay = replayVisitor(layers[layer]!, emission);
-    await readLayer(layer, replay, false);
-    replay.end();
-    layers[layer]!.clear();
-  }
-  for (const [path, file] of places.files) emission.ownFile(path, file);
+  return merge;
 }

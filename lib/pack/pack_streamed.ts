@@ -1,18 +1,21 @@
 /** Packing while layers stream by: see `merge/stream_merge.ts`. */
 
-import { nameOf } from "../merge/clean_path.ts";
+import { baseName } from "../merge/clean_path.ts";
 import { NeedsPlan } from "../merge/needs_plan.ts";
 import { type Decision, StreamMerge } from "../merge/stream_merge.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
 import { usableMode } from "../enroot/permissions.ts";
 import type { Emission } from "./emission.ts";
-import { ownPlaces } from "./own_places.ts";
 import type { PackInput, ReadLayer } from "./pack_messages.ts";
 import { replayVisitor } from "./replay.ts";
+import { resolveOwnFiles } from "./resolve_own_files.ts";
 import { OtherRootMode } from "./restart.ts";
 
-/** A file of the image that may have to give way to one of denroot's own, which links decide. */
+/**
+ * A file of the image that is held back: one of denroot's own files may replace it, as symlinks of
+ * lower layers decide.
+ */
 interface HeldFile {
   readonly entry: TarEntry;
   readonly content: Uint8Array[];
@@ -21,7 +24,7 @@ interface HeldFile {
 const MAX_HELD_SIZE = 64 * 1024;
 const MAX_HELD_FILES = 1000;
 
-/** Throws NeedsPlan or OtherRootMode when it must begin anew. */
+/** Throws NeedsPlan or OtherRootMode when the packing must start again. */
 export async function packStreamed(
   input: PackInput,
   readLayer: ReadLayer,
@@ -30,12 +33,12 @@ export async function packStreamed(
   const packing = new StreamedPacking(input, emission);
   for (let layer = input.layerNames.length - 1; layer >= 0; layer--) {
     packing.merge.beginLayer();
-    await readLayer(layer, packing, true);
+    await readLayer(layer, packing, "first");
     const selection = packing.merge.endLayer();
     if (selection.size === 0) continue;
-    // Links to a file whose own name is hidden: its content passed by unused, so once more.
+    // A file whose own name is hidden has links: its content passed by unused, so it is read again.
     const replay = replayVisitor(selection, emission);
-    await readLayer(layer, replay, false);
+    await readLayer(layer, replay, "again");
     replay.end();
   }
   packing.finish();
@@ -53,7 +56,7 @@ class StreamedPacking implements TarVisitor {
     this.#input = input;
     this.#emission = emission;
     this.merge = new StreamMerge(input.layerNames.length);
-    this.#ownNames = new Set(input.ownFiles.map(({ path }) => nameOf(path)));
+    this.#ownNames = new Set(input.ownFiles.map(({ path }) => baseName(path)));
   }
 
   entry(entry: TarEntry): boolean {
@@ -71,7 +74,7 @@ class StreamedPacking implements TarVisitor {
       return true;
     }
     if (entry.type === "hardlink" && this.#held.has(decision.linkPath)) {
-      throw new NeedsPlan(`'${decision.linkPath}' has links and may give way`);
+      throw new NeedsPlan(`'${decision.linkPath}' has links and may have to be replaced`);
     }
     this.#emission.entry(entry, decision.path, decision.linkPath);
     return entry.size > 0;
@@ -82,27 +85,30 @@ class StreamedPacking implements TarVisitor {
     else this.#holding.content.push(Uint8Array.from(bytes));
   }
 
-  /** Everything that had to wait for the last layer. */
+  /** Emits everything that had to wait for the last layer. */
   finish(): void {
     const { merge } = this;
-    const places = ownPlaces(merge, this.#input.ownFiles, this.#input.workingDir);
-    for (const place of places.files.keys()) {
-      if (merge.lookup(place).kind !== "absent" && !this.#held.delete(place)) {
-        throw new NeedsPlan(`'${place}' must give way, but was packed already`);
+    const own = resolveOwnFiles(merge, this.#input.ownFiles, this.#input.workingDir);
+    for (const path of own.files.keys()) {
+      if (merge.lookup(path).kind !== "absent" && !this.#held.delete(path)) {
+        throw new NeedsPlan(`The image's '${path}' has to be replaced, but is packed already`);
       }
     }
     for (const path of merge.impliedDirectories()) this.#emission.directory(path);
-    for (const path of places.directories) this.#emission.directory(path);
+    for (const path of own.directories) this.#emission.directory(path);
     for (const [path, { entry, content }] of this.#held) {
       this.#emission.entry(entry, path, "");
       for (const bytes of content) this.#emission.content(bytes);
     }
-    for (const [path, file] of places.files) this.#emission.ownFile(path, file);
+    for (const [path, file] of own.files) this.#emission.ownFile(path, file);
   }
 
-  /** Files with the names of denroot's own; a link there nearly always leads to one such. */
+  /**
+   * A file is held back for its name: symlinks at the paths of denroot's own files lead to such
+   * names.
+   */
   #mayHold(entry: TarEntry, decision: Decision & { action: "emit" }): boolean {
     return entry.type === "file" && entry.size <= MAX_HELD_SIZE &&
-      this.#held.size < MAX_HELD_FILES && this.#ownNames.has(nameOf(decision.path));
+      this.#held.size < MAX_HELD_FILES && this.#ownNames.has(baseName(decision.path));
   }
 }

@@ -12,86 +12,87 @@ import { type MessagePort, workerInput, workerPort } from "../system/worker.ts";
 import { TarError } from "../tar/entry.ts";
 import { TarParser, type TarVisitor } from "../tar/tar_parser.ts";
 import { Emission, imageTooLarge } from "./emission.ts";
-import type { OpenedLayer, PackInput, PackMessage, VerifyRequest } from "./pack_messages.ts";
+import type { PackInput, PackMessage, PackRequest, PackResult, Pass } from "./pack_messages.ts";
 import { packPlanned } from "./pack_planned.ts";
 import { packStreamed } from "./pack_streamed.ts";
 import { OtherRootMode } from "./restart.ts";
 
 const input = workerInput<PackInput>();
 const port = workerPort();
+const ledger = input.keepLedger ? new ImageLedger() : undefined;
 let readBytes = 0;
 /** The layer whose content was refused. */
-let faulty: number | undefined;
+let faultyLayer: number | undefined;
+/** Takes the layer that was asked for. */
+let layerOpened: (chunks: MessagePort) => void;
 
-await main();
+port.on("message", (request: PackRequest) => {
+  switch (request.type) {
+    case "layer":
+      layerOpened(request.chunks);
+      break;
+    case "verify":
+      void report(verify(request.unsquashfs, request.image));
+  }
+});
+await report(pack());
 
-async function main(): Promise<void> {
+/** Tells the main thread how a piece of work ended. */
+async function report(work: Promise<PackResult>): Promise<void> {
   try {
-    const ledger = input.verify ? new ImageLedger() : undefined;
-    const emission = new Emission(await nativeCalls(), {
-      descriptor: input.descriptor,
-      allTime: input.allTime,
-      defaultTime: input.defaultTime,
-      onBytes: (bytes) => tell({ type: "packed", bytes }),
-      ledger,
-      maxBytes: input.maxBytes,
-    });
-    const pack = input.mode === "stream" ? packStreamed : packPlanned;
-    await pack(input, readLayer, emission);
-    emission.end();
-    tell({ type: "end", latestTime: emission.latestTime });
-    if (ledger === undefined) return;
-    const { unsquashfs, image } = await answer<VerifyRequest>();
-    await verifyImage(unsquashfs, image, ledger);
-    tell({ type: "verified" });
+    tell(await work);
   } catch (error) {
-    tell(verdict(error));
+    tell(messageFor(error));
   }
 }
 
-function verdict(error: unknown): PackMessage {
-  const { mode, rootMode } = input;
-  if (error instanceof NeedsPlan) {
-    return { type: "restart", mode: "plan", rootMode, reason: readable(error.message) };
-  }
-  if (error instanceof OtherRootMode) {
-    return { type: "restart", mode, rootMode: error.mode, reason: error.message };
-  }
-  // Of no layer: the places of denroot's own files in the merged tree.
-  const known = error instanceof PathError
-    ? new DenrootError("layer", readable(error.message), { cause: error })
-    : error;
-  return { type: "failed", error: toPlainError(known), layer: faulty };
+async function pack(): Promise<PackResult> {
+  const emission = new Emission(await nativeCalls(), {
+    descriptor: input.descriptor,
+    allTime: input.allTime,
+    defaultTime: input.defaultTime,
+    onBytes: (bytes) => tell({ type: "packed", bytes }),
+    ledger,
+    maxBytes: input.maxBytes,
+  });
+  const packInMode = input.mode === "stream" ? packStreamed : packPlanned;
+  await packInMode(input, readLayer, emission);
+  emission.end();
+  return { type: "end", latestTime: emission.latestTime };
 }
 
-async function readLayer(layer: number, visitor: TarVisitor, verify: boolean): Promise<void> {
-  const chunks = await open(layer, verify);
+async function verify(unsquashfs: string, image: string): Promise<PackResult> {
+  if (ledger === undefined) throw new TypeError("Without keepLedger nothing can be verified");
+  await verifyImage(unsquashfs, image, ledger);
+  return { type: "verified" };
+}
+
+async function readLayer(layer: number, visitor: TarVisitor, pass: Pass): Promise<void> {
+  const chunks = await open(layer, pass);
   const parser = new TarParser(visitor);
   try {
     await forEachChunk(chunks, (bytes) => {
-      if (verify) countBytes(bytes.length);
+      if (pass === "first") countBytes(bytes.length);
       parser.push(bytes);
     });
     parser.finish();
   } catch (error) {
     if (!(error instanceof TarError || error instanceof PathError)) throw error;
-    faulty = layer;
+    faultyLayer = layer;
     throw new DenrootError("layer", `${input.layerNames[layer]}: ${readable(error.message)}`, {
       cause: error,
     });
   }
 }
 
-async function open(layer: number, verify: boolean): Promise<MessagePort> {
-  tell({ type: "open", layer, verify });
-  return (await answer<OpenedLayer>()).port;
+function open(layer: number, pass: Pass): Promise<MessagePort> {
+  return new Promise((resolve) => {
+    layerOpened = resolve;
+    tell({ type: "open", layer, pass });
+  });
 }
 
-function answer<T>(): Promise<T> {
-  return new Promise((resolve) => port.once("message", resolve));
-}
-
-/** Gives each buffer back once it is used up: that is what bounds the memory. */
+/** Sends each buffer back once it is used up: that is what bounds the memory. */
 function forEachChunk(chunks: MessagePort, use: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     chunks.on("message", (chunk: LayerChunk) => {
@@ -111,16 +112,32 @@ function forEachChunk(chunks: MessagePort, use: (bytes: Uint8Array) => void): Pr
   });
 }
 
+/** Hidden entries count too: a layer must not keep us reading for ever. */
 function countBytes(count: number): void {
   readBytes += count;
   if (readBytes > input.maxBytes) throw imageTooLarge(input.maxBytes);
+}
+
+function messageFor(error: unknown): PackMessage {
+  const { mode, rootMode } = input;
+  if (error instanceof NeedsPlan) {
+    return { type: "restart", mode: "plan", rootMode, reason: readable(error.message) };
+  }
+  if (error instanceof OtherRootMode) {
+    return { type: "restart", mode, rootMode: error.mode, reason: error.message };
+  }
+  // No layer is to blame: one of denroot's own files has no path in the merged tree.
+  const known = error instanceof PathError
+    ? new DenrootError("layer", readable(error.message), { cause: error })
+    : error;
+  return { type: "failed", error: toPlainError(known), layer: faultyLayer };
 }
 
 function tell(message: PackMessage): void {
   port.postMessage(message);
 }
 
-/** Names in messages have one character a byte; most are UTF-8. */
+/** Names in messages have one character a byte; most names are UTF-8. */
 function readable(message: string): string {
   return Buffer.from(message, "latin1").toString();
 }

@@ -1,11 +1,11 @@
-/** Emits chosen entries of a layer under chosen names. */
+/** Emits the selected entries of a layer when the layer is read again. */
 
 import type { Selection } from "../merge/layer_notes.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
 import type { Emission } from "./emission.ts";
 
-/** The first name of each selection gets the content, the others become links to it. */
+/** The first name of each selected entry gets the content; the others become links to it. */
 export function replayVisitor(
   selection: Selection,
   emission: Emission,

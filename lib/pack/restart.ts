@@ -1,6 +1,9 @@
-/** Reasons to begin the packing anew, with what is known now. */
+/** A reason to start the packing again. */
 
-/** The image gives its root directory other permissions than mksquashfs was told. */
+/**
+ * The root directory of the image has other permissions than those that mksquashfs was started
+ * with.
+ */
 export class OtherRootMode extends Error {
   override readonly name = "OtherRootMode";
   readonly mode: number;

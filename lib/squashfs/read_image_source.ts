@@ -1,5 +1,6 @@
 /** Reads from a finished image where it came from. */
 
+import { parseSource, SOURCE_PATH } from "../enroot/source_file.ts";
 import { runCommand } from "../system/process/run_command.ts";
 
 /** A line with a URI is far shorter. */
@@ -14,10 +15,10 @@ export async function readImageSource(
   image: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { exitCode, stdout } = await runCommand(unsquashfs, ["-cat", image, ".enroot/source"], {
+  const { exitCode, stdout } = await runCommand(unsquashfs, ["-cat", image, SOURCE_PATH], {
     signal,
     maxOutputBytes: MAX_BYTES,
   });
   if (exitCode !== 0) return undefined;
-  return /^uri=(.*)$/m.exec(stdout.toString("utf8"))?.[1];
+  return parseSource(stdout.toString("utf8"));
 }

@@ -1,6 +1,4 @@
-/** What one tar entry says. Names are `latin1` strings: one character for each byte, whatever its encoding. */
-
-import { Buffer } from "node:buffer";
+/** A tar entry. Names are `latin1` strings: one character for each byte, in any encoding. */
 
 export type EntryType =
   | "file"
@@ -12,7 +10,7 @@ export type EntryType =
   | "fifo";
 
 export interface TarEntry {
-  /** Place in the stream, counted from 0; metadata headers do not count. */
+  /** Its number in the stream, counted from 0; metadata headers do not count. */
   ordinal: number;
   type: EntryType;
   /** As the archive has it, not cleaned. */
@@ -25,7 +23,7 @@ export interface TarEntry {
   gid: number;
   /** Whole seconds, rounded down; may be negative. */
   mtime: number;
-  /** Bytes of content: of a sparse file the expanded ones. 0 unless a file. */
+  /** Bytes of content, the holes of a sparse file included; 0 for all but files. */
   size: number;
   /** Whether the content has holes that are not in the stream. */
   sparse: boolean;
@@ -35,7 +33,7 @@ export interface TarEntry {
   xattrs: ReadonlyMap<string, Uint8Array> | undefined;
 }
 
-/** A tar stream that breaks the format. `layer/` and `image/` add which stream it was. */
+/** A tar stream breaks the format. The caller adds which stream it was. */
 export class TarError extends Error {
   override readonly name = "TarError";
 }
@@ -43,19 +41,10 @@ export class TarError extends Error {
 export const BLOCK = 512;
 
 const ZERO_COUNT = 64 * 1024;
-/** Shared zeros, for padding and holes. Never written to. */
+/** Zeros for padding and holes. All share them, so nobody may write to them. */
 export const ZEROS = new Uint8Array(ZERO_COUNT);
 
-/** Bytes that fill `size` up to a whole block. */
+/** How many bytes fill `size` up to a whole block. */
 export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
-}
-
-/** One character for each byte. */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
-    "latin1",
-    start,
-    end,
-  );
 }

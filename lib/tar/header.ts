@@ -17,8 +17,8 @@ export interface RawHeader {
   deviceMinor: number;
 }
 
-/** Offsets and lengths: POSIX.1-1988, and GNU's sparse map where ustar has the prefix. */
-export const FIELD = {
+/** Offset and length of each field (POSIX.1-1988). */
+const FIELD = {
   path: [0, 100],
   mode: [100, 8],
   uid: [108, 8],
@@ -35,7 +35,7 @@ export const FIELD = {
 } as const;
 
 const USTAR_MAGIC = "ustar\0";
-/** As Linux and squashfs have them: 12 and 20 bits. */
+/** Linux and squashfs have 12 and 20 bits for them. */
 const MAX_MAJOR = 0xfff;
 const MAX_MINOR = 0xfffff;
 
@@ -49,7 +49,7 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
   // GNU's magic puts times and a sparse map where POSIX has the prefix.
   const prefix = ustar && block[at + 345] !== 0 ? text(block, at, FIELD.prefix) : "";
   const flag = String.fromCharCode(block[at + 156]!);
-  // Writers from before POSIX leave anything there for what is no device.
+  // Old writers leave junk in these fields when the entry is not a device.
   const device = flag === "3" || flag === "4";
   return {
     flag,
@@ -65,7 +65,7 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
   };
 }
 
-/** Octal text, or GNU's base-256 where the first bit is set. Throws {@link TarError}. */
+/** Reads octal text, or GNU's base-256 if the first bit is set. Throws {@link TarError}. */
 export function parseNumber(block: Uint8Array, start: number, length: number): number {
   const first = block[start]!;
   if (first & 0x80) return parseBase256(block, start, length);
@@ -102,7 +102,9 @@ function deviceNumber(
   max: number,
 ): number {
   const value = number(block, at, field);
-  if (value < 0 || value > max) throw new TarError(`A tar header has the device number ${value}`);
+  if (value < 0 || value > max) {
+    throw new TarError(`A tar header has the impossible device number ${value}`);
+  }
   return value;
 }
 
@@ -125,7 +127,7 @@ function sumOfBytes(block: Uint8Array, at: number): number {
   return sum;
 }
 
-/** The checksum is taken with its own field as spaces; old writers summed signed bytes. */
+/** The checksum counts its own field as spaces. Old writers summed up signed bytes. */
 function checkSum(block: Uint8Array, at: number, sum: number): void {
   const stored = parseNumber(block, at + FIELD.checksum[0], FIELD.checksum[1]);
   let field = 0;

@@ -1,4 +1,4 @@
-/** PAX extended header records (POSIX.1-2001, pax): `LENGTH KEY=VALUE\n`, values kept as bytes. */
+/** Records of PAX extended headers (POSIX.1-2001, pax): `LENGTH KEY=VALUE\n`; values are bytes. */
 
 import { Buffer } from "node:buffer";
 import { TarError } from "./entry.ts";
@@ -46,7 +46,7 @@ function assign(records: PaxRecords, key: string, value: Buffer): void {
     records.xattrs.set(xattrName(key.slice(XATTR_PREFIX.length), value), Uint8Array.from(value));
     return;
   }
-  // An empty value takes a record back.
+  // An empty value undoes an earlier record.
   const text = value.toString("latin1");
   switch (key) {
     case "path":
@@ -72,7 +72,7 @@ function assign(records: PaxRecords, key: string, value: Buffer): void {
   }
 }
 
-/** Refuses what no file can have (xattr(7)): whoever unpacked the image would stop at it. */
+/** Refuses an attribute that no file can have (xattr(7)): unpacking the image would fail. */
 function xattrName(name: string, value: Buffer): string {
   const inNamespace = name.slice(name.indexOf(".") + 1);
   if (inNamespace === "" || name.length > MAX_XATTR_NAME || name.includes("\0")) {
@@ -91,14 +91,14 @@ export function name(key: string, text: string): string | undefined {
 
 export function integer(key: string, text: string): number {
   const value = decimal(text);
-  if (!Number.isSafeInteger(value)) throw new TarError(`A PAX ${key} is no number`);
+  if (!Number.isSafeInteger(value)) throw new TarError(`A PAX ${key} is not a number`);
   return value;
 }
 
 function seconds(text: string): number {
   const match = /^(-?\d{1,15})(\.\d*)?$/.exec(text);
-  if (match === null) throw new TarError("A PAX mtime is no time");
-  // Not by way of the fraction: as a double, .999999999 would round up.
+  if (match === null) throw new TarError("A PAX mtime is not a time");
+  // The fraction is not parsed: as a double, .999999999 would round up.
   const whole = Number(match[1]);
   const fraction = /[1-9]/.test(match[2] ?? "");
   return fraction && text.startsWith("-") ? whole - 1 : whole;

@@ -1,32 +1,32 @@
-/** Sparse files: GNU's old map in the header, and PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Sparse Formats"). */
+/** Sparse files: the old GNU map, and PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Sparse Formats"). */
 
 import { Buffer } from "node:buffer";
 import { BLOCK, TarError } from "./entry.ts";
 import { parseNumber } from "./header.ts";
 import { integer, name, type PaxRecords } from "./pax.ts";
 
-/** A stretch of data; holes lie between. Bytes. */
-export interface Segment {
+/** A piece of data between two holes; in bytes. */
+interface SparseSegment {
   readonly offset: number;
   readonly length: number;
 }
 
 export interface SparseFile {
-  /** Expanded size. */
+  /** Size in bytes, holes included. */
   readonly size: number;
-  readonly segments: Segment[];
-  /** The file's name, where the header's own is a stand-in. */
+  readonly segments: SparseSegment[];
+  /** The file's name, when the header has only a substitute. */
   readonly path?: string;
-  /** The map stands before the data (PAX 1.0) and is still to be read. */
+  /** The map comes before the data (PAX 1.0) and has not been read yet. */
   readonly mapInData: boolean;
 }
 
 const MAX_SEGMENTS = 1_000_000;
-/** Of a PAX 1.0 map: the digits of 2^53, zeros in front of them, the line's end. */
+/** The length of a line in a PAX 1.0 map: the digits of 2^53, with some zeros before them. */
 const MAX_LINE = 32;
 const OLD_ENTRIES = { header: 4, extension: 21 } as const;
 
-/** Reads what a PAX header says of a sparse file; undefined when it says nothing. */
+/** Reads the sparse records of a PAX header; undefined when there are none. */
 export function sparseFromPax(records: PaxRecords, storedSize: number): SparseFile | undefined {
   if (records.sparse === undefined) return undefined;
   const last = new Map(records.sparse);
@@ -44,31 +44,31 @@ export function sparseFromPax(records: PaxRecords, storedSize: number): SparseFi
   return { size, segments, path, mapInData: false };
 }
 
-/** The old GNU header's own map. `more` says that extension blocks follow. */
+/** Reads the map in an old GNU header. `more` says that extension blocks follow. */
 export function sparseFromHeader(block: Buffer, at: number): { file: SparseFile; more: boolean } {
   const size = parseNumber(block, at + 483, 12);
   const segments = readOldEntries(block, at + 386, OLD_ENTRIES.header);
   return { file: { size, segments, mapInData: false }, more: block[at + 482] !== 0 };
 }
 
-/** One extension block of the old GNU map; gives whether another follows. */
-export function sparseExtension(block: Buffer, at: number, segments: Segment[]): boolean {
+/** Reads one extension block of the old GNU map; gives whether another follows. */
+export function sparseExtension(block: Buffer, at: number, segments: SparseSegment[]): boolean {
   segments.push(...readOldEntries(block, at, OLD_ENTRIES.extension));
   if (segments.length > MAX_SEGMENTS) throw tooManySegments();
   return block[at + 504] !== 0;
 }
 
 /**
- * A PAX 1.0 map on its way: decimal numbers, one a line; the count of segments, then their pairs.
- * It fills whole blocks, and how many of them, only its first line tells.
+ * Collects a PAX 1.0 map: decimal numbers, one on each line. The first is the count of segments; an
+ * offset and a length for each segment follow. The map fills whole blocks.
  */
 export class SparseMap {
   readonly #blocks: Buffer[] = [];
   #linesLeft = 0;
   #maxBlocks = 0;
 
-  /** Takes the next block; gives the segments once they are all there. Throws {@link TarError}. */
-  add(block: Buffer): Segment[] | undefined {
+  /** Takes the next block; gives the segments when all are there. Throws {@link TarError}. */
+  add(block: Buffer): SparseSegment[] | undefined {
     if (this.#blocks.length === 0) this.#begin(block);
     this.#blocks.push(block);
     if (this.#blocks.length > this.#maxBlocks) throw new TarError("A sparse map is too long");
@@ -84,14 +84,21 @@ export class SparseMap {
   }
 }
 
-function parseSparseMap(data: Buffer): Segment[] {
+function parseSparseMap(data: Buffer): SparseSegment[] {
   const lines = data.toString("latin1").split("\n");
   const count = integer("sparse map", lines[0]!);
   return toSegments(lines.slice(1, 1 + 2 * count).map((line) => integer("sparse map", line)));
 }
 
-/** Segments must be in order, within the file, and as long together as the stored data. */
-export function checkSegments(segments: readonly Segment[], size: number, stored: number): void {
+/**
+ * Throws {@link TarError} unless the segments are in order, inside the file, and fill the stored
+ * data.
+ */
+export function checkSegments(
+  segments: readonly SparseSegment[],
+  size: number,
+  stored: number,
+): void {
   let end = 0;
   let total = 0;
   for (const segment of segments) {
@@ -105,8 +112,8 @@ export function checkSegments(segments: readonly Segment[], size: number, stored
   if (total < stored) throw new TarError("A sparse map needs less data than the archive has");
 }
 
-function readOldEntries(block: Buffer, start: number, count: number): Segment[] {
-  const segments: Segment[] = [];
+function readOldEntries(block: Buffer, start: number, count: number): SparseSegment[] {
+  const segments: SparseSegment[] = [];
   for (let i = 0; i < count; i++) {
     const at = start + i * 24;
     if (block[at] === 0) break;
@@ -115,10 +122,10 @@ function readOldEntries(block: Buffer, start: number, count: number): Segment[] 
   return segments;
 }
 
-function toSegments(numbers: readonly number[]): Segment[] {
+function toSegments(numbers: readonly number[]): SparseSegment[] {
   if (numbers.length % 2 !== 0) throw new TarError("A sparse map has an odd count of numbers");
   if (numbers.length / 2 > MAX_SEGMENTS) throw tooManySegments();
-  const segments: Segment[] = [];
+  const segments: SparseSegment[] = [];
   for (let i = 0; i < numbers.length; i += 2) {
     segments.push({ offset: numbers[i]!, length: numbers[i + 1]! });
   }

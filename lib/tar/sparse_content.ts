@@ -1,4 +1,4 @@
-/** A sparse file's stored data made into its content: the holes come out as zeros. */
+/** Makes the content of a sparse file from its stored data: holes become zeros. */
 
 import { ZEROS } from "./entry.ts";
 import type { SparseFile } from "./sparse.ts";
@@ -7,9 +7,9 @@ export class SparseContent {
   readonly #file: SparseFile;
   readonly #emit: (bytes: Uint8Array) => void;
   #segment = 0;
-  /** Bytes of the current segment that came already. */
+  /** How many bytes of the current segment are done. */
   #segmentDone = 0;
-  /** Bytes given out so far. */
+  /** How many bytes of content were emitted so far. */
   #expanded = 0;
 
   constructor(file: SparseFile, emit: (bytes: Uint8Array) => void) {
@@ -36,7 +36,7 @@ export class SparseContent {
     }
   }
 
-  /** Gives out the hole at the end. */
+  /** Emits the hole at the end. */
   end(): void {
     this.#fill(this.#file.size);
   }

@@ -1,6 +1,6 @@
 /**
- * Recipes of tar streams whose files were taken out: lines of JSON, each a segment of the stream or
- * the place of a file's contents (github.com/vbatts/tar-split, tar/storage/entry.go).
+ * Recipes of tar streams: lines of JSON, each with a segment of the stream or the name of a file
+ * whose content comes next (github.com/vbatts/tar-split, tar/storage/entry.go).
  */
 
 import { Buffer } from "node:buffer";
@@ -9,23 +9,23 @@ import { DenrootError } from "../errors.ts";
 export type RecipeStep =
   /** Bytes of the stream: headers and padding. */
   | { readonly type: "segment"; readonly bytes: Uint8Array }
-  /** Contents of a file; its name is a `latin1` string, as the archive has it. */
+  /** The content of a file. The name is a `latin1` string, as in the archive. */
   | { readonly type: "file"; readonly name: string; readonly size: number };
 
-/** A line has what lies between two files' contents: PAX headers may be long. */
+/** A line holds all that comes between the contents of two files: PAX headers may be long. */
 const MAX_LINE = 64 * 1024 * 1024;
 const NEWLINE = 10;
 const FILE = 1;
 const SEGMENT = 2;
 
 /**
- * Reads a recipe, decompressed; files without contents are left out. Throws code `layer` when it is
+ * Reads a decompressed recipe; files without content are left out. Throws code `layer` when it is
  * damaged.
  */
 export async function* readRecipe(recipe: AsyncIterable<Uint8Array>): AsyncIterable<RecipeStep> {
   for await (const line of lines(recipe)) {
     const step = parseStep(line);
-    // Entries without contents are noted too: links, directories.
+    // Links and directories have steps too, without content.
     if (step.type === "segment" || step.size > 0) yield step;
   }
 }
@@ -39,7 +39,7 @@ function parseStep(line: string): RecipeStep {
   if (entry.type !== FILE || !Number.isSafeInteger(size) || (size as number) < 0) {
     throw damaged("a line is neither a segment nor a file");
   }
-  return { type: "file", name: nameOf(entry), size: size as number };
+  return { type: "file", name: fileName(entry), size: size as number };
 }
 
 type Line = Readonly<Record<string, unknown>>;
@@ -51,12 +51,12 @@ function parseLine(line: string): Line {
   } catch (cause) {
     throw damaged("a line is not JSON", cause);
   }
-  if (typeof entry !== "object" || entry === null) throw damaged("a line is no object");
+  if (typeof entry !== "object" || entry === null) throw damaged("a line is not a JSON object");
   return entry as Line;
 }
 
-/** Names that are not UTF-8 stand in a field of their own. */
-function nameOf({ name, name_raw: raw }: Line): string {
+/** Names that are not UTF-8 have a field of their own. */
+function fileName({ name, name_raw: raw }: Line): string {
   if (typeof raw === "string" && raw !== "") return Buffer.from(raw, "base64").toString("latin1");
   if (typeof name === "string") return Buffer.from(name).toString("latin1");
   throw damaged("a file has no name");

@@ -1,4 +1,4 @@
-/** Bytes in, entries out: a push parser that copies no content and allocates next to nothing for an entry. */
+/** Parses a tar stream that is pushed in pieces, without copying content. */
 
 import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, type TarEntry, TarError } from "./entry.ts";
@@ -14,15 +14,19 @@ import {
 } from "./sparse.ts";
 import { SparseContent } from "./sparse_content.ts";
 
-/** Whoever is told what a {@link TarParser} finds. */
+/** Gets what a {@link TarParser} finds. */
 export interface TarVisitor {
-  /** A new entry; the object is used again for the next one. True asks for its content. */
+  /**
+   * Called for each entry; the object is used again for the next one. True asks for the content.
+   */
   entry(entry: TarEntry): boolean;
-  /** The next piece of the content, holes filled in; a view that is valid during the call only. */
+  /**
+   * Called for each piece of the content, holes filled in. The view is valid during the call only.
+   */
   content(bytes: Uint8Array): void;
 }
 
-/** As Go's archive/tar has it: more is an attack, not a name. */
+/** Go's archive/tar has this limit too: a longer header is an attack, not a name. */
 const MAX_METADATA = 1024 * 1024;
 
 const TYPES: Readonly<Record<string, EntryType>> = {
@@ -59,19 +63,19 @@ export class TarParser {
   };
 
   #state: State = "header";
-  /** A block that straddles two chunks. */
+  /** The start of a block whose end is in the next chunk. */
   readonly #carry = Buffer.alloc(BLOCK);
   #carried = 0;
-  /** Bytes left of the current content, metadata or padding. */
+  /** How many bytes of the current content, metadata or padding are left. */
   #left = 0;
-  /** Padding behind the current content or metadata. */
+  /** How many bytes of padding follow the current content or metadata. */
   #padding = 0;
   #wanted = false;
   #zeroBlocks = 0;
 
   #metadataFlag = "";
   #metadata: Buffer[] = [];
-  /** Metadata has come, and the entry that it is for has not. */
+  /** Metadata came, but its entry did not come yet. */
   #announced = false;
   #pax: PaxRecords = {};
   #longPath: string | undefined;
@@ -85,7 +89,7 @@ export class TarParser {
     this.#visitor = visitor;
   }
 
-  /** Throws {@link TarError}, and whatever the visitor throws. */
+  /** Parses the next chunk. Throws {@link TarError}, and what the visitor throws. */
   push(chunk: Uint8Array): void {
     const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let at = 0;
@@ -109,14 +113,16 @@ export class TarParser {
     }
   }
 
-  /** How many of the next bytes say nothing: unwanted content, padding, all behind the end mark. */
+  /**
+   * How many of the next bytes can be skipped: unwanted content, padding, all after the end mark.
+   */
   get idle(): number {
     if (this.#state === "end") return Infinity;
     if (this.#state === "skip") return this.#left;
     return this.#state === "content" && !this.#wanted ? this.#left + this.#padding : 0;
   }
 
-  /** Passes over the {@link idle} bytes, in place of pushing them. */
+  /** Skips the {@link idle} bytes; the caller does not push them. */
   skip(): void {
     if (this.#state === "content" && !this.#wanted) this.#endContent();
     if (this.#state === "skip") this.#state = "header";
@@ -124,7 +130,7 @@ export class TarParser {
 
   /** To be called after the last chunk. Throws {@link TarError} when the archive was cut short. */
   finish(): void {
-    // Some writers forget the last padding, and the end-of-archive blocks with it.
+    // Some writers forget the last padding and the end-of-archive blocks.
     const between = (this.#state === "header" && this.#carried === 0) || this.#state === "skip";
     if (this.#state !== "end" && (!between || this.#announced)) {
       throw new TarError("The tar stream is cut short");
@@ -176,7 +182,9 @@ export class TarParser {
 
   #beginMetadata(header: RawHeader): void {
     if (header.size > MAX_METADATA) {
-      throw new TarError(`A tar metadata header of ${header.size} bytes is over ${MAX_METADATA}`);
+      throw new TarError(
+        `A tar metadata header has ${header.size} bytes, more than ${MAX_METADATA}`,
+      );
     }
     this.#metadataFlag = header.flag;
     this.#collect("metadata", header.size, padding(header.size));
@@ -210,7 +218,7 @@ export class TarParser {
     else if (flag === "L") this.#longPath = untilZero(bytes) || undefined;
     else if (flag === "K") this.#longLink = untilZero(bytes) || undefined;
     if (flag !== "g") this.#announced = true;
-    // A global header (`g`) says nothing that an image keeps: every engine passes over it.
+    // A global header (`g`) has nothing that an image keeps: every engine ignores it.
     this.#skipPadding();
   }
 
@@ -225,7 +233,7 @@ export class TarParser {
     entry.ordinal++;
     entry.path = this.#longPath ?? pax.path ?? header.path;
     entry.linkPath = this.#longLink ?? pax.linkPath ?? header.linkPath;
-    // Before there was a type for directories, a slash said it.
+    // Old archives have no type for directories; a slash marks them.
     entry.type = header.flag === "\0" && entry.path.endsWith("/") ? "directory" : type;
     if (entry.type === "file" && header.flag !== "S") {
       this.#sparse = sparseFromPax(pax, storedSize);
@@ -243,7 +251,7 @@ export class TarParser {
     this.#longPath = undefined;
     this.#longLink = undefined;
     this.#header = undefined;
-    // Only files have content, whatever the size says (archive/tar does the same).
+    // Only files have content, even if the size says otherwise (Go's archive/tar does the same).
     if (entry.type === "file") this.#beginContent(storedSize);
     else this.#beginContent(0);
   }

@@ -1,15 +1,15 @@
 /**
- * Entries in, bytes out, in the one form that every mksquashfs reads right: ustar magic without a
- * prefix, empty owner names, GNU long names, PAX for xattrs only.
+ * Writes a tar stream in the one form that every mksquashfs reads correctly: ustar magic without a
+ * prefix, empty owner names, GNU long names, PAX for extended attributes only.
  */
 
 import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
 
-/** Takes all of `bytes` before it returns; the view is used again afterwards. */
-export type ByteSink = (bytes: Uint8Array) => void;
+/** Must take all of `bytes` before it returns: the buffer is used again. */
+type ByteSink = (bytes: Uint8Array) => void;
 
-/** What goes into a header. */
+/** The values of a header. */
 export interface EntryHeader {
   readonly type: EntryType;
   /** Cleaned: relative, without `.`, `..` or doubled slashes; no slash at the end. */
@@ -34,10 +34,10 @@ const FLAGS: Readonly<Record<EntryType, string>> = {
 };
 
 const BUFFER_SIZE = 512 * 1024;
-/** Contents at least this long go to the sink without a copy. */
+/** Content of at least this length goes to the sink without a copy. */
 const DIRECT = 64 * 1024;
 const MAX_UINT32 = 0xffffffff;
-/** mksquashfs can store these; it drops the rest with a message. */
+/** mksquashfs can store these attributes; it drops all others with a message. */
 const KEPT_XATTRS = /^(user|security|trusted)\./;
 
 export class TarWriter {
@@ -59,12 +59,12 @@ export class TarWriter {
     if (header.linkPath.length > 100) this.#longName("K", header.linkPath);
     if (path.length > 100) this.#longName("L", path);
     const size = header.type === "file" ? header.size : 0;
-    this.#header({ ...header, path, size }, FLAGS[header.type]);
+    this.#header(FLAGS[header.type], path, size, header);
     this.#contentLeft = size;
     this.#contentPadding = padding(size);
   }
 
-  /** The next piece of the current file. */
+  /** Writes the next piece of the current file. */
   content(bytes: Uint8Array): void {
     if (bytes.length > this.#contentLeft) throw new TypeError("More content than announced");
     this.#contentLeft -= bytes.length;
@@ -94,20 +94,20 @@ export class TarWriter {
     this.#used = 0;
   }
 
-  #header(header: EntryHeader, flag: string): void {
+  #header(flag: string, path: string, size: number, header: EntryHeader): void {
     if (this.#used + BLOCK > BUFFER_SIZE) this.#flush();
     const block = this.#buffer;
     const at = this.#used;
     block.fill(0, at, at + BLOCK);
-    block.write(header.path.slice(0, 100), at, "latin1");
+    block.write(path, at, 100, "latin1");
     octal(block, at + 100, 8, header.mode & 0o7777);
     octal(block, at + 108, 8, 0);
     octal(block, at + 116, 8, 0);
-    size(block, at + 124, header.size);
+    sizeField(block, at + 124, size);
     octal(block, at + 136, 12, Math.min(Math.max(header.mtime, 0), MAX_UINT32));
     block.fill(0x20, at + 148, at + 156);
     block[at + 156] = flag.charCodeAt(0);
-    block.write(header.linkPath.slice(0, 100), at + 157, "latin1");
+    block.write(header.linkPath, at + 157, 100, "latin1");
     block.write("ustar\x0000", at + 257, "latin1");
     octal(block, at + 329, 8, header.deviceMajor);
     octal(block, at + 337, 8, header.deviceMinor);
@@ -129,7 +129,7 @@ export class TarWriter {
   }
 
   #metadata(flag: string, path: string, bytes: Buffer): void {
-    this.#header({ ...METADATA, path, size: bytes.length }, flag);
+    this.#header(flag, path, bytes.length, METADATA);
     this.#write(bytes);
     this.#write(ZEROS.subarray(0, padding(bytes.length)));
   }
@@ -157,7 +157,7 @@ function paxRecord(key: string, value: Uint8Array): Buffer {
 }
 
 function octal(block: Uint8Array, at: number, length: number, value: number): void {
-  // The last byte stays zero. Division, since sizes and times go beyond 32 bits.
+  // The last byte stays zero. Division is needed, because sizes and times go beyond 32 bits.
   for (let i = at + length - 2; i >= at; i--) {
     const rest = Math.floor(value / 8);
     block[i] = 0x30 + (value - rest * 8);
@@ -167,7 +167,7 @@ function octal(block: Uint8Array, at: number, length: number, value: number): vo
 
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
 
-function size(block: Uint8Array, at: number, value: number): void {
+function sizeField(block: Uint8Array, at: number, value: number): void {
   if (value <= MAX_OCTAL_SIZE) return octal(block, at, 12, value);
   block[at] = 0x80;
   for (let i = at + 11; i > at; i--) {

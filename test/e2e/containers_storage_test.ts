@@ -113,7 +113,7 @@ test("what a storage lost or lies about ends the import, with the file's name", 
   for (const tool of tools) rmSync(tool);
   await fails(`${place}${name}`, /"bin\/ping" is not there/);
   for (const tool of tools) symlinkSync("/etc/hostname", tool);
-  await fails(`${place}${name}`, /"bin\/ping" is no regular file in the storage/);
+  await fails(`${place}${name}`, /"bin\/ping" is not a regular file in the storage/);
   for (const id of readdirSync(tree)) {
     renameSync(join(tree, id, "bin"), join(tree, id, "elsewhere"));
     symlinkSync(`${tree}/${id}/elsewhere`, join(tree, id, "bin"));

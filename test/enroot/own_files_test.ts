@@ -1,4 +1,4 @@
-/** enroot's own files: the scripts are run by real shells and must mean what the image says. */
+/** enroot's own files: real shells run the scripts, which must do what the image says. */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -53,7 +53,7 @@ let printer: string;
 before(() => {
   directory = mkdtempSync(join(tmpdir(), "denroot-own-files-"));
   printer = join(directory, "printer");
-  // Prints its arguments, each ended by NUL.
+  // The program prints its arguments with a NUL after each.
   writeFileSync(printer, '#!/bin/sh\nfor word; do printf "%s\\000" "$word"; done\n');
   chmodSync(printer, 0o755);
 });
@@ -78,7 +78,7 @@ function text(path: string, partial: Partial<ImageConfig> = {}): string {
   return new TextDecoder().decode(file.content);
 }
 
-/** Runs the script as the runtime does, in `directory`; the words that the program was given. */
+/** Runs the script as the runtime does, in `directory`; gives the arguments of the program. */
 function run(shell: string, script: string, args: readonly string[] = [], local = "") {
   const localPath = join(directory, "rc.local");
   writeFileSync(localPath, local);
@@ -94,7 +94,7 @@ function run(shell: string, script: string, args: readonly string[] = [], local 
   return { ...result, words: result.stdout.split("\0").slice(0, -1) };
 }
 
-test("the script is valid for every shell, whatever the image says", () => {
+test("the script is valid for every shell with any configuration", () => {
   const script = text("etc/rc", {
     entrypoint: ODD_WORDS,
     cmd: ODD_WORDS,
@@ -223,7 +223,7 @@ test("volumes become mounts onto themselves, sorted, escaped, each once", () => 
   assert.equal(text("etc/fstab"), "");
 });
 
-test("the environment is one variable a line, whatever is in a value", () => {
+test("the environment has one variable on each line, with any value", () => {
   const env = [
     "PATH=/usr/bin:/bin",
     "EMPTY=",
@@ -252,7 +252,7 @@ test("the environment is one variable a line, whatever is in a value", () => {
   );
 });
 
-test("NUL characters are refused where a program would get them, and harmless in labels", () => {
+test("NUL characters are refused where a program would get them, and do no harm in labels", () => {
   for (
     const partial of [
       { entrypoint: ["a\0b"] },
@@ -285,7 +285,7 @@ test("the working directory is absolute and inside the root", () => {
   }
 });
 
-test("all files are plain data: nobody but the runtime's shell runs them", () => {
+test("all files are plain data that only the runtime's shell reads", () => {
   const files = ownFiles(config(), URI);
   assert.deepEqual(files.map((file) => file.path), [
     "etc/rc",

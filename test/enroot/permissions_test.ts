@@ -1,4 +1,4 @@
-/** Modes as `chmod u+rX` and, for directories, `u+w` would leave them. */
+/** Modes after `chmod u+rX` and, for directories, `u+w`. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

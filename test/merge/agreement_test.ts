@@ -1,4 +1,4 @@
-/** Streaming, wherever it does not give up, must give what the plan gives. */
+/** When streaming does not give up, its result must be that of the plan. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -45,7 +45,7 @@ const stack: fc.Arbitrary<Draft[][]> = fc.array(fc.array(draft, { maxLength: 8 }
   maxLength: 4,
 });
 
-test("streaming gives what the plan gives, or gives up", () => {
+test("streaming has the same result as the plan, or gives up", () => {
   let streamed = 0;
   fc.assert(
     fc.property(stack, (layers) => {
@@ -59,7 +59,7 @@ test("streaming gives what the plan gives, or gives up", () => {
   assert.ok(streamed > 3000, `only ${streamed} stacks were streamed`);
 });
 
-test("ordinary layers are streamed: parents described, links within their layer", () => {
+test("ordinary layers are streamed: they describe parents, and links stay in their layer", () => {
   const layers = [
     [dir("a"), file("a/x"), link("a/y", "a/x"), dir("b"), file("b/z")],
     [dir("a"), whiteout("a/x"), dir("b"), file("b/z")],

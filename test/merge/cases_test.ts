@@ -1,4 +1,4 @@
-/** The cases on which engines fail, each by its name: both ways of merging must get them right. */
+/** Cases on which engines fail: both ways of merging must get them right. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -21,7 +21,7 @@ interface MergeCase {
   readonly title: string;
   readonly layers: Stack;
   readonly result: Listing;
-  /** Streaming cannot know, and must notice that it cannot. */
+  /** Streaming cannot know the result, and must give up. */
   readonly needsPlan?: true;
 }
 
@@ -37,7 +37,7 @@ const cases: readonly MergeCase[] = [
     result: { b: "file 0:0" },
   },
   {
-    title: "of three names one is replaced: the others stay one file",
+    title: "when one of three names is replaced, the others stay one file",
     layers: [[file("a"), link("b", "a"), link("c", "a")], [file("a")]],
     result: { a: "file 1:0", b: "file 0:0", c: "file 0:0" },
   },
@@ -69,7 +69,7 @@ const cases: readonly MergeCase[] = [
     result: { a: "file 0:0", b: "file 0:0", c: "file 0:0" },
   },
   {
-    title: "an opaque directory hides what is below, and not what its own layer has",
+    title: "an opaque directory hides what lower layers have, and not what its own layer has",
     layers: [[dir("d"), file("d/old")], [
       dir("d", 0o700),
       file("d/new"),
@@ -79,12 +79,12 @@ const cases: readonly MergeCase[] = [
     result: { d: "directory 700", "d/late": "file 1:3", "d/new": "file 1:1" },
   },
   {
-    title: "an opaque directory comes first, and hides the same",
+    title: "an opaque directory that comes first hides the same",
     layers: [[dir("d"), file("d/old")], [opaque("d"), file("d/new")]],
     result: { d: "directory 755", "d/new": "file 1:1" },
   },
   {
-    title: "an opaque root hides everything below",
+    title: "an opaque root hides all lower layers",
     layers: [[file("a"), dir("d"), file("d/b")], [file(".wh..wh..opq"), file("c")]],
     result: { c: "file 1:1" },
   },
@@ -104,7 +104,7 @@ const cases: readonly MergeCase[] = [
     result: { d: "directory 700", "d/new": "file 1:1" },
   },
   {
-    title: "whiteouts of a single layer vanish, those of aufs as well",
+    title: "whiteouts in a single layer do not appear in the image, nor do the files of aufs",
     layers: [[file("a"), whiteout("b"), opaque("d"), file(".wh..wh.plnk"), file(".wh..wh.aufs")]],
     result: { a: "file 0:0" },
   },
@@ -133,7 +133,7 @@ const cases: readonly MergeCase[] = [
     result: { k: "file 0:3" },
   },
   {
-    title: "what only looks like a whiteout stays",
+    title: "a name that only looks like a whiteout stays",
     layers: [[file("a"), file("wh.a"), file("b.wh.c")], [file(".wh"), file("x.wh.a")]],
     result: {
       ".wh": "file 1:0",
@@ -144,7 +144,7 @@ const cases: readonly MergeCase[] = [
     },
   },
   {
-    title: "an opaque directory over a symlink spares what the link leads to",
+    title: "an opaque directory over a symlink keeps what the symlink leads to",
     layers: [[dir("d"), file("d/f"), symlink("l", "d")], [dir("l"), opaque("l"), file("l/new")]],
     result: { d: "directory 755", "d/f": "file 0:1", l: "directory 755", "l/new": "file 1:2" },
   },
@@ -181,7 +181,7 @@ const cases: readonly MergeCase[] = [
     needsPlan: true,
   },
   {
-    title: "parents that no layer has are made",
+    title: "parents that no layer describes are made",
     layers: [[file("a/b/c")]],
     result: { a: "directory implied", "a/b": "directory implied", "a/b/c": "file 0:0" },
   },
@@ -191,23 +191,23 @@ const cases: readonly MergeCase[] = [
     result: { a: "directory 700", "a/b": "directory 711", "a/b/c": "file 1:0" },
   },
   {
-    title: "a parent's entry may come behind its children",
+    title: "a parent's entry may come after its children",
     layers: [[file("a/b/c"), dir("a/b", 0o700), dir("a", 0o711)]],
     result: { a: "directory 711", "a/b": "directory 700", "a/b/c": "file 0:0" },
   },
   {
-    title: "of a directory in many layers the highest counts",
+    title: "the highest layer that describes a directory counts",
     layers: [[dir("d", 0o700), file("d/a")], [dir("d", 0o711), file("d/b")], [dir("d", 0o755)]],
     result: { d: "directory 755", "d/a": "file 0:1", "d/b": "file 1:1" },
   },
   {
-    title: "of a path twice in a layer the last counts",
+    title: "when a path comes twice in a layer, the last entry counts",
     layers: [[file("a"), file("a")]],
     result: { a: "file 0:1" },
     needsPlan: true,
   },
   {
-    title: "of a path twice in a layer that a higher one hides nothing counts",
+    title: "when a path comes twice in a layer and a higher layer hides it, neither counts",
     layers: [[file("a"), file("a")], [file("a")]],
     result: { a: "file 1:0" },
     needsPlan: true,
@@ -222,19 +222,19 @@ const cases: readonly MergeCase[] = [
     result: { a: "file 1:0", d: "directory implied", "d/c": "file 1:2", "d/e": "file 0:3" },
   },
   {
-    title: "everything below dev is left out, dev itself is not",
+    title: "everything below dev is left out, but dev stays",
     layers: [[dir("dev", 0o700), file("dev/null"), dir("dev/pts"), file("device")], [
       file("dev/x"),
     ]],
     result: { dev: "directory 700", device: "file 0:3" },
   },
   {
-    title: "a file that comes and goes and comes again is the last one",
+    title: "a file that is removed and written several times is the last one",
     layers: [[file("a")], [whiteout("a")], [file("a")], [whiteout("a")], [file("a")]],
     result: { a: "file 4:0" },
   },
   {
-    title: "two hundred layers on one directory merge",
+    title: "two hundred layers that write into one directory are merged",
     layers: Array.from({ length: 200 }, (_, at) => [dir("d"), file("d/same"), file(`d/${at}`)]),
     result: Object.fromEntries([
       ["d", "directory 755"],
@@ -243,7 +243,7 @@ const cases: readonly MergeCase[] = [
     ]),
   },
   {
-    title: "a path of a thousand levels merges",
+    title: "a path of a thousand levels is merged",
     layers: [[file("d/".repeat(999) + "f")], [file("d/".repeat(999) + "g")]],
     result: Object.fromEntries([
       ...Array.from({ length: 999 }, (_, at) => ["d/".repeat(at) + "d", "directory implied"]),
@@ -257,7 +257,7 @@ for (const { title, layers, result, needsPlan } of cases) {
   test(title, () => {
     assert.deepEqual(plan(layers), result, "by a plan");
     const streamed = stream(layers);
-    if (needsPlan) assert.equal(streamed, undefined, "streaming does not give up");
+    if (needsPlan) assert.equal(streamed, undefined, "streaming must give up");
     else assert.deepEqual(streamed, result, "by streaming");
   });
 }
@@ -267,20 +267,20 @@ const refused: readonly [title: string, message: RegExp, layer: readonly Draft[]
   ["a link to a later entry", /hard link 'b' leads to 'a'/, [link("b", "a"), file("a")]],
   ["a link to a directory", /directory 'd'/, [dir("d"), link("b", "d")]],
   ["a link to itself", /hard link 'b'/, [link("b", "b")]],
-  ["a link that leads out", /leads out/, [link("b", "../a")]],
-  ["a path that leads out", /leads out/, [file("../a")]],
+  ["a link that leads out of the root", /leads out/, [link("b", "../a")]],
+  ["a path that leads out of the root", /leads out/, [file("../a")]],
   ["a whiteout of nothing", /names no file/, [file("d/.wh.")]],
   ["a whiteout of its own directory", /names no file/, [file("d/.wh..")]],
-  ["children of a file of the same layer", /'a' has entries below it/, [file("a"), file("a/b")]],
+  ["an entry below a file of the same layer", /'a' has entries below it/, [file("a"), file("a/b")]],
   ["a symlink without a target", /symlink 'd\/s' has no target/, [symlink("d/s", "")]],
   ["a symlink of 4096 bytes", /symlink 's' has more than 4095/, [symlink("s", "t".repeat(4096))]],
-  ["a root that is a file", /no directory/, [file("./")]],
+  ["a root that is a file", /is not a directory/, [file("./")]],
 ];
 for (const [title, message, layer] of refused) {
   test(`${title} is refused`, () => {
     assert.match(String(plan([[file("base")], layer])), message);
     try {
-      assert.equal(stream([[file("base")], layer]), undefined, "streaming does not give up");
+      assert.equal(stream([[file("base")], layer]), undefined, "streaming must give up");
     } catch (error) {
       assert.ok(error instanceof PathError && message.test(error.message), String(error));
     }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { cleanPath, join, nameOf, parentOf, PathError } from "../../lib/merge/clean_path.ts";
+import { baseName, cleanPath, join, parentOf, PathError } from "../../lib/merge/clean_path.ts";
 import { type Found, resolveInRoot } from "../../lib/merge/resolve_in_root.ts";
 import { parseWhiteout, type Whiteout } from "../../lib/merge/whiteout.ts";
 
@@ -52,19 +52,21 @@ for (const [path, clean] of paths) {
   });
 }
 
-test("a path of a thousand levels is fine", () => {
+test("a path of a thousand levels is accepted", () => {
   const path = "d/".repeat(999) + "f";
   assert.equal(cleanPath(path), path);
 });
 
-test("a refused path is not printed at full length", () => {
+test("an error does not print a long path in full", () => {
   assert.throws(() => cleanPath("x".repeat(100_000)), (error: Error) => error.message.length < 300);
 });
 
-test("a path is its parent and its name", () => {
-  for (const path of ["a", "a/b", "a/b/c"]) assert.equal(join(parentOf(path), nameOf(path)), path);
-  assert.deepEqual([parentOf("a"), nameOf("a")], ["", "a"]);
-  assert.deepEqual([parentOf("a/b/c"), nameOf("a/b/c")], ["a/b", "c"]);
+test("a path consists of its parent and its name", () => {
+  for (const path of ["a", "a/b", "a/b/c"]) {
+    assert.equal(join(parentOf(path), baseName(path)), path);
+  }
+  assert.deepEqual([parentOf("a"), baseName("a")], ["", "a"]);
+  assert.deepEqual([parentOf("a/b/c"), baseName("a/b/c")], ["a/b", "c"]);
 });
 
 const aufs: Whiteout = { kind: "aufs" };
@@ -137,7 +139,7 @@ const lookup = (path: string): Found => {
   return found === true ? { kind: "directory" } : { kind: "symlink", target: found };
 };
 
-const resolutions: readonly [path: string, place: string][] = [
+const resolutions: readonly [path: string, target: string][] = [
   ["", ""],
   ["usr/lib/x", "usr/lib/x"],
   ["absent/deep", "absent/deep"],
@@ -156,17 +158,29 @@ const resolutions: readonly [path: string, place: string][] = [
   ["../../usr", "usr"],
   ["usr/./lib//x", "usr/lib/x"],
 ];
-for (const [path, place] of resolutions) {
-  test(`${JSON.stringify(path)} leads to ${JSON.stringify(place)} inside the root`, () => {
-    assert.equal(resolveInRoot(lookup, path), place);
+for (const [path, target] of resolutions) {
+  test(`${JSON.stringify(path)} leads to ${JSON.stringify(target)} inside the root`, () => {
+    assert.equal(resolveInRoot(lookup, path), target);
   });
 }
 
 for (const path of ["loop1", "loop2/x", "own/y"]) {
-  test(`${JSON.stringify(path)} leads on without an end, which is an error that names it`, () => {
+  test(`${JSON.stringify(path)} is a loop, which is an error that names it`, () => {
     assert.throws(() => resolveInRoot(lookup, path), {
       name: "PathError",
       message: new RegExp(path),
     });
   });
 }
+
+test("forty symlinks are followed, as the kernel does, and no more", () => {
+  const chain = (path: string): Found => {
+    const left = Number(path.slice("link".length));
+    return left === 0 ? { kind: "directory" } : { kind: "symlink", target: `link${left - 1}` };
+  };
+  assert.equal(resolveInRoot(chain, "link40"), "link0");
+  assert.throws(() => resolveInRoot(chain, "link41"), {
+    name: "PathError",
+    message: /'link41' leads through too many symlinks$/,
+  });
+});

@@ -1,4 +1,4 @@
-/** Runs both ways of merging over drafts of layers, and lists what the image would have. */
+/** Merges drafts of layers in both ways, and lists what the image would have. */
 
 import assert from "node:assert/strict";
 import { PathError } from "../../lib/merge/clean_path.ts";
@@ -16,10 +16,10 @@ export type Draft = {
 };
 /** Layers, base first. */
 export type Stack = readonly (readonly Draft[])[];
-/** By path: `file 1:3` is the content of layer 1's entry 3, `directory 755` one of that mode. */
+/** By path: `file 1:3` has the content of layer 1's entry 3, `directory 755` has that mode. */
 export type Listing = Record<string, string>;
 
-/** What streaming makes of the layers; undefined when it gives up. Throws PathError. */
+/** Gives the result of streaming; undefined when streaming gives up. Throws PathError. */
 export function stream(layers: Stack): Listing | undefined {
   const merge = new StreamMerge(layers.length);
   const output = new Output();
@@ -42,7 +42,7 @@ export function stream(layers: Stack): Listing | undefined {
   return output.listing();
 }
 
-/** What the plan makes of the layers, or the message of its PathError. */
+/** Gives the result of the plan, or the message of its PathError. */
 export function plan(layers: Stack): Listing | string {
   const merge = new PlanMerge();
   try {
@@ -61,7 +61,7 @@ export function plan(layers: Stack): Listing | string {
   return output.listing();
 }
 
-/** What the emitted entries would make, link groups told by their content. */
+/** Collects emitted entries; hard links show the content that they share. */
 class Output {
   readonly #entries = new Map<string, string>();
 

@@ -20,14 +20,14 @@ import {
 import { patchedMember, readOne, readTar } from "./read_tar.ts";
 
 const numbers: readonly [field: string, value: number | undefined, title: string][] = [
-  ["0000644\0", 0o644, "octal digits with a zero byte behind"],
-  ["000644 \0", 0o644, "octal digits with a blank behind"],
-  ["   644 \0", 0o644, "blanks in front"],
+  ["0000644\0", 0o644, "octal digits and a zero byte"],
+  ["000644 \0", 0o644, "octal digits and a blank"],
+  ["   644 \0", 0o644, "blanks and digits"],
   ["00000644", 0o644, "digits in the whole field"],
   ["\0\0\0\0\0\0\0\0", 0, "nothing but zero bytes"],
   ["        ", 0, "nothing but blanks"],
-  ["\0\x0000644\0", 0o644, "zero bytes in front, as Go takes them"],
-  ["644\0junk", 0o644, "junk behind the end"],
+  ["\0\x0000644\0", 0o644, "zero bytes and digits, which Go accepts"],
+  ["644\0junk", 0o644, "digits, an end and junk"],
   ["77777777777\0", 0o77777777777, "the largest octal size"],
   ["\x80\0\0\0\0\0\0\x2a", 42, "base-256"],
   ["\x80\0\0\0\x02\0\0\0\0\0\0\0", undefined, "a base-256 number beyond 2^53"],
@@ -77,7 +77,7 @@ test("all fields may be base-256, times before 1970 among them", () => {
   assert.equal(entry.content.toString(), "x");
 });
 
-test("a file's bits in the mode field are passed over", () => {
+test("the bits for the file type in the mode field are ignored", () => {
   const member = patchedMember({}, (header) => header.write("0100755\0", 100, "latin1"));
   assert.equal(readOne(tarArchive([member])).mode, 0o755);
 });
@@ -89,7 +89,7 @@ test("a wrong checksum is refused", () => {
   });
 });
 
-test("a checksum over signed bytes is taken", () => {
+test("a checksum over signed bytes is accepted", () => {
   const entry = readOne(tarArchive([file("na\u00efve", "x", { checksum: "signed" })]));
   assert.equal(entry.path, Buffer.from("na\u00efve").toString("latin1"));
 });
@@ -97,7 +97,7 @@ test("a checksum over signed bytes is taken", () => {
 test("every changed byte of a header is noticed", () => {
   const archive = tarArchive([file("name", "content")]);
   for (let at = 0; at < 512; at++) {
-    // Blanks and zero bytes end the checksum's own digits; what stands behind them is free.
+    // A blank or zero byte ends the checksum's digits; the bytes after it have no meaning.
     if (at >= 154 && at < 156) continue;
     const spoilt = Buffer.from(archive);
     spoilt[at]! ^= 0x04;
@@ -117,7 +117,32 @@ for (const [title, patch] of impossible) {
   });
 }
 
-test("device numbers of what is no device are not looked at", () => {
+const devices: readonly [device: readonly [major: number, minor: number], refused?: RegExp][] = [
+  [[0, 0]],
+  [[0xfff, 0xfffff]],
+  [[0x1000, 0], /device number 4096$/],
+  [[0, 0x100000], /device number 1048576$/],
+];
+for (const [[major, minor], refused] of devices) {
+  test(`the device ${major}:${minor} ${refused ? "is refused" : "arrives"}`, () => {
+    for (const flag of ["3", "4"] as const) {
+      const read = () => readOne(tarArchive([node("d", flag, [major, minor])]));
+      if (refused !== undefined) {
+        assert.throws(read, { name: "TarError", message: refused });
+      } else {
+        const { deviceMajor, deviceMinor } = read();
+        assert.deepEqual([deviceMajor, deviceMinor], [major, minor]);
+      }
+    }
+  });
+}
+
+test("a negative device number is refused", () => {
+  const member = patchedMember({ flag: "3" }, (header) => header.fill(0xff, 329, 337));
+  assert.throws(() => readTar(tarArchive([member])), { name: "TarError", message: /number -1$/ });
+});
+
+test("device numbers are ignored if the entry is not a device", () => {
   const junk = patchedMember({ magic: "v7" }, (header) => header.write("junk", 329, "latin1"));
   assert.equal(readOne(tarArchive([junk])).deviceMajor, 0);
 });
@@ -140,9 +165,9 @@ const names: readonly [title: string, spec: TarSpec][] = [
   ["a symlink of 4 KiB, GNU", symlink("l", deep, { longNames: "gnu" })],
   ["a hard link from long to long", link(long(200), long(201), { longNames: "gnu" })],
   ["a hard link from long to long, PAX", link(long(200), long(201))],
-  ["a name that is no UTF-8", file(Buffer.from([0x66, 0xff, 0xfe, 0x80]))],
-  ["a long name that is no UTF-8", file(Buffer.alloc(150, 0xe9))],
-  ["a long name that is no UTF-8, GNU", file(Buffer.alloc(150, 0xe9), "", { longNames: "gnu" })],
+  ["a name that is not UTF-8", file(Buffer.from([0x66, 0xff, 0xfe, 0x80]))],
+  ["a long name that is not UTF-8", file(Buffer.alloc(150, 0xe9))],
+  ["a long name that is not UTF-8, GNU", file(Buffer.alloc(150, 0xe9), "", { longNames: "gnu" })],
   ["blanks, quotes, newlines", file(" a\"'\\\n\t ")],
 ];
 for (const [title, spec] of names) {
@@ -155,14 +180,14 @@ for (const [title, spec] of names) {
   });
 }
 
-test("the prefix field goes in front of the name", () => {
+test("the prefix field comes before the name", () => {
   assert.equal(
     readOne(tarArchive([file("name", "", { prefix: "some/where" })])).path,
     "some/where/name",
   );
 });
 
-test("a prefix and a name that fill their fields wholly are read to their ends", () => {
+test("a prefix and a name that fill their whole fields are read to their ends", () => {
   const spec = file(long(100), "", { prefix: long(155, "p") });
   assert.equal(readOne(tarArchive([spec])).path, `${long(155, "p")}/${long(100)}`);
 });
@@ -182,14 +207,14 @@ test("GNU's long name wins over PAX's path, which wins over the header's", () =>
   assert.equal(readOne(tarArchive([longName, pax])).path, "gnu");
 });
 
-test("an empty long name says nothing", () => {
+test("an empty long name is ignored", () => {
   const longName = tarMember({ path: "././@LongLink", flag: "L", content: "\0", magic: "gnu" });
   const longLink = tarMember({ path: "././@LongLink", flag: "K", content: "", magic: "gnu" });
   const { path, linkPath } = readOne(tarArchive([longName, longLink, symlink("name", "target")]));
   assert.deepEqual([path, linkPath], ["name", "target"]);
 });
 
-test("long names hold for one entry only", () => {
+test("long names apply to one entry only", () => {
   const archive = tarArchive([
     link(long(200), long(200), { longNames: "gnu" }),
     symlink("b", "c"),
@@ -216,7 +241,7 @@ for (const [flag, type] of types) {
   });
 }
 
-test("before there was a type for directories, a slash said it", () => {
+test("in old archives without a type for directories a slash marks them", () => {
   const archive = tarArchive([{ path: "d/", flag: "\0", magic: "v7" }, directory("e/")]);
   assert.deepEqual(readTar(archive).map(({ type }) => type), ["directory", "directory"]);
 });
@@ -230,7 +255,7 @@ for (const flag of ["8", "D", "M", "V", "N", "A", "X", "\x01", "\xff"]) {
   });
 }
 
-test("what is no file has no content, whatever its size says", () => {
+test("only files have content, even if another entry has a size", () => {
   const archive = tarArchive([
     link("l", "f", { sizeField: 4096 }),
     directory("d", { sizeField: 4096 }),
@@ -240,7 +265,7 @@ test("what is no file has no content, whatever its size says", () => {
   assert.deepEqual(readTar(archive).map(({ size }) => size), [0, 0, 0, 7]);
 });
 
-test("a global header is passed over", () => {
+test("a global header is ignored", () => {
   const archive = tarArchive([
     globalHeader([["comment", "0123"], ["path", "everything"], ["uid", "99"]]),
     file("f", "x", { uid: 5 }),
@@ -249,6 +274,13 @@ test("a global header is passed over", () => {
   ]);
   const entries = readTar(archive);
   assert.deepEqual(entries.map(({ path, uid }) => [path, uid]), [["f", 5], ["g", 0]]);
+});
+
+test("a global header may be the last thing in an archive", () => {
+  for (const end of ["two-blocks", "nothing"] as const) {
+    const archive = tarArchive([file("f"), globalHeader([["comment", "the end"]])], { end });
+    assert.deepEqual(readTar(archive).map(({ path }) => path), ["f"]);
+  }
 });
 
 test("ordinals count entries, not metadata", () => {
@@ -270,13 +302,13 @@ for (
   });
 }
 
-test("sizes beyond 8 GiB come by base-256", () => {
+test("a size beyond 8 GiB may be in base-256", () => {
   const size = 20 * 2 ** 30 + 5;
   const member = tarMember(file("big", "", { sizeField: size, base256: true }));
   assert.equal(sizeOfFirst(member), size);
 });
 
-test("sizes beyond 8 GiB come by PAX", () => {
+test("a size beyond 8 GiB may be in a PAX header", () => {
   const member = tarMember(file("big", "", { pax: [["size", String(20 * 2 ** 30)]] }));
   assert.equal(sizeOfFirst(member), 20 * 2 ** 30);
 });
@@ -286,7 +318,7 @@ test("a PAX size wins over the header's", () => {
   assert.equal(readOne(tarArchive([member])).content.toString(), "content");
 });
 
-/** What the parser announces, though the content never comes. */
+/** Gives the size that the parser announces, although the content never comes. */
 function sizeOfFirst(member: Buffer): number {
   let announced = NaN;
   const parser = new TarParser({

@@ -70,13 +70,13 @@ for (const [text, seconds] of times) {
   });
 }
 
-test("numbers too large for a header come by PAX", () => {
+test("numbers that are too large for a header may be in a PAX header", () => {
   const pax: [string, string][] = [["uid", "4294967294"], ["gid", "3000000000"]];
   const { uid, gid } = readOne(tarArchive([file("f", "", { pax })]));
   assert.deepEqual([uid, gid], [4_294_967_294, 3_000_000_000]);
 });
 
-test("an empty value takes a record back, and the header's own counts", () => {
+test("an empty value undoes a record, so the header's own value counts", () => {
   const pax: [string, string][] = [
     ["path", "other"],
     ["path", ""],
@@ -99,16 +99,16 @@ test("the last of several equal records counts", () => {
   );
 });
 
-test("unknown records, and empty keys, are passed over", () => {
+test("unknown records and empty keys are ignored", () => {
   const pax: [string, string][] = [["comment", "x=y\nz"], ["hdrcharset", "BINARY"], ["", "v"]];
   assert.equal(readOne(tarArchive([file("f", "", { pax })])).path, "f");
 });
 
-test("zero bytes behind the last record are padding", () => {
+test("zero bytes after the last record are padding", () => {
   assert.equal(parsePax(Buffer.concat([paxRecords([["path", "a"]]), Buffer.alloc(9)])).path, "a");
 });
 
-test("records hold for one entry only", () => {
+test("records apply to one entry only", () => {
   const archive = tarArchive([
     file("a", "", { pax: [["uid", "9"]], xattrs: { "user.a": "1" } }),
     file("b"),
@@ -118,7 +118,7 @@ test("records hold for one entry only", () => {
   assert.deepEqual([b!.uid, b!.xattrs], [0, undefined]);
 });
 
-test("records arrive behind a long name as well", () => {
+test("records may follow a long name", () => {
   const longName = tarMember({ path: "././@LongLink", flag: "L", content: "long\0", magic: "gnu" });
   const archive = tarArchive([
     rawPax([["uid", "9"]]),
@@ -138,7 +138,7 @@ const binaryValues: readonly [title: string, value: Uint8Array][] = [
   ["nothing", Buffer.alloc(0)],
 ];
 for (const [title, value] of binaryValues) {
-  test(`an attribute's value of ${title} arrives byte for byte`, () => {
+  test(`an attribute whose value is ${title} arrives byte for byte`, () => {
     const xattrs = { "security.capability": value, "user.next": "n" };
     const entry = readOne(tarArchive([file("f", "x", { xattrs })]));
     assert.deepEqual(Buffer.from(entry.xattrs!.get("security.capability")!), Buffer.from(value));
@@ -147,7 +147,7 @@ for (const [title, value] of binaryValues) {
   });
 }
 
-test("attributes of any name and value arrive", () => {
+test("attributes with any name and value arrive", () => {
   const name = fc.stringMatching(/^user\.[a-z._-]{1,40}$/);
   const xattrs = fc.dictionary(name, fc.uint8Array({ maxLength: 300 }), { minKeys: 1, maxKeys: 5 });
   fc.assert(fc.property(xattrs, (xattrs) => {
@@ -157,7 +157,7 @@ test("attributes of any name and value arrive", () => {
   }));
 });
 
-test("whatever the bytes, records are read or refused", () => {
+test("any bytes are read as records or refused", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     try {
       parsePax(bytes);

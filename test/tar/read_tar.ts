@@ -1,4 +1,4 @@
-/** Runs the parser over an archive and keeps what it says. */
+/** Runs the parser over an archive and keeps what it finds. */
 
 import { Buffer } from "node:buffer";
 import type { TarEntry } from "../../lib/tar/entry.ts";
@@ -9,7 +9,7 @@ export interface ReadEntry extends TarEntry {
   readonly content: Buffer;
 }
 
-/** All entries of an archive, which arrives in these chunks. */
+/** Gives all entries of an archive that arrives in these chunks. */
 export function readTar(...chunks: readonly Uint8Array[]): ReadEntry[] {
   const entries: ReadEntry[] = [];
   let pieces: Buffer[] = [];
@@ -32,14 +32,14 @@ export function readTar(...chunks: readonly Uint8Array[]): ReadEntry[] {
   return entries;
 }
 
-/** The only entry of an archive. */
+/** Gives the only entry of an archive. */
 export function readOne(archive: Uint8Array): ReadEntry {
   const [entry, ...others] = readTar(archive);
   if (entry === undefined || others.length > 0) throw new Error("There is not one entry");
   return entry;
 }
 
-/** A member whose header is changed before its checksum is made. */
+/** Gives a member whose header is changed before its checksum is made. */
 export function patchedMember(spec: Partial<TarSpec>, patch: (header: Buffer) => void): Buffer {
   const member = tarMember(file("name", "", spec));
   patch(member);
@@ -47,7 +47,7 @@ export function patchedMember(spec: Partial<TarSpec>, patch: (header: Buffer) =>
   return member;
 }
 
-/** Makes the checksum of the header at the start of `member` right. */
+/** Corrects the checksum of the header at the start of `member`. */
 export function sealHeader(member: Buffer): void {
   member.fill(" ", 148, 156);
   let sum = 0;

@@ -19,11 +19,11 @@ type Chunks = SparseSpec["chunks"];
 
 const many: Chunks = Array.from({ length: 60 }, (_, at) => [at * 100, `data-${at}-`] as const);
 const shapes: readonly [title: string, size: number, chunks: Chunks][] = [
-  ["a hole in front", 1000, [[900, "x".repeat(100)]]],
-  ["a hole behind", 100_000, [[0, "begin"], [99_999, ""]]],
+  ["a hole at the start", 1000, [[900, "x".repeat(100)]]],
+  ["a hole at the end", 100_000, [[0, "begin"], [99_999, ""]]],
   ["holes between", 5000, [[10, "one"], [600, "two"], [4097, "three"]]],
   ["no data at all", 70_000, []],
-  ["an end that a segment of no bytes marks", 4096, [[0, "begin"], [4096, ""]]],
+  ["an empty segment at its end", 4096, [[0, "begin"], [4096, ""]]],
   ["many segments", 6000, many],
   ["neighbouring segments", 6, [[0, "abc"], [3, "def"]]],
   ["no size", 0, []],
@@ -68,7 +68,7 @@ for (const format of formats) {
     }
   });
 
-  test(`a sparse file (${format}) that nobody wants is passed over`, () => {
+  test(`a sparse file (${format}) whose content is not asked for is skipped`, () => {
     const spec: TarSpec = { path: "s", sparse: { format, size: 6000, chunks: many } };
     const paths: string[] = [];
     const parser = new TarParser({
@@ -88,7 +88,7 @@ const badRecords: readonly [title: string, pax: [string, string][], content: str
   ["no size", [["GNU.sparse.map", "0,1"]], "x"],
   ["an odd count of numbers", [["GNU.sparse.size", "9"], ["GNU.sparse.map", "0,1,2"]], "x"],
   ["a negative number", [["GNU.sparse.size", "9"], ["GNU.sparse.map", "-1,1"]], "x"],
-  ["no number", [["GNU.sparse.size", "9"], ["GNU.sparse.map", "a,b"]], "x"],
+  ["letters for numbers", [["GNU.sparse.size", "9"], ["GNU.sparse.map", "a,b"]], "x"],
   ["more data than is there", [["GNU.sparse.size", "9"], ["GNU.sparse.map", "0,5"]], "x"],
   ["less data than is there", [["GNU.sparse.size", "9"], ["GNU.sparse.map", "0,1"]], "xyz"],
   [
@@ -106,16 +106,16 @@ for (const [title, pax, content] of badRecords) {
 const badMaps: readonly [title: string, map: string][] = [
   ["that is empty", ""],
   ["without a count", "x\n"],
-  ["with a count that its lines do not reach", "3\n0\n1\n"],
+  ["with fewer lines than its count", "3\n0\n1\n"],
   ["with a negative count", "-1\n"],
   ["with a count of a million and one", "1000001\n"],
-  ["with a line that is no number", "1\n0\nx\n"],
+  ["with a line that is not a number", "1\n0\nx\n"],
   ["that needs more data than is there", "1\n0\n100\n"],
   ["of one endless line", "1".repeat(5000)],
   ["whose second line never ends", `1\n${"1".repeat(50_000)}`],
 ];
 for (const [title, map] of badMaps) {
-  test(`a sparse map in front of the data (1.0) ${title} is refused`, () => {
+  test(`a sparse map before the data (1.0) ${title} is refused`, () => {
     const blocks = Buffer.alloc(Math.ceil(map.length / 512) * 512);
     blocks.write(map);
     const pax: [string, string][] = [
@@ -153,13 +153,13 @@ test("a negative length in the old map is refused", () => {
   assert.throws(() => readTar(tarArchive([member])), TarError);
 });
 
-test("a directory never is sparse", () => {
+test("a directory is never sparse", () => {
   const pax: [string, string][] = [["GNU.sparse.size", "100"]];
   const entry = readOne(tarArchive([{ path: "d/", flag: "\0", magic: "v7", pax }]));
   assert.deepEqual([entry.type, entry.size], ["directory", 0]);
 });
 
-test("an empty sparse name says nothing", () => {
+test("an empty sparse name is ignored", () => {
   const pax: [string, string][] = [["GNU.sparse.size", "0"], ["GNU.sparse.name", ""]];
   assert.equal(readOne(tarArchive([file("f", "", { pax })])).path, "f");
 });

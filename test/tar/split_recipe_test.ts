@@ -1,4 +1,4 @@
-/** Recipes of tar streams: every line is a step, whatever the chunks; damage is told. */
+/** Recipes of tar streams: every line is a step, chunks may end anywhere, damage is an error. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -13,7 +13,7 @@ const recipe = [
   { type: 1, name_raw: Buffer.from("caf\xe9", "latin1").toString("base64"), size: 1, position: 3 },
 ].map((line) => `${JSON.stringify(line)}\n`).join("");
 
-test("steps come in order, however the recipe is cut; files without contents are left out", async () => {
+test("steps come in order in chunks of any size, without files that have no content", async () => {
   for (const size of [1, 7, 100, 10_000]) {
     const steps = await readAll(recipe, size);
     assert.deepEqual(steps, [
@@ -24,7 +24,7 @@ test("steps come in order, however the recipe is cut; files without contents are
   }
 });
 
-test("the last line needs no end", async () => {
+test("the last line needs no line break", async () => {
   assert.equal((await readAll(recipe.trimEnd(), 50)).length, 3);
   assert.deepEqual(await readAll("", 50), []);
 });
@@ -61,7 +61,7 @@ function shown(step: RecipeStep): unknown {
   return step.type === "segment" ? Buffer.from(step.bytes).toString() : step;
 }
 
-/** Each in the same memory, as a decompressor does it. */
+/** Yields all pieces in the same memory, as a decompressor does. */
 async function* chunks(bytes: Buffer, size: number): AsyncIterable<Uint8Array> {
   const buffer = new Uint8Array(size);
   for (let at = 0; at < bytes.length; at += size) {

@@ -1,4 +1,4 @@
-/** The tar stream as a whole: its end, its truncation, its chunks, its back and forth with the writer. */
+/** The tar stream as a whole: its end, cut streams, chunks, and what GNU tar writes. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -26,7 +26,7 @@ import { readTar } from "./read_tar.ts";
 
 const scratch = scratchDirectory("tar");
 
-/** One of everything. */
+/** One entry of each kind. */
 const zoo: readonly (TarSpec | Uint8Array)[] = [
   globalHeader([["comment", "a commit"]]),
   directory("d/"),
@@ -60,7 +60,7 @@ for (const [end, title] of ends) {
   });
 }
 
-test("whatever follows the end of the archive is passed over", () => {
+test("all that follows the end of the archive is ignored", () => {
   const archive = tarArchive([file("a")]);
   const entries = readTar(archive, Buffer.from("junk"), tarArchive([file("b")]));
   assert.deepEqual(entries.map(({ path }) => path), ["a"]);
@@ -71,14 +71,14 @@ test("a zero block between entries is refused", () => {
   assert.throws(() => readTar(archive), { name: "TarError", message: /zero block/ });
 });
 
-test("a cut at any place is an error, except between entries and within a file's padding", () => {
+test("a cut anywhere is an error, except between entries and within a file's padding", () => {
   const before = tarMember(file("before", "b"));
   for (const one of zoo) {
     if (one instanceof Uint8Array) continue;
     const whole = Buffer.concat([before, tarMember(one)]);
     const complete = whole.length - paddingOf(one);
     for (let length = before.length; length <= whole.length; length++) {
-      // Around the blocks' ends every place, within them some.
+      // All positions around the ends of blocks are tried, and some within them.
       if ((length + 3) % 512 > 6 && length !== complete && length % 41 !== 0) continue;
       const read = () => readTar(whole.subarray(0, length));
       const message = `${one.path} at ${length} of ${whole.length}`;
@@ -102,7 +102,7 @@ test("an archive that ends between metadata and its entry is cut short", () => {
   }
 });
 
-test("the parser finds the same entries in whatever chunks they come", () => {
+test("the parser finds the same entries in chunks of any size", () => {
   const archive = tarArchive(zoo);
   const expected = readTar(archive);
   assert.equal(expected.length, zoo.length - 1);
@@ -125,7 +125,7 @@ test("content is handed on as views of the chunk, without a copy", () => {
   assert.equal(pieces[0]!.buffer, archive.buffer);
 });
 
-test("whatever the bytes, the parser reads or refuses them", () => {
+test("the parser reads or refuses any bytes", () => {
   const archive = tarArchive(zoo);
   const changes = fc.array(fc.tuple(fc.nat(archive.length - 1), fc.nat(255)), { minLength: 1 });
   fc.assert(fc.property(changes, (changes) => {
@@ -171,7 +171,7 @@ test("what GNU tar writes, in each of its formats, is read as it was", async () 
   }
 });
 
-/** How many bytes at a member's end only fill up its last block. */
+/** How many bytes at the end of a member only fill its last block. */
 function paddingOf(one: TarSpec | Uint8Array): number {
   if (one instanceof Uint8Array) return 0;
   const { content = "", sparse } = one;
@@ -190,7 +190,7 @@ function sparseChunks(count: number): [number, string][] {
   return Array.from({ length: count }, (_, at) => [at * 100 + 5, `piece ${at}`]);
 }
 
-test("a reader that passes over what nobody wants finds the same entries", () => {
+test("a reader that skips unwanted content finds the same entries", () => {
   const whole = readTar(tarArchive(zoo)).map(({ content: _, ...entry }) => entry);
   for (const size of [512, 1024, 700]) {
     const archive = Buffer.concat([tarArchive(zoo), Buffer.alloc(5000, "rubbish")]);

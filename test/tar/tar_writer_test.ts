@@ -1,4 +1,4 @@
-/** The written stream: the parser, GNU tar and a real mksquashfs read it as it was meant. */
+/** The written stream: the parser, GNU tar and a real mksquashfs read what was written. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -28,7 +28,7 @@ test("what the writer writes, the parser reads", () => {
 });
 
 for (const size of [0, 1, 511, 512, 513, 65_535, 65_536, 65_537, 524_288, 600_000]) {
-  test(`a file of ${size} bytes is padded to whole blocks, however it is cut`, () => {
+  test(`a file of ${size} bytes is padded to whole blocks, in pieces of any size`, () => {
     const content = Buffer.alloc(size, "0123456789");
     const archive = write([make({ path: "f", content }), make({ path: "next" })], 100_001);
     assert.equal(archive.length, 512 + Math.ceil(size / 512) * 512 + 512 + 1024);
@@ -38,7 +38,7 @@ for (const size of [0, 1, 511, 512, 513, 65_535, 65_536, 65_537, 524_288, 600_00
   });
 }
 
-test("nothing but the end is two blocks of zeros", () => {
+test("an empty archive is two blocks of zeros", () => {
   assert.deepEqual(write([]), Buffer.alloc(1024));
 });
 
@@ -52,7 +52,7 @@ test("a size beyond 8 GiB is written in base-256", () => {
   assert.equal(header![124], 0x80);
 });
 
-test("times that no image can have become the nearest that it can", () => {
+test("a time that no image can have becomes the nearest possible time", () => {
   const mtimes = [-5, 0, 2 ** 32 - 1, 2 ** 40].map((mtime) => make({ path: "f", mtime }));
   assert.deepEqual(readTar(write(mtimes)).map(({ mtime }) => mtime), [
     0,
@@ -75,14 +75,14 @@ test("only attributes that an image can hold are written", () => {
   assert.deepEqual([...entry!.xattrs!.keys()], names);
 });
 
-test("content that was not announced is a mistake of the caller", () => {
+test("content beyond the announced size is a TypeError", () => {
   const writer = new TarWriter(() => {});
   writer.entry({ ...make({ path: "f" }), size: 3 });
   assert.throws(() => writer.content(Buffer.alloc(4)), TypeError);
   assert.throws(() => writer.entry({ ...make({ path: "g" }), size: 0 }), TypeError);
 });
 
-/** Names that a shell, a line or an old header would spoil, and all lengths about the header's end. */
+/** Names with special characters, and names of all lengths around the end of the header's field. */
 const oddNames = [
   "plain",
   "with blank",
@@ -144,7 +144,7 @@ test("GNU tar lists the stream without a complaint", async () => {
   assert.ok(lines.some((line) => /^hrw-r--r-- .* d\/link link to d\/new\\nline$/.test(line)));
 });
 
-test("a real mksquashfs makes of the stream what was meant", async (context) => {
+test("a real mksquashfs makes the files that the stream describes", async (context) => {
   if (findProgram("mksquashfs") === undefined || process.getuid?.() !== 0) {
     return context.skip("needs root and mksquashfs");
   }
@@ -169,7 +169,7 @@ test("a real mksquashfs makes of the stream what was meant", async (context) => 
   }
 });
 
-/** Every byte but zero and the slash. */
+/** All bytes except zero and the slash. */
 const nameByte = fc.integer({ min: 1, max: 255 }).filter((byte) => byte !== 0x2f);
 const name = fc.array(nameByte, { minLength: 1, maxLength: 12 })
   .map((bytes) => String.fromCharCode(...bytes));
@@ -213,7 +213,7 @@ function make(entry: Partial<Written> & { readonly path: string }): Written & { 
   };
 }
 
-/** The archive; contents are given to the writer in pieces. */
+/** Gives the archive; the writer gets the contents in pieces. */
 function write(entries: readonly Written[], piece = 700): Buffer {
   const parts: Buffer[] = [];
   const writer = new TarWriter((bytes) => void parts.push(Buffer.from(bytes)));
@@ -243,7 +243,7 @@ function expectedInImage({ type, mode, mtime, content, linkPath, xattrs, ...entr
   };
 }
 
-/** What must come out as it went in; a directory's path gets its slash. */
+/** Gives what must come out as it went in; a slash is added to a directory's path. */
 function comparable(entry: Written) {
   const { type, linkPath, mode, mtime, content, deviceMajor, deviceMinor } = entry;
   const path = type === "directory" && !entry.path.endsWith("/") ? `${entry.path}/` : entry.path;

@@ -1,4 +1,4 @@
-/** An unpacked layer's files by their paths, such that no path leads out of the layer. */
+/** Opens files of an unpacked layer by their paths. No path leads out of the layer. */
 
 import { Buffer } from "node:buffer";
 import { DenrootError } from "../../errors.ts";
@@ -14,7 +14,7 @@ import {
   REGULAR,
 } from "../../system/files/native_files.ts";
 
-/** As the kernel has it. */
+/** The kernel follows as many symlinks. */
 const MAX_LINKS = 40;
 
 interface OpenDirectory {
@@ -25,7 +25,7 @@ interface OpenDirectory {
 export class LayerDirectory {
   readonly #native: NativeFiles;
   readonly #root: number;
-  /** On the way to what was opened last: the next file often lies beside it. */
+  /** The directories that lead to the last file: the next file often lies beside it. */
   readonly #way: OpenDirectory[] = [];
 
   /** Throws code `not_found` or `file` when `root` cannot be opened. */
@@ -36,8 +36,9 @@ export class LayerDirectory {
   }
 
   /**
-   * Opens a regular file of `size` bytes by its path, a `latin1` string. Symlinks on the way lead
-   * where they would with the layer as root. Throws code `layer` when something else lies there.
+   * Opens a regular file of `size` bytes by its path, a `latin1` string. Symlinks on the way are
+   * followed as if the layer were the root. Throws code `layer` when there is another kind of file,
+   * or one of another size.
    */
   open(path: string, size: number): number {
     const name = this.#enter(path);
@@ -45,7 +46,7 @@ export class LayerDirectory {
     const status = this.#native.status(directory, name);
     if (typeof status === "number") throw unreadable(path, status);
     if ((status.mode & FILE_TYPE) !== REGULAR) {
-      throw new DenrootError("layer", `${layerFile(path)} is no regular file in the storage`);
+      throw new DenrootError("layer", `${layerFile(path)} is not a regular file in the storage`);
     }
     if (status.size !== size) {
       throw new DenrootError(
@@ -107,7 +108,7 @@ export class LayerDirectory {
   }
 }
 
-/** What a file of a layer that cannot be read means; `error` as {@link NativeFiles} gives it. */
+/** Gives the error for a file that cannot be read; `error` is what {@link NativeFiles} gives. */
 export function unreadable(path: string, error: number): DenrootError {
   return fileError("The layer's file", Buffer.from(path, "latin1").toString(), error);
 }
@@ -119,7 +120,7 @@ function fileError(what: string, path: string, error: number): DenrootError {
     case EPERM:
       return new DenrootError("file", `${name} must not be read by this user`, {
         hint: "Files of a rootless storage may belong to other users of its user namespace: " +
-          "run `podman unshare denroot import ...`; another user's storage is for that user to read",
+          "run `podman unshare denroot import ...`; only its owner can read another user's storage",
       });
     case ENOENT:
     case ENOTDIR:

@@ -1,7 +1,7 @@
 /**
- * A layer that containers-storage has unpacked and has no recipe of: a tar stream made anew of its
- * directory. Deletions, which overlayfs and fuse-overlayfs mark each in its own way, become
- * whiteouts (image-spec, layer.md).
+ * Reads a layer that containers-storage has unpacked and has no recipe for: a new tar stream is
+ * made of its directory. Deletions become whiteouts (image-spec, layer.md); overlayfs and
+ * fuse-overlayfs mark them in different ways.
  */
 
 import { Buffer } from "node:buffer";
@@ -24,7 +24,7 @@ import type { LayerTree } from "../../types/source.ts";
 import { unreadable } from "./layer_directory.ts";
 
 const READ_SIZE = 256 * 1024;
-/** Every level takes a descriptor. */
+/** Every level needs an open file descriptor. */
 const MAX_DEPTH = 500;
 
 const OPAQUE = ".wh..wh..opq";
@@ -33,9 +33,9 @@ const OPAQUE_MARKS = [
   "user.overlay.opaque",
   "user.fuseoverlayfs.opaque",
 ];
-/** Owner and permissions, where the file itself could not be given them. */
+/** The owner and permissions of the image, where the file itself could not get them. */
 const OVERRIDDEN_STATUS = "user.containers.override_stat";
-/** What an image may have: the rest is the storage's own, or the machine's. */
+/** Attributes of the image; all others belong to the storage or to this machine. */
 const IMAGE_XATTRS = /^(security\.capability$|user\.(?!overlay\.|fuseoverlayfs\.|containers\.))/;
 
 const TYPES: Readonly<Record<number, EntryType>> = {
@@ -48,9 +48,9 @@ const TYPES: Readonly<Record<number, EntryType>> = {
 };
 
 /**
- * Yields the tar stream, the same for the same files: sorted by name, hard links kept. The root's
- * own entry is left out, since the storage invents what it has to say. Throws code `file` when a
- * file cannot be read, `limit` for directories deeper than 500 levels.
+ * Yields the tar stream, the same for the same files: sorted by name, hard links kept. The root has
+ * no entry, since the storage invents its permissions. Throws code `file` when a file cannot be
+ * read, `limit` for directories deeper than 500 levels.
  */
 export async function* readLayerTree({ root, isWhole }: LayerTree): AsyncIterable<Uint8Array> {
   const native = await nativeFiles();
@@ -70,7 +70,7 @@ class TreeWalk {
   readonly #native: NativeFiles;
   readonly #writer = new TarWriter((bytes) => this.#pieces.push(new Uint8Array(bytes)));
   readonly #buffer = new Uint8Array(READ_SIZE);
-  /** First names of files that have several. */
+  /** The first names of files that have several, by the identity of the file. */
   readonly #firstNames = new Map<string, string>();
   #pieces: Uint8Array[] = [];
 
@@ -78,7 +78,7 @@ class TreeWalk {
     this.#native = native;
   }
 
-  /** What lies in an open directory, and below. */
+  /** Yields the entries in an open directory, and those below it. */
   async *directory(descriptor: number, path: string, depth: number): AsyncIterable<Uint8Array> {
     if (depth > MAX_DEPTH) {
       throw new DenrootError("limit", `The layer has directories deeper than ${MAX_DEPTH} levels`);
@@ -110,7 +110,7 @@ class TreeWalk {
     const status = this.#native.status(directory, name);
     if (typeof status === "number") throw unreadable(path, status);
     const type = TYPES[status.mode & FILE_TYPE];
-    // A socket: no archive can hold one.
+    // It is a socket, which no archive can hold.
     if (type === undefined) return;
     if (type === "character" && status.deviceMajor === 0 && status.deviceMinor === 0) {
       return this.writeEmpty(`${path.slice(0, -name.length)}.wh.${name}`);
@@ -195,7 +195,7 @@ function headerOf(
   status: FileStatus,
   xattrs: ReadonlyMap<string, Uint8Array>,
 ): EntryHeader {
-  // OWNER:GROUP:MODE, the mode in octal; owners are of no use here.
+  // The value is OWNER:GROUP:MODE, the mode in octal; owners are not needed.
   const overridden = /^\d+:\d+:([0-7]+)/.exec(text(xattrs.get(OVERRIDDEN_STATUS)))?.[1];
   return {
     type,

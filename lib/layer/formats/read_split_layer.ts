@@ -1,6 +1,6 @@
 /**
- * A layer that containers-storage has unpacked, put together again: the recipe has the tar stream's
- * headers and padding, and says where the contents of which file stand.
+ * Puts a layer that containers-storage has unpacked together again. The recipe has the headers and
+ * the padding of the tar stream, and says which file's content follows where.
  */
 
 import { Buffer } from "node:buffer";
@@ -12,7 +12,7 @@ import { readRecipe } from "../../tar/split_recipe.ts";
 import type { SplitLayer } from "../../types/source.ts";
 import { LayerDirectory, unreadable } from "./layer_directory.ts";
 
-/** Small files are gathered: what is passed on is as large as this. */
+/** Small files are gathered into pieces of this size. */
 const PIECE_SIZE = 512 * 1024;
 
 /**
@@ -35,7 +35,7 @@ export async function* readSplitLayer({ recipe, root }: SplitLayer): AsyncIterab
   }
 }
 
-/** Fills a buffer with the stream, and yields it whenever it is full. */
+/** Fills a buffer with the stream and yields it whenever it is full. */
 class Assembly {
   readonly #native: NativeFiles;
   readonly #files: LayerDirectory;
@@ -86,7 +86,7 @@ class Assembly {
 
 async function* readStored(recipe: string): AsyncIterable<Uint8Array> {
   try {
-    if (!fs.statSync(recipe).isFile()) throw new Error("it is no regular file");
+    if (!fs.statSync(recipe).isFile()) throw new Error("it is not a regular file");
     yield* fs.createReadStream(recipe);
   } catch (cause) {
     const message = `The layer's recipe cannot be read: ${messageOf(cause)}`;

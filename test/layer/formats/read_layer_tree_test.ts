@@ -1,4 +1,4 @@
-/** Layers without a recipe: what the storage's directory becomes as a tar stream. */
+/** Layers without a recipe: the tar stream that is made of their directory. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -20,7 +20,7 @@ import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("tree");
 
-test("entries come sorted, with links, times, modes and contents; twice the same", async () => {
+test("entries are sorted and keep links, times, modes and contents; the stream is reproducible", async () => {
   const root = newLayer();
   mkdirSync(join(root, "b"), { mode: 0o750 });
   writeFileSync(join(root, "b/file"), "x".repeat(600_000));
@@ -71,7 +71,7 @@ test("deletions become whiteouts, as overlayfs and fuse-overlayfs mark them", as
   ]);
 });
 
-test("a whole tree hides what lies below it", async () => {
+test("a whole tree hides all lower layers", async () => {
   const root = newLayer();
   writeFileSync(join(root, "file"), "");
   assert.deepEqual(await names(root, true), [".wh..wh..opq", "file"]);
@@ -93,7 +93,7 @@ test("attributes of the image are kept, those of the storage are not", async () 
   assert.match((await list(stream))[0]!, /^-rw-r--r-- /);
 });
 
-test("names are bytes", async () => {
+test("names that are not UTF-8 survive", async () => {
   const root = newLayer();
   await runProgram(
     "sh",
@@ -132,7 +132,7 @@ async function names(root: string, isWhole = false): Promise<readonly string[]> 
   return stdout.split("\n").filter((line) => line !== "");
 }
 
-/** Mode, size, day and name. */
+/** Gives mode, size, day and name. */
 async function list(stream: Buffer): Promise<readonly string[]> {
   const { stdout } = await runProgram("tar", ["--utc", "-tvf", "-"], { input: stream });
   return stdout.split("\n").filter((line) => line !== "")

@@ -1,4 +1,4 @@
-/** Unpacked layers put together again: exact bytes, and nothing from outside of the layer. */
+/** Unpacked layers are put together again: exact bytes, and nothing from outside the layer. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -28,7 +28,7 @@ test("segments and contents come in order, across all buffers", async () => {
   assert.ok(expected.equals(await read(root, steps)));
 });
 
-test("paths through links stay inside the layer", async () => {
+test("paths through symlinks stay inside the layer", async () => {
   const root = newLayer();
   mkdirSync(join(root, "usr/lib"), { recursive: true });
   writeFileSync(join(root, "usr/lib/x"), "inside");
@@ -45,11 +45,11 @@ test("paths through links stay inside the layer", async () => {
   await refused(root, ["out/outside", 6], /"out\/outside" is not there/);
   await refused(root, ["../outside", 6], /is not there/);
   await refused(root, ["loop/x", 6], /cannot be read/);
-  await refused(root, ["leaf", 6], /"leaf" is no regular file/);
+  await refused(root, ["leaf", 6], /"leaf" is not a regular file/);
   await refused(root, ["usr/..", 6], /is not there/);
 });
 
-test("a path is looked up anew where the last one left the way", async () => {
+test("a path is looked up from the directory that it shares with the last one", async () => {
   const root = newLayer();
   for (const path of ["a/b/c", "a/d", "e"]) mkdirSync(join(root, path), { recursive: true });
   const files = ["a/b/c/1", "a/b/2", "a/d/3", "4", "e/5", "a/b/c/6"];
@@ -57,13 +57,13 @@ test("a path is looked up anew where the last one left the way", async () => {
   assert.equal((await read(root, files.map((path) => [path, 1] as const))).toString(), "123456");
 });
 
-test("what is no file, or another one, is refused and does not hold us up", async () => {
+test("another kind of file, or one of another size, is refused without waiting for it", async () => {
   const root = newLayer();
   await runProgram("mkfifo", [join(root, "pipe")]);
   mkdirSync(join(root, "directory"));
   writeFileSync(join(root, "file"), "content");
-  await refused(root, ["pipe", 4], /"pipe" is no regular file/);
-  await refused(root, ["directory", 4], /"directory" is no regular file/);
+  await refused(root, ["pipe", 4], /"pipe" is not a regular file/);
+  await refused(root, ["directory", 4], /"directory" is not a regular file/);
   await refused(root, ["file", 4], /"file" has 7 bytes in the storage instead of 4/);
   await refused(root, ["file/below", 4], /"file\/below" is not there/);
   await refused(root, ["nothing", 4], /"nothing" is not there/);

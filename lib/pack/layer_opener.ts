@@ -1,0 +1,83 @@
+/** Hands a layer to the pack worker when it asks, and has the next one decompressed ahead. */
+
+import { DenrootError, messageOf } from "../errors.ts";
+import { LayerReaders } from "../layer/layer_readers.ts";
+import type { ReadableBlob } from "../store/blob_fetcher.ts";
+import { UnusableBlob } from "../store/unusable_blob.ts";
+import type { MessagePort } from "../system/worker.ts";
+import type { PackJob } from "./pack_job.ts";
+import type { PackMode, Pass } from "./pack_messages.ts";
+
+/** While one layer is merged, the next one is decompressed. */
+const READERS = 2;
+
+export class LayerOpener {
+  readonly #job: PackJob;
+  readonly #readers: LayerReaders;
+  /** The distance from one layer to the layer that is asked for next. */
+  readonly #step: number;
+  readonly #ahead = new Map<number, Promise<MessagePort>>();
+
+  /** `onFailure` gets the error that explains why a layer could not be read. */
+  constructor(job: PackJob, mode: PackMode, onFailure: (error: unknown) => void) {
+    this.#job = job;
+    this.#step = mode === "stream" ? -1 : 1;
+    this.#readers = new LayerReaders(
+      Math.min(READERS, job.squash.processors),
+      (readable, error) =>
+        void this.#explain(readable, this.#named(readable, error)).then(onFailure),
+    );
+  }
+
+  /** Gives the port that yields the layer's tar stream, as `LayerChunk`s. */
+  async open(layer: number, pass: Pass): Promise<MessagePort> {
+    if (pass === "again") return await this.#start(layer, pass);
+    const port = this.#ahead.get(layer) ?? this.#start(layer, pass);
+    this.#ahead.delete(layer);
+    const opened = await port;
+    this.#startAhead(layer + this.#step);
+    return opened;
+  }
+
+  /** Gives the error that explains what the pack worker found wrong in a layer. */
+  async blame(layer: number, error: Error): Promise<unknown> {
+    const { fetcher, plan } = this.#job;
+    return this.#explain(await fetcher.readable(plan.layers[layer]!.descriptor), error);
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await this.#readers.close();
+  }
+
+  #startAhead(layer: number): void {
+    const { plan, squash } = this.#job;
+    if (plan.layers[layer] === undefined || squash.processors === 1) return;
+    const port = this.#start(layer, "first");
+    // `open` hands the error on.
+    port.catch(() => {});
+    this.#ahead.set(layer, port);
+  }
+
+  async #start(layer: number, pass: Pass): Promise<MessagePort> {
+    const { descriptor, diffId } = this.#job.plan.layers[layer]!;
+    const readable = await this.#job.fetcher.readable(descriptor);
+    return this.#readers.open(readable, pass === "first" ? diffId : undefined);
+  }
+
+  #named({ descriptor }: ReadableBlob, error: Error): DenrootError {
+    const message = `${this.#job.nameOf(descriptor)}: ${messageOf(error)}`;
+    const { code, hint } = error instanceof DenrootError ? error : { code: "layer" as const };
+    return new DenrootError(code, message, { cause: error, hint });
+  }
+
+  /** Layers are read while they arrive: a damaged transfer explains any error found in them. */
+  async #explain(readable: ReadableBlob, error: Error): Promise<unknown> {
+    try {
+      await this.#job.fetcher.verified(readable);
+      return new UnusableBlob(readable, error);
+    } catch (transferError) {
+      return transferError;
+    }
+  }
+}
