@@ -55,7 +55,7 @@ export function bareId({ id }: EngineImage): string {
 function toDigest(text: string, what: string): Digest {
   const digest = text.includes(":") ? text : `sha256:${text}`;
   if (isDigest(digest)) return digest;
-  throw new DenrootError("manifest", `${what} is invalid: ${quoteText(text)} is no digest`);
+  throw new DenrootError("manifest", `${what} is invalid: ${quoteText(text)} is not a digest`);
 }
 
 /** Whether `error` says that something is not there. */

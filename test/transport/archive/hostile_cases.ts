@@ -246,7 +246,7 @@ export function hostileCases(names: MemberNames): readonly Case[] {
       "a manifest.json with numbers for names",
       spoil("manifest.json", { content: '[{"Config":1,"Layers":[2]}]' }),
       "manifest",
-      /image 0 is invalid: "Layers" must be all strings$/,
+      /image 0 is invalid: "Layers" must be an array of strings$/,
     ),
     docker(
       "a manifest.json that names too few layers",

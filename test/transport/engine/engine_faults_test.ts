@@ -158,7 +158,11 @@ test("a socket behind which there is no engine", async () => {
     "registry",
     /answered with what is not JSON$/,
   );
-  await assertFails({ inspect: json(200, { Id: "../x" }) }, "manifest", /"\.\.\/x" is no digest$/);
+  await assertFails(
+    { inspect: json(200, { Id: "../x" }) },
+    "manifest",
+    /"\.\.\/x" is not a digest$/,
+  );
 });
 
 test("an interruption ends the transfer at once", async () => {

@@ -74,7 +74,7 @@ const REFUSED = [
   ["a repository that is not there", {}, "not_found", /^The tags of \S+#team\/app: not found/],
   ["text", { [FIRST]: { body: "hello" } }, "manifest", /is not JSON/],
   ["a text for the list", { [FIRST]: page("a") }, "manifest", /"tags" must be an array/],
-  ["numbers", { [FIRST]: page([1]) }, "manifest", /"tags" must be all strings/],
+  ["numbers", { [FIRST]: page([1]) }, "manifest", /"tags" must be an array of strings/],
   [
     "what is no tag",
     { [FIRST]: page(["a", "b\u001b[2J"]) },
