@@ -57,10 +57,10 @@ export async function* describeTags(
   const signal = AbortSignal.any([stop.signal, common.signal]);
   using blobs = openStore(common.settings, silent);
   const context = { ...common, blobs, signal, onProgress: silent };
-  await using place = await openSource(withoutDigest(reference), context);
-  if (place.at === undefined) throw notDescribed(reference);
+  await using source = await openSource(withoutDigest(reference), context);
+  if (source.at === undefined) throw notDescribed(reference);
   const begin = (tag: string) => {
-    const description = describeTag(place, tag, context);
+    const description = describeTag(source, tag, context);
     // The loop below reports the error, but perhaps later than an unhandled rejection would.
     description.catch(() => {});
     return description;
@@ -89,12 +89,12 @@ const OF_THE_PLACE: ReadonlySet<string> = new Set([
 ]);
 
 async function describeTag(
-  place: ImageSource,
+  source: ImageSource,
   tag: string,
   context: Required<SourceContext>,
 ): Promise<TagDescription> {
   try {
-    const { digest, sizes, config } = await inspectSource(place.at!(tag), context);
+    const { digest, sizes, config } = await inspectSource(source.at!(tag), context);
     const { created } = config;
     const other = otherPlatform(context.platform, config);
     return {

@@ -47,7 +47,9 @@ test("the first search registry that has the image gives it, and its name", asyn
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(source.uri, `docker://${full.host}#team/app:latest`);
   assert.deepEqual([asked(empty).length, asked(never).length], [1, 0]);
-  assert.deepEqual(log, [`info: team/app is docker://${full.host}#team/app:latest`]);
+  assert.deepEqual(log, [
+    `info: The short name team/app stands for docker://${full.host}#team/app:latest`,
+  ]);
 });
 
 test("another tag is looked for as the first is, and then where that was found", async () => {
@@ -82,7 +84,7 @@ test("when none has it, each says why", async () => {
   await using source = await openNamed("docker://team/app", conf);
   await assert.rejects(
     resolveImage(source, AMD64, NEVER),
-    isError("credentials", /^team\/app was found in none of 2 registries: .*404.*; .*403/),
+    isError("credentials", /^team\/app was not found in any of 2 registries: .*404.*; .*403/),
   );
 });
 
