@@ -1,4 +1,4 @@
-/** denroot as a library: what its own commands are made of. */
+/** denroot as a library: the functions and types that its own commands use. */
 
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
 export {

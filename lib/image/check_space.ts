@@ -1,14 +1,15 @@
-/** Looks for room before a long transfer ends in a full disk. */
+/** Checks that there is enough disk space, before a long transfer fills the disk. */
 
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, messageOf } from "../errors.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 
-/** A layer's share of the image is hardly smaller than this part of its stored bytes. */
+/** A compressed layer hardly ever takes less than this part of its stored bytes in the image. */
 const LEAST_RATIO = 0.5;
+/** The same for an uncompressed layer. */
 const LEAST_RATIO_PLAIN = 0.1;
 
 interface Need {
@@ -18,7 +19,10 @@ interface Need {
   readonly hint: string;
 }
 
-/** Throws code `space` when what is to come cannot fit. */
+/**
+ * Throws code `space` when the missing layers cannot fit into the cache, or the image beside
+ * `output`; code `file` when the space there cannot be read.
+ */
 export function checkSpace(
   { layers }: ImageContent,
   cache: BlobCache,
@@ -35,7 +39,7 @@ export function checkSpace(
     directory: path.dirname(output),
     what: "the output",
     bytes: Math.floor(layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
-    hint: "Free some space there, or name an output elsewhere",
+    hint: "Free some space there, or choose another path for the output",
   }];
   const taken = new Map<number, number>();
   for (const need of needs) check(need, taken);
@@ -45,7 +49,7 @@ function isHere(layer: Descriptor, source: ImageSource, cache: BlobCache): boole
   try {
     return source.place?.(layer) !== undefined || cache.find(layer) !== undefined;
   } catch {
-    // The error comes again when the layer is read, and then names it.
+    // The layer's reader meets the same error again, and its message then names the layer.
     return true;
   }
 }
@@ -54,7 +58,7 @@ function leastPacked({ mediaType, size }: Descriptor): number {
   return size * (/gzip|zstd/.test(mediaType) ? LEAST_RATIO : LEAST_RATIO_PLAIN);
 }
 
-/** `taken` has what earlier needs take from each file system. */
+/** `taken` has the bytes that earlier needs take on each device. */
 function check({ directory, what, bytes, hint }: Need, taken: Map<number, number>): void {
   const { free, device } = spaceOf(directory);
   const before = taken.get(device) ?? 0;
@@ -63,9 +67,9 @@ function check({ directory, what, bytes, hint }: Need, taken: Map<number, number
   if (bytes === 0 || missing <= 0) return;
   throw new DenrootError(
     "space",
-    `There is too little room in ${directory} for ${what}: at least ${
+    `There is too little space in ${directory} for ${what}: at least ${
       megabytes(missing)
-    } are missing`,
+    } more are needed`,
     { hint },
   );
 }
@@ -75,7 +79,8 @@ function spaceOf(directory: string): { free: number; device: number } {
     const { bavail, bsize } = fs.statfsSync(directory);
     return { free: bavail * bsize, device: fs.statSync(directory).dev };
   } catch (cause) {
-    throw new DenrootError("file", `The directory ${directory} cannot be used`, { cause });
+    const why = messageOf(cause);
+    throw new DenrootError("file", `The free space in ${directory} is unknown: ${why}`, { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the tags of a place stand for, one after the other. */
+/** Describes the images behind the tags of a place, one after the other. */
 
 import { DenrootError } from "../errors.ts";
 import { openSource } from "../transport/open_source.ts";
@@ -12,25 +12,25 @@ import type { TagList } from "./list_tags.ts";
 import { openStore } from "../store/open_cache.ts";
 import { otherPlatform } from "./platform.ts";
 
-/** Every tag takes three requests, and registries count them: Docker Hub as a pull. */
-export const MAX_DESCRIBED_TAGS = 1000;
+/** A tag takes three requests, and registries limit requests: Docker Hub counts them as a pull. */
+const MAX_DESCRIBED_TAGS = 1000;
 const AT_ONCE = 4;
 
 export type TagDescription = DescribedTag | FailedTag;
 
 export interface DescribedTag {
   readonly tag: string;
-  /** Of the platform's manifest. */
+  /** The digest of the platform's manifest. */
   readonly digest: Digest;
-  /** Stored bytes of the platform's layers and configuration. */
+  /** The number of stored bytes of the platform's layers and configuration. */
   readonly bytes: number;
-  /** How many of these are not on this machine. */
+  /** How many of these bytes are not on this machine. */
   readonly missingBytes: number;
-  /** A guess at the image file that an import would write. */
+  /** An estimate of the size of the image file that an import would write. */
   readonly estimatedImageBytes: number;
-  /** RFC 3339, as the image has it. */
+  /** An RFC 3339 time, unchanged from the image. */
   readonly created?: string;
-  /** What the image is for, when it is the only one and for another platform. */
+  /** The image's platform, when the tag has only one image and that is for another platform. */
   readonly otherPlatform?: Platform;
 }
 
@@ -41,12 +41,11 @@ export interface FailedTag {
 }
 
 /**
- * Looks at each tag of a list, a few at a time, and gives them in the same order. A fault of one tag
- * stands in its description. A fault that all of them would have is thrown: the place cannot be
- * opened, does not answer, or refuses more requests.
+ * Describes each tag of a list, a few at a time, and gives the descriptions in the same order. An
+ * error that concerns one tag is part of its description. An error that concerns all tags is thrown:
+ * the place cannot be opened, does not answer, or refuses more requests.
  *
- * Throws code `limit` for more than {@link MAX_DESCRIBED_TAGS} tags, `unsupported` where images have
- * no tags.
+ * Throws code `limit` for more than 1000 tags, `unsupported` where images have no tags.
  */
 export async function* describeTags(
   { reference, tags }: TagList,
@@ -58,11 +57,11 @@ export async function* describeTags(
   const signal = AbortSignal.any([stop.signal, common.signal]);
   using blobs = openStore(common.settings, silent);
   const context = { ...common, blobs, signal, onProgress: silent };
-  await using place = await openSource(withoutDigest(reference), context);
-  if (place.at === undefined) throw notDescribed(reference);
+  await using source = await openSource(withoutDigest(reference), context);
+  if (source.at === undefined) throw notDescribed(reference);
   const begin = (tag: string) => {
-    const description = describeTag(place, tag, context);
-    // Avoids an unhandled rejection; the loop below still gets the error.
+    const description = describeTag(source, tag, context);
+    // The loop below reports the error, but perhaps later than an unhandled rejection would.
     description.catch(() => {});
     return description;
   };
@@ -81,6 +80,7 @@ export async function* describeTags(
 
 const silent = () => {};
 
+/** The codes of errors that concern all tags of a place. */
 const OF_THE_PLACE: ReadonlySet<string> = new Set([
   "aborted",
   "credentials",
@@ -89,12 +89,12 @@ const OF_THE_PLACE: ReadonlySet<string> = new Set([
 ]);
 
 async function describeTag(
-  place: ImageSource,
+  source: ImageSource,
   tag: string,
   context: Required<SourceContext>,
 ): Promise<TagDescription> {
   try {
-    const { digest, sizes, config } = await inspectSource(place.at!(tag), context);
+    const { digest, sizes, config } = await inspectSource(source.at!(tag), context);
     const { created } = config;
     const other = otherPlatform(context.platform, config);
     return {
@@ -112,19 +112,19 @@ async function describeTag(
   }
 }
 
-/** There are mirrors that take digests alone, and those are not asked for tags. */
+/** Some mirrors are asked only for digests: a reference without one leaves them out. */
 function withoutDigest(reference: Reference): Reference {
   return reference.scheme === "docker" ? { ...reference, digest: undefined } : reference;
 }
 
 function notDescribed({ scheme }: Reference): DenrootError {
-  return new DenrootError("unsupported", `The scheme "${scheme}:" has no tags to be described`);
+  return new DenrootError("unsupported", `Images of the scheme "${scheme}:" have no tags`);
 }
 
 function tooMany(count: number): DenrootError {
   return new DenrootError(
     "limit",
-    `There are ${count} tags, too many to look at; the limit is ${MAX_DESCRIBED_TAGS}`,
-    { hint: "List them without looking at each, and inspect the one that you want" },
+    `There are ${count} tags, but only ${MAX_DESCRIBED_TAGS} can be described at once`,
+    { hint: "List the tags without their descriptions, and inspect the one that you want" },
   );
 }

@@ -1,14 +1,14 @@
-/** About how large an image will be, before a byte of it was fetched. */
+/** Estimates the size of an image file before its layers are fetched. */
 
 import type { Descriptor } from "../types/image.ts";
 
-/** How many bytes of a tar stream one stored byte holds, of software: the layers of most images. */
+/** How many bytes of tar one stored byte becomes. Measured with software, as most layers are. */
 const EXPANSIONS: ReadonlyArray<readonly [mediaType: RegExp, factor: number]> = [
   [/gzip/, 2.8],
   [/zstd/, 2.9],
 ];
 
-/** What mksquashfs makes of one byte of a tar stream, by its `-comp`. */
+/** How many bytes mksquashfs writes for one byte of tar, by its option `-comp`. */
 const SHARES: ReadonlyMap<string, number> = new Map([
   ["lzo", 0.5],
   ["lz4", 0.52],
@@ -20,9 +20,9 @@ const SHARES: ReadonlyMap<string, number> = new Map([
 const DEFAULT_COMPRESSOR = "gzip";
 
 /**
- * Guessed from nothing but the layers' stored sizes and `mksquashfs`'s options. Software compresses
- * alike, and so the guess is mostly within a third; an image full of weights, or one whose layers
- * hide much of each other, may be far from it.
+ * Gives an estimate in bytes, from the layers' stored sizes and mksquashfs's options alone. It is
+ * mostly within a third of the real size, because most software compresses equally well. It may be
+ * far off for an image full of model weights, or when layers replace many files of lower layers.
  */
 export function estimateImageBytes(layers: readonly Descriptor[], squashOptions: string): number {
   const content = layers.reduce((sum, layer) => sum + layer.size * expansionOf(layer), 0);

@@ -1,4 +1,4 @@
-/** The image's configuration, from the cache or the source. */
+/** Fetches an image's configuration, from the cache or the source. */
 
 import fs from "node:fs";
 import { DenrootError } from "../errors.ts";
@@ -9,13 +9,19 @@ import { MAX_CONFIG_SIZE, parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, ImageConfig } from "../types/image.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
 
-/** Throws code `limit` when it is too large, `manifest` when it is not a configuration. */
+/**
+ * Throws code `limit` when the configuration is larger than {@link MAX_CONFIG_SIZE}, `manifest` when
+ * the blob is not a configuration, and what `fetcher` throws.
+ */
 export async function fetchConfig(
   descriptor: Descriptor,
   fetcher: BlobFetcher,
 ): Promise<ImageConfig> {
   if (descriptor.size > MAX_CONFIG_SIZE) {
-    throw new DenrootError("limit", `The image's configuration has ${descriptor.size} bytes`);
+    throw new DenrootError(
+      "limit",
+      `The image's configuration has ${descriptor.size} bytes; the limit is ${MAX_CONFIG_SIZE}`,
+    );
   }
   const readable = await fetcher.readable(descriptor);
   await fetcher.verified(readable);
@@ -28,9 +34,9 @@ export async function fetchConfig(
   return parseConfig(bytes);
 }
 
-/** The verified blob's bytes, all of them. */
+/** Gives all bytes of a verified blob. */
 function readStored({ place, descriptor }: ReadableBlob): Uint8Array {
   if (place.type === "download") return fs.readFileSync(place.paths[1]);
-  if (place.type !== "file") throw new TypeError("A configuration is a file");
+  if (place.type !== "file") throw new TypeError("The configuration is not a file");
   return readStretch(place, descriptor.size);
 }

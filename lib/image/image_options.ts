@@ -1,4 +1,4 @@
-/** What all operations on images have in common: their options, and the source that they open. */
+/** The options that all operations on images share, and the source that they open. */
 
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { parseReference } from "../reference/parse_reference.ts";
@@ -11,18 +11,18 @@ import type { ImageSource } from "../types/source.ts";
 import { requestedPlatform } from "./platform.ts";
 
 export interface ImageOptions {
-  /** As `uname -m` or as images name it; this machine's by default. */
+  /** A name from `uname -m` or from images: `aarch64`, `arm64`. The default is this machine's. */
   readonly architecture?: string;
-  /** Read from the environment and `enroot.conf` by default. */
+  /** By default they are read from the environment and `enroot.conf`. */
   readonly settings?: Settings;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }
 
-/** The options with their defaults. */
+/** The options, with a value for each. */
 export type ImageContext = Required<Omit<SourceContext, "blobs">>;
 
-/** Throws codes `platform` and `settings`. */
+/** Throws code `usage` for an architecture that cannot be a name, `settings` for invalid settings. */
 export async function imageContext(options: ImageOptions): Promise<ImageContext> {
   return {
     platform: requestedPlatform(options.architecture),
@@ -32,7 +32,7 @@ export async function imageContext(options: ImageOptions): Promise<ImageContext>
   };
 }
 
-/** Opens the place that `reference` or a URI names for a look at it; nothing is kept in the cache. */
+/** Opens the source that a reference or URI names while `use` runs, and keeps nothing in the cache. */
 export async function withSource<T>(
   reference: Reference | string,
   options: ImageOptions,

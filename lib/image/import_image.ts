@@ -1,4 +1,4 @@
-/** The sentence that denroot is about. */
+/** Imports a container image as an enroot image: denroot's main operation. */
 
 import path from "node:path";
 import { hasCode, throwIfAborted } from "../errors.ts";
@@ -27,33 +27,34 @@ import { reportLayers } from "./report_layers.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
 
 export interface ImportOptions extends ImageOptions {
-  /** A path; without it a name made from the reference, in the current directory. */
+  /** The path of the image. By default it is in the current directory, named after the reference. */
   readonly output?: string;
-  /** Replace an existing output. */
+  /** Whether to replace an existing output. */
   readonly force?: boolean;
-  /** Read the finished image back and compare it with what was packed. */
+  /** Whether to read the finished image back and compare it with what was packed. */
   readonly verify?: boolean;
 }
 
 export interface ImportResult {
   /** The image's absolute path. */
   readonly output: string;
-  /** Digest of the platform's manifest. */
+  /** The digest of the platform's manifest. */
   readonly digest: Digest;
-  /** The canonical reference, as `/.enroot/source` has it. */
+  /** The canonical reference, which the image also has in `/.enroot/source`. */
   readonly uri: string;
-  /** Size of the image. */
+  /** The size of the image. */
   readonly bytes: number;
+  /** How long the import took. */
   readonly seconds: number;
 }
 
-/** How often damaged bytes are fetched anew before the image is given up. */
+/** How many times an import is tried when bytes turn out to be damaged. */
 const MAX_ATTEMPTS = 3;
 
 /**
  * Imports the image that `uri` names as an enroot image. The output appears whole, or not at all.
  *
- * Throws {@link DenrootError}: code `aborted` when `signal` aborts.
+ * Throws {@link DenrootError}, with code `aborted` when `signal` aborts.
  */
 export async function importImage(
   uri: string,
@@ -101,7 +102,7 @@ interface PackingContext extends ImageContext {
   readonly force: boolean;
 }
 
-/** Gives the size of the image. */
+/** Gives the size of the image in bytes. */
 async function fetchAndPack(content: ImageContent, context: PackingContext): Promise<number> {
   const { settings, platform, source, mksquashfs, signal, onProgress } = context;
   const fetcher = fetchContent(content, context);
@@ -135,7 +136,7 @@ async function fetchAndPack(content: ImageContent, context: PackingContext): Pro
   }
 }
 
-/** Begins to bring the image's blobs here. The topmost layer is packed first. */
+/** Begins to fetch the image's blobs, the topmost layer first, because it is packed first. */
 function fetchContent(
   content: ImageContent,
   { settings, source, cache, signal, onProgress }: PackingContext,
@@ -153,7 +154,7 @@ function fetchContent(
   });
 }
 
-/** Damaged bytes are thrown away and fetched anew; what an image has wrong itself is not. */
+/** Removes damaged bytes from the cache and tries again. An image that is faulty itself fails. */
 async function withFreshBlobs(
   cache: BlobCache,
   { signal, onProgress }: ImageContext,
@@ -177,7 +178,7 @@ async function withFreshBlobs(
   }
 }
 
-/** Whether another transfer can help: the cache's copy, or the transfer itself, was at fault. */
+/** Whether another transfer can help, because the cached copy or the transfer was at fault. */
 function isDamaged(error: unknown): boolean {
   return error instanceof UnusableBlob
     ? error.readable.origin === "cache"
@@ -188,12 +189,12 @@ function removeDamaged(error: unknown, cache: BlobCache): void {
   if (error instanceof UnusableBlob) cache.remove(error.readable.descriptor.digest);
 }
 
-/** An old mksquashfs clamps file times to the image's: it gets a fixed late one. */
+/** An old mksquashfs lowers file times to the image's own time, which is therefore made a late one. */
 function imageTime(created: number, { setsRootTime }: Mksquashfs): number {
   return setsRootTime ? created : Math.max(created, RELEASED);
 }
 
-/** Seconds since 1970; 0 when the image does not say when it was made. */
+/** Gives seconds since 1970; 0 when the image does not have the time at which it was made. */
 function secondsOf(created: string | undefined): number {
   const milliseconds = created === undefined ? NaN : Date.parse(created);
   return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));

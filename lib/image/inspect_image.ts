@@ -1,4 +1,4 @@
-/** What an image is, before any of its layers is fetched. */
+/** Describes an image without fetching its layers. */
 
 import { isAttestation } from "../oci/choose_platform.ts";
 import { isIndexType } from "../oci/media_types.ts";
@@ -24,15 +24,15 @@ import { contentOf, resolveImage } from "./resolve_image.ts";
 
 export type { HistoryEntry, ImageDetails };
 
-/** An image's documents, and what an import of it would fetch. */
+/** An image's documents, and what an import of the image would fetch. */
 export interface ImageInspection {
   /** The canonical reference. */
   readonly uri: string;
-  /** Of the platform's manifest. */
+  /** The digest of the platform's manifest. */
   readonly digest: Digest;
-  /** What led to the manifest, outermost first: indexes, if any, and the manifest. */
+  /** The indexes on the way to the manifest, if there are any, outermost first; then the manifest. */
   readonly documents: readonly StoredDocument[];
-  /** The images that the indexes list; none without an index. */
+  /** The images that the indexes list; empty when there is no index. */
   readonly offers: readonly PlatformOffer[];
   /** The configuration's stored bytes. */
   readonly configBytes: Uint8Array;
@@ -41,7 +41,7 @@ export interface ImageInspection {
   readonly layers: readonly InspectedLayer[];
   /** The configuration's history, each entry with the layer that it made. */
   readonly steps: readonly HistoryStep[];
-  /** What else lies in the same place; absent where to know it would take further requests. */
+  /** All tags of the image's place; absent when further requests would be needed to list them. */
   readonly tags?: readonly string[];
   readonly sizes: ImageSizes;
 }
@@ -55,30 +55,40 @@ export interface InspectedLayer extends PlannedLayer {
   readonly origin: BlobOrigin;
 }
 
-/** Where an import would find a blob: in the image's own place on this machine, or in the cache. */
+/**
+ * Where an import would find a blob: `local` is the image's own place on this machine; a `missing`
+ * blob would be fetched.
+ */
 export type BlobOrigin = "local" | "cache" | "missing";
 
 export interface HistoryStep extends HistoryEntry {
-  /** Its place in `layers`; absent when it made none, or when history and layers do not match. */
+  /**
+   * The position in `layers` of the layer that the step made, counted from 0. Absent when the step
+   * made none, and when the history does not match the layers.
+   */
   readonly layer?: number;
 }
 
-/** In bytes, of the layers and the configuration as they are stored; each blob counts once. */
+/** Sizes in bytes. They add up the stored layers and configuration, and count each blob once. */
 export interface ImageSizes {
+  /** All of them: `local`, `cached` and `missing` together. */
   readonly stored: number;
+  /** The blobs that the image's place has on this machine. */
   readonly local: number;
+  /** The blobs that are in the cache. */
   readonly cached: number;
-  /** What an import would fetch and put into the cache. */
+  /** The blobs that an import would fetch and put into the cache. */
   readonly missing: number;
-  /** A guess at the image file: see `estimateImageBytes`. */
+  /** An estimate of the size of the image file: see `estimateImageBytes`. */
   readonly estimatedImage: number;
 }
 
 /**
- * Looks at the image that `uri` names: its manifest and configuration are fetched and verified, no
- * layer is, and nothing is written to the cache (but what a transport can only stream).
+ * Inspects the image that `uri` names. Its manifest and configuration are fetched and verified; its
+ * layers are not fetched. Nothing is written to the cache, except by a transport that can only be
+ * read as one stream.
  *
- * Throws {@link DenrootError}: code `aborted` when `signal` aborts.
+ * Throws {@link DenrootError}, with code `aborted` when `signal` aborts.
  */
 export async function inspectImage(
   uri: string,
@@ -87,7 +97,7 @@ export async function inspectImage(
   return await withSource(uri, options, inspectSource);
 }
 
-/** As {@link inspectImage}, of a source that is open. */
+/** Like {@link inspectImage}, for a source that is open. */
 export async function inspectSource(
   source: ImageSource,
   context: Required<SourceContext>,
@@ -144,7 +154,7 @@ function offersOf({ documents }: ResolvedImage): readonly PlatformOffer[] {
     .flatMap(({ platform, digest }) => platform === undefined ? [] : [{ platform, digest }]);
 }
 
-/** Builders that squash layers leave a history that says nothing of them any more. */
+/** A builder that squashes layers leaves a history that does not match the layers any more. */
 function matchHistory(
   history: readonly HistoryEntry[],
   layerCount: number,

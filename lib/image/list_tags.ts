@@ -1,20 +1,20 @@
-/** The tags of a repository, or of a layout. */
+/** Lists the tags of a repository, layout or archive. */
 
 import { DenrootError } from "../errors.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import type { Reference } from "../types/reference.ts";
 import { type ImageOptions, withSource } from "./image_options.ts";
 
-/** The tags of one place, and what their images' references are made from. */
+/** The tags of one place, and a reference from which their images' references can be made. */
 export interface TagList {
-  /** Where the tags are; a tag or digest in it counts for nothing. */
+  /** The place that has the tags. A tag or digest in this reference has no meaning. */
   readonly reference: Reference;
-  /** Each once, in the order of that place: a registry's is that of the alphabet. */
+  /** Without repetitions, in the order of the place: a registry sorts them by the alphabet. */
   readonly tags: readonly string[];
 }
 
 /**
- * The tags of the place that `uri` names; a tag in `uri` itself counts for nothing. Throws code
+ * Lists the tags of the place that `uri` names. A tag in `uri` itself has no influence. Throws code
  * `unsupported` where images have no tags.
  */
 export async function listTags(uri: string, options: ImageOptions = {}): Promise<TagList> {
@@ -26,7 +26,10 @@ export async function listTags(uri: string, options: ImageOptions = {}): Promise
   });
 }
 
-/** A path, or a name without its registry, has turned out to be something more definite. */
+/**
+ * Gives the reference that `uri` is, which may say more than the one that was asked for: a scheme in
+ * front of a path, or a registry in front of a name. The user of that registry is kept.
+ */
 function settle(asked: Reference, uri: string): Reference {
   const found = parseReference(uri);
   if (found.scheme !== "docker" || asked.scheme !== "docker" || asked.user === undefined) {
@@ -36,5 +39,5 @@ function settle(asked: Reference, uri: string): Reference {
 }
 
 function noTags({ scheme }: Reference): DenrootError {
-  return new DenrootError("unsupported", `The scheme "${scheme}:" has no tags to be listed`);
+  return new DenrootError("unsupported", `Images of the scheme "${scheme}:" have no tags`);
 }

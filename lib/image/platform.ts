@@ -1,4 +1,4 @@
-/** The platform that is asked for, and what to say when the image is for another. */
+/** The platform that was asked for, and the warning about an image for another platform. */
 
 import { parseArchitecture } from "../oci/architecture.ts";
 import { formatPlatform } from "../oci/choose_platform.ts";
@@ -6,12 +6,15 @@ import { hostArchitecture } from "../system/host/environment.ts";
 import type { ImageConfig, Platform } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 
-/** `architecture` as `uname -m` or Docker has it; this machine's when undefined. Throws code `platform`. */
+/**
+ * Takes the name of an architecture from `uname -m` or Docker; undefined stands for this machine's.
+ * Throws code `usage` for text that cannot be a name.
+ */
 export function requestedPlatform(architecture: string | undefined): Platform {
   return { os: "linux", ...parseArchitecture(architecture ?? hostArchitecture()) };
 }
 
-/** An image for one platform only is taken as it is, with a warning. */
+/** An image for only one platform is accepted, with a warning when it is for another platform. */
 export function warnOfMismatch(
   wanted: Platform,
   config: ImageConfig,
@@ -26,7 +29,10 @@ export function warnOfMismatch(
   });
 }
 
-/** What an image is for that is not for `wanted`; undefined when it is, or does not say. */
+/**
+ * The image's platform when it is not `wanted`; undefined when it is, or when the image does not name
+ * its platform.
+ */
 export function otherPlatform(wanted: Platform, config: ImageConfig): Platform | undefined {
   const { os = "linux", architecture = "", variant } = config;
   const isWanted = os === wanted.os &&

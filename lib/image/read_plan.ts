@@ -1,15 +1,16 @@
-/** A configuration and the layers that a place gives -> what is read of an image. */
+/** Makes the plan of what is read of an image. */
 
 import { DenrootError } from "../errors.ts";
 import type { Descriptor, ImageConfig, ReadPlan } from "../types/image.ts";
 
-/** Throws code `manifest` when the configuration does not name as many layers as there are. */
+/** Throws code `manifest` when the configuration names another number of layers than `layers` has. */
 export function planReading(config: ImageConfig, layers: readonly Descriptor[]): ReadPlan {
   const { diffIds } = config;
   if (diffIds.length !== layers.length) {
     throw new DenrootError(
       "manifest",
-      `The image's configuration names ${diffIds.length} layers, its manifest ${layers.length}`,
+      `The image's configuration names ${diffIds.length} layers, but its manifest names ` +
+        `${layers.length}`,
     );
   }
   return {

@@ -1,9 +1,9 @@
-/** Turns what happens to blobs into events about layers. */
+/** Turns the progress of blobs into events about layers. */
 
 import type { Descriptor } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 
-/** A digest may be several layers; all of them are told of. */
+/** One blob may be several layers of the image: an event is made for each of them. */
 export function reportLayers(layers: readonly Descriptor[], onProgress: OnProgress) {
   const tell = (descriptor: Descriptor, received: number, cached: boolean) => {
     layers.forEach(({ digest, size }, index) => {

@@ -1,4 +1,4 @@
-/** What a reference stands for, without importing it. */
+/** Finds the digest of the image that a reference names, without importing the image. */
 
 import type { Digest } from "../types/image.ts";
 import { type ImageOptions, withSource } from "./image_options.ts";
@@ -7,11 +7,11 @@ import { resolveImage } from "./resolve_image.ts";
 export interface ResolvedDigest {
   /** The canonical reference, without a user. */
   readonly uri: string;
-  /** Digest of the manifest that an import would take: that of the platform, not of an index. */
+  /** The digest of the manifest that an import would use: the platform's, not that of an index. */
   readonly digest: Digest;
 }
 
-/** Throws {@link DenrootError}: code `aborted` when `signal` aborts. */
+/** Throws {@link DenrootError}, with code `aborted` when `signal` aborts. */
 export async function resolveDigest(
   uri: string,
   options: ImageOptions = {},

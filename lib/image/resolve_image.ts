@@ -1,4 +1,4 @@
-/** A source's content -> the one image in it for a platform: the same way for every transport. */
+/** Finds the image for a platform in a source, in the same way for all transports. */
 
 import { DenrootError, throwIfAborted } from "../errors.ts";
 import { choosePlatform, formatPlatform } from "../oci/choose_platform.ts";
@@ -9,11 +9,11 @@ import type { Descriptor, Platform, ResolvedImage, StoredDocument } from "../typ
 import type { ImageContent, ImageSource } from "../types/source.ts";
 
 /**
- * Goes down from the source's root, through its indexes, to the manifest for `platform`. The manifest
- * may be an artifact's: see {@link contentOf}.
+ * Goes from the source's root through its indexes to the manifest for `platform`. That manifest may
+ * describe an artifact that is not an image: {@link contentOf} refuses it.
  *
- * Throws code `platform` when nothing fits, `reference` when several images do, `limit` for indexes
- * too deep, and what the source throws.
+ * Throws code `platform` when no image fits, `reference` when several images fit equally well,
+ * `limit` when indexes are nested too deep, and what the source throws.
  */
 export async function resolveImage(
   source: ImageSource,
@@ -40,13 +40,13 @@ export async function resolveImage(
   }
   throw new DenrootError(
     "limit",
-    `${plainText(source.uri, 300)} has indexes inside indexes, deeper than ${MAX_INDEX_DEPTH}`,
+    `${plainText(source.uri, 300)} has more than ${MAX_INDEX_DEPTH} indexes, one inside the other`,
   );
 }
 
 /**
- * What is to be read for a resolved image: its configuration and layers, as the source gives them.
- * Throws code `unsupported` for an artifact, and what the source throws.
+ * Gives the configuration and layers of a resolved image, in the form that the source has them.
+ * Throws code `unsupported` for an artifact that is not an image, and what the source throws.
  */
 export async function contentOf(
   source: ImageSource,
@@ -57,14 +57,14 @@ export async function contentOf(
   return await source.contentOf?.({ ...image, manifest }, signal) ?? manifest;
 }
 
-/** Entries without an index around them are one image if no two of them are for one platform. */
+/** Images that share a name without an index must all be for different platforms. */
 function chooseOnly(images: readonly Descriptor[], platform: Platform, uri: string): Descriptor {
   const chosen = choosePlatform(images, platform);
   const other = images.find((one) => one.digest !== chosen.digest && isSamePlatform(one, chosen));
   if (other === undefined) return chosen;
   throw new DenrootError(
     "reference",
-    `${plainText(uri, 300)} stands for several images for ${formatPlatform(platform)}: ` +
+    `${plainText(uri, 300)} names several images for ${formatPlatform(platform)}: ` +
       `${chosen.digest} and ${other.digest}`,
     { hint: "Name one of them by its digest, as in oci:PATH@sha256:..." },
   );

@@ -1,13 +1,13 @@
-/** Names of architectures: what people and `uname -m` say -> what Go and the image-spec say. */
+/** Translates the architecture names of people and of `uname -m` to those of Go and the image-spec. */
 
 import { DenrootError } from "../errors.ts";
 import type { Platform } from "../types/image.ts";
 import { quoteText } from "../text/quote_text.ts";
 
 /**
- * `x86_64`, `aarch64`, `armv7l`, `arm64/v8`, `linux/amd64` and their like -> `amd64`, `arm64`,
- * `arm` with variant `v7`. A name that is not known here goes through as it is, so that a new
- * architecture needs no new denroot; one that cannot be a name throws code `usage`.
+ * Takes `x86_64`, `aarch64`, `armv7l`, `arm64/v8`, `linux/amd64` and the like; gives `amd64`,
+ * `arm64`, `arm` with variant `v7`. An unknown name is given back unchanged, so that a new
+ * architecture needs no new denroot. Throws code `usage` for text that cannot be a name.
  */
 export function parseArchitecture(text: string): Pick<Platform, "architecture" | "variant"> {
   const words = text.toLowerCase().replace(/^linux\//, "").split("/");
@@ -15,7 +15,7 @@ export function parseArchitecture(text: string): Pick<Platform, "architecture" |
   const wellFormed = words.length <= 2 && /^[a-z0-9][a-z0-9_.-]{0,31}$/.test(name) &&
     (variant === undefined || /^[a-z0-9][a-z0-9_.-]{0,31}$/.test(variant));
   if (!wellFormed) {
-    throw new DenrootError("usage", `Not an architecture: ${quoteText(text)}`, {
+    throw new DenrootError("usage", `${quoteText(text)} is not an architecture`, {
       hint: "Give a name such as x86_64, amd64, aarch64, arm64, arm/v7 or ppc64le",
     });
   }

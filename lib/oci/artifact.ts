@@ -1,11 +1,11 @@
-/** What a manifest holds that is no container image. */
+/** Recognises artifacts that are not container images, and says what they are. */
 
 import { plainText, quoteText } from "../text/quote_text.ts";
 
 /**
- * Says what an artifact is ("a Helm chart") when a manifest's types show that it is no image,
- * undefined when it may be one. Layers of types unknown here may still be layers: registries hold
- * images with wrong ones, and the bytes tell.
+ * Says what the artifact is ("a Helm chart") when a manifest's types show that it is not an image;
+ * gives undefined when it may be an image. Unknown layer types do not count: some images in
+ * registries have wrong ones, and the bytes of their layers are what matters.
  */
 export function describeArtifact(types: {
   readonly artifactType?: string;

@@ -1,4 +1,4 @@
-/** Which of an index's manifests is the one for a platform. */
+/** Chooses the manifest for a platform from an index. */
 
 import { DenrootError } from "../errors.ts";
 import type { Descriptor, Platform } from "../types/image.ts";
@@ -6,13 +6,14 @@ import { isIndexType } from "./media_types.ts";
 import { plainText } from "../text/quote_text.ts";
 
 /**
- * The entry for `platform`: the first of those whose variant fits best. Without a variant asked
- * for, the baseline one is best (`arm64` is `arm64/v8`, `amd64` is `amd64/v1`); with one, lower
- * ones still run. Attestations (`unknown/unknown`) are never chosen. An entry without a platform
- * is chosen when it is the only one, or the first index inside the index.
+ * Gives the entry whose variant fits `platform` best, and the first one of several that fit equally
+ * well. When `platform` has no variant, the baseline variant is best (`arm64` means `arm64/v8`,
+ * `amd64` means `amd64/v1`). When it has one, lower variants fit too. Attestations
+ * (`unknown/unknown`) are never chosen. An entry without a platform is chosen when it is the only
+ * entry, or else when it is the first index inside the index.
  *
- * Throws code `platform`, with a list of what there is, when nothing fits: here, or in the `outer`
- * indexes that lead here.
+ * Throws code `platform` when nothing fits. The message lists the platforms of `entries` and of
+ * `outer`, which has the entries of the indexes that led to this one.
  */
 export function choosePlatform(
   entries: readonly Descriptor[],
@@ -34,13 +35,13 @@ export function choosePlatform(
   throw noMatch([...outer.filter(isPlatformSaid), ...images], platform);
 }
 
-/** `linux/arm64/v8`, fit to be shown. */
+/** Gives `linux/arm64/v8`, safe to show on a terminal. */
 export function formatPlatform(platform: Platform): string {
   const parts = [platform.os || "?", platform.architecture || "?", platform.variant];
   return plainText(parts.filter((part) => part !== undefined).join("/"));
 }
 
-/** Builders hang attestations beside images, as a platform that does not exist. */
+/** Builders list attestations beside the images, under a platform that does not exist. */
 export function isAttestation(entry: Descriptor): boolean {
   return entry.platform?.architecture === "unknown" || entry.platform?.os === "unknown" ||
     entry.annotations?.["vnd.docker.reference.type"] === "attestation-manifest";
@@ -54,7 +55,7 @@ function isPlatformSaid({ platform }: Descriptor): boolean {
   return !isUnsaid(platform) && platform?.architecture !== "unknown";
 }
 
-/** 0 for the very platform, more for one that will do, Infinity for one that will not. */
+/** Gives 0 for the same platform, more for one that still runs, Infinity for one that does not. */
 function distanceBetween(wanted: Platform, offered: Platform | undefined): number {
   if (offered === undefined || offered.architecture !== wanted.architecture) return Infinity;
   if (offered.os !== wanted.os && offered.os !== "") return Infinity;
@@ -69,14 +70,14 @@ function distanceBetween(wanted: Platform, offered: Platform | undefined): numbe
   return isAsked ? Infinity : 100 + offerLevel;
 }
 
-/** What an architecture without a variant means. */
+/** The variant of an architecture when none is given. */
 const BASELINES: ReadonlyMap<string, string> = new Map([
   ["amd64", "v1"],
   ["arm", "v7"],
   ["arm64", "v8"],
 ]);
 
-/** `v8` -> 8. */
+/** Gives 8 for `v8`; undefined for text of another form. */
 function variantLevel(variant: string | undefined): number | undefined {
   const digits = /^v(\d{1,2})(?:\.\d{1,2})?$/.exec(variant ?? "")?.[1];
   return digits === undefined ? undefined : Number(digits);
@@ -86,10 +87,11 @@ function noMatch(images: readonly Descriptor[], platform: Platform): DenrootErro
   const offered = [...new Set(images.map((entry) => formatPlatform(entry.platform ?? NOWHERE)))];
   const shown = offered.slice(0, 20).join(", ");
   const rest = offered.length > 20 ? ` and ${offered.length - 20} more` : "";
+  const has = shown === "" ? "nor for any other platform" : `only for ${shown}${rest}`;
   return new DenrootError(
     "platform",
-    `No image for ${formatPlatform(platform)}; there is ${shown || "none for any platform"}${rest}`,
-    offered.length > 0 ? { hint: "Choose one of these with --arch" } : {},
+    `There is no image for ${formatPlatform(platform)}, ${has}`,
+    offered.length > 0 ? { hint: "Choose one of these platforms with --arch" } : {},
   );
 }
 

@@ -1,19 +1,19 @@
-/** Digests: text checked before it can name a file or a URL, and the digest of bytes. */
+/** Digests: their text is checked before it becomes part of a path or URL; bytes are hashed. */
 
 import { createHash, type Hash } from "node:crypto";
 import { DenrootError } from "../errors.ts";
 import type { Digest } from "../types/image.ts";
 import { quoteText } from "../text/quote_text.ts";
 
-export type DigestAlgorithm = "sha256" | "sha512";
+type DigestAlgorithm = "sha256" | "sha512";
 
-export interface DigestParts {
+interface DigestParts {
   readonly algorithm: DigestAlgorithm;
-  /** Lower-case hexadecimal digits, as many as the algorithm has. */
+  /** Lower-case hexadecimal digits: 64 for sha256, 128 for sha512. */
   readonly hex: string;
 }
 
-/** Splits a digest (image-spec, descriptor.md); throws code `manifest` when it is none. */
+/** Splits a digest (image-spec, descriptor.md). Throws code `manifest` for text that is not one. */
 export function parseDigest(text: string): DigestParts {
   const parts = splitDigest(text);
   if (parts === undefined) throw invalidDigest(text);
@@ -24,13 +24,13 @@ export function isDigest(text: string): boolean {
   return splitDigest(text) !== undefined;
 }
 
-/** Where a blob lies inside an image layout, relative to it: `blobs/sha256/...`. */
+/** The path of a blob in an image layout, relative to the layout: `blobs/sha256/...`. */
 export function blobPath(digest: Digest): string {
   const { algorithm, hex } = parseDigest(digest);
   return `blobs/${algorithm}/${hex}`;
 }
 
-/** A hash that is to come out as `digest` says. */
+/** Starts a hash with the algorithm of `digest`. */
 export function createDigestHash(digest: Digest): Hash {
   return createHash(parseDigest(digest).algorithm);
 }
@@ -39,7 +39,7 @@ export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 }
 
-/** Throws code `digest` when `bytes` are not what `expected` names; `what` stands in the message. */
+/** Throws code `digest` when `bytes` do not have the digest `expected`; the message begins with `what`. */
 export function verifyDigest(bytes: Uint8Array, expected: Digest, what: string): void {
   const actual = digestOf(bytes, parseDigest(expected).algorithm);
   if (actual !== expected) {
@@ -60,7 +60,7 @@ function splitDigest(text: string): DigestParts | undefined {
 function invalidDigest(text: string): DenrootError {
   return new DenrootError(
     "manifest",
-    `Not a digest: ${quoteText(text)}`,
+    `${quoteText(text)} is not a digest`,
     { hint: "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits" },
   );
 }

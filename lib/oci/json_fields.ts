@@ -1,17 +1,20 @@
-/** JSON from outside: parsed and taken apart with every type checked. */
+/** Reads JSON from outside, and checks the type of every field. */
 
 import { DenrootError } from "../errors.ts";
 import { quoteText } from "../text/quote_text.ts";
 
 export type JsonObject = { readonly [name: string]: unknown };
 
-/** Parses UTF-8 JSON whose top is an object; `what` names the document in errors. */
+/**
+ * Parses a JSON object in UTF-8. Throws code `manifest` for anything else; the message begins with
+ * `what`, the document's name.
+ */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    // The parser's own message may quote the text, raw: it stays in the cause.
+    // The parser's own message may quote the text with its control characters: it is only the cause.
     throw new DenrootError("manifest", `${what} is not JSON`, { cause });
   }
   if (!isObject(value)) throw wrongField(what, "the document", "an object");
@@ -22,7 +25,11 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The fields of one object; `what` names it in errors. JSON null counts as absent, as in Go. */
+/**
+ * The fields of one object. `what` is the object's name in messages. A field that is JSON null counts
+ * as absent, as in Go. A field that is required and absent, or of a wrong type, throws code
+ * `manifest`.
+ */
 export class Fields {
   readonly #object: JsonObject;
   readonly #what: string;
@@ -33,7 +40,7 @@ export class Fields {
     this.#what = what;
   }
 
-  /** Own properties only: a field named like a member of Object.prototype is absent. */
+  /** Only own properties count: a member of Object.prototype is not a field. */
   has(name: string): boolean {
     return Object.hasOwn(this.#object, name) && this.#object[name] !== null;
   }
@@ -54,7 +61,7 @@ export class Fields {
     return typeof value === "boolean" ? value : this.#missing(name, "true or false");
   }
 
-  /** A whole number from 0 to 2^53-1. */
+  /** Gives a whole number from 0 to 2^53-1. */
   count(name: string): number {
     const value = this.has(name) ? this.#object[name] : undefined;
     if (!Number.isSafeInteger(value) || (value as number) < 0) {
@@ -83,21 +90,26 @@ export class Fields {
     return isObject(value) ? value : this.#missing(name, "an object");
   }
 
-  /** Strings; none when the field is absent. */
+  /** Gives a list of strings, which is empty when the field is absent. */
   strings(name: string): readonly string[] {
     const values = this.optionalArray(name) ?? [];
-    if (!values.every((value) => typeof value === "string")) this.#missing(name, "all strings");
+    if (!values.every((value) => typeof value === "string")) {
+      this.#missing(name, "an array of strings");
+    }
     return values as readonly string[];
   }
 
-  /** Names to strings; none when the field is absent. A null value is an empty string, as in Go. */
+  /**
+   * Gives an object whose values are strings; it is empty when the field is absent. A null value
+   * counts as an empty string, as in Go.
+   */
   stringMap(name: string): Readonly<Record<string, string>> {
     const entries = Object.entries(this.optionalObject(name) ?? {})
       .map(([key, value]) => [key, value ?? ""] as const);
     if (!entries.every(([, value]) => typeof value === "string")) {
-      this.#missing(name, "strings for all its names");
+      this.#missing(name, "an object whose values are all strings");
     }
-    // fromEntries defines own properties: "__proto__" stays a name like any other.
+    // Object.fromEntries defines own properties, so that "__proto__" is an ordinary name.
     return Object.fromEntries(entries) as Record<string, string>;
   }
 

@@ -10,7 +10,7 @@ export const DOCKER_PLAIN_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 export const OCI_PLAIN_LAYER = "application/vnd.oci.image.layer.v1.tar";
 export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
 
-/** Every type that a manifest request accepts: a registry answers 404 for a type left out. */
+/** All types that a request for a manifest accepts: a registry answers 404 for any other type. */
 export const ACCEPTED_MANIFESTS: readonly string[] = [
   OCI_INDEX,
   DOCKER_MANIFEST_LIST,
@@ -36,7 +36,7 @@ export function isSchema1Type(mediaType: string): boolean {
     .test(mediaType);
 }
 
-/** A Content-Type header's type, without its parameters, in lower case. */
+/** The media type in a Content-Type header, in lower case and without its parameters. */
 export function essenceOf(contentType: string | undefined): string {
   return (contentType ?? "").split(";", 1)[0]!.trim().toLowerCase();
 }

@@ -1,4 +1,4 @@
-/** An image's configuration: bytes -> checked type (image-spec, config.md). */
+/** Parses and checks an image's configuration (image-spec, config.md). */
 
 import { DenrootError } from "../errors.ts";
 import type { ImageConfig } from "../types/image.ts";
@@ -7,10 +7,13 @@ import { Fields, parseJsonObject } from "./json_fields.ts";
 import { MAX_LAYERS } from "./parse_manifest.ts";
 import { quoteText } from "../text/quote_text.ts";
 
-/** In bytes; real ones have some kilobytes. */
+/** The largest configuration that is read, in bytes. Real ones have a few kilobytes. */
 export const MAX_CONFIG_SIZE = 16 * 1024 * 1024;
 
-/** Throws code `manifest` when a field that denroot uses is missing or of a wrong type. */
+/**
+ * Throws code `manifest` when a field that denroot uses is missing or has a wrong type, `limit` for
+ * more than {@link MAX_LAYERS} layers.
+ */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
   const fields = new Fields(parseJsonObject(bytes, WHAT), WHAT);
   const run = new Fields(fields.optionalObject("config") ?? {}, `${WHAT}'s "config"`);
@@ -29,7 +32,7 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
   };
 }
 
-const WHAT = "The image's config";
+const WHAT = "The image's configuration";
 
 function diffIds(fields: Fields): readonly string[] {
   const rootfs = new Fields(fields.object("rootfs"), `${WHAT}'s "rootfs"`);
@@ -42,10 +45,10 @@ function diffIds(fields: Fields): readonly string[] {
   }
   const wrong = ids.find((id) => !isDigest(id));
   if (wrong === undefined) return ids;
-  throw new DenrootError("manifest", `${WHAT} is invalid: ${quoteText(wrong)} is no digest`);
+  throw new DenrootError("manifest", `${WHAT} is invalid: ${quoteText(wrong)} is not a digest`);
 }
 
-/** Docker takes a string for a list of one. */
+/** A string counts as a list of one, as in Docker. */
 function words(fields: Fields, name: string): readonly string[] {
   if (!fields.has(name)) return [];
   try {

@@ -1,37 +1,40 @@
-/** All that an image's configuration tells people: bytes -> checked type (image-spec, config.md). */
+/** Parses everything in an image's configuration that people may want to see (image-spec, config.md). */
 
 import { DenrootError } from "../errors.ts";
 import type { ImageConfig } from "../types/image.ts";
 import { Fields, parseJsonObject } from "./json_fields.ts";
 import { parseConfig } from "./parse_config.ts";
 
-/** A configuration with what an import has no use for. Texts are as the image has them. */
+/** A configuration with the parts that an import does not use. All text is unchanged from the image. */
 export interface ImageDetails extends ImageConfig {
   readonly author?: string;
-  /** The Docker that built the image, where Docker did. */
+  /** The version of Docker that built the image. */
   readonly dockerVersion?: string;
   readonly user?: string;
-  /** `80/tcp`, `53/udp`, or the number alone. */
+  /** `80/tcp`, `53/udp`, or only the number. */
   readonly exposedPorts: readonly string[];
   readonly stopSignal?: string;
-  /** The steps that made the image, first one first. */
+  /** The steps that made the image, in the order in which they ran. */
   readonly history: readonly HistoryEntry[];
 }
 
 export interface HistoryEntry {
-  /** RFC 3339, as the image has it. */
+  /** An RFC 3339 time, unchanged from the image. */
   readonly created?: string;
   readonly createdBy?: string;
   readonly author?: string;
   readonly comment?: string;
-  /** Whether the step changed no file, and so made no layer. */
+  /** Whether the step made no layer, because it changed no file. */
   readonly emptyLayer: boolean;
 }
 
 const MAX_HISTORY = 100_000;
-const WHAT = "The image's config";
+const WHAT = "The image's configuration";
 
-/** Throws code `manifest` as `parseConfig` does, and for these fields; `limit` for a long history. */
+/**
+ * Throws what `parseConfig` throws; also code `manifest` when one of the further fields has a wrong
+ * type, and `limit` for a history of more than 100,000 steps.
+ */
 export function parseDetails(bytes: Uint8Array): ImageDetails {
   const config = parseConfig(bytes);
   const fields = new Fields(parseJsonObject(bytes, WHAT), WHAT);
@@ -67,7 +70,7 @@ function parseHistory(fields: Fields): readonly HistoryEntry[] {
   });
 }
 
-/** What is empty counts as absent, as Go leaves it out. */
+/** Empty text counts as absent: Go does not write it. */
 function text<N extends string>(name: N, fields: Fields, field: string): { [K in N]?: string } {
   const value = fields.optionalString(field);
   return (value ? { [name]: value } : {}) as { [K in N]?: string };

@@ -1,4 +1,4 @@
-/** Manifests and indexes: bytes -> checked types (image-spec, manifest.md and image-index.md). */
+/** Parses and checks manifests and indexes (image-spec, manifest.md and image-index.md). */
 
 import { DenrootError } from "../errors.ts";
 import type { Descriptor, Manifest, Platform } from "../types/image.ts";
@@ -15,12 +15,12 @@ import {
 import { quoteText } from "../text/quote_text.ts";
 
 /** A list of manifests, in the order of the document. */
-export interface ImageIndex {
+interface ImageIndex {
   readonly mediaType: string;
   readonly manifests: readonly Descriptor[];
 }
 
-export type ManifestOrIndex =
+type ManifestOrIndex =
   | { readonly kind: "manifest"; readonly manifest: Manifest }
   | { readonly kind: "index"; readonly index: ImageIndex };
 
@@ -28,19 +28,20 @@ export function mediaTypeOf(parsed: ManifestOrIndex): string {
   return parsed.kind === "manifest" ? parsed.manifest.mediaType : parsed.index.mediaType;
 }
 
-/** More layers or entries than any engine could use are an attack, or a mistake. */
+/** No engine could use so many layers or entries: a longer list is an attack or a mistake. */
 export const MAX_LAYERS = 10_000;
 export const MAX_INDEX_ENTRIES = 10_000;
-/** Of indexes inside indexes. */
+/** How many indexes, one inside the other, may be on the way to a manifest. */
 export const MAX_INDEX_DEPTH = 4;
-/** Of a manifest or an index, in bytes. */
+/** The largest manifest or index that is read, in bytes. */
 export const MAX_MANIFEST_SIZE = 8 * 1024 * 1024;
 
 /**
- * Parses what a manifest's URL or blob holds. The document's own `mediaType` decides what it is,
- * then `contentType` (the header, or the descriptor's type), then its fields.
+ * Parses a document that a registry or layout gives for a manifest. The document's own `mediaType`
+ * decides what it is. Without one, `contentType` decides (the header, or the descriptor's type), and
+ * then the document's fields.
  *
- * Artifacts, encrypted layers and unknown media types are fine here: they can be copied.
+ * Artifacts, encrypted layers and unknown media types are accepted, because they can be copied.
  *
  * Throws code `unsupported` for Docker schema 1, whose digest does not cover all of its bytes,
  * `limit` for too many layers or entries, and `manifest` for a document that breaks the
@@ -50,10 +51,10 @@ export function parseManifestOrIndex(bytes: Uint8Array, contentType?: string): M
   const fields = new Fields(parseJsonObject(bytes, "The manifest"), "The manifest");
   const mediaType = essenceOf(fields.optionalString("mediaType")) || essenceOf(contentType);
   if (isSchema1Type(mediaType) || isSchema1(fields)) throw schema1Refused();
-  // A document that reads as both could be one image to us and another to a scanner
+  // A document that is both could be one image for denroot and another for a scanner
   // (CVE-2021-41190).
   if (fields.has("manifests") && (fields.has("layers") || fields.has("config"))) {
-    throw new DenrootError("manifest", "The manifest is ambiguous: both an index and an image");
+    throw new DenrootError("manifest", "The manifest is ambiguous: it is an index and an image");
   }
   if (isIndexType(mediaType) || (!isManifestType(mediaType) && fields.has("manifests"))) {
     return { kind: "index", index: toIndex(fields, mediaType) };
@@ -61,11 +62,11 @@ export function parseManifestOrIndex(bytes: Uint8Array, contentType?: string): M
   return { kind: "manifest", manifest: toManifest(fields, mediaType) };
 }
 
-/** As `parseManifestOrIndex`, where only an index will do. */
+/** Like `parseManifestOrIndex`, but also throws code `manifest` when the document is not an index. */
 export function parseIndex(bytes: Uint8Array, contentType?: string): ImageIndex {
   const parsed = parseManifestOrIndex(bytes, contentType);
   if (parsed.kind === "index") return parsed.index;
-  throw new DenrootError("manifest", "The manifest is an image's where an index was expected");
+  throw new DenrootError("manifest", "An index was expected, but the document is a manifest");
 }
 
 function isSchema1(fields: Fields): boolean {
@@ -104,7 +105,7 @@ function toManifest(fields: Fields, mediaType: string): Manifest {
   };
 }
 
-/** The artifact manifests that came before image-spec 1.1 have `blobs` instead. */
+/** Artifact manifests from before image-spec 1.1 have `blobs` instead. */
 function toLayers(fields: Fields): readonly Descriptor[] {
   const mayHaveNone = fields.has("artifactType") || !fields.has("config");
   const entries = fields.optionalArray("layers") ?? fields.optionalArray("blobs") ??
@@ -120,12 +121,15 @@ function toLayers(fields: Fields): readonly Descriptor[] {
   );
 }
 
-/** Docker and OCI both say 2; some builders leave it out. */
+/** The version of Docker and of OCI is 2; some builders do not write it. */
 function checkSchemaVersion(fields: Fields): void {
   if (!fields.has("schemaVersion")) return;
   const version = fields.count("schemaVersion");
   if (version !== 2) {
-    throw new DenrootError("unsupported", `The manifest's schema version is ${version}, not 2`);
+    throw new DenrootError(
+      "unsupported",
+      `The manifest has schema version ${version}; denroot reads only version 2`,
+    );
   }
 }
 
@@ -133,7 +137,7 @@ function toDescriptor(value: unknown, what: string): Descriptor {
   const fields = new Fields(value, what);
   const digest = fields.string("digest");
   if (!isDigest(digest)) {
-    throw new DenrootError("manifest", `${what} is invalid: ${quoteText(digest)} is no digest`, {
+    throw new DenrootError("manifest", `${what} is invalid: ${quoteText(digest)} is not a digest`, {
       hint: "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits",
     });
   }

@@ -1,4 +1,4 @@
-/** The files that hold an image, in a directory or in an archive. */
+/** Gives access to the files that make up an image, in a directory or in an archive. */
 
 import { realpathSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -7,34 +7,38 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { FileBlob } from "../types/source.ts";
-import type { ArchiveContents, FilePlace } from "./archive/archive_contents.ts";
+import type { ArchiveContents, FilePosition } from "./archive/archive_contents.ts";
 
-/** Files by clean names relative to their root: `blobs/sha256/…`. */
+/** The files of an image. Their names are clean and relative to the root: `blobs/sha256/…`. */
 export interface ImageFiles {
   /** The path that the user gave. */
   readonly path: string;
 
-  /** A small file's bytes. Throws code `not_found`, `file`, or `limit` beyond `limit` bytes. */
+  /** Reads a small file. Throws code `not_found`, `file`, or `limit` for more than `limit` bytes. */
   read(name: string, limit: number): Promise<Uint8Array>;
 
-  /** Makes sure that a file, if there is one, has a place on the disk. */
+  /** Writes the file to the disk if it is only in memory. Does nothing for a file that is missing. */
   keep(name: string): Promise<void>;
 
-  /** Where a file's bytes lie; undefined when there is none. Throws code `file` when it is unfit. */
+  /**
+   * Where the bytes of a file are on the disk; undefined when the file is missing. Throws code `file`
+   * for anything but a regular file, and for a link that leads out.
+   */
   locate(name: string): LocatedFile | undefined;
 }
 
-/** For what is not of the kind that its scheme says. */
+/** The hint when a path holds another kind of image than its scheme says. */
 export const PATH_HINT =
-  "Write the path alone, without a scheme: denroot finds out what lies there";
+  "Write the path without a scheme, and denroot finds out what kind of image it is";
 
-export interface LocatedFile extends FilePlace {
+interface LocatedFile extends FilePosition {
+  /** In bytes. */
   readonly size: number;
 }
 
 /**
- * Links may lead from file to file, but not out of the directory. Throws code `not_found` or `file`
- * when there is none.
+ * Links may lead to other files of the directory, but not out of it. Throws code `not_found` when the
+ * directory does not exist, `file` when it cannot be read or is not a directory.
  */
 export function filesOfDirectory(path: string): ImageFiles {
   const root = resolve(path);
@@ -47,7 +51,7 @@ export function filesOfDirectory(path: string): ImageFiles {
     async read(name, limit) {
       const what = shownFile(join(path, name));
       const file = find(name);
-      if (file === undefined) throw new DenrootError("not_found", `${what} is not there`);
+      if (file === undefined) throw new DenrootError("not_found", `${what} does not exist`);
       if (file.size > limit) {
         throw new DenrootError("limit", `${what} is larger than ${limit / 1024} KiB`);
       }
@@ -63,7 +67,7 @@ export function filesOfDirectory(path: string): ImageFiles {
 export function filesOfArchive(path: string, contents: ArchiveContents): ImageFiles {
   return {
     path,
-    // deno-lint-ignore require-await -- what it throws is to be a rejection
+    // deno-lint-ignore require-await -- turns a thrown error into a rejection
     async read(name, limit) {
       return contents.read(name, limit);
     },
@@ -72,14 +76,14 @@ export function filesOfArchive(path: string, contents: ArchiveContents): ImageFi
     },
     locate(name) {
       const file = contents.find(name);
-      return file && { ...contents.place(name), size: file.size };
+      return file && { ...contents.position(name), size: file.size };
     },
   };
 }
 
 /**
- * A blob that lies in one of the files. Throws code `not_found`, and `file` when it is not fit,
- * or not as long as its descriptor says.
+ * Finds the blob that is the file `name`. Throws code `not_found` when the file is missing, `file`
+ * when it is not a regular file or has another size than the descriptor says.
  */
 export function locateBlob(
   files: ImageFiles,
@@ -93,7 +97,7 @@ export function locateBlob(
   if (file.size !== size) {
     throw new DenrootError(
       "file",
-      `${quotePath(files.path)}: blob ${digest} has ${file.size} bytes instead of ${size}`,
+      `The blob ${digest} in ${quotePath(files.path)} has ${file.size} bytes instead of ${size}`,
     );
   }
   return { type: "file", path: file.path, offset: file.offset, checkedBy: "digest" };
@@ -106,10 +110,10 @@ function checkDirectory(root: string, path: string): void {
     isDirectory = statSync(root).isDirectory();
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw unreadable(what, cause);
-    throw new DenrootError("not_found", `${what} is not there`, { cause });
+    throw new DenrootError("not_found", `${what} does not exist`, { cause });
   }
   if (!isDirectory) {
-    throw new DenrootError("file", `${quotePath(path)} is no directory`, { hint: PATH_HINT });
+    throw new DenrootError("file", `${quotePath(path)} is not a directory`, { hint: PATH_HINT });
   }
 }
 
@@ -121,12 +125,12 @@ function locate(root: string, name: string, what: string): LocatedFile | undefin
     if (/^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw unreadable(what, cause);
   }
-  // A link out of the directory would make any file of this user's a layer of the image.
+  // A link that leads out of the directory could make any of the user's files a layer of the image.
   if (!path.startsWith(realpathSync(root).replace(/\/?$/, sep))) {
     throw new DenrootError("file", `${what} is a link that leads out of the directory`);
   }
   const stats = statSync(path);
-  if (!stats.isFile()) throw new DenrootError("file", `${what} is no regular file`);
+  if (!stats.isFile()) throw new DenrootError("file", `${what} is not a regular file`);
   return { path, offset: 0, size: stats.size };
 }
 

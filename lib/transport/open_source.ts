@@ -1,4 +1,4 @@
-/** A reference -> the source of its transport. */
+/** Opens the source of a reference with its transport. */
 
 import type { ReferenceOf, Scheme } from "../reference/scheme_rules.ts";
 import type { Reference } from "../types/reference.ts";
@@ -12,7 +12,7 @@ type Opener<S extends Scheme> = (
   context: SourceContext,
 ) => Promise<ImageSource>;
 
-/** All the transports there are; each is loaded when it is used. */
+/** All transports. Each one is loaded only when it is used. */
 export const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
   docker: async () => (await import("./registry/source.ts")).openRegistry,
   oci: async () => (await import("./layout/oci_layout.ts")).openOciLayout,
@@ -27,7 +27,7 @@ export const OPENERS: { readonly [S in Scheme]: () => Promise<Opener<S>> } = {
   ostree: async () => (await import("./ostree/source.ts")).openOstree,
 };
 
-/** Opens the place that `reference` names; the caller disposes of the source. */
+/** Opens the place that `reference` names. The caller disposes of the source. */
 export async function openSource(
   reference: Reference,
   context: SourceContext,

@@ -1,4 +1,4 @@
-/** A document of an image that lies on this machine: verified, and parsed once to be sure of it. */
+/** Verifies and checks a document of an image that is on this machine. */
 
 import { DenrootError, hasCode } from "../errors.ts";
 import { verifyDigest } from "../oci/digest.ts";
@@ -6,18 +6,21 @@ import { mediaTypeOf, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor, StoredDocument } from "../types/image.ts";
 
-/** `path` is the one that the user gave. Throws code `digest`, `manifest`, `limit`, `unsupported`. */
+/**
+ * Verifies the digest of `bytes`, and parses them once to find faults early. `path` is the one that
+ * the user gave; messages name it. Throws code `digest`, and what `parseManifestOrIndex` throws.
+ */
 export function toDocument(
   bytes: Uint8Array,
   { digest, mediaType }: Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "mediaType">>,
   path: string,
 ): StoredDocument {
-  verifyDigest(bytes, digest, `${quotePath(path)}: manifest ${digest}`);
+  verifyDigest(bytes, digest, `The manifest ${digest} in ${quotePath(path)}`);
   const parsed = withPath(path, () => parseManifestOrIndex(bytes, mediaType));
   return { mediaType: mediaTypeOf(parsed), digest, bytes };
 }
 
-/** Adds to errors of code `manifest` where the document lies. */
+/** Puts the path in front of the message of an error with code `manifest`. */
 export function withPath<T>(path: string, parse: () => T): T {
   try {
     return parse();

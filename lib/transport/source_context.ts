@@ -1,4 +1,4 @@
-/** What every transport is given. */
+/** What every transport gets from its caller. */
 
 import type { Settings } from "../config/settings.ts";
 import type { Platform } from "../types/image.ts";
@@ -7,9 +7,9 @@ import type { BlobStore } from "../types/source.ts";
 
 export interface SourceContext {
   readonly settings: Settings;
-  /** Where a transport that cannot be read at random puts what passes by. */
+  /** Takes the blobs from a transport that can only be read as one stream. */
   readonly blobs: BlobStore;
-  /** What an engine is asked for, where it hands out one platform's image of several. */
+  /** The platform that an engine is asked for, when it has an image for several. */
   readonly platform: Platform;
   readonly onProgress?: OnProgress;
   readonly signal: AbortSignal;

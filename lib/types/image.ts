@@ -1,13 +1,14 @@
-/** What an image consists of, in the words of the OCI image specification. No code. */
+/** The types that describe an image, in the words of the OCI image specification. No code. */
 
 /** `sha256:` and 64, or `sha512:` and 128, lower-case hexadecimal digits (image-spec, descriptor.md). */
 export type Digest = string;
 
-/** What an image consists of: a blob's type, the digest of its stored bytes and their count. */
+/** Names a blob by its media type, its digest and its size (image-spec, descriptor.md). */
 export interface Descriptor {
   readonly mediaType: string;
+  /** The digest of the stored bytes. */
   readonly digest: Digest;
-  /** Bytes as stored, compressed where the layer is. */
+  /** The number of stored bytes; a compressed layer has its compressed size here. */
   readonly size: number;
   readonly urls?: readonly string[];
   readonly platform?: Platform;
@@ -15,27 +16,30 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Names as Go and the image-spec use them: `linux`, `amd64`, `arm64` with variant `v8`. */
+/** Has the names that Go and the image-spec use: `linux`, `amd64`, `arm64` with variant `v8`. */
 export interface Platform {
   readonly os: string;
   readonly architecture: string;
   readonly variant?: string;
 }
 
-/** A manifest, Docker v2s2 or OCI, with all fields checked: of an image or of any artifact. */
+/**
+ * The manifest of an image or of another artifact, in the OCI format or Docker's (version 2,
+ * schema 2). All fields have been checked.
+ */
 export interface Manifest {
   readonly mediaType: string;
-  /** What kind of artifact it is; images have none. */
+  /** The kind of artifact; images have none. */
   readonly artifactType?: string;
-  /** Absent in the artifact manifests that the image-spec gave up before version 1.1. */
+  /** Absent in artifact manifests, a format that the image-spec dropped before version 1.1. */
   readonly config?: Descriptor;
-  /** Base first where it is an image; the blobs of an artifact. */
+  /** An image's layers, base first; or another artifact's blobs. */
   readonly layers: readonly Descriptor[];
-  /** The manifest that this one is about (image-spec, manifest.md, "subject"). */
+  /** The manifest that this one refers to (image-spec, manifest.md, "subject"). */
   readonly subject?: Descriptor;
 }
 
-/** A manifest that can be an image's. */
+/** A manifest that names a configuration, as every image's manifest does. */
 export interface ImageManifest extends Manifest {
   readonly config: Descriptor;
 }
@@ -45,7 +49,7 @@ export interface ImageConfig {
   readonly architecture?: string;
   readonly os?: string;
   readonly variant?: string;
-  /** RFC 3339, as the image has it. */
+  /** An RFC 3339 time, unchanged from the image. */
   readonly created?: string;
   /** Digests of the uncompressed layers, base first. */
   readonly diffIds: readonly Digest[];
@@ -57,42 +61,43 @@ export interface ImageConfig {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** What is read of an image: its configuration, and its layers base first. */
+/** The parts of an image that an import reads. */
 export interface ReadPlan {
   readonly config: ImageConfig;
+  /** Base first. */
   readonly layers: readonly PlannedLayer[];
 }
 
 export interface PlannedLayer {
-  /** The stored bytes; where they are is known to the store, and changes while they arrive. */
+  /** Names the stored bytes. The store knows where they are; this changes while they arrive. */
   readonly descriptor: Descriptor;
-  /** Digest of the uncompressed layer, as the configuration has it. */
+  /** The digest of the uncompressed layer, from the configuration. */
   readonly diffId: Digest;
 }
 
-/** A manifest or an index as it is stored, for people and scripts who ask for it. */
+/** A manifest or an index with its exact bytes. */
 export interface StoredDocument {
   readonly mediaType: string;
   readonly digest: Digest;
   readonly bytes: Uint8Array;
 }
 
-/** What a reference stood for when it was asked, for one platform. */
+/** The manifest that a reference led to, for one platform and at one time. */
 export interface ResolvedImage {
-  /** Digest of the platform's manifest. */
+  /** The digest of the platform's manifest. */
   readonly digest: Digest;
   /** The last of `documents`, parsed. */
   readonly manifest: Manifest;
-  /** What led here, outermost first: indexes, if any, and the manifest. */
+  /** The indexes on the way to the manifest, if there are any, outermost first; then the manifest. */
   readonly documents: readonly StoredDocument[];
 }
 
-/** A resolved image that is a container image, not an artifact. */
+/** A resolved image that is a container image and no other artifact. */
 export interface ContainerImage extends ResolvedImage {
   readonly manifest: ImageManifest;
 }
 
-/** Bytes from `start` up to, and without, `end`. */
+/** The bytes from `start` to `end`, counted from 0; `end` itself is not included. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;

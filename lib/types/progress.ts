@@ -1,12 +1,15 @@
-/** What an operation tells while it works. No code. */
+/** The events that an operation reports while it works. No code. */
 
 import type { Descriptor, Digest } from "./image.ts";
 
-/** What an import tells while it works. */
+/** One event of an operation. An import reports all kinds; other operations only log. */
 export type ProgressEvent =
   | { readonly type: "log"; readonly level: "info" | "warn"; readonly message: string }
   | { readonly type: "resolved"; readonly digest: Digest; readonly layers: readonly Descriptor[] }
-  /** `received` of `size` stored bytes of the layer are here; `cached` when none had to be sent. */
+  /**
+   * `received` of the layer's `size` stored bytes are on this machine. `cached` is true when none
+   * had to be transferred. `index` counts from 0 at the base.
+   */
   | {
     readonly type: "layer";
     readonly index: number;
@@ -14,7 +17,7 @@ export type ProgressEvent =
     readonly received: number;
     readonly cached: boolean;
   }
-  /** Uncompressed bytes handed to mksquashfs so far. */
+  /** `bytes` uncompressed bytes have been given to mksquashfs so far. */
   | { readonly type: "packed"; readonly bytes: number };
 
 export type OnProgress = (event: ProgressEvent) => void;

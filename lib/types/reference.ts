@@ -1,4 +1,4 @@
-/** What a reference of each scheme says. No code. */
+/** The parts of a reference, for each scheme. No code. */
 
 import type { Digest } from "./image.ts";
 
@@ -6,15 +6,18 @@ import type { Digest } from "./image.ts";
 export interface DockerReference {
   readonly scheme: "docker";
   readonly user?: string;
-  /** Host with an optional port; Docker Hub's aliases have become `registry-1.docker.io`. */
+  /** A host with an optional port. Docker Hub is always `registry-1.docker.io`. */
   readonly registry: string;
-  /** With `library/` on Docker Hub. */
+  /** Starts with `library/` for Docker Hub's official images. */
   readonly repository: string;
-  /** The repository as written, when no registry was: it may be another one's by the settings. */
+  /**
+   * The repository as written, when no registry was given. The settings may name another registry
+   * for it.
+   */
   readonly shortName?: string;
-  /** Set unless a digest alone was given; `latest` when neither was. */
+  /** `latest` when neither a tag nor a digest was given; absent when only a digest was. */
   readonly tag?: string;
-  /** Wins over the tag. */
+  /** When there is also a tag, the digest decides. */
   readonly digest?: Digest;
 }
 
@@ -24,7 +27,7 @@ export interface OciReference {
   readonly path: string;
   readonly tag?: string;
   readonly digest?: Digest;
-  /** Place in the layout's `index.json`, from 0. */
+  /** The position in the layout's `index.json`, counted from 0. */
   readonly index?: number;
 }
 
@@ -32,9 +35,9 @@ export interface OciReference {
 export interface DockerArchiveReference {
   readonly scheme: "docker-archive";
   readonly path: string;
-  /** As in the archive's `RepoTags`, with its tag: `alpine:3`. */
+  /** A name with its tag, as in the archive's `RepoTags`: `alpine:3`. */
   readonly image?: string;
-  /** Place in the archive's `manifest.json`, from 0. */
+  /** The position in the archive's `manifest.json`, counted from 0. */
   readonly index?: number;
 }
 
@@ -47,7 +50,7 @@ export interface DirectoryReference {
 /** `dockerd://IMAGE`, `docker-daemon:IMAGE`, `docker-daemon:sha256:ID`, `podman://IMAGE`. */
 export interface EngineReference {
   readonly scheme: "dockerd" | "docker-daemon" | "podman";
-  /** As the engine names it, with what was given of a tag or digest; or `sha256:` and its ID. */
+  /** The engine's name for the image, with the tag or digest that was given; or `sha256:` and its ID. */
   readonly image: string;
 }
 
@@ -66,11 +69,11 @@ export interface StorageReference {
 export interface OstreeReference {
   readonly scheme: "ostree";
   readonly image: string;
-  /** Absolute; `/ostree/repo` when none was given. */
+  /** An absolute path; `/ostree/repo` when none was given. */
   readonly repository: string;
 }
 
-/** A path alone: what lies there decides what it is. */
+/** A path without a scheme. The content at the path decides which transport reads it. */
 export interface PathReference {
   readonly scheme: "path";
   readonly path: string;

@@ -1,51 +1,64 @@
-/** Where an image's content comes from, and where it goes. No code. */
+/** The interfaces of the places that images come from and go to. No code. */
 
 import type { ByteRange, ContainerImage, Descriptor, Digest, StoredDocument } from "./image.ts";
 
-/** Stored bytes that lie on this machine already; they are read in place. */
+/** A blob whose bytes are on this machine already; they are read where they are. */
 export type LocalBlob = FileBlob | SplitLayer | LayerTree;
 
-/** A stretch of a file: the whole, or a member of an archive. It is as long as the descriptor says. */
+/**
+ * A blob that is a file, or a part of one: a member of an archive. The descriptor's size says how
+ * long the part is.
+ */
 export interface FileBlob {
   readonly type: "file";
   readonly path: string;
+  /** Where the blob starts in the file, in bytes. */
   readonly offset: number;
   /**
-   * What the bytes are held against. `diffId` where the format knows no digest of stored bytes; the
-   * descriptor then has the layer's diffID, or a digest of the source's own making.
+   * What verifies the bytes: the digest of the stored bytes or, where the format knows none, the
+   * diffID. In the second case the descriptor's digest is the diffID, or one that the source made.
    */
   readonly checkedBy: "digest" | "diffId";
 }
 
-/** An unpacked layer of containers-storage, with the recipe that makes its exact tar stream again. */
+/** An unpacked layer of containers-storage, with the recipe that restores its exact tar stream. */
 export interface SplitLayer {
   readonly type: "tar-split";
-  /** The `.tar-split.gz` file. */
+  /** The path of the `.tar-split.gz` file. */
   readonly recipe: string;
   /** The directory that holds the layer's files. */
   readonly root: string;
 }
 
-/** An unpacked layer without such a recipe: its tar stream is made anew and has no known digest. */
+/** An unpacked layer without a recipe: its tar stream is made anew and has no known digest. */
 export interface LayerTree {
   readonly type: "tree";
-  /** The directory that holds the layer's files; deletions as overlayfs marks them. */
+  /** The directory that holds the layer's files. Deletions are marked as overlayfs marks them. */
   readonly root: string;
-  /** It holds the lower layers' files too, and what it lacks is gone. */
+  /**
+   * Whether the directory also holds the files of all lower layers. A lower layer's file that is
+   * missing here was then deleted.
+   */
   readonly isWhole: boolean;
 }
 
-/** Where stored bytes are; a download's file has another name at its end: both are tried in turn. */
+/**
+ * Where stored bytes are. A download's file is renamed when the download ends: readers try its two
+ * paths in turn.
+ */
 export type BlobPlace = LocalBlob | {
   readonly type: "download";
   readonly paths: readonly [temporary: string, final: string];
 };
 
-/** Keeps blobs that come along with an image, before it is known what they are. */
+/** Keeps blobs whose digests are not known before they have arrived. */
 export interface BlobStore {
-  /** The blob's file, when it is there with its full size; with any, when that is not known. */
+  /**
+   * The path of the blob's file; undefined when the store does not have it. A file of another size
+   * than `size` does not count.
+   */
   find(blob: { readonly digest: Digest; readonly size?: number }): string | undefined;
-  /** A place for a blob that is to come. */
+  /** Starts a new blob. */
   spool(): BlobWriter;
 }
 
@@ -54,45 +67,50 @@ export interface BlobWriter {
   write(bytes: Uint8Array): void;
   /** Keeps the blob under its SHA-256 digest. */
   commit(): Promise<{ readonly digest: Digest; readonly size: number }>;
-  /** Removes what was not committed. */
+  /** Removes the blob unless it was committed. */
   close(): void;
-  /** Removes what was committed, unless the store had it before. */
+  /** Removes the committed blob, unless the store had it before. */
   takeBack(): void;
 }
 
 /**
- * An image's content at its place, unjudged: documents and blobs. Every transport gives one. What a
- * reader makes of the content, for which platform and whether it is fit, is decided elsewhere.
+ * The documents and blobs of an image, as its place has them. Every transport gives such a source. A
+ * source does not judge the content: other code chooses the platform and decides what an import can
+ * use.
  */
 export interface ImageSource extends AsyncDisposable {
-  /** The canonical URI, without a user: an image records it as its origin. */
+  /** The canonical URI, without a user. An import records it in the image as its origin. */
   readonly uri: string;
 
   /**
-   * The index or manifest that the reference names. Where a place lists several images under one
-   * name and has no index for them, as an image layout may, the list of these images instead.
+   * The index or manifest that the reference names. An image layout may list several images under
+   * one name without an index for them; the list of these images is given then.
    */
   root(signal: AbortSignal): Promise<ImageRoot>;
 
-  /** A document that another one names. Throws code `digest` when its bytes are not what it says. */
+  /**
+   * A document that another document names. Throws code `digest` when its bytes do not have the
+   * descriptor's digest.
+   */
   document(descriptor: Descriptor, signal: AbortSignal): Promise<StoredDocument>;
 
   /**
-   * What the place gives for the configuration and the layers that an image's manifest names, where
-   * it cannot give those very bytes, or has to prepare them. It is to be asked before any blob is.
+   * The configuration and layers that the place gives instead of the manifest's, because it does not
+   * have those exact bytes; or the manifest's own, when the place has to prepare them first. Call
+   * this before `blob` and `place`.
    *
-   * Absent where blobs are simply those of the manifest.
+   * Absent where the blobs are those that the manifest names.
    */
   contentOf?(image: ContainerImage, signal: AbortSignal): Promise<ImageContent>;
 
   /**
    * The stored bytes of a blob. They are **unverified**: `store/` verifies them.
    *
-   * Yields exactly the bytes of `range` (the whole blob without one), retrying and resuming within
-   * the limits of the settings, or throws. Throws code `range_unsupported` when a range that does
-   * not start at 0 is asked of a server that ignores ranges: ask for the whole blob then.
+   * Yields exactly the bytes of `range`, or the whole blob without one. Retries and resumes within
+   * the limits of the settings, and throws when these are used up. Throws code `range_unsupported`
+   * when a range does not start at 0 and the server ignores ranges: ask for the whole blob then.
    *
-   * Absent where all blobs are on this machine, here or in the {@link BlobStore}.
+   * Absent where all blobs are on this machine already: at their place or in the {@link BlobStore}.
    */
   blob?(
     descriptor: Descriptor,
@@ -100,34 +118,37 @@ export interface ImageSource extends AsyncDisposable {
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
 
-  /** Where the blob lies on this machine, if it does. Throws when the file there is not fit. */
+  /**
+   * Where the blob is on this machine; undefined when it is not. Throws when the file there cannot
+   * be used.
+   */
   place?(descriptor: Descriptor): LocalBlob | undefined;
 
   /**
-   * All tags of the repository, directory or archive, each once, in the order of that place. A tag
-   * or digest in the reference does not matter.
+   * All tags of the repository, directory or archive, without repetitions, in the order of that
+   * place. The tag or digest of the reference has no influence.
    *
    * Absent where images have no tags.
    */
   tags?(signal: AbortSignal): Promise<readonly string[]>;
 
   /**
-   * The image that has one of {@link tags}. It shares what this source knows and its connections,
-   * and ends with it: only this source is disposed of.
+   * The image that has one of the {@link tags}. It shares the connections and the knowledge of this
+   * source and cannot be used after it: only this source is disposed of.
    *
    * Absent where images have no tags.
    */
   at?(tag: string): ImageSource;
 }
 
-/** An index or a manifest; or the images that one name stands for, where no index lists them. */
+/** An index or a manifest; or the images of one name, where no index lists them. */
 export type ImageRoot =
   | { readonly document: StoredDocument }
   | { readonly images: readonly Descriptor[] };
 
 /**
- * What a place gives of an image. A layer that the place keeps unpacked, or under its diffID, has
- * that diffID as its digest.
+ * The configuration and layers that a place gives for an image. The digest of a layer that is stored
+ * unpacked, or under its diffID, is that diffID.
  */
 export interface ImageContent {
   readonly config: Descriptor;
@@ -143,24 +164,28 @@ export interface ImageDestination extends AsyncDisposable {
   /** The canonical URI. */
   readonly uri: string;
 
-  /** Whether the place has the blob or document, whole. */
+  /** Whether the place already has the complete blob or document. */
   has(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
 
   /**
-   * Takes a blob over from another repository of the same registry; false when that is refused.
+   * Takes a blob from another repository of the same registry. Gives false when the registry
+   * refuses.
    *
-   * Absent where there are no repositories beside each other.
+   * Absent where a place has no other repositories.
    */
   mount?(descriptor: Descriptor, repository: string, signal: AbortSignal): Promise<boolean>;
 
-  /** Throws code `digest` when `bytes` are not what the descriptor says; nothing of them stays. */
+  /**
+   * Stores a blob. Throws code `digest` when `bytes` do not have the descriptor's digest or size, and
+   * keeps none of them then.
+   */
   putBlob(
     descriptor: Descriptor,
     bytes: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void>;
 
-  /** Takes an index or a manifest; all that it names has been put before. */
+  /** Stores an index or a manifest, after everything that it names has been put. */
   putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
 
   /** Gives the image its name. */

@@ -120,7 +120,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [["image sif:x"], [/^a\.def, line 1: The scheme "sif:" is not supported/]],
   [[IMAGE, "platform arm64"], [/^a\.def, line 2: the platform "arm64" is not linux\/ARCHITECTURE/]],
   [[IMAGE, "platform windows/amd64"], [/^a\.def, line 2: the platform "windows\/amd64" is not/]],
-  [[IMAGE, "platform linux/a/b/c"], [/^a\.def, line 2: Not an architecture/]],
+  [[IMAGE, "platform linux/a/b/c"], [/^a\.def, line 2: ".*a\/b\/c" is not an architecture/]],
   [[IMAGE, "mount :/b"], [/^a\.def, line 2: the mount ":\/b" is not SOURCE/]],
   [[IMAGE, "mount /a b"], [/^a\.def, line 2: the mount "\/a b" is not SOURCE/]],
   [[IMAGE, "mount a:b:c:d:e:f:g"], [/^a\.def, line 2: the mount/]],

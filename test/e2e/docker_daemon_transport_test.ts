@@ -198,12 +198,12 @@ testEachRuntime("an image, a daemon or a context that is not there", async (denr
   await fails(
     ["digest", `dockerd://${NAME}`],
     nowhere,
-    /No Docker daemon was reached at unix:\/\/\/nowhere\.sock \(there is no such socket\); .*docker says.*\n.*DOCKER_HOST/,
+    /No Docker daemon answers at unix:\/\/\/nowhere\.sock \(there is no such socket\); .*docker says.*\n.*DOCKER_HOST/,
   );
   await fails(
     ["digest", `dockerd://${NAME}`],
     { ...nowhere, PATH: "/nowhere" },
-    /\(there is no such socket\), and there is no program docker\n/,
+    /\(there is no such socket\); the program docker was not found\n/,
   );
   await fails(
     ["digest", `dockerd://${NAME}`],
@@ -214,10 +214,10 @@ testEachRuntime("an image, a daemon or a context that is not there", async (denr
   await fails(
     ["digest", `dockerd://${NAME}`],
     { DOCKER_HOST: DOCKER_HOST!, PATH: "/nowhere" },
-    /No Docker daemon was reached at tcp:.*HTTP request to an HTTPS server/,
+    /No Docker daemon answers at tcp:.*HTTP request to an HTTPS server/,
   );
   const ca = { DOCKER_HOST: DOCKER_HOST!, DOCKER_TLS_VERIFY: "1", PATH: "/nowhere" };
-  await fails(["digest", `dockerd://${NAME}`], ca, /No Docker daemon was reached at tcp:/);
+  await fails(["digest", `dockerd://${NAME}`], ca, /No Docker daemon answers at tcp:/);
   assert.ok(existsSync(DOCKER_CERT_PATH!));
 });
 

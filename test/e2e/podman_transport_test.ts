@@ -124,7 +124,7 @@ testEachRuntime("an image or a podman that is not there", async (denroot) => {
   const nowhere = { XDG_RUNTIME_DIR: "/nowhere", PATH: "/nowhere" };
   await fails(
     nowhere,
-    /No podman service was reached at unix:\/\/\/nowhere\/.* no program podman\n/,
+    /No podman service answers at unix:\/\/\/nowhere\/.*; the program podman was not found\n/,
   );
 });
 

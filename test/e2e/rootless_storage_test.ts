@@ -32,7 +32,7 @@ testAsUser(
     const closed = await user.start(...user.denroot(["digest", `${foreign}rich:1`])).done;
     assert.match(
       closed.stderr,
-      /The storage ".*" must not be read by this user\n.*root's needs root/,
+      /The storage ".*" is not readable for this user\n.*which may be root/,
     );
   },
 );

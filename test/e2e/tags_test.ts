@@ -84,7 +84,7 @@ test("a tag that fails says why, and the others are shown", async () => {
   });
   registry.addManifest(index, "mixed", "bad");
   const { stdout, stderr } = await denroot.succeed(["tags", "--long", registry.uri("mixed")]);
-  assert.match(stdout, /^bad +No image for linux\/\w+; there is windows\/amd64$/m);
+  assert.match(stdout, /^bad +There is no image for linux\/\w+, only for windows\/amd64$/m);
   assert.match(stdout, new RegExp(`^good +${shown(image)} .*2024-01-02$`, "m"));
   assert.match(stdout, /^alone .* 2024-01-02 {2}windows\/amd64$/m);
   assert.equal(stdout.split("\n").length, 4);
@@ -92,7 +92,7 @@ test("a tag that fails says why, and the others are shown", async () => {
   const { Images } = JSON.parse(
     (await denroot.succeed(["tags", "--long", "--json", registry.uri("mixed")])).stdout,
   );
-  assert.match(Images[1].Error, /^No image for linux/);
+  assert.match(Images[1].Error, /^There is no image for linux/);
 });
 
 test("a registry that goes away, or a caller that has enough, ends it", async () => {
@@ -153,7 +153,7 @@ test("layouts and archives list theirs, a path as what it is", async () => {
   await runProgram("skopeo", ["copy", "-q", `oci:${layout}:1.0`, `dir:${directory}`]);
   const none = await denroot.run(["tags", `dir:${directory}`]);
   assert.equal(none.exitCode, 1);
-  assert.match(none.stderr, /The scheme "dir:" has no tags to be listed/);
+  assert.match(none.stderr, /Images of the scheme "dir:" have no tags/);
 });
 
 function makeImage(tag: string): Image {

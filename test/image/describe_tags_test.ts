@@ -1,4 +1,4 @@
-/** A place is opened once, however many of its tags are described. */
+/** Tests that a place is opened only once to describe all of its tags. */
 
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
@@ -68,7 +68,7 @@ test("a compressed archive is read once for all its tags", async () => {
   }
 });
 
-test("a mirror that is down is not asked for each tag", async () => {
+test("a mirror that fails is not asked again for every tag", async () => {
   await using mirror = await serve(
     new Proxy({}, { get: () => ({ status: 500 }) }) as Parameters<typeof serve>[0],
   );

@@ -1,4 +1,4 @@
-/** What an import refuses to write to, before it fetches anything. */
+/** Tests that an import refuses an impossible output before it looks for the image. */
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -10,20 +10,24 @@ import { scratchDirectory } from "../helpers/scratch.ts";
 const scratch = scratchDirectory("output");
 
 const outputs: readonly [what: string, output: () => string, message: RegExp][] = [
-  ["a device", () => "/dev/null", /\/dev\/null is there, and is no regular file$/],
+  ["a device", () => "/dev/null", /\/dev\/null exists and is not a regular file$/],
   [
     "a directory",
     () => {
       mkdirSync(join(scratch, "taken"));
       return join(scratch, "taken");
     },
-    /taken is there, and is no regular file$/,
+    /taken exists and is not a regular file$/,
   ],
-  ["in no directory", () => join(scratch, "none/x.sqsh"), /^There is no directory .*none/],
+  [
+    "in a directory that does not exist",
+    () => join(scratch, "none/x.sqsh"),
+    /^The directory .*none for the output does not exist/,
+  ],
 ];
 for (const [what, output, message] of outputs) {
-  test(`an output that is ${what} is refused, with force too`, async () => {
-    // Nothing lies there: who looked for the image first would say so.
+  test(`an output that is ${what} is refused, even with force`, async () => {
+    // The image does not exist either, but the output is checked first.
     await assert.rejects(
       importImage("oci:/nonexistent", { output: output(), force: true }),
       (error: Error) => message.test(error.message),

@@ -1,4 +1,4 @@
-/** Which manifest of an index is taken. */
+/** Tests which manifest of an index is chosen. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,7 +12,7 @@ function platformOf(text: string): Platform {
   return { os, architecture, ...(variant && { variant }) };
 }
 
-/** Entries by their platforms, told apart by their size; `-` has none. */
+/** Makes an entry for each platform; `-` is an entry without one. An entry's size is its position. */
 function entriesOf(text: string): readonly Descriptor[] {
   return text.split(" ").filter((name) => name !== "").map((name, size) => ({
     mediaType: "",
@@ -44,36 +44,36 @@ const TABLE: readonly (readonly [wanted: string, offered: string, chosen: number
 ];
 
 for (const [wanted, offered, chosen] of TABLE) {
-  test(`${wanted} among "${offered}" is number ${chosen}`, () => {
+  test(`for ${wanted}, entry ${chosen} of "${offered}" is chosen`, () => {
     assert.equal(choosePlatform(entriesOf(offered), platformOf(wanted)).size, chosen);
   });
 }
 
-const NO_MATCH: readonly (readonly [wanted: string, offered: string, list: string])[] = [
-  ["linux/amd64", "linux/arm64/v8 linux/s390x", "linux/arm64/v8, linux/s390x"],
-  ["linux/amd64", "linux/arm64 linux/arm64", "linux/arm64"],
-  ["linux/amd64", "unknown/unknown", "none for any platform"],
-  ["linux/amd64", "", "none for any platform"],
-  ["linux/amd64", "- -", "?/?"],
-  ["linux/arm/v6", "linux/arm/v7", "linux/arm/v7"],
-  ["linux/amd64", "linux/\u001b[31m", "linux/\\u{1b}[31m"],
+const NO_MATCH: readonly (readonly [wanted: string, offered: string, rest: string])[] = [
+  ["linux/amd64", "linux/arm64/v8 linux/s390x", "only for linux/arm64/v8, linux/s390x"],
+  ["linux/amd64", "linux/arm64 linux/arm64", "only for linux/arm64"],
+  ["linux/amd64", "unknown/unknown", "nor for any other platform"],
+  ["linux/amd64", "", "nor for any other platform"],
+  ["linux/amd64", "- -", "only for ?/?"],
+  ["linux/arm/v6", "linux/arm/v7", "only for linux/arm/v7"],
+  ["linux/amd64", "linux/\u001b[31m", "only for linux/\\u{1b}[31m"],
 ];
 
-for (const [wanted, offered, list] of NO_MATCH) {
-  test(`no ${wanted} among "${list}" is an error that lists what there is`, () => {
+for (const [wanted, offered, rest] of NO_MATCH) {
+  test(`no entry of "${offered}" is for ${wanted}: the message ends with "${rest}"`, () => {
     assert.throws(
       () => choosePlatform(entriesOf(offered), platformOf(wanted)),
       (error: unknown) => {
         assert.ok(error instanceof DenrootError);
         assert.equal(error.code, "platform");
-        assert.equal(error.message, `No image for ${wanted}; there is ${list}`);
+        assert.equal(error.message, `There is no image for ${wanted}, ${rest}`);
         return true;
       },
     );
   });
 }
 
-test("an attestation that claims a platform is known by its annotation", () => {
+test("an attestation with a real platform is recognised by its annotation", () => {
   const [attestation, image] = entriesOf("linux/amd64 linux/amd64");
   const annotations = { "vnd.docker.reference.type": "attestation-manifest" };
   const entries = [{ ...attestation!, annotations }, image!];
@@ -103,14 +103,14 @@ const ARCHITECTURES: readonly (readonly [text: string, expected: string])[] = [
 ];
 
 for (const [text, expected] of ARCHITECTURES) {
-  test(`the architecture ${text} is ${expected}`, () => {
+  test(`the architecture ${text} becomes ${expected}`, () => {
     const { architecture, variant } = parseArchitecture(text);
     assert.equal([architecture, variant].filter(Boolean).join("/"), expected);
   });
 }
 
 for (const text of ["", "a b", "x/y/z", "arm/", "../..", "\u001b[31m", "x".repeat(33)]) {
-  test(`${JSON.stringify(text)} is no architecture`, () => {
-    assert.throws(() => parseArchitecture(text), /Not an architecture/);
+  test(`${JSON.stringify(text)} is not an architecture`, () => {
+    assert.throws(() => parseArchitecture(text), / is not an architecture$/);
   });
 }

@@ -1,4 +1,4 @@
-/** Digests and the texts that stand in messages. */
+/** Tests of digests, and of text from outside that becomes part of a message. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -28,18 +28,18 @@ const TABLE: readonly (readonly [text: string, isOne: boolean])[] = [
 ];
 
 for (const [text, isOne] of TABLE) {
-  test(`${JSON.stringify(text.slice(0, 30))} (${text.length}) is ${isOne ? "a" : "no"} digest`, () => {
+  test(`${JSON.stringify(text.slice(0, 30))} (${text.length}) is ${isOne ? "" : "not "}a digest`, () => {
     assert.equal(isDigest(text), isOne);
     if (isOne) assert.equal(parseDigest(text).hex, text.slice(7));
-    else assert.throws(() => blobPath(text), /Not a digest/);
+    else assert.throws(() => blobPath(text), /is not a digest/);
   });
 }
 
-test("a blob's path is below its algorithm", () => {
+test("a blob's path contains the digest's algorithm", () => {
   assert.equal(blobPath(`sha256:${HEX}`), `blobs/sha256/${HEX}`);
 });
 
-test("bytes are compared with their digest, by its algorithm", () => {
+test("bytes are verified with the digest's own algorithm", () => {
   const bytes = new TextEncoder().encode("abc");
   verifyDigest(bytes, digestOf(bytes), "It");
   verifyDigest(bytes, digestOf(bytes, "sha512"), "It");
@@ -50,7 +50,7 @@ test("bytes are compared with their digest, by its algorithm", () => {
   );
 });
 
-test("nothing that moves a cursor or hides text reaches a message", () => {
+test("no character that moves the cursor or hides text gets into a message", () => {
   const text = "a\u001b]0;x\u0007\r\n\t\u0085\u202e\u200b\u2028\ud800b";
   assert.equal(
     quoteText(text),

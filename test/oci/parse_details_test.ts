@@ -1,4 +1,4 @@
-/** What people are told of a configuration: read with the same care as what an import uses. */
+/** Tests that all fields shown to people are checked as carefully as those that an import uses. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ function bytes(config: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(config));
 }
 
-test("all that a configuration has is there", () => {
+test("all fields of a configuration are read", () => {
   const config = bytes({
     author: "A. Person",
     docker_version: "20.10",
@@ -47,7 +47,7 @@ test("all that a configuration has is there", () => {
   });
 });
 
-test("what is absent, null or empty is absent", () => {
+test("fields that are null or empty count as absent", () => {
   for (const more of [{}, { history: null, config: null, author: "" }, { config: { User: "" } }]) {
     assert.deepEqual(parseDetails(bytes({ rootfs, ...more })), {
       ...parseConfig(bytes({ rootfs })),
@@ -66,13 +66,13 @@ const WRONG: ReadonlyArray<readonly [config: Readonly<Record<string, unknown>>, 
   [{ author: [] }, /"author" must be a string/],
 ];
 
-test("a field of a wrong type is named", () => {
+test("the message names the field that has a wrong type", () => {
   for (const [config, message] of WRONG) {
     assert.throws(() => parseDetails(bytes({ rootfs, ...config })), { code: "manifest", message });
   }
 });
 
-test("a history without end is refused", () => {
+test("a history that is too long is refused", () => {
   const history = Array.from({ length: 100_001 }, () => ({}));
   assert.throws(() => parseDetails(bytes({ rootfs, history })), { code: "limit" });
 });

@@ -1,4 +1,4 @@
-/** Manifests and indexes: what is taken, what is refused and how it is called. */
+/** Tests which manifests and indexes are read, which are refused, and what the messages say. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -52,7 +52,7 @@ function errorOf(action: () => unknown): DenrootError {
   throw new Error("No error was thrown");
 }
 
-test("an OCI manifest is read, with all that its descriptors say", () => {
+test("an OCI manifest is read, with all fields of its descriptors", () => {
   const layer = { ...LAYER, urls: ["https://x/y"], annotations: { a: "b" } };
   assert.deepEqual(parseManifest(bytes(manifest({ layers: [layer, LAYER] }))), {
     mediaType: OCI_MANIFEST,
@@ -66,7 +66,7 @@ test("a Docker manifest is read", () => {
   assert.equal(parseManifest(bytes(manifest(changes))).mediaType, DOCKER_MANIFEST);
 });
 
-test("a layer by sha512 and one of a wrong media type are taken as they are", () => {
+test("layers with a sha512 digest or a wrong media type are read unchanged", () => {
   const layers = [
     { ...LAYER, digest: `sha512:${HEX}${HEX}` },
     { ...LAYER, mediaType: "application/octet-stream" },
@@ -76,14 +76,14 @@ test("a layer by sha512 and one of a wrong media type are taken as they are", ()
   assert.deepEqual(types, [GZIP, "application/octet-stream", ""]);
 });
 
-test("an index is read, platforms included", () => {
+test("an index is read, with the platforms of its entries", () => {
   const platform = { os: "linux", architecture: "arm64", variant: "v8" };
   const entry = { mediaType: OCI_MANIFEST, digest: DIGEST, size: 1, platform };
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [entry] };
   assert.deepEqual(parseIndex(bytes(index)), { mediaType: OCI_INDEX, manifests: [entry] });
 });
 
-test("what a document is: its own media type, then the header's, then its fields", () => {
+test("a document's own media type decides its kind, then the header's, then its fields", () => {
   const index = { schemaVersion: 2, manifests: [] };
   const kind = (value: unknown, type?: string) => parseManifestOrIndex(bytes(value), type).kind;
   assert.equal(kind(index), "index");
@@ -95,17 +95,17 @@ test("what a document is: its own media type, then the header's, then its fields
 });
 
 const REFUSED: readonly (readonly [title: string, value: unknown, code: string, text: RegExp])[] = [
-  ["no JSON", "<html>", "manifest", /^The manifest is not JSON$/],
-  ["no UTF-8", "\ud800", "manifest", /not JSON/],
-  ["an array", [], "manifest", /must be an object/],
+  ["bytes that are not JSON", "<html>", "manifest", /^The manifest is not JSON$/],
+  ["bytes that are not UTF-8", "\ud800", "manifest", /not JSON/],
+  ["an array at its top", [], "manifest", /must be an object/],
   ["schema 1", { schemaVersion: 1, fsLayers: [] }, "unsupported", /schema 1/],
   ["schema 1 without a version", { fsLayers: [] }, "unsupported", /schema 1/],
-  ["schema 3", manifest({ schemaVersion: 3 }), "unsupported", /schema version is 3/],
+  ["schema 3", manifest({ schemaVersion: 3 }), "unsupported", /schema version 3;/],
   ["a version that is text", manifest({ schemaVersion: "2" }), "manifest", /"schemaVersion" must/],
   ["both kinds at once", manifest({ manifests: [] }), "manifest", /ambiguous/],
   ["no config and no layers", { schemaVersion: 2 }, "manifest", /"config" must be an object/],
   ["no layers", manifest({ layers: undefined }), "manifest", /"layers" must be an array/],
-  ["layers that are no objects", manifest({ layers: [1] }), "manifest", /layer 1\/1 is invalid/],
+  ["layers that are not objects", manifest({ layers: [1] }), "manifest", /layer 1\/1 is invalid/],
   [
     "a layer without a digest",
     manifest({ layers: [LAYER, { ...LAYER, digest: undefined }] }),
@@ -113,28 +113,38 @@ const REFUSED: readonly (readonly [title: string, value: unknown, code: string, 
     /layer 2\/2 is invalid: "digest" must be a string/,
   ],
   [
-    "a digest that climbs",
+    "a digest that is a path",
     manifest({ layers: [{ ...LAYER, digest: "sha256:../../etc/passwd" }] }),
     "manifest",
-    /"sha256:\.\.\/\.\.\/etc\/passwd" is no digest/,
+    /"sha256:\.\.\/\.\.\/etc\/passwd" is not a digest/,
   ],
   [
     "a digest in capitals",
     manifest({ layers: [{ ...LAYER, digest: DIGEST.toUpperCase() }] }),
     "manifest",
-    /is no digest/,
+    /is not a digest/,
   ],
   [
     "a digest with control characters",
     manifest({ layers: [{ ...LAYER, digest: "\u001b[2J\n\u202e" }] }),
     "manifest",
-    /"\\u\{1b\}\[2J\\u\{a\}\\u\{202e\}" is no digest$/,
+    /"\\u\{1b\}\[2J\\u\{a\}\\u\{202e\}" is not a digest$/,
   ],
   ["a negative size", manifest({ layers: [{ ...LAYER, size: -1 }] }), "manifest", /"size" must be/],
-  ["a broken size", manifest({ layers: [{ ...LAYER, size: 1.5 }] }), "manifest", /"size" must be/],
+  [
+    "a fractional size",
+    manifest({ layers: [{ ...LAYER, size: 1.5 }] }),
+    "manifest",
+    /"size" must be/,
+  ],
   ["a huge size", manifest({ layers: [{ ...LAYER, size: 1e300 }] }), "manifest", /"size" must be/],
   ["a size in text", manifest({ layers: [{ ...LAYER, size: "1" }] }), "manifest", /"size" must be/],
-  ["urls that are no texts", manifest({ layers: [{ ...LAYER, urls: [1] }] }), "manifest", /"urls"/],
+  [
+    "urls that are not strings",
+    manifest({ layers: [{ ...LAYER, urls: [1] }] }),
+    "manifest",
+    /"urls"/,
+  ],
   [
     "too many layers",
     manifest({ layers: Array(10_001).fill(LAYER) }),
@@ -148,7 +158,7 @@ const REFUSED: readonly (readonly [title: string, value: unknown, code: string, 
     /10001 manifests; the limit is 10000/,
   ],
   [
-    "an entry that is none",
+    "an entry that is null",
     { schemaVersion: 2, manifests: [null] },
     "manifest",
     /manifest 1 is invalid: it must be an object/,
@@ -193,16 +203,16 @@ const ARTIFACTS: readonly (readonly [changes: Record<string, unknown>, kind: Reg
 ];
 
 for (const [changes, kind] of ARTIFACTS) {
-  test(`an artifact is read, and refused by its name where an image is wanted: ${kind.source}`, () => {
+  test(`an artifact is read, and refused as an image with its kind: ${kind.source}`, () => {
     const parsed = parseManifest(bytes(manifest(changes)));
     const error = errorOf(() => requireImage(parsed));
     assert.equal(error.code, "unsupported");
-    assert.match(error.message, /^Not a container image but /);
+    assert.match(error.message, /^The reference names .*, not a container image$/);
     assert.match(error.message, kind);
   });
 }
 
-test("encrypted layers are refused where they are to be unpacked, with the remedy", () => {
+test("encrypted layers are refused for an import, and the hint says how to decrypt them", () => {
   const layers = [LAYER, { ...LAYER, mediaType: `${GZIP}+encrypted` }];
   const image = requireImage(parseManifest(bytes(manifest({ layers }))));
   const error = errorOf(() => requireReadableLayers(image));
@@ -211,10 +221,10 @@ test("encrypted layers are refused where they are to be unpacked, with the remed
 });
 
 test("a manifest where an index is expected is refused", () => {
-  assert.match(errorOf(() => parseIndex(bytes(manifest()))).message, /an image's where an index/);
+  assert.match(errorOf(() => parseIndex(bytes(manifest()))).message, /An index was expected/);
 });
 
-test("what only an import refuses is read: it can be copied", () => {
+test("encrypted layers, foreign layers and artifacts are read, because they can be copied", () => {
   const encrypted = { ...LAYER, mediaType: `${GZIP}+encrypted` };
   const foreign = { ...LAYER, urls: ["https://storage.example/layer"] };
   const layers = [encrypted, foreign, { ...LAYER, mediaType: "text/x-unknown" }];
@@ -230,12 +240,12 @@ test("what only an import refuses is read: it can be copied", () => {
   });
 });
 
-test("deep nesting is an error and no crash", () => {
+test("deep nesting gives an error and does not crash", () => {
   const error = errorOf(() => parseManifest(bytes("[".repeat(1_000_000))));
   assert.equal(error.code, "manifest");
 });
 
-test("whatever the JSON, the answer is a manifest or one clear error", () => {
+test("any JSON gives either a manifest or a DenrootError without control characters", () => {
   const field = fc.oneof(fc.jsonValue(), fc.constant(CONFIG), fc.constant([LAYER]));
   const names = ["schemaVersion", "mediaType", "config", "layers", "manifests", "artifactType"];
   fc.assert(

@@ -1,4 +1,4 @@
-/** The bytes of a blob that a source says lie on this machine. */
+/** Reads a blob that the source has in a file on this machine. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -1,4 +1,4 @@
-/** What is in an archive of images: names, sizes, and where each file's bytes lie. */
+/** The files in an archive of images: their names and sizes, and where their bytes are. */
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { Buffer } from "node:buffer";
@@ -8,47 +8,53 @@ import type { TarEntry } from "../../tar/entry.ts";
 import type { BlobStore, BlobWriter } from "../../types/source.ts";
 import { cleanName } from "./clean_name.ts";
 
-/** A stretch of a file on this machine. */
-export interface FilePlace {
+/** A position in a file on this machine. */
+export interface FilePosition {
   readonly path: string;
+  /** In bytes from the start. */
   readonly offset: number;
 }
 
-/** One file of an archive. */
-export interface ArchiveFile {
+interface ArchiveFile {
+  /** The file's own name, with all links followed. */
   readonly name: string;
+  /** In bytes. */
   readonly size: number;
 }
 
-type Stored = FilePlace | { readonly bytes: Uint8Array };
+type Stored = FilePosition | { readonly bytes: Uint8Array };
 
 type NamedEntry = Pick<TarEntry, "type" | "path" | "linkPath" | "size">;
 
-/** What a name stands for. */
+/** What an archive has under a name. */
 type Member =
   | { readonly type: "file"; readonly size: number; stored: Stored }
+  /** `target` is undefined for a link that leads out of the archive. */
   | { readonly type: "link"; readonly target: string | undefined }
-  /** The reason why nothing can be read there. */
+  /** A member that is not read; `why` completes the sentence "The file …". */
   | { readonly type: "unfit"; readonly why: string };
 
-/** More than thousands of images have. */
+/** An archive of a thousand images has fewer entries. */
 const MAX_ENTRIES = 50_000;
-/** A blob's name has some 80. */
+/** In bytes. The name of a blob has about 80. */
 const MAX_NAME_LENGTH = 1024;
 const MAX_LINKS = 10;
 
 /**
- * Files by their names, which are clean and relative: `blobs/sha256/…`. Links lead to other files of
- * the archive, never out of it.
+ * The files of an archive by their names, which are clean and relative: `blobs/sha256/…`. Links may
+ * lead to other files of the archive, but not out of it.
  */
 export class ArchiveContents {
-  /** What messages call the archive: `The archive "x.tar"`. */
+  /** The archive's name in messages: `The archive "x.tar"`. */
   readonly name: string;
-  /** Tar has one, which some writers forget; without it the archive may have been cut short. */
+  /**
+   * Whether the tar stream has its end mark. Some programs do not write it; but it may also be
+   * missing because the archive was cut short.
+   */
   hasEndMark = true;
   readonly #blobs: BlobStore;
   readonly #members = new Map<string, Member>();
-  /** What put files of the archive into the store. */
+  /** The writers that have put files of the archive into the store. */
   readonly #writers: BlobWriter[] = [];
   #entries = 0;
 
@@ -66,19 +72,19 @@ export class ArchiveContents {
     return this.#members.size === 0;
   }
 
-  /** What to say when something is missing. */
+  /** The hint when a file is missing. */
   get endHint(): string | undefined {
     return this.hasEndMark ? undefined : "The archive has no end mark: it may have been cut short";
   }
 
-  /** Puts into the store what was written for a file, and says where it lies. */
-  async store(writer: BlobWriter): Promise<FilePlace> {
+  /** Puts a file that was written into the store, and gives its position there. */
+  async store(writer: BlobWriter): Promise<FilePosition> {
     const blob = await writer.commit();
     this.#writers.push(writer);
     return { path: this.#blobs.find(blob)!, offset: 0 };
   }
 
-  /** What `open` makes of the contents; when it refuses them, nothing of them stays in the store. */
+  /** Gives the result of `open`. When `open` throws, the archive's files are removed from the store. */
   async openAs<T>(open: () => T | Promise<T>): Promise<T> {
     try {
       return await open();
@@ -88,16 +94,19 @@ export class ArchiveContents {
     }
   }
 
-  /** Removes from the store what it had not before. */
+  /** Removes the archive's files from the store, except those that it had before. */
   takeBack(): void {
     for (const writer of this.#writers) writer.takeBack();
   }
 
-  /** Takes note of an entry. Throws code `limit`; code `file` for a name that leads out. */
+  /**
+   * Adds an entry. `stored` is where its bytes are, if they can be read. Throws code `limit` for too
+   * many entries or too long a name, `file` for a name that leads out of the archive.
+   */
   add(entry: NamedEntry, stored: Stored | undefined): void {
     if (++this.#entries > MAX_ENTRIES) {
       throw new DenrootError("limit", `${this.name} has more than ${MAX_ENTRIES} entries`, {
-        hint: "No archive of images has as many; the tar of a root file system is no image",
+        hint: "An archive of images has far fewer entries; this may be a tar of a root file system",
       });
     }
     if (Math.max(entry.path.length, entry.linkPath.length) > MAX_NAME_LENGTH) {
@@ -110,25 +119,28 @@ export class ArchiveContents {
     const path = utf8(entry.path);
     const name = cleanName(path);
     if (name === undefined) {
-      throw new DenrootError("file", `${this.name} has a name that leads out: ${quoteText(path)}`);
+      throw new DenrootError(
+        "file",
+        `${this.name} has a name that leads out of it: ${quoteText(path)}`,
+      );
     }
-    // Whoever looks from the front finds the first of them, whoever unpacks it the last.
+    // Readers disagree on which of two members of one name counts: the first or the last.
     const member: Member = this.#members.has(name)
-      ? { type: "unfit", why: "is in it twice" }
+      ? { type: "unfit", why: "occurs more than once" }
       : memberOf(entry, name, stored);
     this.#members.set(name, member);
   }
 
   /**
-   * The file of that name, or that a link of that name leads to; undefined when there is none.
-   * Throws code `file` when what is there is not fit to be read.
+   * Finds the file that has the name, or to which a link of that name leads; gives undefined when
+   * there is none. Throws code `file` when the member cannot be read.
    */
   find(name: string): ArchiveFile | undefined {
     const found = this.#follow(name);
     return found && { name: found.name, size: found.file.size };
   }
 
-  /** The bytes of a small file. Throws code `not_found`, `file`, or `limit` beyond `limit` bytes. */
+  /** Reads a small file. Throws code `not_found`, `file`, or `limit` for more than `limit` bytes. */
   read(name: string, limit: number): Uint8Array {
     const { size } = this.#file(name);
     if (size <= limit) return this.readStart(name, size);
@@ -138,7 +150,7 @@ export class ArchiveContents {
     );
   }
 
-  /** The first `count` bytes of a file, or all if it has fewer. Throws code `not_found` or `file`. */
+  /** Reads the first `count` bytes of a file, or all if it has fewer. Throws code `not_found` or `file`. */
   readStart(name: string, count: number): Uint8Array {
     const { size, stored } = this.#file(name);
     if ("bytes" in stored) return stored.bytes.subarray(0, count);
@@ -151,7 +163,7 @@ export class ArchiveContents {
     }
   }
 
-  /** Makes sure that a file lies on the disk, with a {@link place}: a small one may not yet. */
+  /** Writes a small file to the disk if it is only in memory, so that it has a {@link position}. */
   async keep(name: string): Promise<void> {
     const file = this.#file(name);
     if (!("bytes" in file.stored)) return;
@@ -164,8 +176,8 @@ export class ArchiveContents {
     }
   }
 
-  /** Where the bytes of a file lie that is on the disk. Throws code `not_found` or `file`. */
-  place(name: string): FilePlace {
+  /** Where the bytes of a file are on the disk. Throws code `not_found` or `file`. */
+  position(name: string): FilePosition {
     const { stored } = this.#file(name);
     if ("bytes" in stored) throw new TypeError(`${name} is in memory`);
     return stored;
@@ -174,7 +186,7 @@ export class ArchiveContents {
   #file(name: string): Extract<Member, { type: "file" }> {
     const found = this.#follow(name);
     if (found !== undefined) return found.file;
-    throw new DenrootError("not_found", `${this.#shown(name)} is not there`, {
+    throw new DenrootError("not_found", `${this.#shown(name)} is missing`, {
       hint: this.endHint,
     });
   }
@@ -195,7 +207,10 @@ export class ArchiveContents {
       }
       name = member.target;
     }
-    throw new DenrootError("file", `${this.#shown(wanted)} is a link to itself`);
+    throw new DenrootError(
+      "file",
+      `${this.#shown(wanted)} leads over more than ${MAX_LINKS} links`,
+    );
   }
 
   #shown(name: string): string {
@@ -207,30 +222,33 @@ function memberOf(entry: NamedEntry, name: string, stored: Stored | undefined): 
   switch (entry.type) {
     case "file":
       return stored === undefined
-        ? { type: "unfit", why: "has holes, which only unpacking fills" }
+        ? {
+          type: "unfit",
+          why: "is a sparse file, which denroot does not read from a plain archive",
+        }
         : { type: "file", size: entry.size, stored };
     case "hardlink":
       return { type: "link", target: cleanName(utf8(entry.linkPath)) };
     case "symlink":
       return { type: "link", target: symlinkTarget(name, utf8(entry.linkPath)) };
     default:
-      return { type: "unfit", why: "is no regular file" };
+      return { type: "unfit", why: "is not a regular file" };
   }
 }
 
-/** An absolute one leads out, wherever the archive is unpacked. */
+/** Gives undefined for an absolute target: it leads out of the archive. */
 function symlinkTarget(name: string, target: string): string | undefined {
   if (target.startsWith("/")) return undefined;
   return cleanName(`${name.slice(0, name.lastIndexOf("/") + 1)}${target}`);
 }
 
-function readStretch({ path, offset }: FilePlace, size: number): Uint8Array {
+function readStretch({ path, offset }: FilePosition, size: number): Uint8Array {
   const bytes = Buffer.alloc(size);
   const fd = openSync(path, "r");
   try {
     for (let at = 0; at < size;) {
       const count = readSync(fd, bytes, at, size - at, offset + at);
-      if (count === 0) throw new Error("it is cut short");
+      if (count === 0) throw new Error("the archive ends too early");
       at += count;
     }
     return bytes;

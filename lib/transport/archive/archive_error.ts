@@ -1,9 +1,9 @@
-/** What went wrong with reading an archive. */
+/** The errors of reading an archive. */
 
 import { DenrootError, messageOf } from "../../errors.ts";
 import { TarError } from "../../tar/entry.ts";
 
-/** Adds `name`, which is what messages call the archive. */
+/** Makes an error that names the archive; `name` is the archive's name in messages. */
 export function archiveError(name: string, cause: unknown): DenrootError {
   if (cause instanceof TarError) return damaged(name, cause);
   if (!(cause instanceof DenrootError)) {
@@ -22,7 +22,7 @@ export function archiveError(name: string, cause: unknown): DenrootError {
   }
 }
 
-/** More content than the settings' `maxImageBytes`. */
+/** The error for content beyond `limit` bytes, which is the settings' `maxImageBytes`. */
 export function tooLarge(name: string, limit: number): DenrootError {
   return new DenrootError("limit", `${name} has more than ${limit} bytes`, {
     hint: "Set DENROOT_MAX_IMAGE_BYTES higher if you trust the archive",
@@ -30,7 +30,7 @@ export function tooLarge(name: string, limit: number): DenrootError {
 }
 
 function damaged(name: string, cause: Error): DenrootError {
-  return new DenrootError("file", `${name} is no tar archive, or is damaged: ${cause.message}`, {
+  return new DenrootError("file", `${name} is not a tar archive, or damaged: ${cause.message}`, {
     cause,
   });
 }

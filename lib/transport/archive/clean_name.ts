@@ -1,8 +1,8 @@
-/** Names inside an archive. */
+/** Cleans the names inside an archive. */
 
 /**
- * A name as it lies in the archive's tree: `./blobs//sha256/x` and `/blobs/sha256/x` are
- * `blobs/sha256/x`, as whoever unpacks it has it. Undefined when it leads out of the tree.
+ * Gives the path that a name has after unpacking: `./blobs//sha256/x` and `/blobs/sha256/x` become
+ * `blobs/sha256/x`. Gives undefined for a name that leads out of the archive.
  */
 export function cleanName(name: string): string | undefined {
   const parts: string[] = [];

@@ -1,4 +1,4 @@
-/** A tar file that can be read at random: only its headers are looked at, contents are passed over. */
+/** Reads the headers of a tar file, and skips the contents between them. */
 
 import { Buffer } from "node:buffer";
 import { closeSync, openSync, readSync, statSync } from "node:fs";
@@ -9,10 +9,10 @@ import { ArchiveContents } from "./archive_contents.ts";
 import { archiveError } from "./archive_error.ts";
 
 /**
- * Makes the index of the archive at `path`; `name` is what messages call it. Its blobs are then read
- * in place.
+ * Lists the files of the archive at `path`, so that its blobs can be read where they are. `name` is
+ * the archive's name in messages.
  *
- * Throws code `file` for what is no tar, damaged or cut short.
+ * Throws code `file` when the file is not a tar archive, is damaged or cut short.
  */
 export function indexArchive(path: string, name: string, blobs: BlobStore): ArchiveContents {
   const contents = new ArchiveContents(name, blobs);
@@ -31,7 +31,7 @@ function walk(path: string, contents: ArchiveContents): void {
     const block = Buffer.alloc(BLOCK);
     let at = 0;
     const parser = new TarParser({
-      // A header is pushed with nothing behind it: its content begins where the next block is.
+      // Only the header's block was pushed: the content begins with the next block.
       entry: (entry) => {
         const offset = at + BLOCK;
         if (offset + entry.size > size && !entry.sparse) {

@@ -1,4 +1,4 @@
-/** The path of an archive -> what is in it. */
+/** Opens the archive at a path. */
 
 import { Buffer } from "node:buffer";
 import { closeSync, createReadStream, openSync, readSync, type Stats, statSync } from "node:fs";
@@ -13,10 +13,11 @@ import { indexArchive } from "./index_archive.ts";
 import { readArchiveStream } from "./read_archive_stream.ts";
 
 /**
- * Makes an index of a plain tar file, and reads it in place later; reads what is compressed, or
- * cannot be read at random, to its end now.
+ * Opens the archive at `path`. An uncompressed regular file is only indexed; its blobs are read later
+ * where they are. A compressed file and a pipe are read to their end, into the store.
  *
- * Throws code `not_found`; what `indexArchive` and `readArchiveStream` throw.
+ * Throws code `not_found` when the path does not exist, `file` for a directory, and what
+ * `indexArchive` and `readArchiveStream` throw.
  */
 export async function openArchive(path: string, context: SourceContext): Promise<ArchiveContents> {
   const name = `The archive ${quotePath(path)}`;
@@ -44,7 +45,7 @@ function statOf(path: string, name: string): Stats {
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
     throw isMissing
-      ? new DenrootError("not_found", `${name} is not there`, { cause })
+      ? new DenrootError("not_found", `${name} does not exist`, { cause })
       : new DenrootError("file", `${name} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
@@ -66,9 +67,9 @@ function isCompressed(path: string, name: string): boolean {
 
 const READ_SIZE = 1024 * 1024;
 
-/** Whoever writes into a pipe may leave it open for ever: an abort does not wait for the next byte. */
+/** An abort does not wait for the next byte: the writer of a pipe may keep it open for ever. */
 async function* readFile(path: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
-  // A standard input that is a socket cannot be opened by its name.
+  // Standard input may be a socket, which cannot be opened by its name.
   const isInput = /^\/(?:dev\/stdin|dev\/fd\/0|proc\/self\/fd\/0)$/.test(path);
   const stream = createReadStream(path, {
     ...(isInput && { fd: 0, autoClose: false }),
@@ -87,7 +88,7 @@ async function* readFile(path: string, signal: AbortSignal): AsyncIterable<Uint8
   }
 }
 
-/** Not by a race with one promise for all: that would hold every piece that ever came. */
+/** A race against one promise for all pieces would keep every piece in memory. */
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(abortedError(signal));

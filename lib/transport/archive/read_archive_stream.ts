@@ -1,4 +1,4 @@
-/** An archive that passes by once: from a pipe, a daemon, or compressed. */
+/** Reads an archive as one stream: from a pipe, from an engine, or compressed. */
 
 import { Buffer } from "node:buffer";
 import { decompress } from "../../compress/decompress.ts";
@@ -10,18 +10,19 @@ import type { SourceContext } from "../source_context.ts";
 import { ArchiveContents } from "./archive_contents.ts";
 import { archiveError, tooLarge } from "./archive_error.ts";
 
-/** Files up to this size stay in memory until somebody wants them: most are of no use. */
+/** Files up to this many bytes stay in memory until they are needed: most never are. */
 const SMALL = 64 * 1024;
-/** How much of them together. */
+/** How many bytes of small files may be in memory together. */
 const MAX_SMALL = 16 * 1024 * 1024;
 
 /**
- * Reads a tar stream, plain or compressed with gzip or Zstandard, to its end. What may be a blob goes
- * into the store, once, and stays there when all could be read; `name` is what messages call the
- * archive.
+ * Reads a tar stream to its end, plain or compressed with gzip or Zstandard. Files that may be blobs
+ * are put into the store, and stay there when the whole stream could be read. `name` is the archive's
+ * name in messages.
  *
- * Throws code `file` for what is no tar, damaged or cut short, `unsupported` for another compression,
- * `limit` beyond the settings' `maxImageBytes`, `space`, and what `bytes` throws.
+ * Throws code `file` when the stream is not a tar archive, is damaged or cut short, `unsupported` for
+ * another compression, `limit` for more bytes than the settings' `maxImageBytes`, `space` when the
+ * disk is full, and what `bytes` throws.
  */
 export async function readArchiveStream(
   bytes: AsyncIterable<Uint8Array>,
@@ -51,11 +52,12 @@ export async function readArchiveStream(
   }
 }
 
-/** Where the content goes that is passing by. */
+/** A file whose content is arriving. */
 interface Arriving {
   readonly entry: TarEntry;
   readonly writer?: BlobWriter;
   readonly pieces: Uint8Array[];
+  /** How many bytes have not arrived. */
   left: number;
 }
 
@@ -64,7 +66,7 @@ class Receiver implements TarVisitor {
   readonly #blobs: BlobStore;
   #small = 0;
   #arriving: Arriving | undefined;
-  /** Whole, but not yet in the store. */
+  /** Files that are complete but not yet in the store. */
   #arrived: Arriving[] = [];
 
   constructor(contents: ArchiveContents, blobs: BlobStore) {
@@ -97,18 +99,18 @@ class Receiver implements TarVisitor {
     if (arriving.left === 0) this.#end();
   }
 
-  /** Puts into the store what has come whole. */
+  /** Puts the complete files into the store. */
   async settle(): Promise<void> {
     for (let next = this.#arrived[0]; next !== undefined; next = this.#arrived[0]) {
       const { entry, writer } = next;
-      const place = await this.contents.store(writer!);
+      const position = await this.contents.store(writer!);
       writer!.close();
       this.#arrived.shift();
-      this.contents.add(entry, place);
+      this.contents.add(entry, position);
     }
   }
 
-  /** Removes what did not come whole. */
+  /** Removes the files that are not complete. */
   close(): void {
     this.#arriving?.writer?.close();
     for (const { writer } of this.#arrived) writer!.close();

@@ -1,4 +1,4 @@
-/** A saved image's configuration and layers -> its manifest, and where each blob lies. */
+/** Makes the manifest of a saved image, and finds out where its blobs are. */
 
 import { Buffer } from "node:buffer";
 import { createReadStream } from "node:fs";
@@ -13,6 +13,7 @@ import {
   DOCKER_PLAIN_LAYER,
 } from "../../oci/media_types.ts";
 import { MAX_CONFIG_SIZE, parseConfig } from "../../oci/parse_config.ts";
+import { quoteText } from "../../text/quote_text.ts";
 import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { FileBlob, ImageContent } from "../../types/source.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
@@ -20,26 +21,27 @@ import { tooLarge } from "./archive_error.ts";
 import { cleanName } from "./clean_name.ts";
 import { chooseSavedImage, type ImageChoice } from "./saved_image.ts";
 
-/** Layers that are decompressed at the same time, to count their bytes. */
+/** How many layers are decompressed at the same time, to count their bytes. */
 const COUNTED_AT_ONCE = 4;
-/** Enough to tell a compression by. */
+/** This many bytes are enough to recognise a compression. */
 const MAGIC_SIZE = 8;
 const READ_SIZE = 1024 * 1024;
 
 export interface SavedImageContent extends ImageContent {
-  /** The manifest that containers/image makes of it. */
+  /** The manifest, made exactly as containers/image makes it. */
   readonly document: StoredDocument;
-  /** By the digests of the content: the configuration's own, and the layers' diffIDs. */
+  /** Where the blobs are, by the configuration's digest and the layers' diffIDs. */
   readonly blobs: ReadonlyMap<Digest, FileBlob>;
 }
 
 /**
- * Reads an image that has no manifest of its own. Its manifest is the Docker one that
- * containers/image makes of it: it names every layer by its diffID.
+ * Reads an image that has no manifest of its own. The manifest that is made for it is the same Docker
+ * manifest as in containers/image, so that the digest is the same: it names all layers by their
+ * diffIDs.
  *
- * Throws what `chooseSavedImage` throws, code `not_found` or `file` for a file that is not there or
- * not fit, `digest` for a configuration that is not what its name says, `limit` for layers that
- * decompress to more than `maxImageBytes` together.
+ * Throws what `chooseSavedImage` throws; code `not_found` for a missing file, `file` for a file that
+ * cannot be read, `digest` for a configuration that does not have the digest in its name, `limit` for
+ * layers that decompress to more than `maxImageBytes` together.
  */
 export async function readSavedImage(
   contents: ArchiveContents,
@@ -58,9 +60,9 @@ export async function readSavedImage(
   if (diffIds.length !== saved.layers.length) throw wrongCount(contents, diffIds, saved.layers);
 
   const names = new Map<Digest, string>([[config.digest, saved.config]]);
-  // Layers of the same content are one layer, wherever it lies.
-  for (const [at, diffId] of diffIds.entries()) {
-    if (!names.has(diffId)) names.set(diffId, saved.layers[at]!);
+  // Layers with the same content are read only once, from the first of their files.
+  for (const [index, diffId] of diffIds.entries()) {
+    if (!names.has(diffId)) names.set(diffId, saved.layers[index]!);
   }
   const blobs = await locate(contents, names, config.digest);
   const layers = new Map<Digest, Layer>();
@@ -70,7 +72,7 @@ export async function readSavedImage(
     const found = await Promise.all(
       part.map((diffId) => describeLayer(contents, names.get(diffId)!, diffId, budget, signal)),
     );
-    for (const [at, diffId] of part.entries()) layers.set(diffId, found[at]!);
+    for (const [index, diffId] of part.entries()) layers.set(diffId, found[index]!);
   }
   const inOrder = diffIds.map((diffId) => layers.get(diffId)!);
   return {
@@ -81,7 +83,7 @@ export async function readSavedImage(
   };
 }
 
-/** The file of a configuration is nearly always called by its digest. */
+/** The file of a configuration nearly always has the digest as its name: it is verified then. */
 function configDigest(contents: ArchiveContents, name: string, bytes: Uint8Array): Digest {
   const hex = /(?:^|[/:])([0-9a-f]{64})(?:\.json)?$/.exec(name)?.[1];
   if (hex !== undefined) {
@@ -99,19 +101,19 @@ async function locate(
   for (const [digest, name] of names) {
     await contents.keep(name);
     const checkedBy = digest === config ? "digest" : "diffId";
-    blobs.set(digest, { type: "file", ...contents.place(name), checkedBy });
+    blobs.set(digest, { type: "file", ...contents.position(name), checkedBy });
   }
   return blobs;
 }
 
 interface Layer {
-  /** The bytes in the archive, by the digest of what they are without compression. */
+  /** Has the size of the bytes in the archive, but the digest of the uncompressed layer. */
   readonly stored: Descriptor;
-  /** The size that containers/image gives it. */
+  /** The layer's size in the manifest, computed as in containers/image. */
   readonly shownSize: number;
 }
 
-/** How much the layers may decompress to: a small file can hold more than anybody would wait for. */
+/** How many bytes the layers may decompress to: a small file can decompress to very many. */
 interface Budget {
   readonly limit: number;
   left: number;
@@ -128,7 +130,7 @@ async function describeLayer(
   const isPlain = compressionOf(contents.readStart(name, MAGIC_SIZE)) === undefined;
   const mediaType = isPlain ? DOCKER_PLAIN_LAYER : DOCKER_LAYER;
   const stored = { mediaType, size: file.size, digest: diffId };
-  // It takes the size of the link, where Docker linked one image's layer to another's.
+  // Docker links one image's layer to another's; containers/image takes the size of the link.
   if (file.name !== cleanName(name)) return { stored, shownSize: 0 };
   if (isPlain) return { stored, shownSize: file.size };
   return { stored, shownSize: await countContent(contents, name, file.size, budget, signal) };
@@ -141,7 +143,7 @@ async function countContent(
   budget: Budget,
   signal: AbortSignal,
 ): Promise<number> {
-  const { path, offset } = contents.place(name);
+  const { path, offset } = contents.position(name);
   const stored = createReadStream(path, {
     start: offset,
     end: offset + size - 1,
@@ -159,15 +161,17 @@ async function countContent(
   } catch (cause) {
     throwIfAborted(signal);
     if (!(cause instanceof DenrootError) || cause.code === "limit") throw cause;
-    throw new DenrootError(cause.code, `${contents.name}: the layer ${name}: ${cause.message}`, {
-      cause,
-    });
+    throw new DenrootError(
+      cause.code,
+      `${contents.name}: the layer ${quoteText(name)} cannot be read: ${cause.message}`,
+      { cause },
+    );
   }
 }
 
 function toManifest(config: Descriptor, layers: readonly Layer[]): StoredDocument {
   const mediaType = DOCKER_MANIFEST;
-  // The order of the fields, and that every layer is called compressed: as containers/image has it.
+  // containers/image writes the fields in this order, and calls all layers compressed.
   const bytes = Buffer.from(JSON.stringify({
     schemaVersion: 2,
     mediaType,
@@ -193,7 +197,7 @@ function wrongCount(
 ): DenrootError {
   return new DenrootError(
     "manifest",
-    `${contents.name}: the image's configuration names ${diffIds.length} layers, manifest.json ` +
-      `${layers.length}`,
+    `${contents.name}: the image's configuration names ${diffIds.length} layers, but ` +
+      `manifest.json names ${layers.length}`,
   );
 }

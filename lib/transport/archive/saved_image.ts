@@ -1,6 +1,7 @@
 /**
- * An image as `docker save`, `podman save` and skopeo write it (moby, image/spec/v1.2.md): a
- * `manifest.json` that lists configurations and layers by their names in the archive.
+ * Chooses an image of an archive that `docker save`, `podman save` or skopeo wrote (moby,
+ * image/spec/v1.2.md). The archive has a `manifest.json`, which lists the images with the names of
+ * their files.
  */
 
 import { DenrootError } from "../../errors.ts";
@@ -12,29 +13,32 @@ import type { ArchiveContents } from "./archive_contents.ts";
 
 const MANIFEST = "manifest.json";
 
-/** What `manifest.json` says of one image: names of files in the archive, base layer first. */
-export interface SavedImage {
+/** One image in `manifest.json`. */
+interface SavedImage {
+  /** The name of the configuration's file. */
   readonly config: string;
+  /** The names of the layers' files, base first. */
   readonly layers: readonly string[];
+  /** The image's names, with their tags. */
   readonly tags: readonly string[];
 }
 
-/** Which image of an archive; the only one when nothing is said. */
+/** Says which image of an archive is meant. When both fields are absent, it is the only image. */
 export interface ImageChoice {
-  /** Its name with its tag. */
+  /** The image's name with its tag. */
   readonly image?: string;
-  /** Its place, from 0. */
+  /** The image's position, counted from 0. */
   readonly index?: number;
 }
 
 /**
- * Finds the image. Throws code `not_found`; `reference` when it is not clear which is meant;
- * `manifest` for a damaged list.
+ * Throws code `not_found` when the archive does not have the image, `reference` when it is not clear
+ * which image is meant, and what `readSavedImages` throws.
  */
 export function chooseSavedImage(contents: ArchiveContents, choice: ImageChoice): SavedImage {
   const images = readSavedImages(contents);
   if (images.length === 0) {
-    throw new DenrootError("not_found", `${contents.name} holds no image`);
+    throw new DenrootError("not_found", `${contents.name} contains no image`);
   }
   const { image, index } = choice;
   if (index !== undefined) return images[index] ?? fail(noSuchIndex(contents, images, index));
@@ -46,7 +50,10 @@ export function chooseSavedImage(contents: ArchiveContents, choice: ImageChoice)
   return others.length === 0 ? only! : fail(ambiguous(contents, images));
 }
 
-/** All images that the archive lists. Throws code `not_found` or `manifest`. */
+/**
+ * Reads all images that the archive lists. Throws code `not_found` or `unsupported` when it has no
+ * `manifest.json`, `manifest` when that is invalid, `limit` when it is too long.
+ */
 export function readSavedImages(contents: ArchiveContents): readonly SavedImage[] {
   const what = `${contents.name}: ${MANIFEST}`;
   if (contents.find(MANIFEST) === undefined) throw notSaved(contents);
@@ -61,7 +68,7 @@ export function readSavedImages(contents: ArchiveContents): readonly SavedImage[
     throw new DenrootError("manifest", `${what} is invalid: it must be an array`, {
       hint: contents.find("version") === undefined
         ? undefined
-        : "If skopeo wrote the files inside for dir:, unpack them, and write dir:DIRECTORY",
+        : "If skopeo wrote these files for dir:, unpack the archive and write dir:DIRECTORY",
     });
   }
   if (items.length > MAX_INDEX_ENTRIES) {
@@ -89,7 +96,7 @@ function isSameName(tag: string, image: string): boolean {
   try {
     return fullName(parseImageName(tag)) === fullName(parseImageName(image));
   } catch {
-    // Nobody can have meant a name that no image may have.
+    // No image may have this name.
     return false;
   }
 }
@@ -101,24 +108,24 @@ function fail(error: DenrootError): never {
 function notSaved(contents: ArchiveContents): DenrootError {
   if (contents.find("oci-layout") !== undefined) {
     return new DenrootError("not_found", `${contents.name} has no ${MANIFEST}`, {
-      hint: "It is an OCI layout: write oci-archive:PATH",
+      hint: "The archive is an OCI layout: write oci-archive:PATH",
     });
   }
   if (contents.find("repositories") !== undefined) {
     return new DenrootError(
       "unsupported",
       `${contents.name} has no ${MANIFEST}: it was saved by Docker before 1.10`,
-      { hint: "Load it into a current Docker, and save it again" },
+      { hint: "Load the archive into a current Docker, and save the image again" },
     );
   }
   if (contents.isEmpty) {
     return new DenrootError("not_found", `${contents.name} is empty`, {
-      hint: "The program that was to write it may have failed",
+      hint: "The program that should have written it may have failed",
     });
   }
   return new DenrootError(
     "not_found",
-    `${contents.name} has no ${MANIFEST}: docker save did not write it`,
+    `${contents.name} has no ${MANIFEST}, so docker save did not write it`,
     { hint: contents.endHint },
   );
 }
@@ -148,8 +155,9 @@ function noSuchImage(
 function ambiguous(contents: ArchiveContents, images: readonly SavedImage[]): DenrootError {
   return new DenrootError(
     "reference",
-    `${contents.name} holds ${images.length} images: ${listImages(images)}`,
-    { hint: "Name one as docker-archive:PATH:NAME:TAG or docker-archive:PATH:@INDEX" },
+    `${contents.name} holds ${images.length} images, and the reference does not name one of ` +
+      `them: ${listImages(images)}`,
+    { hint: "Name one: docker-archive:PATH:NAME:TAG or docker-archive:PATH:@INDEX" },
   );
 }
 

@@ -1,4 +1,4 @@
-/** An archive of `docker save`: `docker-archive:PATH` -> `ImageSource`. */
+/** Opens an archive of `docker save`: `docker-archive:PATH`. */
 
 import { DenrootError } from "../../errors.ts";
 import { formatReference } from "../../reference/format_reference.ts";
@@ -22,7 +22,7 @@ export async function openDockerArchive(
   });
 }
 
-/** An image of an archive that lies at a path, and the others that are in it. */
+/** Gives the source of an image in an archive at a path. Other images are found by their tags. */
 export function sourceOfArchive(
   contents: ArchiveContents,
   reference: DockerArchiveReference,
@@ -31,13 +31,13 @@ export function sourceOfArchive(
   const { scheme, path } = reference;
   return {
     ...sourceOfSavedImage(contents, reference, formatReference(reference), context),
-    // deno-lint-ignore require-await -- what it throws is to be a rejection
+    // deno-lint-ignore require-await -- turns a thrown error into a rejection
     tags: async () => [...new Set(readSavedImages(contents).flatMap(({ tags }) => tags))],
     at: (image) => sourceOfArchive(contents, { scheme, path, image }, context),
   };
 }
 
-/** An image of an archive as `docker save` writes it, from wherever that archive came. */
+/** Gives the source of an image in an archive of `docker save`, which may come from an engine. */
 export function sourceOfSavedImage(
   contents: ArchiveContents,
   choice: ImageChoice,
@@ -57,7 +57,7 @@ export function sourceOfSavedImage(
   };
 }
 
-/** The manifest is made here, and names no other one. */
+/** The only manifest is the one that denroot makes; it names no other one. */
 function noDocument(contents: ArchiveContents, digest: string): DenrootError {
   return new DenrootError("not_found", `${contents.name} has no manifest ${digest}`);
 }

@@ -1,4 +1,4 @@
-/** A directory that skopeo copied an image to, every blob a file: `dir:PATH` -> `ImageSource`. */
+/** Opens a directory that skopeo wrote, in which every blob is a file: `dir:PATH`. */
 
 import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { digestOf, parseDigest } from "../../oci/digest.ts";
@@ -12,10 +12,11 @@ import { filesOfDirectory, type ImageFiles, locateBlob, PATH_HINT } from "../ima
 import type { SourceContext } from "../source_context.ts";
 
 /**
- * The image's manifest has no digest to be held against: `manifest.json` is taken as it is, and all
- * that it leads to is verified.
+ * Nothing names the digest of `manifest.json`: it cannot be verified. Everything that it names is
+ * verified.
  *
- * Throws code `not_found` when the directory has no `manifest.json`.
+ * Throws what `filesOfDirectory` and `toDocument` throw; code `not_found` when the directory has no
+ * `manifest.json`.
  */
 export async function openDirectory(
   reference: DirectoryReference,

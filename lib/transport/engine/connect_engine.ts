@@ -1,4 +1,4 @@
-/** The first of several places where an engine answers. */
+/** Connects to the first of several endpoints where an engine answers. */
 
 import { DenrootError } from "../../errors.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
@@ -7,26 +7,29 @@ import { EngineClient, type EngineVersions, UnreachableError } from "./engine_cl
 export interface Connection {
   readonly client: EngineClient;
   readonly versions: EngineVersions;
-  /** The endpoint, for messages. */
-  readonly place: string;
+  /** The endpoint's address, for messages. */
+  readonly address: string;
 }
 
-export interface ConnectOptions {
-  /** What is looked for: `Docker daemon`. */
+interface ConnectOptions {
+  /** The engine's name in messages: `Docker daemon`. */
   readonly what: string;
-  /** How long each endpoint may take to answer, in milliseconds; 0 for ever. */
+  /** How long each endpoint may take to answer, in milliseconds; 0 for no limit. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** What to do when there is none. */
+  /** Says what to do when no engine answers. */
   readonly hint: string;
-  /** What to do when one is there that this user may not use. */
+  /** Says what to do when this user may not use an engine that is there. */
   readonly deniedHint: string;
 }
 
-/** No endpoint answers; the engine's own program may still know a way. */
+/** No endpoint answers. The engine's own program may still reach the engine. */
 export class NoEngineError extends DenrootError {}
 
-/** Asks the endpoints one after the other. Throws {@link NoEngineError} that lists what was tried. */
+/**
+ * Tries the endpoints one after the other. Throws {@link NoEngineError} when no engine answers; its
+ * message lists the endpoints and what is wrong with each.
+ */
 export async function connectEngine(
   endpoints: readonly Endpoint[],
   options: ConnectOptions,
@@ -34,22 +37,22 @@ export async function connectEngine(
   const failures: string[] = [];
   let isDenied = false;
   for (const endpoint of endpoints) {
-    const place = formatEndpoint(endpoint);
+    const address = formatEndpoint(endpoint);
     if (endpoint.type === "foreign") {
-      failures.push(`${place} (only the engine's own program takes that way)`);
+      failures.push(`${address} (only the engine's own program can connect there)`);
       continue;
     }
     const client = new EngineClient(endpoint);
     try {
       const versions = await client.ping(options.timeoutMs, options.signal);
-      return { client, versions, place };
+      return { client, versions, address };
     } catch (error) {
       if (!(error instanceof UnreachableError)) throw error;
       isDenied ||= error.isDenied;
-      failures.push(`${place} (${error.message})`);
+      failures.push(`${address} (${error.message})`);
     }
   }
-  throw new NoEngineError("network", `No ${options.what} was reached at ${failures.join(", ")}`, {
+  throw new NoEngineError("network", `No ${options.what} answers at ${failures.join(", ")}`, {
     hint: isDenied ? options.deniedHint : options.hint,
   });
 }

@@ -1,4 +1,4 @@
-/** An image of the Docker daemon's: `dockerd://IMAGE`, `docker-daemon:IMAGE` -> `ImageSource`. */
+/** Opens an image of the Docker daemon: `dockerd://IMAGE`, `docker-daemon:IMAGE`. */
 
 import type { EngineReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
@@ -10,7 +10,7 @@ import { engineSource } from "./source.ts";
 import { programEngine } from "./program_engine.ts";
 import type { SourceContext } from "../source_context.ts";
 
-/** Throws code `network` when no daemon is reached, `settings` for a context that cannot be used. */
+/** Throws code `settings` for a host, context or certificate that cannot be used. */
 export async function openDockerDaemon(
   reference: EngineReference,
   context: SourceContext,
@@ -18,7 +18,7 @@ export async function openDockerDaemon(
   return engineSource(await findDaemon(context), reference, context);
 }
 
-/** Over its API; through the `docker` program where only that may reach it. */
+/** Finds the daemon over its API, or else through the program `docker`. */
 async function findDaemon({ settings, signal }: SourceContext): Promise<Engine> {
   const { environment, connectTimeoutMs } = settings;
   const endpoints = await dockerEndpoints(environment);
@@ -27,10 +27,11 @@ async function findDaemon({ settings, signal }: SourceContext): Promise<Engine> 
       what: "Docker daemon",
       timeoutMs: connectTimeoutMs,
       signal,
-      hint: "Start the daemon, or say where it is with DOCKER_HOST or DOCKER_CONTEXT; " +
-        "docker://IMAGE imports from a registry without it",
-      deniedHint: "Members of the group docker may use it; a rootless daemon, or " +
-        "docker://IMAGE, needs no permission",
+      hint: "Start the daemon, or say where it is with DOCKER_HOST or DOCKER_CONTEXT, or import " +
+        "from a registry with docker://IMAGE",
+      deniedHint:
+        "Only members of the group docker may use the daemon: use a rootless daemon, or " +
+        "import from a registry with docker://IMAGE",
     });
     return dockerApi(connection);
   } catch (reason) {

@@ -1,4 +1,4 @@
-/** Which Docker daemon is meant: as the `docker` program finds it. */
+/** Finds out where the Docker daemon is, as the program `docker` does. */
 
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -16,9 +16,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const DEFAULT_CONTEXT = "default";
 
 /**
- * Where the daemon may be, the most wanted first: `DOCKER_HOST`, else the context that
- * `DOCKER_CONTEXT` or the configuration names, else the sockets of a daemon of root's and of
- * rootless ones. Throws code `settings` for a host, context or certificate that cannot be used.
+ * Gives the endpoints where the daemon may be, in the order in which to try them: `DOCKER_HOST`; or
+ * else the context that `DOCKER_CONTEXT` or the configuration names; or else the sockets of root's
+ * daemon and of rootless ones. Throws code `settings` for a host, context or certificate that cannot
+ * be used.
  */
 export async function dockerEndpoints(env: Environment): Promise<readonly Endpoint[]> {
   const directory = env.DOCKER_CONFIG || join(homeOf(env), ".docker");
@@ -38,7 +39,7 @@ function homeOf(env: Environment): string {
   return env.HOME || accountHome() || "/";
 }
 
-/** Any value of the variables that is not empty says yes. */
+/** A variable counts as set when it is not empty, whatever its value is. */
 async function environmentTls(
   env: Environment,
   directory: string,
@@ -58,13 +59,13 @@ async function currentContext(directory: string): Promise<string | undefined> {
   );
 }
 
-/** Contexts lie in directories that are named by the SHA-256 of the context's name. */
+/** A context is stored in a directory whose name is the SHA-256 of the context's name. */
 async function contextEndpoint(directory: string, context: string): Promise<Endpoint> {
   const id = createHash("sha256").update(context).digest("hex");
   const bytes = await readIfThere(join(directory, "contexts/meta", id, "meta.json"));
   if (bytes === undefined) {
     throw new DenrootError("settings", `There is no Docker context ${quoteText(context)}`, {
-      hint: "docker context ls lists them; DOCKER_CONTEXT or DOCKER_HOST chooses another",
+      hint: "List the contexts with docker context ls; choose another with DOCKER_CONTEXT",
     });
   }
   const what = `The Docker context ${quoteText(context)}`;
@@ -103,7 +104,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** These documents are the user's settings, not an image's. */
+/** The code is `settings` because the documents are the user's settings and not an image's. */
 function asSettings<T>(read: () => T): T {
   try {
     return read();

@@ -1,4 +1,4 @@
-/** Where an engine's API is: the text of `DOCKER_HOST`, `CONTAINER_HOST` and contexts, taken apart. */
+/** Parses the address of an engine's API, from `DOCKER_HOST`, `CONTAINER_HOST` and contexts. */
 
 import { DenrootError } from "../../errors.ts";
 import { plainText, quotePath } from "../../text/quote_text.ts";
@@ -18,46 +18,46 @@ export interface TcpEndpoint {
   readonly tls?: EngineTls;
 }
 
-/** One that only the engine's own program can reach. */
-export interface ForeignEndpoint {
+/** An endpoint that only the engine's own program can reach. */
+interface ForeignEndpoint {
   readonly type: "foreign";
   readonly url: string;
 }
 
 /** Certificates and key as PEM. */
 export interface EngineTls {
-  /** The only authority that is trusted; the system's without it. */
+  /** The only authority that is trusted; without it, the system's authorities are. */
   readonly ca?: string;
-  /** The client's own. */
+  /** The client's certificate. */
   readonly cert?: string;
   readonly key?: string;
-  /** Whether the server has to prove who it is. */
+  /** Whether the server's certificate is checked. */
   readonly verify: boolean;
 }
 
-/** Docker's port for plain HTTP, which it takes for any host without a port, TLS or not. */
+/** Docker's port for plain HTTP. Docker uses it for every host without a port, also with TLS. */
 const DEFAULT_PORT = 2375;
 
 /**
- * Reads `unix:///PATH`, `tcp://HOST[:PORT]`, `HOST[:PORT]` and `ssh://…`; `setting` says where it
- * stands. `tls` holds for TCP only. Throws code `settings`.
+ * Parses `unix:///PATH`, `tcp://HOST[:PORT]`, `HOST[:PORT]` and `ssh://…`. `setting` is the name of
+ * the setting, for messages. `tls` is used for TCP only. Throws code `settings`.
  */
 export function parseEndpoint(text: string, setting: string, tls?: EngineTls): Endpoint {
   const [, scheme = "tcp", rest = ""] = /^(?:([a-z+]+):\/\/)?(.*)$/s.exec(text.trim()) ?? [];
   switch (scheme) {
     case "unix":
       if (rest.startsWith("/")) return { type: "unix", path: rest };
-      throw badEndpoint(text, setting, "a socket's path is absolute: unix:///run/engine.sock");
+      throw badEndpoint(text, setting, "write an absolute path, as in unix:///run/engine.sock");
     case "tcp":
       return parseTcp(rest, text, setting, tls);
     case "ssh":
       return { type: "foreign", url: text.trim() };
     default:
-      throw badEndpoint(text, setting, "denroot takes unix://, tcp:// and ssh://");
+      throw badEndpoint(text, setting, "write unix://, tcp:// or ssh://");
   }
 }
 
-/** For messages; without what may be secret in a URL. */
+/** Gives the endpoint's address for messages, without the user and password of a URL. */
 export function formatEndpoint(endpoint: Endpoint): string {
   switch (endpoint.type) {
     case "unix":
@@ -80,7 +80,7 @@ function parseTcp(
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/@[\]]*))(?::(\d{1,5}))?\/?$/.exec(rest);
   const port = Number(match?.[3] ?? DEFAULT_PORT);
   if (match === null || port < 1 || port > 65_535) {
-    throw badEndpoint(text, setting, "a host is written tcp://HOST:PORT");
+    throw badEndpoint(text, setting, "write tcp://HOST:PORT");
   }
   const host = match[1] ?? (match[2] || "localhost");
   return { type: "tcp", host, port, ...(tls && { tls }) };
@@ -88,5 +88,5 @@ function parseTcp(
 
 function badEndpoint(text: string, setting: string, rule: string): DenrootError {
   const shown = quotePath(text.replace(/\/\/[^/@]*@/, "//"));
-  return new DenrootError("settings", `${setting} cannot be used: ${shown}: ${rule}`);
+  return new DenrootError("settings", `${setting} has the invalid address ${shown}: ${rule}`);
 }

@@ -1,4 +1,4 @@
-/** What an engine, Docker or podman, is asked for. */
+/** What denroot needs from an engine: Docker or podman. */
 
 import { DenrootError, hasCode } from "../../errors.ts";
 import { isDigest } from "../../oci/digest.ts";
@@ -7,22 +7,25 @@ import { quoteText } from "../../text/quote_text.ts";
 import type { Digest, Platform } from "../../types/image.ts";
 
 export interface Engine {
-  /** What messages call it: `the Docker daemon at unix:///var/run/docker.sock`. */
+  /** The engine's name in messages: `the Docker daemon at unix:///var/run/docker.sock`. */
   readonly name: string;
   /**
-   * What the engine has under that name, for `platform` if it has a choice; names are resolved as
-   * the engine does. Throws code `not_found`.
+   * Describes the image that the engine has under a name; the engine resolves the name. When the
+   * engine has the image for several platforms, `platform` chooses one. Throws code `not_found`.
    */
   inspect(image: string, platform: Platform, signal: AbortSignal): Promise<EngineImage>;
-  /** The image as `docker save` writes it; `return()` resolves when nothing is left of it. */
+  /**
+   * The image as an archive of `docker save`. Its `return()` resolves when the engine has removed its
+   * temporary files.
+   */
   save(image: EngineImage, signal: AbortSignal): AsyncIterableIterator<Uint8Array>;
 }
 
 /** The part of an engine's description of an image that denroot uses. */
 export interface EngineImage {
   /**
-   * Digest of the configuration; of a manifest or an index where Docker keeps its images in
-   * containerd's store.
+   * The digest of the configuration. It is the digest of a manifest or an index where Docker keeps
+   * its images in containerd's store.
    */
   readonly id: Digest;
   /** Digests of the uncompressed layers, base first. */
@@ -30,7 +33,7 @@ export interface EngineImage {
   readonly platform: Platform;
 }
 
-/** Reads what `docker image inspect` and `podman image inspect` have in common. */
+/** Parses the fields that `docker image inspect` and `podman image inspect` have in common. */
 export function parseEngineImage(description: unknown, what: string): EngineImage {
   const fields = new Fields(description, what);
   const layers = new Fields(fields.optionalObject("RootFS") ?? {}, `${what}, "RootFS"`);
@@ -46,7 +49,7 @@ export function parseEngineImage(description: unknown, what: string): EngineImag
   };
 }
 
-/** The ID alone, as both engines take it for a name. */
+/** Gives the ID without its algorithm: both engines accept it as a name. */
 export function bareId({ id }: EngineImage): string {
   return id.slice(id.indexOf(":") + 1);
 }
@@ -55,10 +58,10 @@ export function bareId({ id }: EngineImage): string {
 function toDigest(text: string, what: string): Digest {
   const digest = text.includes(":") ? text : `sha256:${text}`;
   if (isDigest(digest)) return digest;
-  throw new DenrootError("manifest", `${what} is invalid: ${quoteText(text)} is no digest`);
+  throw new DenrootError("manifest", `${what} is invalid: ${quoteText(text)} is not a digest`);
 }
 
-/** Whether `error` says that something is not there. */
+/** Whether `error` has code `not_found`. */
 export function isNotFound(error: unknown): boolean {
   return hasCode(error, "not_found");
 }

@@ -1,4 +1,4 @@
-/** HTTP with an engine's API, over its Unix socket or over TCP. */
+/** Sends HTTP requests to an engine's API, over its Unix socket or over TCP. */
 
 import { Buffer } from "node:buffer";
 import * as http from "node:http";
@@ -8,17 +8,17 @@ import { isObject } from "../../oci/json_fields.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { type Endpoint, formatEndpoint, type TcpEndpoint, type UnixEndpoint } from "./endpoint.ts";
 
-/** An engine's description of an image has some kilobytes. */
+/** The longest JSON answer that is read, in bytes. A description of an image has a few kilobytes. */
 const ANSWER_LIMIT = 16 * 1024 * 1024;
-/** What is read of an error's body. */
+/** How many bytes of an error's body are read. */
 const ERROR_LIMIT = 64 * 1024;
-/** Of the end of a stream, where Docker puts an error that befell it in the middle. */
+/** How many bytes at the end of a stream are kept: Docker appends an error to them. */
 const TAIL = 4096;
 
-/** Nothing answers at an endpoint, or none that is an engine; `message` says why. */
+/** No engine answers at an endpoint; `message` says why. */
 export class UnreachableError extends Error {
   override readonly name = "UnreachableError";
-  /** Something is there, which this user may not use. */
+  /** Whether an engine may be there that this user may not use. */
   readonly isDenied: boolean;
 
   constructor(message: string, options: { readonly isDenied?: boolean; readonly cause?: unknown }) {
@@ -27,11 +27,11 @@ export class UnreachableError extends Error {
   }
 }
 
-/** What an engine says of itself. */
+/** The versions of the API that an engine offers. */
 export interface EngineVersions {
-  /** Of Docker's API: the latest that the engine has, `1.41`. */
+  /** The latest version of Docker's API that the engine has: `1.41`. */
   readonly api: string;
-  /** Of podman's own API, if it is one. */
+  /** The version of podman's own API; absent for other engines. */
   readonly libpod?: string;
 }
 
@@ -41,7 +41,7 @@ export class EngineClient {
 
   constructor(endpoint: UnixEndpoint | TcpEndpoint) {
     this.#endpoint = endpoint;
-    // Engines are no web: no variable of the environment puts a proxy between.
+    // Proxies are for the web and not for engines: the environment's proxies are not used.
     const options = { keepAlive: false, proxyEnv: {} };
     this.#agent = isSecure(endpoint) ? new https.Agent(options) : new http.Agent(options);
   }
@@ -55,7 +55,8 @@ export class EngineClient {
       const text = plainText((await readStart(response, ERROR_LIMIT)).trim(), 200);
       const { "api-version": api, "libpod-api-version": libpod } = response.headers;
       if (typeof api !== "string" || !/^\d{1,3}\.\d{1,4}$/.test(api)) {
-        throw new UnreachableError(`no engine answers there: ${response.statusCode} ${text}`, {});
+        const answer = `${response.statusCode} ${text}`;
+        throw new UnreachableError(`the answer is not an engine's: ${answer}`, {});
       }
       const isVersion = typeof libpod === "string" && /^\d[\w.-]{0,40}$/.test(libpod);
       return { api, ...(isVersion && { libpod }) };
@@ -63,7 +64,8 @@ export class EngineClient {
       throwIfAborted(signal);
       if (cause instanceof UnreachableError) throw cause;
       if (deadline.signal.aborted) {
-        throw new UnreachableError(`no answer within ${timeoutMs / 1000} seconds`, { cause });
+        const message = `there was no answer within ${timeoutMs / 1000} seconds`;
+        throw new UnreachableError(message, { cause });
       }
       throw unreachable(cause);
     } finally {
@@ -71,25 +73,30 @@ export class EngineClient {
     }
   }
 
-  /** An answer that is JSON. Throws code `not_found` or `registry` with what the engine says. */
+  /**
+   * Gives an answer that is JSON. Throws what {@link stream} throws, `limit` for an answer that is too
+   * long, and `registry` for one that is not JSON.
+   */
   async json(path: string, signal: AbortSignal): Promise<unknown> {
     const bytes: Buffer[] = [];
     let length = 0;
     for await (const chunk of this.stream(path, signal)) {
       length += chunk.length;
-      if (length > ANSWER_LIMIT) throw this.#failure("limit", "answered with too many bytes");
+      if (length > ANSWER_LIMIT) {
+        throw this.#failure("limit", `answered with more than ${ANSWER_LIMIT} bytes`);
+      }
       bytes.push(Buffer.from(chunk));
     }
     try {
       return JSON.parse(Buffer.concat(bytes).toString("utf8"));
     } catch (cause) {
-      throw this.#failure("registry", "answered with what is not JSON", cause);
+      throw this.#failure("registry", "gave an answer that is not JSON", cause);
     }
   }
 
   /**
-   * An answer's bytes as they come. Throws code `not_found` or `registry` with what the engine says,
-   * before the first byte or after the last; `network` when the connection is cut.
+   * Yields an answer's bytes as they arrive. Throws code `not_found` or `registry` with the engine's
+   * own message, before the first byte or after the last; `network` when the connection is lost.
    */
   async *stream(path: string, signal: AbortSignal): AsyncIterableIterator<Uint8Array> {
     let tail: Uint8Array = Buffer.alloc(0);
@@ -110,7 +117,9 @@ export class EngineClient {
     throwIfAborted(signal);
     if (!isComplete) throw this.#cut();
     const told = lateError(tail.subarray(-TAIL));
-    if (told !== undefined) throw this.#failure("registry", `gave up: ${told}`);
+    if (told !== undefined) {
+      throw this.#failure("registry", `ended the transfer with an error: ${told}`);
+    }
   }
 
   #request(path: string, signal: AbortSignal): Promise<http.IncomingMessage> {
@@ -136,7 +145,7 @@ export class EngineClient {
   }
 
   #cut(cause?: unknown): DenrootError {
-    return this.#failure("network", "cut the connection in mid-transfer", cause);
+    return this.#failure("network", "closed the connection during the transfer", cause);
   }
 
   #failure(code: DenrootError["code"], what: string, cause?: unknown): DenrootError {
@@ -146,7 +155,7 @@ export class EngineClient {
   }
 }
 
-/** `/images/NAME/json` for the name of an image as a user writes it. */
+/** Gives the path `/images/NAME/ACTION` for the name of an image as a user writes it. */
 export function imagePath(prefix: string, image: string, action: string): string {
   const name = encodeURIComponent(image).replace(/%(2F|3A|40)/g, decodeURIComponent);
   return `${prefix}/images/${name}/${action}`;
@@ -175,7 +184,7 @@ async function readStart(response: http.IncomingMessage, limit: number): Promise
   return Buffer.concat(chunks).subarray(0, limit).toString("utf8");
 }
 
-/** Docker's errors are `{"message": …}`; podman's have a cause and a number beside. */
+/** An error of Docker's is `{"message": …}`; podman adds a cause and a number. */
 function messageIn(text: string): string | undefined {
   try {
     const answer: unknown = JSON.parse(text);
@@ -187,7 +196,7 @@ function messageIn(text: string): string | undefined {
   }
 }
 
-/** Once bytes of an archive are out, dockerd can only append an error to them. */
+/** When dockerd has already sent a part of an archive, it can only append an error to it. */
 function lateError(tail: Uint8Array): string | undefined {
   const match = /\{"errorDetail":\{[^\0]*\}\s*$/.exec(Buffer.from(tail).toString("utf8"));
   if (match === null) return undefined;
@@ -205,10 +214,10 @@ function unreachable(cause: unknown): UnreachableError {
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOENT: "there is no such socket",
   ENOTDIR: "there is no such socket",
-  ECONNREFUSED: "nobody listens there",
+  ECONNREFUSED: "no program listens there",
   EACCES: "permission denied",
   EPERM: "permission denied",
-  ECONNRESET: "the connection was cut",
+  ECONNRESET: "the connection was closed",
   ENOTFOUND: "the host name is not known",
   EAI_AGAIN: "the name server did not answer",
   EHOSTUNREACH: "there is no route to the host",

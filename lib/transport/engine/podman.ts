@@ -1,4 +1,4 @@
-/** An image of podman's: `podman://IMAGE` -> `ImageSource`. */
+/** Opens an image of podman: `podman://IMAGE`. */
 
 import { join } from "node:path";
 import { accountId } from "../../system/host/environment.ts";
@@ -20,7 +20,7 @@ export async function openPodman(
   return engineSource(await findPodman(context), reference, context);
 }
 
-/** Over its service's socket, else through the `podman` program. */
+/** Finds podman over the socket of its service, or else through the program `podman`. */
 async function findPodman({ settings, signal }: SourceContext): Promise<Engine> {
   const { environment, connectTimeoutMs } = settings;
   try {
@@ -38,10 +38,14 @@ async function findPodman({ settings, signal }: SourceContext): Promise<Engine> 
   }
 }
 
-const HINT = "Install podman, or name its service's socket in CONTAINER_HOST; " +
-  "docker://IMAGE imports from a registry without it";
+const HINT =
+  "Install podman, or set CONTAINER_HOST to the socket of its service, or import from a " +
+  "registry with docker://IMAGE";
 
-/** `CONTAINER_HOST`, else the sockets of podman.socket: the user's, and for root the system's. */
+/**
+ * Gives the endpoint in `CONTAINER_HOST`; or else the sockets of podman.socket, which are the user's
+ * and, for root, the system's.
+ */
 export function podmanEndpoints(
   env: Readonly<Record<string, string | undefined>>,
   userId: number = accountId(),

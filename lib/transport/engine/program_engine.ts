@@ -1,4 +1,4 @@
-/** Engines that are asked through their own program, where their API cannot be had. */
+/** Talks to engines through their own program, where their API cannot be reached. */
 
 import fs from "node:fs";
 import { join } from "node:path";
@@ -10,18 +10,18 @@ import { runCommand } from "../../system/process/run_command.ts";
 import type { NoEngineError } from "./connect_engine.ts";
 import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
 
-export interface ProgramOptions {
+interface ProgramOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Why the program is asked: what is said when it is of no help either. */
+  /** Why the API could not be used. This error is thrown when the program does not help either. */
   readonly reason: NoEngineError;
 }
 
 const INSPECT_TIMEOUT_MS = 60_000;
 const OUTPUT_LIMIT = 16 * 1024 * 1024;
-/** What the names of directories for a program's temporary files begin with. */
+/** The names of directories for a program's temporary files begin with this. */
 const SCRATCH = "denroot-save@";
 
-/** `docker` and `podman` take the same commands. */
+/** Both programs have the same commands. */
 export function programEngine(program: "docker" | "podman", options: ProgramOptions): Engine {
   const { environment, reason } = options;
   return {
@@ -64,7 +64,8 @@ async function* saved(
     const exit = await child.exited;
     throwIfAborted(signal);
     if (exit.exitCode !== 0) {
-      const why = lastLine(exit.messages) || `it ended with ${exit.signal ?? exit.exitCode}`;
+      const how = exit.signal ? `signal ${exit.signal}` : `exit code ${exit.exitCode}`;
+      const why = lastLine(exit.messages) || `it ended with ${how}`;
       throw new DenrootError("registry", `${program} save failed: ${why}`);
     }
   } finally {
@@ -73,8 +74,8 @@ async function* saved(
 }
 
 /**
- * A directory for the program's temporary files: podman copies each layer before it sends it, and
- * leaves that copy behind when it is interrupted. Also removes those of killed runs.
+ * Makes a directory for the program's temporary files, and removes those of runs that were killed.
+ * podman copies each layer before it sends it, and leaves the copy behind when it is interrupted.
  */
 function makeScratch(parent: string): string {
   try {
@@ -88,8 +89,8 @@ function makeScratch(parent: string): string {
   } catch (cause) {
     throw new DenrootError(
       "file",
-      `No temporary directory can be made in ${quotePath(parent)}: ${messageOf(cause)}`,
-      { cause, hint: "Set TMPDIR to a directory that can be written" },
+      `A temporary directory cannot be created in ${quotePath(parent)}: ${messageOf(cause)}`,
+      { cause, hint: "Set TMPDIR to a directory in which you can write" },
     );
   }
 }
@@ -105,7 +106,7 @@ function inspectError(program: string, messages: string, reason: NoEngineError):
 }
 
 function noProgram(program: string, reason: NoEngineError): DenrootError {
-  return new DenrootError("network", `${reason.message}, and there is no program ${program}`, {
+  return new DenrootError("network", `${reason.message}; the program ${program} was not found`, {
     hint: reason.hint,
   });
 }
@@ -115,7 +116,7 @@ function firstOf(text: string): unknown {
     const answer: unknown = JSON.parse(text);
     return Array.isArray(answer) ? answer[0] : undefined;
   } catch {
-    // What is not an object is refused by whoever reads it.
+    // The parser refuses undefined with its own message.
     return undefined;
   }
 }

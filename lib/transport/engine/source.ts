@@ -1,4 +1,4 @@
-/** An image that an engine holds -> `ImageSource`: what the engine saves passes into the blob store. */
+/** Reads an image of an engine: the archive that the engine sends is put into the blob store. */
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
@@ -15,8 +15,9 @@ import type { SourceContext } from "../source_context.ts";
 import type { Engine, EngineImage } from "./engine.ts";
 
 /**
- * The engine is asked for nothing before `root`, and saves nothing when its configuration and layers
- * came here before. An engine that has the image for several platforms hands out that of `context`.
+ * Asks the engine for nothing before `root` is called. The engine sends no archive when the image's
+ * configuration and layers are in the store already. When the engine has the image for several
+ * platforms, it is asked for that of `context`.
  */
 export function engineSource(
   engine: Engine,
@@ -40,7 +41,7 @@ export function engineSource(
     document: (descriptor, signal) => rooted(saved).document(descriptor, signal),
     contentOf: (image, signal) => rooted(saved).contentOf!(image, signal),
     place(descriptor) {
-      // The cache serves its own copies: it deletes damaged ones.
+      // A blob in the cache is read by way of the cache, which removes damaged copies.
       if (context.blobs.find(descriptor) !== undefined) return undefined;
       const place = saved?.place?.(descriptor);
       if (place?.type === "file" && !fs.existsSync(place.path)) throw lost();
@@ -51,7 +52,7 @@ export function engineSource(
 }
 
 function rooted(saved: ImageSource | undefined): ImageSource {
-  if (saved === undefined) throw new TypeError("The root is asked for before what it names");
+  if (saved === undefined) throw new TypeError("root() was not called before");
   return saved;
 }
 
@@ -71,8 +72,9 @@ async function inspect(
       `There is no image ${quotePath(image)}: ${cause.message}`,
       {
         cause,
-        hint: `${program} image ls lists what is there; ${program} pull fetches an image, and ` +
-          "docker://IMAGE imports one from its registry",
+        hint:
+          `List the images with ${program} image ls; fetch one with ${program} pull, or import ` +
+          "it from its registry with docker://IMAGE",
       },
     );
   }
@@ -90,14 +92,14 @@ async function saveImage(
   });
   const bytes = engine.save(image, context.signal);
   try {
-    return await readArchiveStream(bytes, `What came from ${engine.name}`, context);
+    return await readArchiveStream(bytes, archiveName(engine.name), context);
   } finally {
-    // Not before the engine's own cleaning up is done.
+    // This waits until the engine has removed its temporary files.
     await bytes.return?.();
   }
 }
 
-/** Undefined when what the store has does not make the image: it is then read once more. */
+/** Gives undefined when the blobs in the store are damaged: the image is then read again. */
 async function unlessDamaged(root: Promise<ImageRoot>): Promise<ImageRoot | undefined> {
   try {
     return await root;
@@ -108,15 +110,15 @@ async function unlessDamaged(root: Promise<ImageRoot>): Promise<ImageRoot | unde
 }
 
 /**
- * The archive that the engine would write, when the store has all that would be in it: never so
- * where the ID is that of a manifest.
+ * Gives the archive that the engine would send; undefined unless the store has the configuration and
+ * all layers. It never has the configuration when the engine's ID is the digest of a manifest.
  */
 function storedImage(
   { id, diffIds }: EngineImage,
   name: string,
   blobs: BlobStore,
 ): ArchiveContents | undefined {
-  const contents = new ArchiveContents(`What came from ${name}`, blobs);
+  const contents = new ArchiveContents(archiveName(name), blobs);
   for (const digest of new Set([id, ...diffIds])) {
     const path = blobs.find({ digest });
     if (path === undefined) return undefined;
@@ -128,9 +130,13 @@ function storedImage(
   return contents;
 }
 
+function archiveName(engine: string): string {
+  return `The archive from ${engine}`;
+}
+
 function lost(): DenrootError {
-  return new DenrootError("not_found", "The cache has lost it, or thrown it away as damaged", {
-    hint: "Try again: the engine is then asked for the image once more",
+  return new DenrootError("not_found", "The blob is no longer in the cache; it may be damaged", {
+    hint: "Try again: denroot then asks the engine for the image again",
   });
 }
 

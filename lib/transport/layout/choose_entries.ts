@@ -1,4 +1,4 @@
-/** Which of the images in an image layout's `index.json` a reference means. */
+/** Chooses the images in an image layout's `index.json` that a reference means. */
 
 import { DenrootError } from "../../errors.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
@@ -10,13 +10,14 @@ import type { OciReference } from "../../types/reference.ts";
 export const REF_NAME = "org.opencontainers.image.ref.name";
 
 const SHOWN_TAGS = 20;
-/** containerd and Docker keep the image's full name beside the tag. */
+/** The annotation in which containerd and Docker keep the image's full name beside the tag. */
 const FULL_NAME = "io.containerd.image.name";
 
 /**
- * The entry that the reference's index or tag stands for, or the only one; several where the layout
- * lists one image for several platforms under one name. Throws code `not_found`, or `reference` when
- * it is not clear which image is meant.
+ * Gives the entry that has the reference's tag or position, or the only entry when the reference has
+ * neither. Gives several entries when the layout lists the image under one name for several
+ * platforms. Throws code `not_found` when no entry fits, `reference` when it is not clear which image
+ * is meant.
  */
 export function chooseLayoutEntries(
   entries: readonly Descriptor[],
@@ -35,17 +36,17 @@ export function chooseLayoutEntries(
   throw ambiguous(reference, entries);
 }
 
-/** What the entries can be named by, each once, in their order. */
+/** The names that a reference can use for the entries, in their order and without repetitions. */
 export function namesOf(entries: readonly Descriptor[]): readonly string[] {
   return [...new Set(entries.map(nameOf))].filter((name) => name !== undefined);
 }
 
-/** Docker saves many an image with the tag `latest`. */
+/** The full name comes first: Docker saves many different images with the same tag, `latest`. */
 function nameOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[FULL_NAME] ?? tagOf(entry);
 }
 
-/** Tools write the tag alone, or the image's full name, into the annotation. */
+/** Some tools write only the tag into the annotation, others the image's full name. */
 function withTag(entries: readonly Descriptor[], tag: string): readonly Descriptor[] {
   const matches = [
     (entry: Descriptor) => tagOf(entry) === tag,
@@ -64,7 +65,7 @@ function tagOf(entry: Descriptor): string | undefined {
 }
 
 function isSameName(name: string | undefined, wanted: string): boolean {
-  // A tag alone is no name, even if it could be one.
+  // Text without a colon or slash is a tag, even if it could also be a name.
   if (name === undefined || !/[:/]/.test(wanted)) return false;
   try {
     return fullName(parseImageName(name)) === fullName(parseImageName(wanted));
@@ -90,25 +91,32 @@ function noSuchIndex(
   entries: readonly Descriptor[],
   index: number,
 ): DenrootError {
+  const path = quotePath(reference.path);
+  if (entries.length === 0) return emptyLayout(path);
   return new DenrootError(
     "not_found",
-    `The layout ${quotePath(reference.path)} has no image @${index}, only ${entries.length}`,
+    `The layout ${path} has no image @${index}; its last image is @${entries.length - 1}`,
   );
 }
 
 function noSuchTag(reference: OciReference, entries: readonly Descriptor[]): DenrootError {
   const path = quotePath(reference.path);
-  if (entries.length === 0) return new DenrootError("not_found", `The layout ${path} is empty`);
+  if (entries.length === 0) return emptyLayout(path);
   return new DenrootError(
     "not_found",
     `The layout ${path} has no tag ${quoteText(reference.tag ?? "")}; it has ${listTags(entries)}`,
   );
 }
 
+function emptyLayout(path: string): DenrootError {
+  return new DenrootError("not_found", `The layout ${path} is empty`);
+}
+
 function ambiguous({ scheme, path }: OciReference, entries: readonly Descriptor[]): DenrootError {
   return new DenrootError(
     "reference",
-    `The layout ${quotePath(path)} holds ${entries.length} images; it has ${listTags(entries)}`,
-    { hint: `Name one as ${scheme}:PATH:TAG, ${scheme}:PATH:@INDEX or ${scheme}:PATH@DIGEST` },
+    `The layout ${quotePath(path)} holds ${entries.length} images, and the reference fits ` +
+      `several of them; it has ${listTags(entries)}`,
+    { hint: `Name one: ${scheme}:PATH:TAG, ${scheme}:PATH:@INDEX or ${scheme}:PATH@DIGEST` },
   );
 }

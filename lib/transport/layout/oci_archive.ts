@@ -1,4 +1,4 @@
-/** An image layout in a tar file: `oci-archive:PATH` -> `ImageSource`. */
+/** Opens an image layout in a tar file: `oci-archive:PATH`. */
 
 import type { OciReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
@@ -7,7 +7,7 @@ import { filesOfArchive } from "../image_files.ts";
 import { openLayout } from "./source.ts";
 import type { SourceContext } from "../source_context.ts";
 
-/** Throws what `openArchive` throws; code `not_found` or `manifest` when there is no layout in it. */
+/** Throws what `openArchive` throws, and what `openLayout` throws when the archive has no layout. */
 export async function openOciArchive(
   reference: OciReference,
   context: SourceContext,

@@ -1,4 +1,4 @@
-/** An image layout in a directory: `oci:PATH` -> `ImageSource`. */
+/** Opens an image layout in a directory: `oci:PATH`. */
 
 import type { OciReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
@@ -7,7 +7,7 @@ import { filesOfDirectory } from "../image_files.ts";
 import { openLayout } from "./source.ts";
 import type { SourceContext } from "../source_context.ts";
 
-/** Throws code `not_found` or `manifest` when the directory is no layout. */
+/** Throws what `filesOfDirectory` throws, and what `openLayout` throws without a layout. */
 export async function openOciLayout(
   reference: OciReference,
   { signal }: SourceContext,

@@ -1,4 +1,4 @@
-/** An image layout (image-spec, image-layout.md), wherever its files are -> `ImageSource`. */
+/** Reads an image layout (image-spec, image-layout.md) from a directory or an archive. */
 
 import { DenrootError, hasCode } from "../../errors.ts";
 import { blobPath } from "../../oci/digest.ts";
@@ -13,9 +13,13 @@ import { type ImageFiles, locateBlob, PATH_HINT } from "../image_files.ts";
 import { toDocument, withPath } from "../read_document.ts";
 import { chooseLayoutEntries, namesOf } from "./choose_entries.ts";
 
+/** The largest file `oci-layout` that is read, in bytes. */
 const MARKER_LIMIT = 64 * 1024;
 
-/** Throws code `not_found`, `manifest` or `unsupported` when the files are no layout. */
+/**
+ * Throws code `not_found` when the files are not a layout, `manifest` when its marker is invalid,
+ * `unsupported` for a layout of another version than 1.
+ */
 export async function openLayout(files: ImageFiles, reference: OciReference): Promise<ImageSource> {
   await checkMarker(files);
   return sourceOf(files, reference);
@@ -44,7 +48,7 @@ async function checkMarker(files: ImageFiles): Promise<void> {
     if (!hasCode(cause, "not_found")) throw cause;
     throw new DenrootError(
       "not_found",
-      `${layout} is no OCI image layout: it has no file "oci-layout"`,
+      `${layout} is not an OCI image layout: it has no file "oci-layout"`,
       { cause, hint: cause.hint ?? PATH_HINT },
     );
   }
@@ -53,7 +57,7 @@ async function checkMarker(files: ImageFiles): Promise<void> {
   if (!version.startsWith("1.")) {
     throw new DenrootError(
       "unsupported",
-      `${what} says version ${quoteText(version, 20)}; only 1.0.0 is known`,
+      `${what} has the version ${quoteText(version, 20)}; denroot reads only version 1`,
     );
   }
 }
@@ -66,13 +70,13 @@ async function readRoot(files: ImageFiles, reference: OciReference): Promise<Ima
   return others.length > 0 ? { images } : { document: await readDocument(files, only!) };
 }
 
-/** Makes sure that small files of an archive have a place on the disk. */
+/** Writes those blobs of an archive to the disk that are only in memory, because they are small. */
 async function keepContent(files: ImageFiles, content: ImageContent): Promise<ImageContent> {
   for (const { digest } of [content.config, ...content.layers]) await files.keep(blobPath(digest));
   return content;
 }
 
-/** What the layout's `index.json` lists. Throws code `not_found` or `manifest`. */
+/** Reads the entries of the layout's `index.json`. Throws code `not_found` or `manifest`. */
 export async function readLayoutEntries(files: ImageFiles): Promise<readonly Descriptor[]> {
   const bytes = await files.read("index.json", MAX_MANIFEST_SIZE);
   return withPath(files.path, () => parseIndex(bytes)).manifests;

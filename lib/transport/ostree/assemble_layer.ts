@@ -1,4 +1,4 @@
-/** A layer's tar stream, put together of its recipe and of the files that ostree keeps. */
+/** Puts a layer's tar stream together from its recipe and the files in an ostree repository. */
 
 import { Buffer } from "node:buffer";
 import { decompress } from "../../compress/decompress.ts";
@@ -6,13 +6,18 @@ import { DenrootError } from "../../errors.ts";
 import { readRecipe, type RecipeStep } from "../../tar/split_recipe.ts";
 import type { OstreeRepository } from "./repository.ts";
 
-/** What one run of ostree is asked for: far below what the kernel lets arguments have. */
+/** The limits of one call of ostree: far below the kernel's own limit for arguments. */
 const BATCH_STEPS = 1000;
+/** The length of all file names together. */
 const BATCH_NAMES = 64 * 1024;
-/** Of the stream's own bytes, which wait in memory: headers are short. */
+/** The number of the recipe's own bytes, which are in memory meanwhile. */
 const BATCH_BYTES = 1024 * 1024;
 
-/** Yields the stream of the layer in the commit `ref`; `recipe` is gzip. */
+/**
+ * Yields the tar stream of the layer in the commit `ref`; `recipe` is a tar-split recipe, compressed
+ * with gzip. Throws code `layer` when the files are not as long as the recipe says, and what
+ * `repository` throws.
+ */
 export async function* assembleLayer(
   repository: Pick<OstreeRepository, "cat">,
   ref: string,
@@ -53,13 +58,13 @@ async function* batches(
   yield batch;
 }
 
-/** ostree takes no names but UTF-8. */
+/** The recipe has bytes as Latin-1; ostree takes names in UTF-8 only. */
 function pathOf(name: string): string {
   const path = Buffer.from(name, "latin1").toString();
   return `/${path.split("/").filter((part) => part !== "" && part !== ".").join("/")}`;
 }
 
-/** Files that come one behind the other. */
+/** The contents of several files, which arrive one after the other without marks between them. */
 class Contents {
   readonly #input: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array();
@@ -74,7 +79,7 @@ class Contents {
     for (let left = size; left > 0;) {
       if (this.#rest.length === 0) {
         const next = await this.#input.next();
-        if (next.done) throw new DenrootError("layer", "The layer's files in ostree are too short");
+        if (next.done) throw wrongLength("shorter");
         this.#rest = next.value;
       }
       const part = this.#rest.subarray(0, left);
@@ -86,7 +91,7 @@ class Contents {
 
   async end(): Promise<void> {
     const isMore = this.#rest.length > 0 || !(await this.#input.next()).done;
-    if (isMore) throw new DenrootError("layer", "The layer's files in ostree are too long");
+    if (isMore) throw wrongLength("longer");
   }
 
   async close(): Promise<void> {
@@ -96,4 +101,8 @@ class Contents {
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield await Promise.resolve(bytes);
+}
+
+function wrongLength(how: "shorter" | "longer"): DenrootError {
+  return new DenrootError("layer", `The layer's files in ostree are ${how} than its recipe says`);
 }

@@ -1,4 +1,4 @@
-/** An ostree repository, through the `ostree` program (ostree(1)). */
+/** Reads an ostree repository with the program `ostree` (ostree(1)). */
 
 import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
@@ -7,7 +7,7 @@ import { runCommand } from "../../system/process/run_command.ts";
 import type { ChildExit } from "../../system/process/spawn_child.ts";
 
 const PROGRAM = "ostree";
-/** A layer's recipe, of a gigabyte's names. */
+/** The longest answer that is read, in bytes. The longest ones are the recipes of large layers. */
 const MAX_ANSWER = 64 * 1024 * 1024;
 
 export class OstreeRepository {
@@ -21,31 +21,31 @@ export class OstreeRepository {
     signal: AbortSignal,
   ) {
     this.#path = path;
-    // Messages are told apart by their words.
+    // The words of a message say which error it is: they must not be translated.
     this.#environment = { ...environment, LC_ALL: "C" };
     this.#signal = signal;
   }
 
-  /** Fit to be shown. */
+  /** The path, safe to show on a terminal. */
   get name(): string {
     return plainText(this.#path, 300);
   }
 
-  /** Names of all commits. Throws code `file` when there is no repository. */
+  /** The names of all commits. Throws code `file` when the repository cannot be read. */
   async refs(): Promise<ReadonlySet<string>> {
     const { exitCode, stdout, messages } = await this.#run(["refs"]);
     if (exitCode !== 0) throw failed(`The ostree repository ${this.name} cannot be read`, messages);
     return new Set(stdout.toString().split("\n").filter((ref) => ref !== ""));
   }
 
-  /** The commit that a name stands for, a remote's included; undefined for none. */
+  /** The commit that has the name, which may be a remote's; undefined when there is none. */
   async commit(ref: string): Promise<string | undefined> {
     const { exitCode, stdout } = await this.#run(["rev-parse", ref]);
     const commit = stdout.toString().trim();
     return exitCode === 0 && /^[0-9a-f]{64}$/.test(commit) ? commit : undefined;
   }
 
-  /** A text of a commit's metadata; undefined when it has none of this name. */
+  /** The text under a key of a commit's metadata; undefined when it does not have the key. */
   async metadata(ref: string, key: string): Promise<string | undefined> {
     const { exitCode, stdout, messages } = await this.#run([
       "show",
@@ -57,7 +57,7 @@ export class OstreeRepository {
     throw failed(`The commit ${quoteText(ref)} of ${this.name} cannot be read`, messages);
   }
 
-  /** Contents of a commit's files, one behind the other. */
+  /** The contents of some of a commit's files, one after the other without marks between them. */
   cat(ref: string, paths: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
     return this.#stream(["cat", ref, ...paths], signal);
   }
@@ -112,11 +112,14 @@ const ESCAPED: Readonly<Record<string, string>> = {
   v: "\v",
 };
 
-/** A string as GLib prints it (GVariant Text Format, "Strings"). Throws code `manifest` for others. */
+/**
+ * Reads a string that GLib has printed (GVariant Text Format, "Strings"). Throws code `manifest` for
+ * anything else.
+ */
 export function parseVariantText(text: string): string {
   const match = /^(["'])([^]*)\1\n?$/.exec(text);
   if (match === null) {
-    throw new DenrootError("manifest", `ostree's metadata is no text: ${quoteText(text, 60)}`);
+    throw new DenrootError("manifest", `ostree's metadata is not a text: ${quoteText(text, 60)}`);
   }
   return match[2]!.replace(
     /\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([^]))/g,
@@ -137,6 +140,6 @@ function failed(what: string, messages: string): DenrootError {
 function noProgram(cause: unknown): DenrootError {
   return new DenrootError("not_found", 'The program "ostree" is not installed', {
     cause,
-    hint: "Install it: the package is called ostree",
+    hint: 'Install the package "ostree"',
   });
 }

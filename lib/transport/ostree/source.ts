@@ -1,7 +1,7 @@
 /**
- * Images in an ostree repository, as skopeo's `ostree:` wrote them: each blob is a commit under
- * `ociimage/`, layers as their files with a recipe of the tar stream. A commit of another kind is
- * taken as a root file system: an image of one layer.
+ * Reads images from an ostree repository into which skopeo's `ostree:` wrote them. Each blob is a
+ * commit under `ociimage/`; a layer is stored as its files, with a recipe for its tar stream. Any
+ * other commit counts as a root file system, and becomes an image of one layer.
  */
 
 import { Buffer } from "node:buffer";
@@ -20,7 +20,10 @@ import { OstreeRepository } from "./repository.ts";
 
 const PREFIX = "ociimage/";
 
-/** Throws code `not_found` when there is no such image, or no program `ostree`. */
+/**
+ * The source throws code `not_found` when the repository does not have the image, or the program
+ * `ostree` is not installed.
+ */
 export function openOstree(
   reference: OstreeReference,
   context: SourceContext,
@@ -28,7 +31,7 @@ export function openOstree(
   throwIfAborted(context.signal);
   const { settings, signal, blobs } = context;
   const repository = new OstreeRepository(reference.repository, settings.environment, signal);
-  /** By the digests of their tar streams. */
+  /** The unpacked layers, by the digests of their tar streams. */
   const layers = new Map<Digest, UnpackedLayer>();
   let made: Digest | undefined;
   return Promise.resolve({
@@ -44,12 +47,12 @@ export function openOstree(
       return { document };
     },
     document: ({ digest }) => Promise.reject(noDocument(repository, digest)),
-    // The blobs of an image that was made here are in the store as its manifest names them.
+    // An image that was made here has its blobs in the store, under the digests of its manifest.
     contentOf: ({ digest, manifest }) =>
       digest === made ? Promise.resolve(manifest) : unpackedContent(repository, manifest, layers),
     blob(descriptor, range, signal) {
       if (range !== undefined) {
-        throw new DenrootError("range_unsupported", "ostree's streams begin at their beginning");
+        throw new DenrootError("range_unsupported", "ostree gives only whole blobs");
       }
       const layer = layers.get(descriptor.digest);
       const bytes = layer === undefined
@@ -76,7 +79,7 @@ async function readManifest(repository: OstreeRepository, ref: string): Promise<
   if (parsed.kind === "index") {
     throw new DenrootError(
       "unsupported",
-      "ostree holds an index where an image's manifest belongs",
+      `The commit ${quoteText(ref)} has an index; an image's manifest was expected`,
     );
   }
   return { mediaType: mediaTypeOf(parsed), digest: digestOf(bytes), bytes };
@@ -92,7 +95,10 @@ async function unpackedContent(
   return { config, layers: content };
 }
 
-/** The layer as ostree can give it: its tar stream, unless it was stored as it came. */
+/**
+ * Describes the layer in the form that ostree can give: its tar stream, or the layer itself when it
+ * was stored unchanged.
+ */
 async function unpackedLayer(
   repository: OstreeRepository,
   layer: Descriptor,
@@ -104,13 +110,16 @@ async function unpackedLayer(
   const digest = await repository.metadata(ref, "docker.uncompressed_digest") ?? "";
   const size = Number(await repository.metadata(ref, "docker.uncompressed_size") ?? NaN);
   if (!isDigest(digest) || !Number.isSafeInteger(size) || size < 0) {
-    throw new DenrootError("manifest", `The commit ${quoteText(ref)} lacks its layer's metadata`);
+    throw new DenrootError(
+      "manifest",
+      `The commit ${quoteText(ref)} does not have its layer's digest and size`,
+    );
   }
   layers.set(digest, { ref, recipe: Buffer.from(recipe, "base64") });
   return { mediaType: OCI_PLAIN_LAYER, digest, size };
 }
 
-/** An image of one layer, which is the commit's tree. */
+/** Makes an image of one layer from the commit's files. */
 async function makeImage(
   repository: OstreeRepository,
   commit: string,
@@ -150,7 +159,7 @@ async function keep(
   }
 }
 
-/** Throws code `layer` at the first byte beyond `size`, and at an end before it. */
+/** Throws code `layer` when there are more or fewer bytes than `size`. */
 async function* exactly(
   size: number,
   chunks: AsyncIterable<Uint8Array>,
@@ -158,17 +167,21 @@ async function* exactly(
   let count = 0;
   for await (const bytes of chunks) {
     count += bytes.length;
-    if (count > size) throw new DenrootError("layer", `ostree has more than its ${size} bytes`);
+    if (count > size) {
+      throw new DenrootError("layer", `ostree gave more than the expected ${size} bytes`);
+    }
     yield bytes;
   }
-  if (count < size) throw new DenrootError("layer", `ostree has ${count} of its ${size} bytes`);
+  if (count < size) {
+    throw new DenrootError("layer", `ostree gave ${count} of the expected ${size} bytes`);
+  }
 }
 
 function refOf(digest: Digest): string {
   return `${PREFIX}${parseDigest(digest).hex}`;
 }
 
-/** As the transport of containers/image has it: `_3A` stands for a colon. */
+/** Encodes a name as containers/image does: a colon becomes `_3A`. */
 function encodeName(name: string): string {
   return name.replace(
     /[^A-Za-z0-9.-]/g,
@@ -199,7 +212,7 @@ function notThere(
   return new DenrootError(
     "not_found",
     `The ostree repository ${repository.name} has no image ${quoteText(image)}; it has ${
-      shown || "none"
+      shown || "no images"
     }`,
   );
 }

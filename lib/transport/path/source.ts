@@ -1,4 +1,4 @@
-/** A path alone -> the source of whatever lies there, known by its content. */
+/** Recognises the image at a path by its content, and opens it. */
 
 import { Buffer } from "node:buffer";
 import { closeSync, existsSync, openSync, readSync, type Stats, statSync } from "node:fs";
@@ -21,10 +21,10 @@ import { openOciLayout } from "../layout/oci_layout.ts";
 import type { SourceContext } from "../source_context.ts";
 
 /**
- * The source's URI has the scheme that the content shows.
+ * The source's URI has the scheme that was recognised.
  *
- * Throws code `not_found` when nothing is there, `reference` when it may be several things,
- * `unsupported` for what is no image that denroot knows.
+ * Throws code `not_found` when the path does not exist, `reference` when the content can be read as
+ * two kinds of image, `unsupported` when it is not an image that denroot can read.
  */
 export async function openPath(
   { path }: PathReference,
@@ -76,9 +76,10 @@ async function openRecognisedArchive(
 }
 
 /**
- * Whether the layout inside an archive of `docker save`, as Docker 25 and later write it, has all
- * that the archive has. It is read then: it alone knows the digests of stored layers, and images for
- * several platforms. Throws code `reference` when it holds other images.
+ * Whether the layout in an archive of `docker save` has all images of the archive. Docker 25 and later
+ * write such a layout. It is then preferred, because only the layout has the digests of the stored
+ * layers and images for several platforms. Throws code `reference` when the layout has other images
+ * than the archive.
  */
 async function isLayoutWhole(files: ImageFiles, contents: ArchiveContents): Promise<boolean> {
   const saved = readSavedImages(contents);
@@ -91,13 +92,16 @@ async function isLayoutWhole(files: ImageFiles, contents: ArchiveContents): Prom
     if (same === undefined) {
       throw ambiguous(files.path, [`oci-archive:${files.path}`, `docker-archive:${files.path}`]);
     }
-    // Docker 25.0 left the layers out.
+    // Docker 25.0 wrote layouts without the layers.
     if (same.layers.length !== layers.length) return false;
   }
   return true;
 }
 
-/** Undefined for an index, an artifact, and an entry without its document: it may not be needed. */
+/**
+ * Gives undefined for an index, an artifact, and an entry whose document is missing or invalid: the
+ * entry may not be needed.
+ */
 async function readImageManifest(
   files: ImageFiles,
   digest: Digest,
@@ -129,13 +133,13 @@ const OTHER_IMAGES: readonly { at: number; magic: string; what: string; hint: st
     at: 0,
     magic: "hsqs",
     what: "a squashfs image",
-    hint: "An enroot image needs no import: give it to enroot create",
+    hint: "An enroot image needs no import: use it with enroot create",
   },
   {
     at: 32,
     magic: "SIF_MAGIC",
     what: "a Singularity image (SIF)",
-    hint: "Import the container image that it was built from",
+    hint: "Import the container image from which it was built",
   },
 ];
 
@@ -149,12 +153,14 @@ function refuseOtherImages(path: string): void {
       closeSync(fd);
     }
   } catch {
-    // Whoever opens it next says what is wrong.
+    // The next step opens the file too, and reports the same error.
     return;
   }
   for (const { at, magic, what, hint } of OTHER_IMAGES) {
     if (start.toString("latin1", at, at + magic.length) !== magic) continue;
-    throw new DenrootError("unsupported", `${quotePath(path)} is ${what} already`, { hint });
+    throw new DenrootError("unsupported", `${quotePath(path)} is ${what}, not a container image`, {
+      hint,
+    });
   }
 }
 
@@ -164,15 +170,15 @@ function explainArchive(contents: ArchiveContents, path: string): Explanation {
     .find((directory) => directory !== undefined);
   if (below !== undefined) {
     return {
-      what: `it has an OCI layout, but below ${quoteText(below)}`,
-      hint: "Pack the layout's files themselves: tar -C DIRECTORY -cf FILE .",
+      what: `its OCI layout is in the directory ${quoteText(below)}, not at the top`,
+      hint: "Pack the layout's own files: tar -C DIRECTORY -cf FILE .",
     };
   }
   if (names.length === 0) {
-    return { what: "it is empty", hint: "The program that was to write it may have failed" };
+    return { what: "it is empty", hint: "The program that should have written it may have failed" };
   }
   const explained = explainNames(new Set(names.map((name) => name.split("/", 1)[0]!)), path);
-  // What is missing may have come behind the cut.
+  // The missing part may have been at the end of an archive that was cut short.
   return explained.hint === KINDS ? { ...explained, hint: contents.endHint ?? KINDS } : explained;
 }
 
@@ -181,37 +187,39 @@ interface Explanation {
   readonly hint: string;
 }
 
-/** What the names at the top of a directory or archive tell. */
+/** Explains what a directory or archive is, from the names at its top. */
 function explainNames(names: ReadonlySet<string>, path: string): Explanation {
   if (names.has("manifest.json")) {
     return {
-      what: "it looks like an archive of docker save that was unpacked",
-      hint: "Pack it again: tar -C DIRECTORY -cf FILE . and name that FILE",
+      what: "it looks like an unpacked archive of docker save",
+      hint: "Pack it again with tar -C DIRECTORY -cf FILE . and import that FILE",
     };
   }
   if (names.has("etc") && (names.has("usr") || names.has("bin"))) {
     return {
       what: "it is a root file system",
-      hint: `Make an image of it first: docker import ${
-        path.includes(" ") ? "FILE" : path
-      } NAME, then import dockerd://NAME (a directory: tar -C DIRECTORY -c . | docker import - NAME)`,
+      hint:
+        `Make an image from it with docker import ${
+          path.includes(" ") ? "FILE" : path
+        } NAME (for a directory: tar -C DIRECTORY -c . | docker import - NAME), ` +
+        "then import dockerd://NAME",
     };
   }
-  return { what: "it is none of the kinds that denroot knows", hint: KINDS };
+  return { what: "denroot does not recognise its content", hint: KINDS };
 }
 
 const KINDS =
-  "Known are OCI layouts (oci:DIRECTORY, oci-archive:FILE), archives of docker save and " +
+  "denroot reads OCI layouts (oci:DIRECTORY, oci-archive:FILE), archives of docker save and " +
   "podman save (docker-archive:FILE), and directories that skopeo wrote (dir:DIRECTORY)";
 
 function nothingThere(path: string, cause: unknown): DenrootError {
   const colon = path.indexOf(":");
   const holder = colon > 0 && statSync(path.slice(0, colon), { throwIfNoEntry: false });
   const hint = !holder
-    ? `For an image in a registry write docker://${path.replace(/^[./]+/, "")}`
+    ? `For an image in a registry, write docker://${path.replace(/^[./]+/, "")}`
     : holder.isDirectory()
-    ? `For one image of several write oci:${path}`
-    : `For one image of several write oci-archive:${path} or docker-archive:${path}`;
+    ? `To name one image of several, write oci:${path}`
+    : `To name one image of several, write oci-archive:${path} or docker-archive:${path}`;
   return new DenrootError("not_found", `There is no file or directory ${quotePath(path)}`, {
     cause,
     hint,
@@ -225,7 +233,7 @@ function unknown(path: string, { what, hint }: Explanation): DenrootError {
 }
 
 function ambiguous(path: string, candidates: readonly string[]): DenrootError {
-  return new DenrootError("reference", `${quotePath(path)} may be one of several images`, {
-    hint: `Say which is meant: ${candidates.join(" or ")}`,
+  return new DenrootError("reference", `${quotePath(path)} can be read as two kinds of image`, {
+    hint: `Write which one is meant: ${candidates.join(" or ")}`,
   });
 }

@@ -1,4 +1,4 @@
-/** An image in a registry (distribution-spec): `docker://...` -> `ImageSource`. */
+/** Opens an image in a registry (distribution-spec): `docker://…`. */
 
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
@@ -19,15 +19,15 @@ import { listTags } from "./read/list_tags.ts";
 import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
 
-/** All blobs of a registry have to be fetched. */
+/** The source of a registry has no local blobs: all of them are fetched. */
 export interface RegistrySource extends Required<Omit<ImageSource, "place" | "contentOf">> {
   root(signal: AbortSignal): Promise<{ readonly document: StoredDocument }>;
   at(tag: string): RegistrySource;
 }
 
 /**
- * Opens no connection yet: the first request does. Throws code `settings` when `registries.conf`
- * cannot be used, or blocks the image.
+ * Opens no connection before the first request. Throws code `settings` when `registries.conf` cannot
+ * be used or blocks the image.
  */
 export async function openRegistry(
   reference: DockerReference,
@@ -105,10 +105,12 @@ function connect(
   });
 }
 
-/** The digest wins over the tag. */
+/** Gives the digest when there is one, or else the tag. */
 function nameOf(reference: DockerReference): string {
   const name = reference.digest ?? reference.tag;
-  if (name === undefined) throw new DenrootError("reference", "The reference has no tag");
+  if (name === undefined) {
+    throw new DenrootError("reference", "The reference has neither a tag nor a digest");
+  }
   return name;
 }
 

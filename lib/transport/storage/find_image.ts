@@ -1,4 +1,4 @@
-/** Which of a storage's images a name, a digest or an ID stands for. */
+/** Finds the image of a storage that a name, a digest or an ID means. */
 
 import { DenrootError } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
@@ -6,17 +6,18 @@ import { fullName, type ImageName, parseImageName } from "../../reference/image_
 import type { Digest } from "../../types/image.ts";
 import type { Storage, StoredImage } from "./storage.ts";
 
-export interface FoundImage {
+interface FoundImage {
   readonly image: StoredImage;
-  /** The digest that was asked for: the image's manifest's, or that of an index it came from. */
+  /** The digest that was asked for: that of the image's manifest, or of an index that names it. */
   readonly digest?: Digest;
 }
 
 /**
- * Finds `NAME[:TAG][@DIGEST]`, `NAME@ID`, `@ID` and `ID`; an ID may be cut short. A name without a
- * registry is Docker Hub's, else `localhost`'s, else the one image that is called so in any other.
+ * Finds `NAME[:TAG][@DIGEST]`, `NAME@ID`, `@ID` and `ID`; the first 3 or more digits of an ID are
+ * enough. A name without a registry means Docker Hub's image, or else `localhost`'s, or else the only
+ * image with that name from any registry.
  *
- * Throws code `not_found`, or `reference` when several fit.
+ * Throws code `not_found` when no image fits, `reference` when several do.
  */
 export function findImage(storage: Storage, text: string): FoundImage {
   const [, before, id] = /^(.*)@([0-9a-f]{3,64})$/.exec(text) ?? [];
@@ -44,12 +45,12 @@ function byName(storage: Storage, name: ImageName): StoredImage | undefined {
   return undefined;
 }
 
-/** A name with the registries that it may mean. */
+/** Gives the name with each registry that it may mean. */
 function candidates(name: ImageName): readonly ImageName[] {
   return name.registry === undefined ? [name, { ...name, registry: "localhost" }] : [name];
 }
 
-/** What was pulled from a registry that the name leaves out. */
+/** Finds an image by its name without the registry. */
 function byLastPart(storage: Storage, name: ImageName): StoredImage | undefined {
   if (name.registry !== undefined) return undefined;
   const end = `/${name.repository}:${name.tag ?? "latest"}`;
@@ -57,7 +58,7 @@ function byLastPart(storage: Storage, name: ImageName): StoredImage | undefined 
   return onlyOne(images, () => images.flatMap(({ names }) => names).filter((n) => n.endsWith(end)));
 }
 
-/** Of an index's images the storage may have several: the platform decides later. */
+/** Finds one image of an index; there may be more for other platforms, and `root` chooses later. */
 function byDigest(storage: Storage, name: ImageName, digest: Digest): StoredImage | undefined {
   return storage.images.find((image) => hasManifest(image, digest) && isCalled(image, name));
 }
@@ -67,7 +68,7 @@ function byId(storage: Storage, start: string): StoredImage | undefined {
   return onlyOne(images, () => images.map(({ id }) => id));
 }
 
-/** Whether the image came under this name, whatever its version. */
+/** Whether the image has this name, with any tag or digest. */
 function isCalled(image: StoredImage, name: ImageName): boolean {
   const starts = candidates(name)
     .map(({ registry, repository }) => fullName({ registry, repository }).replace(/:latest$/, ""))
@@ -75,21 +76,25 @@ function isCalled(image: StoredImage, name: ImageName): boolean {
   return image.names.some((one) => starts.some((start) => one.startsWith(start)));
 }
 
-/** Whether the image has a manifest, or came from an index, of this digest. */
+/** Whether the digest is that of a manifest of the image, or of an index from which it was pulled. */
 export function hasManifest(image: StoredImage, digest: Digest): boolean {
   return [...image.documents].some(([name, one]) => one === digest && name.startsWith("manifest"));
 }
 
-/** Additional storages may have the same image once more. */
+/** Several images with the same ID count as one: an additional storage may have the image too. */
 function onlyOne(
   images: readonly StoredImage[],
   describe: () => readonly string[],
 ): StoredImage | undefined {
   if (new Set(images.map(({ id }) => id)).size <= 1) return images[0];
   const shown = describe().slice(0, 20).map((text) => plainText(text)).join(", ");
-  throw new DenrootError("reference", `Several images of the storage fit: ${shown}`, {
-    hint: "Write the name in full, or more of the ID",
-  });
+  throw new DenrootError(
+    "reference",
+    `The reference fits several images of the storage: ${shown}`,
+    {
+      hint: "Write the whole name, or more digits of the ID",
+    },
+  );
 }
 
 function notThere(storage: Storage, text: string): DenrootError {
@@ -99,7 +104,7 @@ function notThere(storage: Storage, text: string): DenrootError {
   return new DenrootError(
     "not_found",
     `The storage ${storage.name} has no image ${quoteText(text)}; ${
-      names.length === 0 ? "it has none with a name" : `it has ${shown}${rest}`
+      names.length === 0 ? "none of its images has a name" : `it has ${shown}${rest}`
     }`,
   );
 }

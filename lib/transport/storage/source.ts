@@ -1,4 +1,4 @@
-/** The storage of podman, buildah and CRI-O, read from its files: `containers-storage:…` -> `ImageSource`. */
+/** Reads an image from the files of the storage of podman, buildah and CRI-O: `containers-storage:…`. */
 
 import { DenrootError, throwIfAborted } from "../../errors.ts";
 import { DOCKER_MANIFEST, DOCKER_PLAIN_LAYER, OCI_PLAIN_LAYER } from "../../oci/media_types.ts";
@@ -13,7 +13,7 @@ import { findImage, hasManifest } from "./find_image.ts";
 import { Storage, type StoredImage } from "./storage.ts";
 import { findStorage } from "../../containers_conf/storage_conf.ts";
 
-/** Throws code `not_found` when there is no storage, or no such image in it. */
+/** Throws what `findStorage` and the {@link Storage} throw. */
 export function openContainersStorage(
   reference: StorageReference,
   context: SourceContext,
@@ -22,11 +22,11 @@ export function openContainersStorage(
   const storage = new Storage(findStorage(reference, context.settings.environment));
   const imageFor = (digest: Digest) =>
     imageOf(storage, findImage(storage, reference.image).image, digest);
-  const places = new Map<Digest, LocalBlob>();
+  const localBlobs = new Map<Digest, LocalBlob>();
   const warned = new Set<Digest>();
   return Promise.resolve({
     uri: formatReference(reference),
-    // deno-lint-ignore require-await -- what it throws is to be a rejection
+    // deno-lint-ignore require-await -- turns a thrown error into a rejection
     async root() {
       const { image, digest } = findImage(storage, reference.image);
       return { document: readDocument(storage, image, digest, reference) };
@@ -35,14 +35,14 @@ export function openContainersStorage(
     document: async ({ digest }) => readDocument(storage, imageFor(digest), digest, reference),
     // deno-lint-ignore require-await -- as above
     contentOf: async ({ digest, manifest }) =>
-      unpackedContent(storage, imageFor(digest), manifest, places),
+      unpackedContent(storage, imageFor(digest), manifest, localBlobs),
     place({ digest }) {
-      const place = places.get(digest);
-      if (place?.type === "tree" && !warned.has(digest)) {
+      const blob = localBlobs.get(digest);
+      if (blob?.type === "tree" && !warned.has(digest)) {
         warned.add(digest);
         context.onProgress?.({ type: "log", level: "warn", message: notVerified(digest) });
       }
-      return place;
+      return blob;
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   });
@@ -58,32 +58,35 @@ function readDocument(
   return toDocument(document.bytes, document, reference.image);
 }
 
-/** One platform's image is stored for itself, under the digest of the index too. */
+/**
+ * Finds the image that has the manifest: `image` itself, or another one of the storage. Each platform
+ * of an index is an image of its own, and each of them has the digest of the index too.
+ */
 function imageOf(storage: Storage, image: StoredImage, manifest: Digest): StoredImage {
   const found = [image, ...storage.images].find((one) => hasManifest(one, manifest));
   if (found !== undefined) return found;
   throw new DenrootError(
     "not_found",
-    `The storage has the index of several platforms' images, but not the image ${manifest} of it`,
-    { hint: "Pull the image for the platform with podman pull --platform, or choose with --arch" },
+    `The storage has the index, but not the image ${manifest}, which the index has for the platform`,
+    { hint: "Pull that image with podman pull --platform, or choose another platform with --arch" },
   );
 }
 
-/** What was pulled last, unless one was asked for. */
+/** Without a digest, the manifest that was pulled last counts. */
 function manifestName(image: StoredImage, wanted: Digest | undefined): string {
   const name = `manifest-${wanted}`;
   return wanted !== undefined && image.documents.has(name) ? name : "manifest";
 }
 
 /**
- * What the storage has instead of the stored layers: their tar streams, each under its diffID. Puts
- * into `places` where they are.
+ * Describes the layers as the storage has them: unpacked, each with its diffID as its digest. Puts
+ * into `localBlobs` where they are.
  */
 function unpackedContent(
   storage: Storage,
   image: StoredImage,
   manifest: ImageManifest,
-  places: Map<Digest, LocalBlob>,
+  localBlobs: Map<Digest, LocalBlob>,
 ): ImageContent {
   const { digest } = manifest.config;
   const config = storage.document(image, digest);
@@ -92,11 +95,11 @@ function unpackedContent(
   if (layers.length !== diffIds.length || layers.length !== manifest.layers.length) {
     throw new DenrootError(
       "manifest",
-      `The storage has ${layers.length} layers of the image, its manifest ` +
+      `The storage has ${layers.length} layers of the image, but its manifest names ` +
         `${manifest.layers.length} and its configuration ${diffIds.length}`,
     );
   }
-  places.set(digest, {
+  localBlobs.set(digest, {
     type: "file",
     path: storage.documentPath(image, digest),
     offset: 0,
@@ -108,17 +111,17 @@ function unpackedContent(
     if (layer.diffId !== undefined && layer.diffId !== diffId) {
       throw new DenrootError(
         "manifest",
-        `Layer ${index + 1} in the storage is ${layer.diffId}, ` +
+        `Layer ${index + 1}/${layers.length} in the storage has the diffID ${layer.diffId}, ` +
           `but the image's configuration names ${diffId}`,
       );
     }
-    places.set(diffId, storage.layerPlace(layer));
+    localBlobs.set(diffId, storage.unpackedLayer(layer));
     return { mediaType, digest: diffId, size: layer.size };
   });
   return { config: { ...manifest.config, size: config.bytes.length }, layers: unpacked };
 }
 
 function notVerified(diffId: Digest): string {
-  return `The storage has no recipe (tar-split) of layer ${diffId}: ` +
-    "its files are taken as they are, without a digest to hold them against";
+  return `The storage has no tar-split recipe for layer ${diffId}: ` +
+    "the layer's files are used, but cannot be verified";
 }

@@ -1,4 +1,7 @@
-/** A storage's records of its images and layers, read without its locks: its writers replace files whole. */
+/**
+ * Reads a storage's records of its images and layers. The storage's locks are not needed for this,
+ * because its writers replace the files of records as a whole.
+ */
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
@@ -12,33 +15,36 @@ import type { FileBlob, LocalBlob } from "../../types/source.ts";
 import type { StoragePlace } from "../../containers_conf/storage_conf.ts";
 
 export interface StoredImage {
-  /** 64 hexadecimal digits, nearly always those of its configuration's digest. */
+  /** 64 hexadecimal digits, nearly always those of the configuration's digest. */
   readonly id: string;
-  /** As podman shows them, with tag or digest. */
+  /** The names that podman shows, with a tag or digest. */
   readonly names: readonly string[];
+  /** The ID of the topmost layer. */
   readonly topLayer: string | undefined;
-  /** Digests of its documents, by the names they are stored under. */
+  /** The digests of the image's documents, by the documents' names in the storage. */
   readonly documents: ReadonlyMap<string, Digest>;
-  /** Where its documents are. */
+  /** The directory that has the documents. */
   readonly directory: string;
 }
 
-export interface StoredLayer {
+interface StoredLayer {
   readonly id: string;
+  /** The ID of the layer below. */
   readonly parent: string | undefined;
-  /** Of its tar stream; undefined when the storage does not know it. */
+  /** The digest of the tar stream; undefined when the storage does not know it. */
   readonly diffId: Digest | undefined;
-  /** Bytes of its tar stream; 0 when the storage does not know them. */
+  /** The size of the tar stream in bytes; 0 when the storage does not know it. */
   readonly size: number;
-  /** It is being made, or was never finished. */
+  /** Whether a program is still writing the layer, or has never finished it. */
   readonly isIncomplete: boolean;
 }
 
 const DRIVERS = ["overlay", "vfs"] as const;
 type Driver = typeof DRIVERS[number];
 
-/** Records of some ten thousand images. */
+/** In bytes: about ten thousand images have records of this size. */
 const MAX_RECORDS_SIZE = 256 * 1024 * 1024;
+/** In bytes. */
 const MAX_DOCUMENT_SIZE = 16 * 1024 * 1024;
 const ID = /^[0-9a-f]{64}$/;
 
@@ -48,7 +54,10 @@ export class Storage {
   readonly images: readonly StoredImage[];
   readonly #layers = new Map<string, StoredLayer>();
 
-  /** Throws code `not_found` when no storage is there, `unsupported` for one of another driver. */
+  /**
+   * Throws code `not_found` when there is no storage or it has another driver than asked for,
+   * `unsupported` for a driver that denroot cannot read, `file` when the records cannot be read.
+   */
   constructor({ driver, roots }: StoragePlace) {
     this.#roots = roots;
     this.#driver = chooseDriver(driver, roots);
@@ -56,37 +65,40 @@ export class Storage {
     for (const root of roots) this.#readLayers(root);
   }
 
-  /** `/var/lib/containers/storage (overlay)`, fit to be shown. */
+  /** `/var/lib/containers/storage (overlay)`, safe to show on a terminal. */
   get name(): string {
     return `${plainText(this.#roots[0]!, 300)} (${this.#driver})`;
   }
 
-  /** An image's layers, base first. Throws code `not_found` when one is missing or unfinished. */
+  /** An image's layers, base first. Throws code `not_found` when one is missing or incomplete. */
   layersOf(image: StoredImage): readonly StoredLayer[] {
     const layers: StoredLayer[] = [];
     for (let id = image.topLayer; id !== undefined;) {
       const layer = this.#layers.get(id);
-      if (layer === undefined) throw missingLayer(image, id, "is not there");
+      if (layer === undefined) throw missingLayer(image, id, "is missing");
       if (layer.isIncomplete) throw missingLayer(image, id, "is incomplete");
-      if (layers.includes(layer)) throw missingLayer(image, id, "lies on top of itself");
+      if (layers.includes(layer)) throw missingLayer(image, id, "is its own parent");
       layers.push(layer);
       id = layer.parent;
     }
     return layers.reverse();
   }
 
-  /** A document of an image, checked against its digest. Throws code `not_found` without it. */
+  /**
+   * Reads and verifies a document of an image. Throws code `not_found` when it is missing, `digest`
+   * when its bytes do not have the digest in the records.
+   */
   document(image: StoredImage, name: string): { readonly digest: Digest; readonly bytes: Buffer } {
     const digest = image.documents.get(name);
     const what = `The image's ${quoteText(name)} in the storage`;
-    if (digest === undefined) throw new DenrootError("not_found", `${what} is not there`);
+    if (digest === undefined) throw new DenrootError("not_found", `${what} is missing`);
     const bytes = readFile(this.documentPath(image, name), what, MAX_DOCUMENT_SIZE);
     verifyDigest(bytes, digest, what);
     return { digest, bytes };
   }
 
   documentPath(image: StoredImage, name: string): string {
-    // As containers/storage has it: what could be no file's name is encoded.
+    // containers/storage encodes all names except the simplest, because they become file names.
     const isPlain = /^[.0-9a-z]*$/.test(name);
     return path.join(
       image.directory,
@@ -94,8 +106,11 @@ export class Storage {
     );
   }
 
-  /** Where a layer's unpacked files are. Throws when they are not there, or not readable so. */
-  layerPlace({ id }: StoredLayer): Exclude<LocalBlob, FileBlob> {
+  /**
+   * Finds a layer's unpacked files. Throws code `not_found` when they are missing, `unsupported` when
+   * they are stored in a way that denroot cannot read.
+   */
+  unpackedLayer({ id }: StoredLayer): Exclude<LocalBlob, FileBlob> {
     const overlay = path.join("overlay", id);
     if (this.#find(path.join(overlay, "composefs-data")) !== undefined) throw composefs();
     const isWhole = this.#driver === "vfs";
@@ -106,7 +121,7 @@ export class Storage {
     }
     const root = path.join(store, files);
     if (fs.lstatSync(root).isSymbolicLink()) throw foreignLayer();
-    // A link may lead anywhere, and without a digest nobody would notice.
+    // A link may lead to any files, and a layer without a digest would not reveal it.
     if (!isWithin(root, store)) throw leadsOut(root, store);
     const recipe = this.#find(path.join(`${this.#driver}-layers`, `${id}.tar-split.gz`));
     return recipe === undefined
@@ -119,7 +134,7 @@ export class Storage {
     return store && path.join(store, file);
   }
 
-  /** Which of the roots has the file. */
+  /** The first of the roots that has the file. */
   #storeOf(file: string): string | undefined {
     return this.#roots.find((root) => isThere(path.join(root, file)));
   }
@@ -156,12 +171,12 @@ function chooseDriver(told: string | undefined, roots: readonly string[]): Drive
   if (other !== undefined) throw unknownDriver(other.slice(0, -"-images".length));
   throw new DenrootError(
     "not_found",
-    `${quotePath(roots[0]!)} is no storage of images: it has no "overlay-images" or "vfs-images"`,
+    `${quotePath(roots[0]!)} is not an image storage: it has no "overlay-images" or "vfs-images"`,
     { hint: "Name the storage: containers-storage:[overlay@/path/to/storage]IMAGE" },
   );
 }
 
-/** Throws code `file` where it cannot be known. */
+/** Throws code `file` when the file's directory cannot be read. */
 function isThere(file: string): boolean {
   try {
     return fs.statSync(file, { throwIfNoEntry: false }) !== undefined;
@@ -174,8 +189,8 @@ function isThere(file: string): boolean {
 function otherDriver(root: string, driver: Driver): DenrootError {
   return new DenrootError(
     "not_found",
-    `The images of the storage ${quotePath(root)} are those of the driver ${driver}`,
-    { hint: `Name it: containers-storage:[${driver}@${plainText(root, 300)}]IMAGE` },
+    `The storage ${quotePath(root)} has only images of the driver ${driver}`,
+    { hint: `Name that driver: containers-storage:[${driver}@${plainText(root, 300)}]IMAGE` },
   );
 }
 
@@ -189,9 +204,9 @@ function listStorage(root: string): readonly string[] {
   }
 }
 
-/** None when there is no such file: so a storage begins. */
+/** Gives no records when the file does not exist, as in a new storage. */
 function readRecords(file: string): readonly unknown[] {
-  const what = `The storage's ${quotePath(file)}`;
+  const what = `The storage's file ${quotePath(file)}`;
   let records: unknown;
   try {
     records = JSON.parse(readFile(file, what, MAX_RECORDS_SIZE).toString() || "[]");
@@ -202,10 +217,10 @@ function readRecords(file: string): readonly unknown[] {
     if (cause.code === "not_found") return [];
     throw cause;
   }
-  // Go writes an empty list so.
+  // Go writes null for an empty list.
   if (records === null) return [];
   if (Array.isArray(records)) return records;
-  throw new DenrootError("file", `${what} is no list`);
+  throw new DenrootError("file", `${what} is not a JSON array`);
 }
 
 function toImage(record: unknown, directory: string): StoredImage {
@@ -244,16 +259,16 @@ function optionalId(fields: Fields, name: string): string | undefined {
   return id === undefined || id === "" ? undefined : checkId(id);
 }
 
-/** It is a part of paths. */
+/** IDs are checked because they become parts of paths. */
 function checkId(id: string): string {
   if (ID.test(id)) return id;
-  throw new DenrootError("file", `The storage's records have ${quoteText(id)} where an ID stands`);
+  throw new DenrootError("file", `The storage's records have the invalid ID ${quoteText(id)}`);
 }
 
 function readFile(file: string, what: string, limit: number): Buffer {
   try {
     const stats = fs.statSync(file);
-    if (!stats.isFile()) throw new DenrootError("file", `${what} is no regular file`);
+    if (!stats.isFile()) throw new DenrootError("file", `${what} is not a regular file`);
     if (stats.size > limit) {
       throw new DenrootError("limit", `${what} is larger than ${limit} bytes`);
     }
@@ -266,38 +281,39 @@ function readFile(file: string, what: string, limit: number): Buffer {
 function readError(what: string, cause: unknown): DenrootError {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT" || code === "ENOTDIR") {
-    return new DenrootError("not_found", `${what} is not there`, { cause });
+    return new DenrootError("not_found", `${what} does not exist`, { cause });
   }
   if (code !== "EACCES" && code !== "EPERM") {
     return new DenrootError("file", `${what} cannot be read: ${messageOf(cause)}`, { cause });
   }
-  return new DenrootError("file", `${what} must not be read by this user`, {
+  return new DenrootError("file", `${what} is not readable for this user`, {
     cause,
-    hint: "Another user's storage is for that user to read; root's needs root",
+    hint: "Run denroot as the user who owns the storage, which may be root",
   });
 }
 
 function missingLayer(image: StoredImage, id: string, how: string): DenrootError {
   return new DenrootError("not_found", `Layer ${id} of image ${image.id} ${how} in the storage`, {
-    hint: "Another program may be changing the image just now: try again, or pull it again",
+    hint: "Another program may be changing the image: try again, or pull the image again",
   });
 }
 
-/** What helps with every storage that only its own library can read. */
-const PUSH = { hint: "Let podman hand out the image: podman push IMAGE oci:/path/to/layout" };
+/** The way to get an image out of a storage that denroot cannot read. */
+const PUSH = {
+  hint: "Export the image with podman push IMAGE oci:/path/to/layout, and import that layout",
+};
 
 function unknownDriver(driver: string): DenrootError {
-  const message = `The storage's driver ${quoteText(driver)} is not supported; overlay and vfs are`;
+  const message = `The storage has the driver ${quoteText(driver)}; denroot reads overlay and vfs`;
   return new DenrootError("unsupported", message, PUSH);
 }
 
 function composefs(): DenrootError {
-  const message =
-    "The storage keeps its layers in composefs, whose files have no names of their own";
+  const message = "The storage keeps its layers in composefs, which denroot does not read";
   return new DenrootError("unsupported", message, PUSH);
 }
 
-/** With all links followed. */
+/** Whether the file is inside the directory when all links are followed. */
 function isWithin(file: string, directory: string): boolean {
   return fs.realpathSync(file).startsWith(path.join(fs.realpathSync(directory), "/"));
 }
@@ -306,11 +322,11 @@ function leadsOut(file: string, store: string): DenrootError {
   return new DenrootError(
     "unsupported",
     `A link on the way to ${quotePath(file)} leads out of the storage`,
-    { hint: `Mount what it leads to in its place below ${plainText(store, 300)}` },
+    { hint: `Replace the link in ${plainText(store, 300)} with a bind mount of its target` },
   );
 }
 
 function foreignLayer(): DenrootError {
-  const message = "The storage has a layer in an additional layer store, a mounted file system";
+  const message = "A layer is in an additional layer store, which denroot does not read";
   return new DenrootError("unsupported", message, PUSH);
 }

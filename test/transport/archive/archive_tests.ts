@@ -1,4 +1,4 @@
-/** What the tests of archives share: one opened in place, compressed, and as a stream. */
+/** Helpers that the tests of archives share. */
 
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
@@ -20,7 +20,7 @@ import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
 
 export const HOST = { os: "linux", architecture: hostArchitecture() };
 
-/** With a cache in `directory`. */
+/** Makes a context whose cache is in `directory`. */
 export function makeContext(directory: string): SourceContext {
   return {
     settings: makeSettings(),
@@ -38,7 +38,7 @@ export interface OpenedImage {
   readonly layers: readonly Buffer[];
 }
 
-/** Resolves the image and reads all its blobs, as they are stored. */
+/** Resolves the image and reads the stored bytes of all its blobs. */
 export async function openImage(
   reference: Reference,
   context: SourceContext,
@@ -58,7 +58,7 @@ export async function openImage(
 
 let archives = 0;
 
-/** The ways in which an archive can come: to be read in place, or to be streamed. */
+/** The forms of an archive: a plain one is read where it is, a compressed one as a stream. */
 export const FORMS: readonly (readonly [name: string, make: (tar: Uint8Array) => Uint8Array])[] = [
   ["plain", (tar) => tar],
   ["gzip", (tar) => gzipSync(tar, { level: 1 })],
@@ -75,10 +75,10 @@ export function writeArchive(
   return path;
 }
 
-/** What it rejects with, which must be an error for users. */
+/** Gives the error with which `promise` rejects. Fails unless it is a DenrootError. */
 export async function errorOf(promise: Promise<unknown>): Promise<DenrootError> {
   const result = await promise.then(() => undefined, (error) => error);
-  assert.ok(result !== undefined, "It did not fail");
+  assert.ok(result !== undefined, "The promise did not reject");
   if (!(result instanceof DenrootError)) throw result;
   assert.doesNotMatch(`${result.message} ${result.hint ?? ""}`, /\p{Cc}/u);
   return result;

@@ -1,4 +1,4 @@
-/** Archives that are damaged, mixed up, or made to mislead: one clear error for each. */
+/** Tests that damaged and hostile archives give one clear error each. */
 
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
@@ -64,7 +64,7 @@ for (const { what, of, change, code, message } of CASES) {
   });
 }
 
-test("holes in a layer are filled where the archive is streamed, and named where it is not", async () => {
+test("a sparse layer is read from a compressed archive, and refused in a plain one", async () => {
   const size = contents[2]!.length;
   const chunks = [[0, contents[2]!]] as const;
   for (const format of ["gnu", "0.0", "0.1", "1.0"] as const) {
@@ -75,13 +75,16 @@ test("holes in a layer are filled where the archive is streamed, and named where
       })),
     );
     const error = await errorOf(read("oci-archive", writeArchive(scratch, tar)));
-    assert.match(error.message, /has holes, which only unpacking fills$/);
+    assert.match(
+      error.message,
+      /is a sparse file, which denroot does not read from a plain archive$/,
+    );
     const path = writeArchive(scratch, tar, FORMS[1]![1]);
     assert.deepEqual(await read("oci-archive", path), contents);
   }
 });
 
-test("a stream is read no further than the settings allow", async () => {
+test("a stream with more bytes than the settings allow is refused", async () => {
   const settings = { ...context.settings, maxImageBytes: 100_000 };
   const path = writeArchive(scratch, SOUND["oci-archive"], FORMS[1]![1]);
   const error = await errorOf(
@@ -92,7 +95,7 @@ test("a stream is read no further than the settings allow", async () => {
   assert.deepEqual(readdirSync(join(scratch, "cache/ingest")), []);
 });
 
-test("what is no image, or is damaged, leaves nothing in the cache that was not there", async () => {
+test("a damaged archive, or one without an image, leaves nothing new in the cache", async () => {
   const [old, other] = ["old ", "other "].map((text) => file(text, text.repeat(20_000)));
   const own = makeContext(join(scratch, "own"));
   const tar = tarArchive([old!, other!]);
@@ -127,7 +130,7 @@ for (const compression of ["gzip", "zstd"] as const) {
   });
 }
 
-test("an archive that lacks both a file and its end mark may have been cut short", async () => {
+test("when a file and the end mark are missing, the hint says that the archive may be cut short", async () => {
   for (const scheme of ["oci-archive", "docker-archive"] as const) {
     const members = SOUND[scheme].filter(({ path }) =>
       !/^(oci-layout|repositories|.*\.json)$/.test(`${path}`)
@@ -141,16 +144,16 @@ test("an archive that lacks both a file and its end mark may have been cut short
   }
 });
 
-test("the order of the members means nothing", async () => {
+test("the order of the members has no influence", async () => {
   const tars = [SOUND["oci-archive"], SOUND["docker-archive"]] as const;
   await fc.assert(
     fc.asyncProperty(
       fc.nat(1),
       fc.constantFrom(...FORMS),
       fc.infiniteStream(fc.nat()),
-      async (at, [, make], order) => {
-        const scheme = (["oci-archive", "docker-archive"] as const)[at]!;
-        const ranked = tars[at]!.map((one) => [order.next().value as number, one] as const);
+      async (which, [, make], order) => {
+        const scheme = (["oci-archive", "docker-archive"] as const)[which]!;
+        const ranked = tars[which]!.map((one) => [order.next().value as number, one] as const);
         const members = ranked.sort(([one], [other]) => one - other).map(([, one]) => one);
         assert.deepEqual(await read(scheme, writeArchive(scratch, members, make)), contents);
       },
@@ -162,14 +165,14 @@ test("the order of the members means nothing", async () => {
 const old = tarArchive(oldDockerArchive([{ tags: ["n/app:1"], image }]));
 const CUT: readonly (readonly [string, Scheme, Buffer])[] = [
   ["a layout", "oci-archive", tarArchive(SOUND["oci-archive"])],
-  ["what Docker 25 saves", "docker-archive", tarArchive(SOUND["docker-archive"])],
-  ["what Docker 24 saves", "docker-archive", old],
+  ["an archive of Docker 25", "docker-archive", tarArchive(SOUND["docker-archive"])],
+  ["an archive of Docker 24", "docker-archive", old],
 ];
 
 for (const [what, scheme, tar] of CUT) {
-  test(`${what}, cut anywhere, is an error or the same image`, async () => {
+  test(`${what} that is cut anywhere gives an error or the same image`, async () => {
     const blocks = Array.from({ length: tar.length / 512 }, (_, block) => block * 512);
-    // The blocks inside of contents are all alike.
+    // All blocks in the middle of a content are alike: testing some of them is enough.
     const ends = blocks.filter((at) => at < 20_480 || at > tar.length - 20_480);
     for (const end of ends.flatMap((at) => [at, at + 1, at + 257, at + 511])) {
       await assertSameOrError(scheme, tar.subarray(0, end));
@@ -177,7 +180,7 @@ for (const [what, scheme, tar] of CUT) {
   });
 
   for (const [form, make] of FORMS.slice(1)) {
-    test(`${what} (${form}), cut anywhere, is an error`, async () => {
+    test(`${what} (${form}) that is cut anywhere gives an error`, async () => {
       const stored = make(tar);
       for (let end = 0; end < stored.length; end += 61) {
         assert.ok(!await assertSameOrError(scheme, stored.subarray(0, end)), `at ${end}`);
@@ -186,7 +189,7 @@ for (const [what, scheme, tar] of CUT) {
   }
 }
 
-/** Whether it is the same image. */
+/** Gives whether the image is the same. Fails for an error that is not a DenrootError. */
 async function assertSameOrError(scheme: Scheme, bytes: Uint8Array): Promise<boolean> {
   const path = writeArchive(scratch, bytes);
   try {

@@ -1,4 +1,4 @@
-/** Directories that skopeo copied images to. */
+/** Tests of directories to which skopeo has copied images. */
 
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -41,7 +41,7 @@ function open(path: string, platform = HOST) {
   return openImage({ scheme: "dir", path }, context, platform);
 }
 
-/** A copy of the directory with one of its files changed. */
+/** Makes a copy of the directory, and changes a file of the copy. */
 function spoilt(path: string, change: (copy: string) => void): string {
   const copy = join(scratch, `copy${copies++}`);
   cpSync(path, copy, { recursive: true });
@@ -53,7 +53,7 @@ function hexOf({ digest }: { readonly digest: string }): string {
   return digest.slice("sha256:".length);
 }
 
-test("an image of one platform is its manifest.json", async () => {
+test("the manifest of an image for one platform is manifest.json", async () => {
   const opened = await open(single);
   assert.equal(opened.image.digest, mine.manifest.digest);
   assert.equal(opened.uri, `dir:${single}`);
@@ -61,7 +61,7 @@ test("an image of one platform is its manifest.json", async () => {
   assert.deepEqual(opened.layers, mine.layers.map(({ bytes }) => bytes));
 });
 
-test("of several platforms the wanted one's manifest is taken", async () => {
+test("an image for several platforms gives the manifest of the wanted one", async () => {
   for (const [platform, image] of [[HOST, mine], [OTHER, other]] as const) {
     const opened = await open(multiple, platform);
     assert.equal(opened.image.digest, image.manifest.digest);
@@ -79,7 +79,7 @@ const WRONG: readonly (readonly [string, (path: string) => void, string, RegExp]
     /holds no image: it has no file "manifest\.json"$/,
   ],
   [
-    "a manifest.json that is none",
+    "a manifest.json that is not JSON",
     (path) => writeFileSync(join(path, "manifest.json"), "[}"),
     "manifest",
     /is not JSON/,
@@ -91,10 +91,10 @@ const WRONG: readonly (readonly [string, (path: string) => void, string, RegExp]
     /has the digest sha256:\w+ instead of sha256:/,
   ],
   [
-    "no manifest of the platform",
+    "a missing manifest of the platform",
     (path) => rmSync(join(path, `${hexOf(mine.manifest)}.manifest.json`)),
     "not_found",
-    /manifest\.json" is not there$/,
+    /manifest\.json" does not exist$/,
   ],
   [
     "a layer that is missing",
@@ -109,7 +109,7 @@ const WRONG: readonly (readonly [string, (path: string) => void, string, RegExp]
     /has 5 bytes instead of/,
   ],
   [
-    "a layer that is a link out of it",
+    "a layer that is a link out of the directory",
     (path) => {
       const layer = join(path, hexOf(mine.layers[1]!));
       rmSync(layer);
@@ -126,12 +126,12 @@ const WRONG: readonly (readonly [string, (path: string) => void, string, RegExp]
       mkdirSync(layer);
     },
     "file",
-    /is no regular file$/,
+    /is not a regular file$/,
   ],
 ];
 
 for (const [what, change, code, message] of WRONG) {
-  test(`${what} is an error`, async () => {
+  test(`${what} gives an error`, async () => {
     const error = await errorOf(open(spoilt(multiple, change)));
     assert.equal(error.code, code);
     assert.match(error.message, message);

@@ -1,4 +1,4 @@
-/** Which daemon is meant, as real `docker context` writes it down. */
+/** Tests of finding the daemon, with contexts that the real program `docker` wrote. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ async function docker(...args: string[]): Promise<void> {
   await runProgram("docker", args, { env: { PATH: process.env.PATH, DOCKER_CONFIG: config } });
 }
 
-test("a host is read as Docker reads it", () => {
+test("DOCKER_HOST is parsed as Docker parses it", () => {
   const good: Readonly<Record<string, string>> = {
     "unix:///run/x.sock": "unix:///run/x.sock",
     "tcp://10.0.0.1:2376": "tcp://10.0.0.1:2376",
@@ -45,7 +45,7 @@ test("a host is read as Docker reads it", () => {
   });
 });
 
-test("the environment comes before contexts, those before the standard sockets", async () => {
+test("the environment comes before contexts, and contexts before the standard sockets", async () => {
   const standard = [
     "unix:///var/run/docker.sock",
     "unix:///run/user/7/docker.sock",
@@ -74,7 +74,7 @@ test("the environment comes before contexts, those before the standard sockets",
   });
 });
 
-test("certificates come from the directory that is named, or from the context", async () => {
+test("certificates come from the directory in DOCKER_CERT_PATH, or from the context", async () => {
   const directory = join(home, "certificates");
   mkdirSync(directory);
   const { caFile } = await makeServerCertificate(join(home, "made"));
@@ -100,7 +100,7 @@ test("certificates come from the directory that is named, or from the context", 
   assert.deepEqual(await tls({ ...named, DOCKER_CONTEXT: "lax" }), { ca, verify: false });
 });
 
-test("a broken configuration is the user's to mend", async () => {
+test("a broken configuration of Docker's gives an error with code settings", async () => {
   const file = join(config, "config.json");
   writeFileSync(file, "{");
   await assert.rejects(shown({}), { code: "settings" });
@@ -109,7 +109,7 @@ test("a broken configuration is the user's to mend", async () => {
   await assert.rejects(shown({}), { code: "settings" });
 });
 
-test("podman's service is the user's; root has the system's too", () => {
+test("podman's service is looked for at the user's socket, and for root at the system's too", () => {
   const sockets = (env: Record<string, string>, id: number) =>
     podmanEndpoints(env, id).map(formatEndpoint);
   const system = "unix:///run/podman/podman.sock";

@@ -1,4 +1,4 @@
-/** Engines that fail in ways that real ones do, on demand: a scripted one. */
+/** Tests of the faults that real engines have, with a scripted engine. */
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -34,7 +34,7 @@ const json = (status: number, value: unknown): Answer => (response) => {
   response.end(JSON.stringify(value));
 };
 
-/** Asks a daemon that follows the script; gives what it was asked for, too. */
+/** Resolves an image of a daemon that follows the script; `asked` has the paths of all requests. */
 async function ask(
   script: Script,
   signal = new AbortController().signal,
@@ -82,7 +82,7 @@ async function assertFails(script: Script, code: string, message: RegExp): Promi
   assert.equal(error?.code, code);
 }
 
-test("the API is asked by the older of both versions", async () => {
+test("requests use the older of the daemon's version and denroot's own", async () => {
   assert.deepEqual((await ask({})).asked, [
     "/_ping",
     "/v1.41/images/n/app:v1/json",
@@ -95,7 +95,7 @@ test("the API is asked by the older of both versions", async () => {
   );
 });
 
-test("an image for another platform alone is asked for as it is", async () => {
+test("an image that is only for another platform is requested for that platform", async () => {
   const { asked } = await ask({
     apiVersion: "1.49",
     inspect: (response, url) =>
@@ -109,7 +109,7 @@ test("an image for another platform alone is asked for as it is", async () => {
   ]);
 });
 
-test("an engine's own words are shown", async () => {
+test("an error has the engine's own message", async () => {
   await assertFails(
     { inspect: json(500, { message: "driver\u001b[31m is gone" }) },
     "registry",
@@ -122,24 +122,24 @@ test("an engine's own words are shown", async () => {
       response.write(ARCHIVE.subarray(0, length));
       response.end(`${late}\r\n`);
     };
-    await assertFails({ save }, "registry", /gave up: lost a layer$/);
+    await assertFails({ save }, "registry", /ended the transfer with an error: lost a layer$/);
   }
 });
 
-test("a stream that is cut or is no archive leaves nothing", async () => {
+test("a stream that is cut or is not an archive leaves nothing in the cache", async () => {
   const cut: Answer = (response) => {
     response.write(ARCHIVE.subarray(0, 150_000), () => response.destroy());
   };
-  await assertFails({ save: cut }, "network", /cut the connection in mid-transfer$/);
+  await assertFails({ save: cut }, "network", /closed the connection during the transfer$/);
   const short: Answer = (response) => response.end(ARCHIVE.subarray(0, 150_000));
-  await assertFails({ save: short }, "file", /What came from the Docker daemon at unix:.* cut/);
+  await assertFails({ save: short }, "file", /The archive from the Docker daemon at unix:.* cut/);
   const foreign: Answer = (response) => response.end("<html>".repeat(1000));
-  await assertFails({ save: foreign }, "file", /is no tar archive/);
+  await assertFails({ save: foreign }, "file", /is not a tar archive/);
   const empty: Answer = (response) => response.end(ARCHIVE);
   await assertFails({ save: empty }, "not_found", /has no manifest\.json/);
 });
 
-test("a socket behind which there is no engine", async () => {
+test("a socket at which no engine answers gives an error that says what is there", async () => {
   await assertFails(
     {
       ping: (response) => {
@@ -149,16 +149,20 @@ test("a socket behind which there is no engine", async () => {
       },
     },
     "network",
-    /No Docker daemon was reached at unix:.* \(no engine answers there: 400 go away\)/,
+    /No Docker daemon answers at unix:.* \(the answer is not an engine's: 400 go away\)/,
   );
-  await assertFails({ ping: () => {} }, "network", /\(no answer within 2 seconds\)/);
-  await assertFails({ ping: (response) => response.destroy() }, "network", /was cut\)/);
+  await assertFails({ ping: () => {} }, "network", /\(there was no answer within 2 seconds\)/);
+  await assertFails({ ping: (response) => response.destroy() }, "network", /was closed\)/);
   await assertFails(
     { inspect: (response) => response.end("hello") },
     "registry",
-    /answered with what is not JSON$/,
+    /gave an answer that is not JSON$/,
   );
-  await assertFails({ inspect: json(200, { Id: "../x" }) }, "manifest", /"\.\.\/x" is no digest$/);
+  await assertFails(
+    { inspect: json(200, { Id: "../x" }) },
+    "manifest",
+    /"\.\.\/x" is not a digest$/,
+  );
 });
 
 test("an interruption ends the transfer at once", async () => {

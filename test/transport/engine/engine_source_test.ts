@@ -1,4 +1,4 @@
-/** When an engine is asked for the whole image, and when what the cache has is enough. */
+/** Tests when an engine is asked for the whole image, and when the blobs in the cache are enough. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -42,7 +42,7 @@ test("a configuration that is damaged in the cache is read from the engine again
   assert.equal(saves(), 2);
 });
 
-test("a manifest under the image's ID is not taken for its configuration", async () => {
+test("a manifest that has the image's ID as its digest is not used as the configuration", async () => {
   const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, config: {}, layers: [] }));
   const { blobs, saves, resolve } = await prepare("manifest", digestOf(manifest));
   const digest = await resolve();

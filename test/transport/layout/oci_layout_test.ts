@@ -1,4 +1,4 @@
-/** Image layout directories, honest and hostile ones. */
+/** Tests of image layouts in directories, including hostile ones. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -40,7 +40,7 @@ interface Entry {
   readonly mediaType?: string;
 }
 
-/** A layout with these entries in its index.json and all blobs that they need. */
+/** Makes a layout that has the entries in its index.json, and all blobs that they need. */
 function layout(entries: readonly Entry[], more: readonly (string | Uint8Array)[] = []): string {
   const root = join(scratch, `${layouts++}`);
   mkdirSync(join(root, "blobs/sha256"), { recursive: true });
@@ -76,18 +76,18 @@ test("the only image of a layout needs no tag", async () => {
   assert.equal(source.uri, `oci:${path}`);
 });
 
-test("a tag chooses among images, and a full name ends with its tag", async () => {
+test("a tag chooses one of several images, also when the layout has full names", async () => {
   const path = layout([{ text: OTHER, tag: "one" }, { text: MANIFEST, tag: "reg.io/app:two" }]);
   assert.equal(await resolved(path, { tag: "one" }), OTHER_DIGEST);
   assert.equal(await resolved(path, { tag: "two" }), MANIFEST_DIGEST);
   assert.equal(await resolved(path, { tag: "reg.io/app:two" }), MANIFEST_DIGEST);
 });
 
-test("several images without a tag are an error that lists the tags", async () => {
+test("without a tag, several images give an error that lists the tags", async () => {
   const path = layout([{ text: OTHER, tag: "one" }, { text: MANIFEST, tag: "two" }]);
   await assert.rejects(
     resolved(path),
-    isError("reference", /holds 2 images; it has the tags one, two$/),
+    isError("reference", /holds 2 images, .* fits several of them; it has the tags one, two$/),
   );
   await assert.rejects(
     resolved(path, { tag: "three" }),
@@ -95,7 +95,7 @@ test("several images without a tag are an error that lists the tags", async () =
   );
 });
 
-test("entries for several platforms under one tag are one image", async () => {
+test("entries for different platforms under one tag count as one image", async () => {
   const entries = [
     { text: OTHER, tag: "t", platform: ARM64 },
     { text: MANIFEST, tag: "t", platform: AMD64 },
@@ -118,7 +118,7 @@ test("a digest names any manifest of the layout", async () => {
   await assert.rejects(resolved(path, { digest: missing }), isError("not_found", /has no blob/));
 });
 
-test("blobs are read in place", async () => {
+test("blobs are read where they are", async () => {
   const path = layout([{ text: MANIFEST }]);
   await using source = await open(path);
   assert.equal(bytesOf(source, LAYER).toString(), "a layer");
@@ -141,14 +141,14 @@ test("THE LAYOUT READ A FILE OUTSIDE OF IT: a blob that is a link is refused", a
   assert.throws(() => source.place?.(LAYER), isError("file", /leads out of the directory/));
 });
 
-test("a link inside the layout, and one to the layout, are followed", async () => {
+test("a link to the layout is followed", async () => {
   const path = layout([{ text: MANIFEST }], ["elsewhere"]);
   symlinkSync(path, `${path}-link`);
   await using source = await open(`${path}-link`);
   assert.equal(bytesOf(source, LAYER).toString(), "a layer");
 });
 
-test("a blob that is no file, is missing or has another size is an error", async () => {
+test("a blob that is missing, has another size or is not a file gives an error", async () => {
   const path = layout([{ text: MANIFEST }]);
   await using source = await open(path);
   assert.throws(
@@ -158,7 +158,7 @@ test("a blob that is no file, is missing or has another size is an error", async
   assert.throws(() => source.place?.(blobOf("nothing")), isError("not_found", /has no blob/));
   rmSync(join(path, blobPath(LAYER.digest)));
   mkdirSync(join(path, blobPath(LAYER.digest)));
-  assert.throws(() => source.place?.(LAYER), isError("file", /no regular file/));
+  assert.throws(() => source.place?.(LAYER), isError("file", /not a regular file/));
 });
 
 test("a manifest that was changed is refused", async () => {
@@ -167,20 +167,20 @@ test("a manifest that was changed is refused", async () => {
   await assert.rejects(resolved(path), isError("digest", /instead of/));
 });
 
-test("a directory that is no layout is called so", async () => {
-  await assert.rejects(open(scratch), isError("not_found", /is no OCI image layout/));
+test("a path that is not a layout is refused with a message that says so", async () => {
+  await assert.rejects(open(scratch), isError("not_found", /is not an OCI image layout/));
   await assert.rejects(
     open(join(scratch, "none")),
-    isError("not_found", /"\S+none" is not there$/),
+    isError("not_found", /"\S+none" does not exist$/),
   );
-  await assert.rejects(open("/dev/null"), isError("file", /"\/dev\/null" is no directory$/));
+  await assert.rejects(open("/dev/null"), isError("file", /"\/dev\/null" is not a directory$/));
 });
 
-test("a layout of another version, without an index or empty is an error", async () => {
+test("a layout that is empty, has no index or has another version gives an error", async () => {
   const path = layout([]);
   await assert.rejects(resolved(path), isError("not_found", /is empty/));
   rmSync(join(path, "index.json"));
-  await assert.rejects(resolved(path), isError("not_found", /index\.json" is not there/));
+  await assert.rejects(resolved(path), isError("not_found", /index\.json" does not exist/));
   writeFileSync(join(path, "oci-layout"), '{"imageLayoutVersion":"2.0.0"}');
   await assert.rejects(open(path), isError("unsupported", /version "2\.0\.0"/));
 });

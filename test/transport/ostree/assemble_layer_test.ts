@@ -1,4 +1,4 @@
-/** How much of a recipe is held at once. */
+/** Tests how much of a recipe is in memory at once. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { assembleLayer } from "../../../lib/transport/ostree/assemble_layer.ts";
 
-test("long segments do not wait for one another in memory", async () => {
+test("long segments of a recipe are not in memory together", async () => {
   const segment = { type: 2, payload: Buffer.alloc(1024 * 1024).toString("base64") };
   const lines = ["a", "b", "c"].flatMap((name) => [segment, { type: 1, name, size: 1 }]);
   const recipe = gzipSync(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));

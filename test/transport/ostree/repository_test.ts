@@ -1,4 +1,4 @@
-/** Texts as ostree prints them, and what becomes of an ostree that is silent. */
+/** Tests of reading the output of the program ostree, also when it is silent or too long. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const platform = { os: "linux", architecture: "amd64" };
 const descriptor = { mediaType: "", digest: digestOf(new Uint8Array()), size: 10 };
 let count = 0;
 
-test("a printed text is read back, quotes and escapes included", () => {
+test("a text that ostree printed is read, with quotes and escapes", () => {
   for (
     const [printed, text] of [
       ["'plain'\n", "plain"],
@@ -35,13 +35,13 @@ test("a printed text is read back, quotes and escapes included", () => {
   }
 });
 
-test("what is no text is refused", () => {
+test("output that is not a text is refused", () => {
   for (const printed of ["uint64 5", "'a", "", "[1, 2]"]) {
-    assert.throws(() => parseVariantText(printed), /ostree's metadata is no text/);
+    assert.throws(() => parseVariantText(printed), /ostree's metadata is not a text/);
   }
 });
 
-test("an interruption ends a silent ostree, whatever it was to bring", async () => {
+test("an interruption ends ostree while it prints nothing", async () => {
   for (const command of ["export", "cat"]) {
     const controller = new AbortController();
     const { signal } = controller;
@@ -57,13 +57,13 @@ test("an interruption ends a silent ostree, whatever it was to bring", async () 
   }
 });
 
-test("a blob is as long as its descriptor says, or refused", async () => {
+test("a blob that is not as long as its descriptor says is refused", async () => {
   const { signal } = new AbortController();
   for (
     const [printed, message] of [
       ["0123456789", undefined],
-      ["0123456789a", /more than its 10 bytes/],
-      ["012345678", /has 9 of its 10 bytes/],
+      ["0123456789a", /more than the expected 10 bytes/],
+      ["012345678", /gave 9 of the expected 10 bytes/],
     ] as const
   ) {
     await using source = await open(`cat) printf ${printed} ;;`, signal);
@@ -73,7 +73,7 @@ test("a blob is as long as its descriptor says, or refused", async () => {
   }
 });
 
-/** With a program `ostree` that does what the cases say. */
+/** Opens an image with a program `ostree` that does what the shell cases say. */
 async function open(cases: string, signal: AbortSignal): Promise<ImageSource> {
   const directory = join(scratch, `${++count}`);
   mkdirSync(directory);

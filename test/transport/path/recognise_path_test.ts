@@ -1,4 +1,4 @@
-/** What lies at a path is known by its content. */
+/** Tests that the image at a path is recognised by its content. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -46,7 +46,7 @@ async function assertIs(path: string, uri: string): Promise<void> {
   assert.deepEqual(opened.layers, image.layers.map(({ bytes }) => bytes));
 }
 
-test("directories: a layout, and what skopeo copied to dir:", async () => {
+test("a directory is recognised as a layout or as one of skopeo's dir:", async () => {
   await assertIs(layout, `oci:${layout}`);
   const path = join(scratch, "dir");
   await runProgram("skopeo", [
@@ -59,7 +59,7 @@ test("directories: a layout, and what skopeo copied to dir:", async () => {
 });
 
 for (const [form, make] of FORMS) {
-  test(`archives, ${form}: a layout, and what docker save wrote in its time`, async () => {
+  test(`an archive (${form}) is recognised as a layout or as one of docker save`, async () => {
     const kinds: readonly (readonly [string, readonly TarSpec[]])[] = [
       ["oci-archive", layoutMembers(layout)],
       ["oci-archive", layoutMembers(layout, "./")],
@@ -74,7 +74,7 @@ for (const [form, make] of FORMS) {
   });
 }
 
-/** Docker 25.0 wrote manifests that lack their layers beside the old list. */
+/** Makes an archive like those of Docker 25.0, whose layout has manifests without layers. */
 function withoutLayersInLayout(): TarSpec[] {
   const members = newDockerArchive(image, ["n/app:1"]);
   const manifest = JSON.parse(image.manifest.bytes.toString());
@@ -88,7 +88,7 @@ function withoutLayersInLayout(): TarSpec[] {
   ];
 }
 
-test("a layout for several platforms beside docker save's list is read for the wanted one", async () => {
+test("an archive of docker save with several platforms gives the image for the wanted one", async () => {
   const path = join(scratch, "platforms");
   mkdirSync(path);
   const other = { os: "linux", architecture: "riscv64" };
@@ -106,7 +106,7 @@ test("a layout for several platforms beside docker save's list is read for the w
   }
 });
 
-test("what a layout has beside the image of docker save's list does not matter", async () => {
+test("attestations and missing platforms in the layout of docker save do not matter", async () => {
   const attestation = JSON.stringify({
     schemaVersion: 2,
     config: { mediaType: "application/vnd.oci.empty.v1+json", digest: digestOf(NONE), size: 2 },
@@ -150,14 +150,14 @@ test("an archive whose layout and list name different images is ambiguous", asyn
   );
   const error = await errorOf(open(archive));
   assert.equal(error.code, "reference");
-  assert.match(error.message, /may be one of several images$/);
+  assert.match(error.message, /can be read as two kinds of image$/);
   assert.equal(
     error.hint,
-    `Say which is meant: oci-archive:${archive} or docker-archive:${archive}`,
+    `Write which one is meant: oci-archive:${archive} or docker-archive:${archive}`,
   );
 });
 
-test("a directory that is a layout and skopeo's too is ambiguous", async () => {
+test("a directory that is a layout and also one of skopeo's is ambiguous", async () => {
   const path = join(scratch, "both");
   mkdirSync(path);
   for (const name of ["oci-layout", "index.json", "version", "manifest.json"]) {
@@ -170,10 +170,10 @@ test("a directory that is a layout and skopeo's too is ambiguous", async () => {
 
 const rootFiles = [directory("etc/"), file("etc/passwd", "x"), directory("usr/"), file("usr/a")];
 
-/** [what, its path, code, message, hint] */
+/** [what is at the path, the path, code, message, hint] */
 const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])[] = [
   [
-    "nothing, but a name that a registry may know",
+    "the name of an image in a registry",
     () => "nvcr.io/nvidia/pytorch:25.06",
     ...[
       "not_found",
@@ -181,7 +181,7 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
       /write docker:\/\/nvcr\.io\/nvidia\/pytorch:25\.06$/,
     ] as const,
   ],
-  ["a name alone", () => "alpine", "not_found", /"alpine"$/, /write docker:\/\/alpine$/],
+  ["a short name", () => "alpine", "not_found", /"alpine"$/, /write docker:\/\/alpine$/],
   ["a layout and a tag", () => `${layout}:v1`, "not_found", /:v1"$/, /write oci:.*:v1$/],
   [
     "an archive and a tag",
@@ -198,7 +198,7 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
       return path;
     },
     "unsupported",
-    /is a squashfs image already$/,
+    /is a squashfs image, not a container image$/,
     /enroot create/,
   ],
   [
@@ -206,7 +206,7 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     () => writeArchive(scratch, rootFiles),
     "unsupported",
     /holds no image: it is a root file system$/,
-    /docker import .* NAME, then import dockerd:\/\/NAME/,
+    /docker import .* NAME .*then import dockerd:\/\/NAME$/,
   ],
   [
     "a root file system",
@@ -221,14 +221,14 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     /docker import/,
   ],
   [
-    "a layout that was packed with its directory",
+    "an archive of a layout's parent directory",
     () => writeArchive(scratch, layoutMembers(layout, "app/")),
     "unsupported",
-    /has an OCI layout, but below "app"$/,
+    /its OCI layout is in the directory "app", not at the top$/,
     /tar -C DIRECTORY/,
   ],
   [
-    "an archive of docker save that was unpacked",
+    "an unpacked archive of docker save",
     () => {
       const path = join(scratch, "unpacked");
       mkdirSync(path);
@@ -236,14 +236,14 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
       return path;
     },
     "unsupported",
-    /archive of docker save that was unpacked$/,
+    /it looks like an unpacked archive of docker save$/,
     /Pack it again/,
   ],
   [
-    "some other tar",
+    "another tar archive",
     () => writeArchive(scratch, [file("README")]),
     "unsupported",
-    /none of the kinds that denroot knows$/,
+    /denroot does not recognise its content$/,
     /oci:DIRECTORY, oci-archive:FILE.*docker-archive:FILE.*dir:DIRECTORY/,
   ],
   [
@@ -254,7 +254,7 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
       return path;
     },
     "unsupported",
-    /none of the kinds/,
+    /does not recognise its content/,
     /oci:DIRECTORY/,
   ],
   [
@@ -269,20 +269,20 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     /may have failed/,
   ],
   [
-    "text",
+    "a text file",
     () => {
       const path = join(scratch, "text");
       writeFileSync(path, "some text ".repeat(1000));
       return path;
     },
     "file",
-    /is no tar archive, or is damaged/,
+    /is not a tar archive, or damaged/,
     /oci-archive:FILE/,
   ],
 ];
 
 for (const [what, path, code, message, hint] of OTHERS) {
-  test(`${what} is called what it is`, async () => {
+  test(`${what} gives an error that says what it is`, async () => {
     const error = await errorOf(open(path()));
     assert.equal(error.code, code);
     assert.match(error.message, message);

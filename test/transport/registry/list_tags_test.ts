@@ -74,7 +74,7 @@ const REFUSED = [
   ["a repository that does not exist", {}, "not_found", /^The tags of \S+#team\/app: not found/],
   ["text", { [FIRST]: { body: "hello" } }, "manifest", /is not JSON/],
   ["a text for the list", { [FIRST]: page("a") }, "manifest", /"tags" must be an array/],
-  ["numbers", { [FIRST]: page([1]) }, "manifest", /"tags" must be all strings/],
+  ["numbers", { [FIRST]: page([1]) }, "manifest", /"tags" must be an array of strings/],
   [
     "a tag that breaks the rules",
     { [FIRST]: page(["a", "b\u001b[2J"]) },

@@ -1,4 +1,4 @@
-/** A storage's records, as its writers would never leave them. */
+/** Tests of a storage's records, mostly of broken ones. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const [imageId, first, second] = ["a", "b", "c"].map((digit) => digit.repeat(64)
   string,
 ];
 
-test("layers come base first, from all places of records", () => {
+test("layers are read from all files of records, and given base first", () => {
   const root = storage({
     images: [{ id: imageId, layer: second }],
     layers: [{ id: second, parent: first, "diff-size": 5 }],
@@ -28,14 +28,14 @@ test("layers come base first, from all places of records", () => {
   ]);
 });
 
-test("layers that are missing, unfinished or on top of themselves are refused", () => {
+test("layers that are missing, incomplete or their own parents are refused", () => {
   for (
     const [layers, message] of [
-      [[], /Layer c+ of image a+ is not there in the storage/],
-      [[{ id: second, parent: first }], /Layer b+ of image a+ is not there/],
+      [[], /Layer c+ of image a+ is missing in the storage/],
+      [[{ id: second, parent: first }], /Layer b+ of image a+ is missing/],
       [[{ id: second, flags: { incomplete: true } }], /is incomplete in the storage/],
-      [[{ id: second, parent: second }], /lies on top of itself/],
-      [[{ id: second, parent: first }, { id: first, parent: second }], /lies on top of itself/],
+      [[{ id: second, parent: second }], /is its own parent/],
+      [[{ id: second, parent: first }, { id: first, parent: second }], /is its own parent/],
     ] as const
   ) {
     const broken = storage({ images: [{ id: imageId, layer: second }], layers });
@@ -43,7 +43,7 @@ test("layers that are missing, unfinished or on top of themselves are refused", 
   }
 });
 
-test("an ID that could name another place is refused", () => {
+test("an ID that could lead to another path is refused", () => {
   const bad = "../../../etc";
   for (
     const records of [
@@ -53,11 +53,11 @@ test("an ID that could name another place is refused", () => {
       { layers: [{ id: first, parent: bad }] },
     ]
   ) {
-    assert.throws(() => storage(records), /have "\.\.\/\.\.\/\.\.\/etc" where an ID stands/);
+    assert.throws(() => storage(records), /have the invalid ID "\.\.\/\.\.\/\.\.\/etc"$/);
   }
 });
 
-test("records that are no records are refused with their file's name", () => {
+test("invalid records are refused with the name of their file", () => {
   for (const text of ["{", '"x"', "{}", "[1]", '[{"id":7}]']) {
     assert.throws(
       () => storage({ images: text }),
@@ -69,39 +69,39 @@ test("records that are no records are refused with their file's name", () => {
   assert.deepEqual(storage({ images: "" }).images, []);
 });
 
-test("a document is what its digest says", () => {
+test("a document is verified with its digest", () => {
   const digest = `sha256:${"0".repeat(64)}`;
   const root = storage({ images: [{ id: imageId, "big-data-digests": { manifest: digest } }] });
   const image = root.images[0]!;
-  assert.throws(() => root.document(image, "config"), /"config" in the storage is not there/);
-  assert.throws(() => root.document(image, "manifest"), /"manifest" in the storage is not there/);
+  assert.throws(() => root.document(image, "config"), /"config" in the storage is missing/);
+  assert.throws(() => root.document(image, "manifest"), /"manifest" in the storage does not exist/);
   mkdirSync(image.directory);
   writeFileSync(root.documentPath(image, "manifest"), "{}");
   assert.throws(() => root.document(image, "manifest"), /has the digest sha256:44136fa/);
-  // base64 of the name, since a colon is nothing for a file's name.
+  // This is the name in Base64, because the colon is not allowed in the name of the file.
   assert.match(root.documentPath(image, "sha256:0"), /\/=c2hhMjU2OjA=$/);
 });
 
-test("layers in composefs, elsewhere, or without files are refused", () => {
+test("layers in composefs, in an additional layer store or without files are refused", () => {
   const root = join(mkdtempSync(join(scratch, "root-")));
   mkdirSync(join(root, "overlay-images"));
   const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
   const opened = new Storage({ driver: undefined, roots: [root] });
-  assert.throws(() => opened.layerPlace(layer), /The files of layer b+ are not in the storage/);
+  assert.throws(() => opened.unpackedLayer(layer), /The files of layer b+ are not in the storage/);
   mkdirSync(join(root, "overlay", first, "diff"), { recursive: true });
-  assert.deepEqual(opened.layerPlace(layer), {
+  assert.deepEqual(opened.unpackedLayer(layer), {
     type: "tree",
     root: join(root, "overlay", first, "diff"),
     isWhole: false,
   });
   mkdirSync(join(root, "overlay", second));
   symlinkSync("/", join(root, "overlay", second, "diff"));
-  assert.throws(() => opened.layerPlace({ ...layer, id: second }), /additional layer store/);
+  assert.throws(() => opened.unpackedLayer({ ...layer, id: second }), /additional layer store/);
   mkdirSync(join(root, "overlay", first, "composefs-data"));
-  assert.throws(() => opened.layerPlace(layer), /composefs/);
+  assert.throws(() => opened.unpackedLayer(layer), /composefs/);
 });
 
-test("a link before a layer's files must not lead out of its store", () => {
+test("a link on the way to a layer's files may not lead out of the storage", () => {
   const elsewhere = mkdtempSync(join(scratch, "elsewhere-"));
   mkdirSync(join(elsewhere, first, "diff"), { recursive: true });
   const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
@@ -119,17 +119,17 @@ test("a link before a layer's files must not lead out of its store", () => {
   for (const [driver, lead] of prepare) {
     const root = mkdtempSync(join(scratch, "root-"));
     lead(root);
-    // Not into another store of the same storage either.
+    // A link to another root of the same storage is refused too.
     for (const roots of [[root], [root, elsewhere]]) {
       assert.throws(
-        () => new Storage({ driver, roots }).layerPlace(layer),
+        () => new Storage({ driver, roots }).unpackedLayer(layer),
         /A link on the way to ".*" leads out of the storage/,
       );
     }
   }
 });
 
-test("a storage may itself be reached by a link, an additional one too", () => {
+test("the path of a storage, or of an additional one, may be a link", () => {
   const root = mkdtempSync(join(scratch, "root-"));
   const additional = mkdtempSync(join(scratch, "root-"));
   const link = `${additional}-link`;
@@ -137,7 +137,7 @@ test("a storage may itself be reached by a link, an additional one too", () => {
   mkdirSync(join(additional, "overlay", first, "diff"), { recursive: true });
   const layer = { id: first, parent: undefined, diffId: undefined, size: 0, isIncomplete: false };
   for (const roots of [[link], [root, link], [`${link}/`]]) {
-    const place = new Storage({ driver: "overlay", roots }).layerPlace(layer);
+    const place = new Storage({ driver: "overlay", roots }).unpackedLayer(layer);
     assert.equal(place.root, join(link, "overlay", first, "diff"));
   }
 });
@@ -148,7 +148,7 @@ interface Records {
   readonly volatile?: unknown;
 }
 
-/** Of the driver vfs. A text is written as it is. */
+/** Makes a storage of the driver vfs. Records that are text are written unchanged. */
 function storage({ images = [], layers = [], volatile = [] }: Records): Storage {
   const root = mkdtempSync(join(scratch, "root-"));
   for (const name of ["vfs-images", "vfs-layers"]) mkdirSync(join(root, name));

@@ -1,4 +1,4 @@
-/** `docker://NAME` without a registry, where the configuration says what that may be. */
+/** Opens `docker://NAME` without a registry, when registries.conf says which image that may be. */
 
 import type { RegistriesConf } from "../../../containers_conf/registries_conf.ts";
 import { resolveShortName } from "../../../containers_conf/short_names.ts";
@@ -11,8 +11,9 @@ import type { DockerReference } from "../../../types/reference.ts";
 import type { RegistrySource } from "../source.ts";
 
 /**
- * The image that the first of the candidates has; its `uri` is that candidate's from then on.
- * Throws code `reference` when the configuration has no candidates.
+ * Gives a source that reads the first of the candidates that exists. Its `uri` is that candidate's
+ * once it was found, and the first candidate's before. Throws code `reference` when the configuration
+ * has no candidates.
  */
 export function openShortName(
   name: string,
@@ -26,7 +27,7 @@ export function openShortName(
   const opened: RegistrySource[] = [];
   let chosen: RegistrySource | undefined;
 
-  /** From the first candidate that can; the others are asked no more. */
+  /** Asks one candidate after the other. The first that answers is the only one asked later. */
   async function first<T>(
     ask: (source: RegistrySource) => Promise<T>,
     signal: AbortSignal,
@@ -39,7 +40,9 @@ export function openShortName(
         opened.push(source);
         const answer = await ask(source);
         chosen = source;
-        const message = `${plainText(name)} is ${plainText(source.uri, 300)}`;
+        const message = `The short name ${plainText(name)} stands for ${
+          plainText(source.uri, 300)
+        }`;
         onProgress?.({ type: "log", level: "info", message });
         return answer;
       } catch (error) {
@@ -52,7 +55,7 @@ export function openShortName(
   }
 
   const settled = () => {
-    if (chosen === undefined) throw new TypeError("The root is asked for before what it names");
+    if (chosen === undefined) throw new TypeError("root() was not called before");
     return chosen;
   };
 
@@ -79,7 +82,7 @@ export function openShortName(
   };
 }
 
-/** The candidate's registry and repository, with the version that was asked for. */
+/** Gives the candidate's registry and repository with the tag and digest that were asked for. */
 function toReference(candidate: string, { tag, digest }: DockerReference): DockerReference {
   const parsed = parseReference(`docker://${candidate}`) as DockerReference;
   const { registry, repository } = parsed;
@@ -96,7 +99,10 @@ function foundNowhere(name: string, errors: readonly DenrootError[]): DenrootErr
   const list = errors.map(({ message }) => message).join("; ");
   return new DenrootError(
     errors.at(-1)!.code,
-    `${plainText(name)} was found in none of ${errors.length} registries: ${list}`,
-    { cause: errors.at(-1), hint: "registries.conf names the registries that are searched" },
+    `${plainText(name)} was not found in any of ${errors.length} registries: ${list}`,
+    {
+      cause: errors.at(-1),
+      hint: "The file registries.conf names the registries that are searched",
+    },
   );
 }

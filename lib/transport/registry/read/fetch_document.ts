@@ -1,4 +1,4 @@
-/** Manifests and indexes: fetched whole, and verified. */
+/** Fetches and verifies manifests and indexes. */
 
 import { digestOf, isDigest, verifyDigest } from "../../../oci/digest.ts";
 import { ACCEPTED_MANIFESTS, essenceOf, isSchema1Type } from "../../../oci/media_types.ts";
@@ -11,9 +11,13 @@ import { responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
 /**
- * The document that `name`, a tag or a digest, stands for, from the first place that has it; what an
- * index names is asked for from there on. `image` is its name in messages. This is always a GET, and
- * its bytes are always hashed: a registry need not answer HEAD, nor send a digest.
+ * Fetches the document that has the tag or digest `name` from the first of the endpoints that has it;
+ * later requests begin with that endpoint. `image` is the image's name in messages.
+ *
+ * The request is always a GET and the bytes are always hashed, because a registry need not answer
+ * HEAD or send a digest. Throws code `digest` when the bytes do not have the digest that was asked
+ * for or announced, `limit` for a document that is too large, and what `parseManifestOrIndex` and the
+ * endpoints throw.
  */
 export async function fetchDocument(
   name: string,
@@ -27,7 +31,8 @@ export async function fetchDocument(
     try {
       const { response, bytes } = await fetchOnce(name, what, attempts.endpoint, signal);
       const type = response.header("content-type");
-      // A signed schema 1 manifest's digest leaves its signatures out: refused for what it is.
+      // The digest of a signed schema 1 manifest does not cover its signatures and would not match:
+      // this gives the error about schema 1 instead.
       if (isSchema1Type(essenceOf(type))) parseManifestOrIndex(bytes, type);
       const digest = verifiedDigest(name, bytes, response, what);
       const mediaType = mediaTypeOf(parseManifestOrIndex(bytes, type));
@@ -45,7 +50,7 @@ async function fetchOnce(
   { client, limits }: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<{ response: HttpResponse; bytes: Uint8Array }> {
-  // A type left out would be a 404 for an image that has only that one.
+  // A registry answers 404 for an image that has none of these types.
   const headers = { accept: ACCEPTED_MANIFESTS.join(", ") };
   const response = await client.request("GET", `manifests/${name}`, {
     headers,
@@ -65,7 +70,10 @@ async function fetchOnce(
   return { response, bytes };
 }
 
-/** The digest asked for, else the one announced, else the bytes' own; each one holds. */
+/**
+ * Gives the digest that was asked for, or else the announced one, or else that of the bytes. The
+ * first two are verified.
+ */
 function verifiedDigest(
   name: string,
   bytes: Uint8Array,

@@ -47,7 +47,9 @@ test("the image and its name come from the first search registry that has it", a
   assert.equal(await read(source, BIG_LAYER), BIG);
   assert.equal(source.uri, `docker://${full.host}#team/app:latest`);
   assert.deepEqual([asked(empty).length, asked(never).length], [1, 0]);
-  assert.deepEqual(log, [`info: team/app is docker://${full.host}#team/app:latest`]);
+  assert.deepEqual(log, [
+    `info: The short name team/app stands for docker://${full.host}#team/app:latest`,
+  ]);
 });
 
 test("other tags are searched in the same way, and then in the registry that was found", async () => {
@@ -82,7 +84,7 @@ test("when no registry has the image, the error gives each one's reason", async 
   await using source = await openNamed("docker://team/app", conf);
   await assert.rejects(
     resolveImage(source, AMD64, NEVER),
-    isError("credentials", /^team\/app was found in none of 2 registries: .*404.*; .*403/),
+    isError("credentials", /^team\/app was not found in any of 2 registries: .*404.*; .*403/),
   );
 });
 
