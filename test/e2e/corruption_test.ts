@@ -60,9 +60,8 @@ for (const options of optionSets) {
 test("the default options give every byte, and the same image on any number of processors", async () => {
   const outputs = [
     await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "1" } }),
-    // That denroot's own comparison agrees is part of it.
-    await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "2" }, args: ["--verify"] }),
-    await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "4" } }),
+    // denroot's own comparison must agree as well.
+    await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "4" }, args: ["--verify"] }),
   ];
   await assertWhole(outputs[0]!);
   const digests = outputs.map((output) => digestOf(readFileSync(output)));

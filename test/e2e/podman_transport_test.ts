@@ -62,7 +62,7 @@ before(async () => {
   }
 });
 
-testEachRuntime(
+testOneRuntime(
   "root's podman: its service and its program give the same bytes",
   async (denroot) => {
     await assertEveryWay(denroot, users[0]!);
