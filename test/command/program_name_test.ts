@@ -1,11 +1,11 @@
 /** Under the name enroot the program calls itself enroot. */
 
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { bun, deno, executable } from "../helpers/denroot_command.ts";
+import { bun, deno, releasedDenroot } from "../helpers/denroot_command.ts";
 import { runProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
@@ -13,6 +13,8 @@ const scratch = scratchDirectory("program-name");
 const entryPoint = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 
 type Called = readonly [title: string, command: () => readonly [string, ...string[]]];
+
+const [executable] = releasedDenroot().command;
 
 const CALLED: readonly Called[] = [
   ["Bun, through a link to the source", () => {
@@ -22,9 +24,6 @@ const CALLED: readonly Called[] = [
   }],
   ["Bun, by a wrapper", () => ["bash", "-c", 'exec -a enroot "$@"', "wrapper", ...bun.command]],
   ["Deno, by a wrapper", () => ["bash", "-c", 'exec -a enroot "$@"', "wrapper", ...deno.command]],
-];
-
-const INSTALLED: readonly Called[] = [
   ["the executable, through a link", () => {
     const link = join(directory("link"), "enroot");
     symlinkSync(executable, link);
@@ -48,7 +47,7 @@ function directory(name: string): string {
   return path;
 }
 
-for (const [title, command] of [...CALLED, ...(existsSync(executable) ? INSTALLED : [])]) {
+for (const [title, command] of CALLED) {
   test(`the program calls itself enroot (${title})`, async () => {
     const [program, ...first] = command();
     const run = async (...args: readonly string[]) =>

@@ -119,13 +119,14 @@ for (const [kind, write] of Object.entries(ARCHIVES)) {
     for (const form of FORMS) {
       writeFileSync(path, form(tar));
       for (const name of [uri, "image.tar"]) {
-        assert.ok(bytes.equals(await importBytes(denroot, name, uri)), name);
+        const again = readFileSync(await denroot.import(name, { env: EPOCH }));
+        assert.ok(bytes.equals(again), name);
       }
     }
   });
 }
 
-testEachRuntime("dir: is read in place, and known by its content", async (denroot) => {
+testOneRuntime("dir: is read in place, and known by its content", async (denroot) => {
   const path = join(denroot.work, "image");
   await skopeoCopy(`oci:${image.directory}:v1`, `dir:${path}`);
   const bytes = await importBytes(denroot, "dir:image", "dir:image");
@@ -133,7 +134,7 @@ testEachRuntime("dir: is read in place, and known by its content", async (denroo
   assert.ok(!existsSync(join(denroot.cache, "blobs")));
 });
 
-testEachRuntime("a plain archive puts nothing into the cache", async (denroot) => {
+testOneRuntime("a plain archive puts nothing into the cache", async (denroot) => {
   writeFileSync(join(denroot.work, "image.tar"), tarArchive(layoutMembers(image.directory)));
   await importBytes(denroot, "oci-archive:image.tar:v1", "oci-archive:image.tar:v1");
   assert.ok(!existsSync(join(denroot.cache, "blobs")));
@@ -152,7 +153,7 @@ testEachRuntime("an archive on standard input is read as it comes", async (denro
   assert.match(cut.stderr, /The archive "\/dev\/stdin" is not a tar archive, or damaged/);
 });
 
-testEachRuntime("an archive in a pipe is read as it comes", async (denroot) => {
+testOneRuntime("an archive in a pipe is read as it comes", async (denroot) => {
   const tar = join(scratch, "piped.tar");
   writeFileSync(tar, tarArchive(layoutMembers(image.directory)));
   await runProgram("mkfifo", [join(denroot.work, "pipe")]);
@@ -170,7 +171,7 @@ testEachRuntime("an import from a pipe that brings nothing can be stopped", asyn
   assert.deepEqual(denroot.leftovers(), [join(denroot.work, "pipe")]);
 });
 
-testEachRuntime("an image of several is imported under its own name", async (denroot) => {
+testOneRuntime("an image of several is imported under its own name", async (denroot) => {
   const other = writeImage(join(denroot.home, "other"), { layers: [[file("x", "y")]] });
   const members = oldDockerArchive([
     { tags: ["n/app:v1"], image },
@@ -182,7 +183,7 @@ testEachRuntime("an image of several is imported under its own name", async (den
   assert.ok(tree.has("x") && !tree.has("usr"));
 });
 
-testEachRuntime("a forged layer is named, and nothing is left", async (denroot) => {
+testOneRuntime("a forged layer is named, and nothing is left", async (denroot) => {
   const name = blobName(image.layers[1]!.digest);
   const forged = withMember(newDockerArchive(image, ["n/app:v1"]), name, (member) => ({
     ...member,

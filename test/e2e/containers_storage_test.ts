@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import { testEachRuntime, testOneRuntime, useDenroot } from "../helpers/denroot_command.ts";
 import { directory, file } from "../helpers/tar_fixture.ts";
 import { runProgram } from "../helpers/run_program.ts";
 import { type Driver, StorageFixture } from "../helpers/storage_fixture.ts";
@@ -24,7 +24,7 @@ const name = "registry.example/team/rich:1";
 /** Where an image says it came from. */
 const source = [".enroot", "etc/rc"];
 
-testEachRuntime("overlay and vfs storages give the image that they were given", async (denroot) => {
+testOneRuntime("overlay and vfs storages give the image that they were given", async (denroot) => {
   const expected = await listImage(await denroot.import(fixture.layout));
   for (const driver of drivers) {
     const place = await fixture.store(driver, driver, name);

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { before } from "node:test";
-import { Denroot, testEachRuntime } from "../helpers/denroot_command.ts";
+import { Denroot, testEachRuntime, testOneRuntime } from "../helpers/denroot_command.ts";
 import { type Image, writeImage, writeIndex } from "../helpers/image_fixture.ts";
 import { runProgram, startProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -113,7 +113,7 @@ testEachRuntime(
   },
 );
 
-testEachRuntime("a layout whose index was rewritten in place is imported anew", async (denroot) => {
+testOneRuntime("a layout whose index was rewritten in place is imported anew", async (denroot) => {
   const script = new Script(denroot);
   const place = join(denroot.work, "layout");
   writeImage(place, { layers: [[file("name", "one")]], tag: "one" });
@@ -125,7 +125,7 @@ testEachRuntime("a layout whose index was rewritten in place is imported anew", 
   assert.match(await script.run(), /app\.sqsh is older than index\.json\n.*Wrote/s);
 });
 
-testEachRuntime("platform, packing and paths are the definition's", async (denroot) => {
+testOneRuntime("platform, packing and paths are the definition's", async (denroot) => {
   const script = new Script(denroot);
   script.write([
     `image oci:${layout}:many`,
@@ -150,7 +150,7 @@ testEachRuntime("platform, packing and paths are the definition's", async (denro
   });
 });
 
-testEachRuntime("an output from elsewhere is replaced with --force only", async (denroot) => {
+testOneRuntime("an output from elsewhere is replaced with --force only", async (denroot) => {
   const script = new Script(denroot);
   script.write([`image oci:${layout}:one`, "output ${IMAGES}/app.sqsh"]);
   writeFileSync(script.output, "precious");
@@ -162,7 +162,7 @@ testEachRuntime("an output from elsewhere is replaced with --force only", async 
   assert.equal(await script.content(), "one");
 });
 
-testEachRuntime("many runs at once end with one image and no failure", async (denroot) => {
+testOneRuntime("many runs at once end with one image and no failure", async (denroot) => {
   const script = new Script(denroot);
   script.write([`image oci:${layout}:one`, "output ${IMAGES}/app.sqsh"]);
   const results = await Promise.all([1, 2, 3, 4].map(() => script.start()));
@@ -174,7 +174,7 @@ testEachRuntime("many runs at once end with one image and no failure", async (de
   assert.equal(await script.content(), "one");
 });
 
-testEachRuntime(
+testOneRuntime(
   "mistakes are told by line, all at once, before anything is done",
   async (denroot) => {
     const script = new Script(denroot);
@@ -191,7 +191,7 @@ testEachRuntime(
   },
 );
 
-testEachRuntime("options come from the first line and from the user", async (denroot) => {
+testOneRuntime("options come from the first line and from the user", async (denroot) => {
   const script = new Script(denroot);
   const lines = [`image oci:${layout}:one`, "output ${IMAGES}/app.sqsh"];
   script.write(lines, "/usr/bin/env -S denroot --json");
@@ -210,7 +210,7 @@ testEachRuntime("options come from the first line and from the user", async (den
   assert(existsSync(script.output));
 });
 
-testEachRuntime(
+testOneRuntime(
   "a file for enroot batch, and a file of any kind, are told apart",
   async (denroot) => {
     const script = new Script(denroot);

@@ -17,11 +17,16 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeServerCertificate } from "../helpers/certificates.ts";
-import { type Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import {
+  type Denroot,
+  readableDenroot,
+  testEachRuntime,
+  testOneRuntime,
+  useDenroot,
+} from "../helpers/denroot_command.ts";
 import { type DockerDaemon, startDockerDaemon } from "../helpers/docker_daemon.ts";
 import { type Image, writeImage } from "../helpers/image_fixture.ts";
 import { assertSameTree } from "../helpers/layer_case.ts";
-import { readableRuntime } from "../helpers/readable_runtime.ts";
 import { findProgram, runProgram, startProgram, waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { type SocketRelay, startSocketRelay } from "../helpers/socket_relay.ts";
@@ -141,7 +146,7 @@ testEachRuntime("every way to the daemon gives the same bytes", async (denroot) 
   assert.deepEqual(denroot.leftovers().filter((path) => !path.endsWith(".sqsh")), []);
 });
 
-testEachRuntime("what has come before is not sent again", async (denroot) => {
+testOneRuntime("what has come before is not sent again", async (denroot) => {
   const env = ways["its socket"];
   const digest = async (uri: string) => await denroot.succeed(["digest", uri], { env });
   const first = await digest(`dockerd://${NAME}`);
@@ -157,7 +162,7 @@ testEachRuntime("what has come before is not sent again", async (denroot) => {
   assert.deepEqual(denroot.leftovers(), [join(denroot.work, "n+app+v1.sqsh")]);
 });
 
-testEachRuntime("a damaged copy in the cache is thrown away", async (denroot) => {
+testOneRuntime("a damaged copy in the cache is thrown away", async (denroot) => {
   const env = ways["its socket"];
   const run = () => denroot.run(["import", "--force", `dockerd://${NAME}`], { env });
   assert.equal((await run()).exitCode, 0);
@@ -175,7 +180,7 @@ testEachRuntime("a damaged copy in the cache is thrown away", async (denroot) =>
   assert.match(again.stderr, READING);
 });
 
-testEachRuntime("an image, a daemon or a context that is not there", async (denroot) => {
+testOneRuntime("an image, a daemon or a context that is not there", async (denroot) => {
   const fails = async (args: readonly string[], env: Record<string, string>, error: RegExp) => {
     const result = await denroot.run(args, { env });
     assert.match(result.stderr, error);
@@ -221,7 +226,7 @@ testEachRuntime("an image, a daemon or a context that is not there", async (denr
   assert.ok(existsSync(DOCKER_CERT_PATH!));
 });
 
-testEachRuntime("an image of another architecture is taken with a warning", async (denroot) => {
+testOneRuntime("an image of another architecture is taken with a warning", async (denroot) => {
   const args = ["import", "--arch", "s390x", `dockerd://${NAME}`];
   const { stderr } = await denroot.succeed(args, { env: ways["its socket"] });
   assert.match(stderr, /The image is for linux\/\w+, not for linux\/s390x/);
@@ -259,8 +264,7 @@ for (const fault of ["cut", "stall"] as const) {
 test("a socket that this user may not use", async (t) => {
   if (process.getuid?.() !== 0) return t.skip("needs root, to become another user");
   const user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-  const [command, ...first] = readableRuntime(scratch).command;
-  chmodSync(scratch, 0o755);
+  const [command, ...first] = readableDenroot(scratch).command;
   chmodSync(oracle.home, 0o755);
   const { stderr } = await startAs(oracle, ["setpriv", ...user, command, ...first], {
     DOCKER_HOST: `unix://${docker.socket}`,

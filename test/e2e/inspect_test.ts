@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import { Denroot, testOneRuntime, useDenroot } from "../helpers/denroot_command.ts";
 import {
   blobPath,
   digestOf,
@@ -46,7 +46,7 @@ before(async () => {
 });
 after(() => registry.stop());
 
-testEachRuntime("JSON has skopeo's fields, as skopeo fills them", async (denroot) => {
+testOneRuntime("JSON has skopeo's fields, as skopeo fills them", async (denroot) => {
   const plain = { docker: `docker://${registry.host}/team/app:1.0`, oci: `oci:${layout}:plain` };
   for (const uri of Object.values(plain)) {
     const { Name, LayersData, RepoTags, ...shared } = await inspect(denroot, uri);
@@ -64,7 +64,7 @@ testEachRuntime("JSON has skopeo's fields, as skopeo fills them", async (denroot
   }
 });
 
-testEachRuntime("--raw and --config print the stored bytes", async (denroot) => {
+testOneRuntime("--raw and --config print the stored bytes", async (denroot) => {
   const uri = `docker://${registry.host}/team/app:1.0`;
   const bytes = async (...options: string[]) =>
     (await denroot.succeed(["inspect", ...options, uri])).stdoutBytes;
@@ -75,7 +75,7 @@ testEachRuntime("--raw and --config print the stored bytes", async (denroot) => 
   assert.deepEqual(await bytes("--config", "--raw"), theirs);
 });
 
-testEachRuntime("nothing of the layers is fetched, and nothing is written", async (denroot) => {
+testOneRuntime("nothing of the layers is fetched, and nothing is written", async (denroot) => {
   const before = registry.log().length;
   const { DownloadBytes, CachedBytes } = await inspect(denroot, registry.uri("team/app", "1.0"));
   const requests = registry.log().slice(before);

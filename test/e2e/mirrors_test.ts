@@ -7,7 +7,12 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
 import { listTags, type ProgressEvent } from "../../mod.ts";
-import { type Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import {
+  type Denroot,
+  testEachRuntime,
+  testOneRuntime,
+  useDenroot,
+} from "../helpers/denroot_command.ts";
 import { type Image, writeImage } from "../helpers/image_fixture.ts";
 import { type Registry, type RegistryOptions, startRegistry } from "../helpers/registry_server.ts";
 import { waitUntil } from "../helpers/run_program.ts";
@@ -68,7 +73,7 @@ async function importSame(home: Denroot): Promise<string> {
   return stderr;
 }
 
-testEachRuntime("a pull-through mirror gives the image, byte for byte", async (home) => {
+testOneRuntime("a pull-through mirror gives the image, byte for byte", async (home) => {
   const mirror = await registryWith({ mirrorOf: origin }, true);
   configure(home, mirroredBy([mirror.host]));
   const stderr = await importSame(home);
@@ -84,7 +89,7 @@ testEachRuntime("a pull-through mirror gives the image, byte for byte", async (h
   }
 });
 
-testEachRuntime("a mirror that is dead from the start only costs a warning", async (home) => {
+testOneRuntime("a mirror that is dead from the start only costs a warning", async (home) => {
   const mirror = await registryWith({});
   await mirror.kill();
   configure(home, mirroredBy([mirror.host]));
@@ -115,7 +120,7 @@ testEachRuntime("a mirror that is killed in mid-transfer is replaced by the next
   }
 });
 
-testEachRuntime("a mirror with other bytes under a layer's digest is left", async (home) => {
+testOneRuntime("a mirror with other bytes under a layer's digest is left", async (home) => {
   const wrong = await registryWith({});
   const wire = await startWireProxy(wrong.port, { flipAt: 1_500_000 });
   try {
@@ -127,7 +132,7 @@ testEachRuntime("a mirror with other bytes under a layer's digest is left", asyn
   }
 });
 
-testEachRuntime("when the mirror and the origin fail, both are named", async (home) => {
+testOneRuntime("when the mirror and the origin fail, both are named", async (home) => {
   const mirror = await registryWith({}, true);
   configure(home, mirroredBy([mirror.host]));
   const { exitCode, stderr } = await home.run(["digest", origin.uri("no/such")]);
@@ -156,7 +161,7 @@ testEachRuntime("a registry that wants a client certificate gets that of certs.d
   await home.import(uri, { env });
 });
 
-testEachRuntime("an insecure registry needs neither HTTPS nor trust", async (home) => {
+testOneRuntime("an insecure registry needs neither HTTPS nor trust", async (home) => {
   const env = { ENROOT_ALLOW_HTTP: undefined };
   const secure = await registryWith({ tls: true });
   for (const registry of [secure, origin]) {
@@ -169,7 +174,7 @@ testEachRuntime("an insecure registry needs neither HTTPS nor trust", async (hom
   }
 });
 
-testEachRuntime("a short name is found by alias and by search", async (home) => {
+testOneRuntime("a short name is found by alias and by search", async (home) => {
   const empty = await registryWith({}, true);
   configure(
     home,
@@ -184,7 +189,7 @@ testEachRuntime("a short name is found by alias and by search", async (home) => 
   }
 });
 
-testEachRuntime(
+testOneRuntime(
   "a blocked image and a broken file are refused with file and line",
   async (home) => {
     configure(

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import { testOneRuntime, useDenroot } from "../helpers/denroot_command.ts";
 import { commitImage, ostree as runOstree } from "../helpers/ostree_repository.ts";
 import { runProgram } from "../helpers/run_program.ts";
 import { richImage, StorageFixture } from "../helpers/storage_fixture.ts";
@@ -29,7 +29,7 @@ before(async () => {
   manifest = await commitImage(fixture, repository, "team_2Frich_3A1");
 });
 
-testEachRuntime("an image in ostree is the image where it comes from", async (denroot) => {
+testOneRuntime("an image in ostree is the image where it comes from", async (denroot) => {
   const expected = await listImage(await denroot.import(fixture.layout));
   const output = await denroot.import(uri, { args: ["--verify"] });
   const comparison = { without, directoryTimes: true };

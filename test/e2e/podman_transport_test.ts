@@ -6,11 +6,16 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { processMark } from "../../lib/system/files/process_mark.ts";
-import { Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import {
+  Denroot,
+  readableDenroot,
+  testEachRuntime,
+  testOneRuntime,
+  useDenroot,
+} from "../helpers/denroot_command.ts";
 import { type Image, writeImage } from "../helpers/image_fixture.ts";
 import { assertSameTree } from "../helpers/layer_case.ts";
 import { PodmanUser } from "../helpers/podman_user.ts";
-import { readableRuntime } from "../helpers/readable_runtime.ts";
 import { waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { directory, file, link, opaque, whiteout } from "../helpers/tar_fixture.ts";
@@ -57,7 +62,7 @@ before(async () => {
   }
 });
 
-testEachRuntime(
+testOneRuntime(
   "root's podman: its service and its program give the same bytes",
   async (denroot) => {
     await assertEveryWay(denroot, users[0]!);
@@ -66,7 +71,7 @@ testEachRuntime(
 
 test("an ordinary user's podman: its service and its program give the same bytes", async () => {
   const user = users[1]!;
-  const denroot = new Denroot(user.runtime(readableRuntime(scratch)));
+  const denroot = new Denroot(user.runtime(readableDenroot(scratch)));
   try {
     user.adopt(denroot.home);
     await assertEveryWay(denroot, user);
@@ -107,7 +112,7 @@ async function importBy(
   return readFileSync(output);
 }
 
-testEachRuntime("an image or a podman that is not there", async (denroot) => {
+testOneRuntime("an image or a podman that is not there", async (denroot) => {
   const user = users[0]!;
   const fails = async (env: Readonly<Record<string, string>>, error: RegExp) => {
     const result = await denroot.run(["digest", "podman://none:1"], { env });

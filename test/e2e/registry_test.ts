@@ -4,7 +4,12 @@ import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Denroot, testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import {
+  Denroot,
+  testEachRuntime,
+  testOneRuntime,
+  useDenroot,
+} from "../helpers/denroot_command.ts";
 import { type Image, writeImage, writeIndex } from "../helpers/image_fixture.ts";
 import { assertSameTree } from "../helpers/layer_case.ts";
 import { startRedirectingRegistry } from "../helpers/redirecting_registry.ts";
@@ -141,7 +146,7 @@ test("a password from the credentials file opens a registry with Basic authentic
   await assertImports(denroot, registry.uri("team/app", "v1"));
 });
 
-testEachRuntime("a password opens a registry with a token server", async (home) => {
+testOneRuntime("a password opens a registry with a token server", async (home) => {
   const registry = await registryWith({ auth: "token", user, password });
   login(home, registry.host);
   await assertImports(home, registry.uri("team/app", "v1"));
@@ -238,7 +243,7 @@ test("an unknown image, tag or host is one clear error", async () => {
     ["docker://no-such-host.invalid/team/app", /no-such-host\.invalid/i],
   ] as const;
   for (const [uri, message] of cases) {
-    const result = await denroot.run(["import", uri]);
+    const result = await denroot.run(["import", uri], { env: { ENROOT_TRANSFER_RETRIES: "1" } });
     assert.equal(result.exitCode, 1, uri);
     assert.match(result.stderr, message);
     assert.ok(!/\n +at /.test(result.stderr), "a stack reached the user");

@@ -1,10 +1,10 @@
 /** An ordinary user's own storage: files of other users are read inside `podman unshare`. */
 
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { bun, Denroot, executable } from "../helpers/denroot_command.ts";
+import { Denroot, readableDenroot } from "../helpers/denroot_command.ts";
 import { runProgram, startProgram } from "../helpers/run_program.ts";
 import { StorageFixture } from "../helpers/storage_fixture.ts";
 import { compareTrees, type Comparison, listImage } from "../helpers/tree_listing.ts";
@@ -107,7 +107,6 @@ class RootlessUser {
 
   /** `storage` is what storage.conf has in its table of that name. */
   constructor(directory: string, storage: string) {
-    chmodSync(directory, 0o755);
     this.home = join(directory, this.name);
     this.#ids = join(directory, "subid");
     writeFileSync(this.#ids, "nobody:200000:65536\n");
@@ -117,14 +116,7 @@ class RootlessUser {
       chownSync(path, nobody, nobody);
     }
     writeFileSync(join(conf, "storage.conf"), `[storage]\n${storage}\n`);
-    if (!existsSync(executable)) {
-      this.#program = bun.command;
-      return;
-    }
-    const copy = join(directory, "denroot");
-    copyFileSync(executable, copy);
-    chmodSync(copy, 0o755);
-    this.#program = [copy];
+    this.#program = readableDenroot(directory).command;
   }
 
   denroot(args: readonly string[]): [command: string, args: readonly string[]] {

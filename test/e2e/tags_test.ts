@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { describeTags, listTags, loadSettings, parseReference } from "../../mod.ts";
-import { testEachRuntime, useDenroot } from "../helpers/denroot_command.ts";
+import { testOneRuntime, useDenroot } from "../helpers/denroot_command.ts";
 import { type Image, writeImage, writeIndex } from "../helpers/image_fixture.ts";
 import { type Registry, startRegistry } from "../helpers/registry_server.ts";
 import { runProgram } from "../helpers/run_program.ts";
@@ -24,7 +24,7 @@ before(async () => {
 });
 after(() => registry.stop());
 
-testEachRuntime("tags are listed as versions are counted", async (denroot) => {
+testOneRuntime("tags are listed as versions are counted", async (denroot) => {
   const sorted = ["1.0", "1.2", "1.10", "1.10-slim", "latest"];
   for (const uri of [registry.uri("team/app"), `docker://${registry.host}/team/app`]) {
     const { stdout } = await denroot.succeed(["tags", uri]);
@@ -38,7 +38,7 @@ testEachRuntime("tags are listed as versions are counted", async (denroot) => {
   assert.deepEqual(Tags.toSorted(), theirs.Tags.toSorted());
 });
 
-testEachRuntime("--long says of each tag what it is and what is missing", async (denroot) => {
+testOneRuntime("--long says of each tag what it is and what is missing", async (denroot) => {
   await denroot.import(registry.uri("team/app", "1.0"));
   const { stdout } = await denroot.succeed(["tags", "--long", registry.uri("team/app")]);
   const size = String.raw` +\d+ B  `;

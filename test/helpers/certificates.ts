@@ -1,99 +1,55 @@
-/** Keys and certificates for test servers, made with openssl. */
+/** Keys and X.509 certificates (RFC 5280) for test servers and their clients; no program is needed. */
 
+import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runProgram } from "./run_program.ts";
 
 export interface Certificate {
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** A self-signed certificate whose RSA key signs tokens. */
-export async function makeSigningCertificate(directory: string): Promise<Certificate> {
-  mkdirSync(directory, { recursive: true });
-  const files = { certFile: join(directory, "token.crt"), keyFile: join(directory, "token.key") };
-  await openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=token issuer")(
-    "-days",
-    "2",
-    "-keyout",
-    files.keyFile,
-    "-out",
-    files.certFile,
-  );
-  return files;
+export interface ServerCertificate extends Certificate {
+  /** The private authority's certificate, which a client has to trust. */
+  readonly caFile: string;
+  readonly authority: Authority;
 }
 
-export interface ServerCertificate extends Certificate {
-  /** The private authority that a client has to trust. */
-  readonly caFile: string;
-  /** With its key more can be signed. */
-  readonly caKeyFile: string;
+/** What signs certificates. */
+export interface Authority {
+  readonly name: Buffer;
+  readonly key: KeyObject;
+}
+
+/** A self-signed certificate whose RSA key signs tokens. */
+export function makeSigningCertificate(directory: string): Certificate {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const issuer = { name: commonName("token issuer"), key: privateKey };
+  return writeFiles(directory, "token", {
+    certificate: certificate(issuer, issuer.name, publicKey, ofAuthority()),
+    key: privateKey,
+  });
 }
 
 /** A certificate for 127.0.0.1 and localhost, signed by an authority of its own. */
-export async function makeServerCertificate(directory: string): Promise<ServerCertificate> {
-  mkdirSync(directory, { recursive: true });
-  const at = (name: string) => join(directory, name);
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl("req", "-x509", ...curve, "-subj", "/CN=Private test authority", "-days", "2")(
-    "-keyout",
-    at("ca.key"),
-    "-out",
-    at("ca.crt"),
-  );
-  await openssl("req", ...curve, "-subj", "/CN=localhost")(
-    "-keyout",
-    at("server.key"),
-    "-out",
-    at("server.csr"),
-  );
-  writeFileSync(at("extensions"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-  await openssl("x509", "-req", "-in", at("server.csr"), "-days", "2", "-CAcreateserial")(
-    "-CA",
-    at("ca.crt"),
-    "-CAkey",
-    at("ca.key"),
-    "-extfile",
-    at("extensions"),
-    "-out",
-    at("server.crt"),
-  );
-  return {
-    caFile: at("ca.crt"),
-    caKeyFile: at("ca.key"),
-    certFile: at("server.crt"),
-    keyFile: at("server.key"),
-  };
+export function makeServerCertificate(directory: string): ServerCertificate {
+  const { publicKey, privateKey } = newKeys();
+  const name = commonName(`test authority ${randomBytes(4).toString("hex")}`);
+  const authority = { name, key: privateKey };
+  const ca = writeFiles(directory, "ca", {
+    certificate: certificate(authority, name, publicKey, ofAuthority()),
+    key: privateKey,
+  });
+  const server = makeSigned(directory, "server", authority, ofThisHost());
+  return { ...server, caFile: ca.certFile, authority };
 }
 
 /** A client's certificate, signed by the authority of a server's. */
-export async function makeClientCertificate(
+export function makeClientCertificate(
   directory: string,
-  { caFile, caKeyFile }: ServerCertificate,
-): Promise<Certificate> {
-  const at = (name: string) => join(directory, name);
-  await openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")(
-    "-subj",
-    "/CN=client",
-    "-keyout",
-    at("client.key"),
-    "-out",
-    at("client.csr"),
-  );
-  // Without extensions it would be of version 1, which not all servers take.
-  writeFileSync(at("extensions"), "extendedKeyUsage=clientAuth\n");
-  await openssl("x509", "-req", "-in", at("client.csr"), "-days", "2", "-CAcreateserial")(
-    "-CA",
-    caFile,
-    "-CAkey",
-    caKeyFile,
-    "-extfile",
-    at("extensions"),
-    "-out",
-    at("client.crt"),
-  );
-  return { certFile: at("client.crt"), keyFile: at("client.key") };
+  { authority }: ServerCertificate,
+): Certificate {
+  return makeSigned(directory, "client", authority, ofClient());
 }
 
 /** The certificate's DER bytes in base64: what a token's `x5c` header holds. */
@@ -101,6 +57,113 @@ export function certificateBody(certFile: string): string {
   return readFileSync(certFile, "utf8").replace(/-----[A-Z ]+-----|\s/g, "");
 }
 
-function openssl(...first: string[]): (...rest: string[]) => Promise<unknown> {
-  return (...rest) => runProgram("openssl", [...first, ...rest]);
+function makeSigned(
+  directory: string,
+  name: string,
+  authority: Authority,
+  extension: Buffer,
+): Certificate {
+  const { publicKey, privateKey } = newKeys();
+  return writeFiles(directory, name, {
+    certificate: certificate(authority, commonName(name), publicKey, extension),
+    key: privateKey,
+  });
+}
+
+function newKeys() {
+  return generateKeyPairSync("ec", { namedCurve: "P-256" });
+}
+
+function writeFiles(
+  directory: string,
+  name: string,
+  made: { readonly certificate: Buffer; readonly key: KeyObject },
+): Certificate {
+  mkdirSync(directory, { recursive: true });
+  const files = {
+    certFile: join(directory, `${name}.crt`),
+    keyFile: join(directory, `${name}.key`),
+  };
+  const lines = made.certificate.toString("base64").match(/.{1,64}/g)!.join("\n");
+  writeFileSync(
+    files.certFile,
+    `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+  );
+  writeFileSync(files.keyFile, made.key.export({ type: "pkcs8", format: "pem" }));
+  return files;
+}
+
+const dayMs = 86_400_000;
+
+/** A certificate's DER bytes: section 4.1 of RFC 5280. It is valid from yesterday to tomorrow. */
+function certificate(
+  issuer: Authority,
+  subject: Buffer,
+  publicKey: KeyObject,
+  extension: Buffer,
+): Buffer {
+  const algorithm = issuer.key.asymmetricKeyType === "rsa"
+    ? sequence(oid("2a864886f70d01010b"), der(0x05)) // sha256WithRSAEncryption
+    : sequence(oid("2a8648ce3d040302")); // ecdsa-with-SHA256
+  const toBeSigned = sequence(
+    der(0xa0, der(0x02, Buffer.from([2]))), // version 3
+    der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])), // the serial number
+    algorithm,
+    issuer.name,
+    sequence(utcTime(Date.now() - dayMs), utcTime(Date.now() + dayMs)),
+    subject,
+    publicKey.export({ type: "spki", format: "der" }),
+    der(0xa3, sequence(extension)),
+  );
+  const signature = sign("sha256", toBeSigned, issuer.key);
+  return sequence(toBeSigned, algorithm, der(0x03, Buffer.from([0]), signature));
+}
+
+/** basicConstraints: this one may sign others. */
+function ofAuthority(): Buffer {
+  const isAuthority = der(0x01, Buffer.from([0xff]));
+  return sequence(oid("551d13"), isAuthority, der(0x04, sequence(isAuthority)));
+}
+
+/** subjectAltName: localhost and 127.0.0.1. */
+function ofThisHost(): Buffer {
+  const names = sequence(
+    der(0x82, Buffer.from("localhost")),
+    der(0x87, Buffer.from([127, 0, 0, 1])),
+  );
+  return sequence(oid("551d11"), der(0x04, names));
+}
+
+/** extendedKeyUsage: clientAuth. */
+function ofClient(): Buffer {
+  return sequence(oid("551d25"), der(0x04, sequence(oid("2b06010505070302"))));
+}
+
+function commonName(name: string): Buffer {
+  return sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(name)))));
+}
+
+function utcTime(timeMs: number): Buffer {
+  const digits = new Date(timeMs).toISOString().replace(/\D/g, "").slice(2, 14);
+  return der(0x17, Buffer.from(`${digits}Z`));
+}
+
+function oid(hex: string): Buffer {
+  return der(0x06, Buffer.from(hex, "hex"));
+}
+
+function sequence(...parts: readonly Uint8Array[]): Buffer {
+  return der(0x30, ...parts);
+}
+
+/** One value in DER (ITU-T X.690): tag, length, content. */
+function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  const { length } = content;
+  const lengthBytes = length < 0x80
+    ? [length]
+    : length < 0x100
+    ? [0x81, length]
+    : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...lengthBytes]), content]);
 }

@@ -1,10 +1,18 @@
 /** Runs the denroot command as a user would, in a home of its own, under each runtime. */
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { after, test, type TestOptions } from "node:test";
 import {
   findProgram,
   type ProgramOptions,
@@ -12,10 +20,9 @@ import {
   type RunningProgram,
   startProgram,
 } from "./run_program.ts";
+import { project, releaseFile } from "./release.ts";
 
-const project = fileURLToPath(new URL("../..", import.meta.url));
 const entryPoint = join(project, "cli.ts");
-export const executable = join(project, "dist/denroot");
 
 export interface Runtime {
   readonly name: string;
@@ -28,37 +35,60 @@ export const deno: Runtime = {
   command: [program("deno"), "run", "-A", "--no-check", entryPoint],
 };
 
-/** Bun, Deno, and the executable where `scripts/build` has made it. */
-export const runtimes: readonly Runtime[] = [
-  bun,
-  deno,
-  ...(existsSync(executable)
-    ? [{ name: "the executable", command: [executable] } satisfies Runtime]
-    : []),
-];
+let checked: Runtime | undefined;
 
-/** One test for each runtime, its name added to the title. */
-export function testEachRuntime(title: string, body: (denroot: Denroot) => Promise<void>): void {
-  for (const runtime of runtimes) testOn(runtime, title, body);
+/** What users run: `dist/denroot`. Throws when it is missing, or older than its sources. */
+export function releasedDenroot(): Runtime {
+  if (checked === undefined) {
+    const executable = releaseFile("denroot");
+    const newer = newerSource(statSync(executable).mtimeMs);
+    if (newer !== undefined) {
+      throw new Error(`${newer} is newer than dist/denroot: run scripts/build`);
+    }
+    checked = { name: "the executable", command: [executable] };
+  }
+  return checked;
+}
+
+/** A copy of the executable in `directory`, for users who cannot reach the project's own. */
+export function readableDenroot(directory: string): Runtime {
+  const copy = join(directory, "denroot");
+  copyFileSync(releasedDenroot().command[0], copy);
+  chmodSync(copy, 0o755);
+  chmodSync(directory, 0o755);
+  return { name: "the executable", command: [copy] };
 }
 
 /**
- * One test, under the executable, else under Bun: for the many inputs of what every runtime is known
- * to do.
+ * One test under the executable, and one under Deno: for what the two runtimes do in their own ways,
+ * such as processes, sockets, TLS, signals and threads. Deno takes three times as long.
  */
-export function testOneRuntime(title: string, body: (denroot: Denroot) => Promise<void>): void {
-  testOn(runtimes.find(({ command }) => command[0] === executable) ?? bun, title, body);
+export function testEachRuntime(title: string, body: (denroot: Denroot) => Promise<void>): void {
+  testRuntimes([releasedDenroot(), deno], title, body);
 }
 
-function testOn(runtime: Runtime, title: string, body: (denroot: Denroot) => Promise<void>): void {
-  test(`${title} (${runtime.name})`, async () => {
-    const denroot = new Denroot(runtime);
-    try {
-      await body(denroot);
-    } finally {
-      denroot.remove();
-    }
-  });
+/** One test under the executable: for what denroot's own code alone decides. */
+export function testOneRuntime(title: string, body: (denroot: Denroot) => Promise<void>): void {
+  testRuntimes([releasedDenroot()], title, body);
+}
+
+/** One test under each of these, its name added to the title. */
+export function testRuntimes(
+  runtimes: readonly Runtime[],
+  title: string,
+  body: (denroot: Denroot) => Promise<void>,
+  options: TestOptions = {},
+): void {
+  for (const runtime of runtimes) {
+    test(`${title} (${runtime.name})`, options, async () => {
+      const denroot = new Denroot(runtime);
+      try {
+        await body(denroot);
+      } finally {
+        denroot.remove();
+      }
+    });
+  }
 }
 
 export interface DenrootOptions extends ProgramOptions {
@@ -76,7 +106,7 @@ export class Denroot {
   readonly temp: string;
   private count = 0;
 
-  constructor(runtime: Runtime = bun) {
+  constructor(runtime: Runtime = releasedDenroot()) {
     this.runtime = runtime;
     this.home = mkdtempSync(join(tmpdir(), "denroot-home-"));
     this.work = join(this.home, "work");
@@ -163,10 +193,18 @@ export class Denroot {
 }
 
 /** A home that is removed after the file's tests. */
-export function useDenroot(runtime: Runtime = bun): Denroot {
+export function useDenroot(runtime: Runtime = releasedDenroot()): Denroot {
   const denroot = new Denroot(runtime);
   after(() => denroot.remove());
   return denroot;
+}
+
+/** A file of the program that was changed after `timeMs`. */
+function newerSource(timeMs: number): string | undefined {
+  const files = readdirSync(join(project, "lib"), { recursive: true, encoding: "utf8" })
+    .map((path) => join("lib", path));
+  return ["cli.ts", "mod.ts", "package.json", ...files]
+    .find((path) => statSync(join(project, path)).mtimeMs > timeMs);
 }
 
 function program(name: string): string {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Image, type ImageSpec, writeImage } from "./image_fixture.ts";
 import { runProgram } from "./run_program.ts";
-import { listDirectory, type Tree } from "./tree_listing.ts";
+import { listDirectory, removeTree, type Tree } from "./tree_listing.ts";
 
 /** The tree that umoci unpacks from an image's layers; needs root. */
 export async function umociTree(image: Image): Promise<Tree> {
@@ -36,6 +36,6 @@ export async function withUmoci<T>(
     });
     return await use(join(bundle, "rootfs"));
   } finally {
-    rmSync(scratch, { recursive: true, force: true });
+    await removeTree(scratch);
   }
 }
