@@ -47,7 +47,7 @@ testEachRuntime("without recipes the storage's files themselves are taken", asyn
     fixture.forgetRecipes(storage);
     const output = join(denroot.work, `${driver}.sqsh`);
     const { stderr } = await denroot.succeed(["import", "--output", output, `${place}${name}`]);
-    assert.match(stderr, /no recipe \(tar-split\) of layer sha256:/);
+    assert.match(stderr, /no tar-split recipe for layer sha256:/);
     const differences = compareTrees(await listImage(output), expected, {
       without: source,
     });

@@ -185,7 +185,10 @@ testOneRuntime("a short name is found by alias and by search", async (home) => {
   for (const name of ["team/app", "nick"]) {
     const { stdout, stderr } = await home.succeed(["digest", `docker://${name}`], { env });
     assert.equal(stdout.trim(), image.manifest.digest);
-    assert.match(stderr, new RegExp(`${name} is docker://${origin.host}#team/app:latest`));
+    assert.match(
+      stderr,
+      new RegExp(`The short name ${name} stands for docker://${origin.host}#team/app:latest`),
+    );
   }
 });
 
