@@ -1,4 +1,4 @@
-/** Mirrors, certs.d and short names with real registries, one of which dies. */
+/** Mirrors, certs.d and short names with real registries; some of them die. */
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -57,7 +57,7 @@ function mirroredBy(hosts: readonly string[], more = ""): string {
   return `[[registry]]\nlocation = "${origin.host}"\n${more}\n${mirrors.join("")}`;
 }
 
-/** Imports, and compares the file with what the origin alone gives. */
+/** Imports, and compares the image with an import from the origin alone. */
 async function importSame(home: Denroot): Promise<string> {
   const uri = origin.uri("team/app");
   const path = join(home.work, "mirrored.sqsh");
