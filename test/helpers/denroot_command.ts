@@ -93,7 +93,7 @@ export function testRuntimes(
 
 export interface DenrootOptions extends ProgramOptions {
   /** Settings on top of the isolated ones; undefined removes one. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A user's home with a denroot command in it. */

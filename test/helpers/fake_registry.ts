@@ -12,7 +12,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
   /** Content-Length; the body's length unless set. Null sends none: the connection's end ends the body. */
-  readonly announced?: number | null;
+  readonly announced?: number | null | undefined;
   /** The connection is cut when this much of the body is sent. */
   readonly cutAfter?: number;
   /** Nothing more is sent after this much of the body, and the connection stays. */

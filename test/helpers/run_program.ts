@@ -12,8 +12,8 @@ export interface ProgramResult {
 }
 
 export interface ProgramOptions {
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly cwd?: string | undefined;
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
 }

@@ -6,7 +6,7 @@ export type Bytes = string | Uint8Array;
 export interface TarSpec {
   readonly path: Bytes;
   /** The type flag: "0" file, "1" link, "2" symlink, "3" char, "4" block, "5" directory, "6" fifo. */
-  readonly flag?: string;
+  readonly flag?: string | undefined;
   readonly content?: Bytes;
   readonly linkPath?: Bytes;
   readonly mode?: number;
