@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import * as library from "../../mod.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
-const { name, version, description, type, bin, engines, dependencies } = JSON.parse(
+const { name, version, description, type, bin, engines } = JSON.parse(
   readFileSync(join(project, "package.json"), "utf8"),
 );
 /** The packages hold programs of other licences too. */
@@ -40,9 +40,6 @@ function writeMain(directory: string, platforms: readonly string[]): void {
       "./package.json": "./package.json",
     },
     engines,
-    dependencies: { "smol-toml": dependencies["smol-toml"] },
-    // So that an offline site needs these packages alone.
-    bundleDependencies: ["smol-toml"],
     optionalDependencies: Object.fromEntries(
       platforms.map((platform) => [`@${name}/${platform}`, version]),
     ),
