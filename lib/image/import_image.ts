@@ -7,6 +7,7 @@ import { requireImage, requireReadableLayers } from "../oci/require_image.ts";
 import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
+import { schemeOf } from "../reference/schemes.ts";
 import { RELEASED } from "../system/version.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
@@ -16,7 +17,7 @@ import { openSource } from "../transport/open_source.ts";
 import type { Digest } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { blobName } from "./blob_name.ts";
-import { checkOutput } from "./check_output.ts";
+import { checkOutput, outputPath } from "./check_output.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
@@ -26,7 +27,10 @@ import { reportLayers } from "./report_layers.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
 
 export interface ImportOptions extends ImageOptions {
-  /** A path; without it a name made from the reference, in the current directory. */
+  /**
+   * A path, whose symbolic links are followed; without it a name made from the reference, in the
+   * current directory.
+   */
   readonly output?: string;
   /** Replace an existing output. */
   readonly force?: boolean;
@@ -35,7 +39,7 @@ export interface ImportOptions extends ImageOptions {
 }
 
 export interface ImportResult {
-  /** The image's absolute path. */
+  /** The image's absolute path, without symbolic links. */
   readonly output: string;
   /** Digest of the platform's manifest. */
   readonly digest: Digest;
@@ -62,9 +66,9 @@ export async function importImage(
   const reference = parseReference(uri);
   const context = await imageContext(options);
   const { settings, platform, onProgress, signal } = context;
-  const output = path.resolve(options.output ?? defaultOutputName(reference));
+  const output = outputPath(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
-  checkOutput(output, force);
+  checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
 

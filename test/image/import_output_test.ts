@@ -17,7 +17,7 @@ const outputs: readonly [what: string, output: () => string, message: RegExp][] 
       mkdirSync(join(scratch, "taken"));
       return join(scratch, "taken");
     },
-    /taken is there, and is no regular file$/,
+    /taken names a directory$/,
   ],
   ["in no directory", () => join(scratch, "none/x.sqsh"), /^There is no directory .*none/],
 ];
