@@ -8,6 +8,8 @@ import { LayerFailure, packLayers } from "../pack/pack_layers.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { schemeOf } from "../reference/schemes.ts";
+import { type Limits, memoryLimit, processorsWithin, readLimits } from "../system/host/limits.ts";
+import { systemFiles } from "../system/host/system_files.ts";
 import { RELEASED } from "../system/version.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
@@ -18,6 +20,7 @@ import type { Digest } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { blobName } from "./blob_name.ts";
 import { checkOutput, outputPath } from "./check_output.ts";
+import { checkProcesses } from "./check_processes.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
@@ -69,6 +72,8 @@ export async function importImage(
   const output = outputPath(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
+  const limits = readLimits(systemFiles);
+  checkProcesses(limits);
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
 
@@ -90,6 +95,7 @@ export async function importImage(
       verifyWith: unsquashfs?.path,
       output,
       force,
+      limits,
     }));
   const seconds = (performance.now() - started) / 1000;
   return { output, digest: image.digest, uri: source.uri, bytes, seconds };
@@ -102,11 +108,12 @@ interface PackingContext extends ImageContext {
   readonly verifyWith: string | undefined;
   readonly output: string;
   readonly force: boolean;
+  readonly limits: Limits;
 }
 
 /** Gives the size of the image. */
 async function fetchAndPack(content: ImageContent, context: PackingContext): Promise<number> {
-  const { settings, platform, source, mksquashfs, signal, onProgress } = context;
+  const { settings, platform, source, mksquashfs, limits, signal, onProgress } = context;
   const fetcher = fetchContent(content, context);
   try {
     const config = await fetchConfig(content.config, fetcher);
@@ -122,7 +129,8 @@ async function fetchAndPack(content: ImageContent, context: PackingContext): Pro
       squash: {
         mksquashfs,
         squashOptions: settings.squashOptions,
-        processors: settings.maxProcessors,
+        processors: processorsWithin(limits, settings.maxProcessors),
+        savesMemory: memoryLimit(limits) !== undefined,
         time: settings.sourceDateEpoch ?? imageTime(created, mksquashfs),
         force: context.force,
       },
