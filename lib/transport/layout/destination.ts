@@ -8,6 +8,7 @@ import { blobPath, createDigestHash, parseDigest, verifyDigest } from "../../oci
 import { formatReference } from "../../reference/format_reference.ts";
 import { AtomicFile, writeFileAtomically } from "../../system/files/atomic_file.ts";
 import { processMark, removeStale } from "../../system/files/process_mark.ts";
+import { resolvedPath } from "../../system/files/real_names.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import type { Descriptor, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
@@ -44,7 +45,7 @@ class LayoutDestination implements ImageDestination {
   constructor(reference: OciReference) {
     this.uri = formatReference(reference);
     this.#reference = reference;
-    this.#root = path.resolve(reference.path);
+    this.#root = resolvedPath(reference.path);
   }
 
   open(): void {
