@@ -30,7 +30,11 @@ export async function fetchConfig(
 
 /** The verified blob's bytes, all of them. */
 function readStored({ place, descriptor }: ReadableBlob): Uint8Array {
-  if (place.type === "download") return fs.readFileSync(place.paths[1]);
+  if (place.type === "download") {
+    // It keeps its temporary name where it cannot get its own.
+    const [temporary, final] = place.paths;
+    return fs.readFileSync(fs.existsSync(temporary) ? temporary : final);
+  }
   if (place.type !== "file") throw new TypeError("A configuration is a file");
   return readStretch(place, descriptor.size);
 }

@@ -216,7 +216,11 @@ class LayerOpener {
 
   async #start(layer: number, verify: boolean): Promise<MessagePort> {
     const readable = await this.#job.fetcher.readable(this.#job.plan.layers[layer]!.descriptor);
-    return this.#readers.open(readable, verify ? this.#job.plan.layers[layer]!.diffId : undefined);
+    const isChecked = !verify && !readable.othersMayWrite;
+    return this.#readers.open(
+      readable,
+      isChecked ? undefined : this.#job.plan.layers[layer]!.diffId,
+    );
   }
 }
 
