@@ -33,7 +33,7 @@ export class ArrivingBlob {
   #digested = 0;
   #received = 0;
   #frontier = 0;
-  #recordedMs = performance.now();
+  #recording: ReturnType<typeof setTimeout> | undefined;
   /** Not after a commit, whether the bytes were right or wrong. */
   #isResumable = true;
   #listeners = new Set<() => void>();
@@ -120,12 +120,13 @@ export class ArrivingBlob {
       this.#digestUpTo(this.#contiguous());
       for (const listener of this.#listeners) listener();
     }
-    this.#recordInTime();
+    this.#recording ??= setTimeout(() => this.#record(), RECORD_MS);
   }
 
   /** Throws code `digest` when the bytes are not what the descriptor names. */
   async commit(): Promise<void> {
     this.#isResumable = false;
+    clearTimeout(this.#recording);
     const { digest } = this.descriptor;
     const actual = `${parseDigest(digest).algorithm}:${this.#hash.digest("hex")}`;
     if (actual !== digest) {
@@ -136,6 +137,7 @@ export class ArrivingBlob {
 
   /** Ends a blob that was not committed. What is here stays for a later process. */
   close(): void {
+    clearTimeout(this.#recording);
     if (this.#isResumable && this.#received >= MIN_KEPT) this.#ingest.leave(this.#segments);
     else this.#ingest.close();
   }
@@ -151,11 +153,13 @@ export class ArrivingBlob {
     return last === undefined ? 0 : last.start + last.received;
   }
 
-  #recordInTime(): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#recordedMs < RECORD_MS) return;
-    this.#recordedMs = nowMs;
-    this.#ingest.record(this.#segments);
+  #record(): void {
+    this.#recording = undefined;
+    try {
+      this.#ingest.record(this.#segments);
+    } catch {
+      // A later run then asks for more. What is wrong with the file shows at the next write.
+    }
   }
 
   #digestUpTo(end: number): void {
