@@ -60,7 +60,7 @@ export class BlobCache implements BlobStore, IngestCache {
     try {
       fs.mkdirSync(this.root, { recursive: true, mode: 0o700 });
       makeSharedDirectory(path.join(this.root, INGEST), this.sharing);
-      this.#requireAccess();
+      this.#requireDirectories();
       this.#writeOnce("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
       this.#writeOnce("index.json", '{"schemaVersion":2,"manifests":[]}');
       this.#removeLeftovers();
@@ -204,10 +204,11 @@ export class BlobCache implements BlobStore, IngestCache {
   }
 
   /** A cache that one user can write to may have directories that only another one can. */
-  #requireAccess(): void {
+  #requireDirectories(): void {
     const { R_OK, W_OK, X_OK } = fs.constants;
-    for (const directory of cacheDirectories(this.root)) {
-      if (fs.existsSync(directory)) fs.accessSync(directory, R_OK | W_OK | X_OK);
+    for (const directory of cacheDirectories(this.root).filter((path) => fs.existsSync(path))) {
+      makeSharedDirectory(directory, this.sharing);
+      fs.accessSync(directory, R_OK | W_OK | X_OK);
     }
   }
 
