@@ -144,6 +144,20 @@ test("opening a cache removes a dead process's lease, and leaves a living one's"
   living.release();
 });
 
+test("opening a cache removes leases that are a day old, whatever is in them", () => {
+  const cache = openCache();
+  const seconds = Date.now() / 1000 - 25 * 3600;
+  for (const [letter, text] of [["a", "elsewhere.4711.1.0123abcd\n"], ["b", ""]] as const) {
+    for (const age of ["old", "new"]) {
+      const file = join(cache.root, "ingest", `${letter}-${age}.lock`);
+      fs.writeFileSync(file, text);
+      if (age === "old") fs.utimesSync(file, seconds, seconds);
+    }
+  }
+  cache.open();
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")).sort(), ["a-new.lock", "b-new.lock"]);
+});
+
 test("a lease in a directory that is gone is an error of the cache", () => {
   const cache = new BlobCache(join(scratch, "never-opened"));
   assert.throws(() => cache.lease(descriptor.digest), { code: "file", message: /never-opened/ });

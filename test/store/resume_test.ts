@@ -1,6 +1,7 @@
 /** What a run that was stopped has brought of a blob is not asked for again. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
@@ -120,6 +121,10 @@ const strangers: readonly [title: string, spoil: (file: string) => void][] = [
   ["a symlink", (file) => {
     fs.renameSync(file, `${scratch}/target-${caches}`);
     fs.symlinkSync(`${scratch}/target-${caches}`, file);
+  }],
+  ["a pipe", (file) => {
+    fs.rmSync(file);
+    execFileSync("mkfifo", ["-m", "600", file]);
   }],
   ["a directory", (file) => {
     fs.rmSync(file);

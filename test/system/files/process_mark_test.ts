@@ -9,7 +9,7 @@ import {
   parseMark,
   processMark,
 } from "../../../lib/system/files/process_mark.ts";
-import { startProgram, stopProgram } from "../../helpers/run_program.ts";
+import { startProgram, stopProgram, waitUntil } from "../../helpers/run_program.ts";
 
 test("a mark of this process is alive, and no two marks are the same", () => {
   const marks = Array.from({ length: 50 }, () => processMark());
@@ -28,6 +28,16 @@ test("another process is alive until it ends", async () => {
   assert.equal(lifeOf(mark), "alive");
   await stopProgram(program);
   assert.equal(lifeOf(mark), "dead");
+});
+
+test("a process that ended is dead before its parent asks for it", async () => {
+  const parent = startProgram("sh", ["-c", "true & exec sleep 20"]);
+  const children = () => readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8");
+  const state = () => readFileSync(`/proc/${children().trim()}/stat`, "utf8").split(" ");
+  await waitUntil("its child has ended", () => children() !== "" && state()[2] === "Z");
+  const mark = `${host}.${children().trim()}.${state()[21]}.${space}.0123abcd`;
+  assert.equal(lifeOf(mark), "dead");
+  await stopProgram(parent);
 });
 
 const [host, pid, start, space] = processMark().split(".") as [string, string, string, string];
