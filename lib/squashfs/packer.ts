@@ -6,7 +6,8 @@ import { DenrootError, messageOf } from "../errors.ts";
 import type { Child, ChildExit } from "../system/process/spawn_child.ts";
 import { startChild } from "../system/process/start_child.ts";
 import { AtomicFile } from "../system/files/atomic_file.ts";
-import { processMark, removeStale } from "../system/files/process_mark.ts";
+import { removeStale } from "../system/files/leftovers.ts";
+import { processMark } from "../system/files/process_mark.ts";
 import { nativeCalls } from "../system/native_calls.ts";
 import {
   mksquashfsArguments,

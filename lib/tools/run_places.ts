@@ -8,7 +8,8 @@ import process from "node:process";
 import type { Settings } from "../config/settings.ts";
 import { AtomicFile } from "../system/files/atomic_file.ts";
 import { memoryFile } from "../system/files/memory_file.ts";
-import { processMark, removeStale } from "../system/files/process_mark.ts";
+import { keepFresh, removeStale } from "../system/files/leftovers.ts";
+import { processMark } from "../system/files/process_mark.ts";
 import { realPath, resolvedPath } from "../system/files/real_names.ts";
 import { isOwnFile, makePrivateDirectory } from "../system/files/private_directory.ts";
 
@@ -81,7 +82,11 @@ export function inTemporaryDirectory(parent: string): RunPlace {
     async put(name, content) {
       removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
       const directory = path.join(realPath(parent), `.denroot-tools-${processMark()}`);
-      const remove = () => fs.rmSync(directory, { recursive: true, force: true });
+      const letAge = keepFresh(directory);
+      const remove = () => {
+        letAge();
+        fs.rmSync(directory, { recursive: true, force: true });
+      };
       try {
         const file = path.join(makePrivateDirectory(directory), name);
         await placeProgram(`${file}.new`, file, content);
