@@ -24,7 +24,13 @@ process.exitCode = 1;
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const [{ runCommandLine }, { Progress }, output, { environment }, { StopSignals }] = await Promise
+  const [
+    { runCommandLine },
+    { Progress },
+    output,
+    { environment, hideRuntimeSwitches },
+    { StopSignals },
+  ] = await Promise
     .all([
       import("./lib/command/run_command_line.ts"),
       import("./lib/command/output/progress.ts"),
@@ -32,6 +38,7 @@ async function main(): Promise<number> {
       import("./lib/system/host/environment.ts"),
       import("./lib/system/process/stop_signals.ts"),
     ]);
+  hideRuntimeSwitches();
   const env = environment();
   const terminal = isatty(STDERR) && env.TERM !== "dumb";
   const colour = terminal && !env.NO_COLOR;

@@ -36,7 +36,11 @@ export interface Settings {
   readonly mksquashfs?: string;
   /** The path of the unsquashfs that the user chose. */
   readonly unsquashfs?: string;
-  readonly tls: { readonly certFile?: string; readonly certDir?: string };
+  readonly tls: {
+    readonly curlBundle?: string;
+    readonly certFile?: string;
+    readonly certDir?: string;
+  };
   readonly proxy: {
     readonly http?: string;
     readonly https?: string;
@@ -88,7 +92,11 @@ export async function loadSettings(
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
-    tls: { certFile: values.SSL_CERT_FILE, certDir: values.SSL_CERT_DIR },
+    tls: {
+      curlBundle: values.CURL_CA_BUNDLE,
+      certFile: values.SSL_CERT_FILE,
+      certDir: values.SSL_CERT_DIR,
+    },
     proxy: {
       http: values.http_proxy,
       https: values.https_proxy,

@@ -26,8 +26,8 @@ export interface ForeignEndpoint {
 
 /** Certificates and key as PEM. */
 export interface EngineTls {
-  /** The only authority that is trusted; the system's without it. */
-  readonly ca?: string;
+  /** The only authorities that are trusted; never left out where `verify` is true. */
+  readonly ca?: string | string[];
   /** The client's own. */
   readonly cert?: string;
   readonly key?: string;
