@@ -34,6 +34,8 @@ export interface HttpResponse {
   header(name: string): string | undefined;
   /** All values of a header that may come several times. */
   headers(name: string): readonly string[];
+  /** What of the request must not be shown, should the answer quote it. */
+  readonly secrets: readonly string[];
   /** Read it to its end or destroy it: until then it occupies a connection. */
   readonly body: ResponseBody;
 }

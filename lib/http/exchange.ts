@@ -118,7 +118,7 @@ export class Exchange {
       bufferedBytes: limits.bufferedBytes,
       onClose: () => this.#end(),
     });
-    this.#answer.resolve(toHttpResponse(url, incoming, this.#answerBody));
+    this.#answer.resolve(toHttpResponse(this.#request, incoming, this.#answerBody));
   }
 
   #end(): void {

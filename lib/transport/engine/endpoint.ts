@@ -67,7 +67,7 @@ export function formatEndpoint(endpoint: Endpoint): string {
       return plainText(`tcp://${host.includes(":") ? `[${host}]` : host}:${port}`, 300);
     }
     case "foreign":
-      return plainText(endpoint.url.replace(/\/\/[^/@]*@/, "//"), 300);
+      return plainText(withoutUser(endpoint.url), 300);
   }
 }
 
@@ -87,6 +87,11 @@ function parseTcp(
 }
 
 function badEndpoint(text: string, setting: string, rule: string): DenrootError {
-  const shown = quotePath(text.replace(/\/\/[^/@]*@/, "//"));
+  const shown = quotePath(withoutUser(text));
   return new DenrootError("settings", `${setting} cannot be used: ${shown}: ${rule}`);
+}
+
+/** A password may contain any character: all up to the last `@` goes. */
+function withoutUser(text: string): string {
+  return text.replace(/^([a-z+]+:\/\/)?.*@/s, "$1");
 }

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
+import { redact } from "../../text/redact.ts";
 import { readFromChild } from "../../system/process/read_from_child.ts";
 import { processMark, removeStale } from "../../system/files/process_mark.ts";
 import { runCommand } from "../../system/process/run_command.ts";
@@ -121,5 +122,5 @@ function firstOf(text: string): unknown {
 }
 
 function lastLine(messages: string): string {
-  return plainText(messages.trim().split("\n").at(-1) ?? "", 500);
+  return plainText(redact(messages.trim().split("\n").at(-1) ?? ""), 500);
 }

@@ -2,6 +2,8 @@
 
 import type { ErrorCode } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
+import { redact } from "../../text/redact.ts";
+import { withoutSecrets } from "../../http/request_secrets.ts";
 import type { HttpResponse } from "../../http/client.ts";
 import type { RegistryLimits } from "./limits.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
@@ -16,7 +18,8 @@ export async function responseError(
   what: string,
   limits: RegistryLimits,
 ): Promise<TransferError> {
-  const text = await response.body.textStart(limits.errorBytes);
+  const body = await response.body.textStart(limits.errorBytes);
+  const text = redact(withoutSecrets(body, response.secrets));
   const { status } = response;
   const told = tellErrors(text);
   if (status === 429 || /toomanyrequests/i.test(text)) return rateLimitError(response, told);

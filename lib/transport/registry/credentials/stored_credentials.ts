@@ -68,7 +68,7 @@ export class StoredCredentials implements CredentialsFinder {
     query: CredentialsQuery,
     signal: AbortSignal,
   ): Promise<Credentials | undefined> {
-    for (const host of hostsOf(query)) {
+    for (const host of hostsOf(query, { isPortOptional: true })) {
       const entry = entries.find(({ machine, login, password }) =>
         machine?.toLowerCase() === host && password !== undefined && isUser(login, query)
       );
@@ -224,13 +224,19 @@ export class StoredCredentials implements CredentialsFinder {
   }
 }
 
-/** All names of the registry, then those of its token service. */
-function hostsOf({ registry, realmHost }: CredentialsQuery): readonly string[] {
+/**
+ * All names of the registry, then those of its token service. A login of docker's or podman's is for
+ * one port, as they see it; a netrc's machine is for all ports of a host, as for curl.
+ */
+function hostsOf(
+  { registry, realmHost }: CredentialsQuery,
+  { isPortOptional = false } = {},
+): readonly string[] {
   const hosts = [registry, realmHost ?? ""].filter((host) => host !== "").flatMap((host) => {
     const name = host.toLowerCase();
-    const bare = name.replace(/:\d+$/, "");
-    const isHub = DOCKER_HUB_CREDENTIAL_HOSTS.includes(bare);
-    return isHub ? [name, bare, ...DOCKER_HUB_CREDENTIAL_HOSTS] : [name, bare];
+    const names = isPortOptional ? [name, name.replace(/:\d+$/, "")] : [name];
+    const isHub = names.some((name) => DOCKER_HUB_CREDENTIAL_HOSTS.includes(name));
+    return isHub ? [...names, ...DOCKER_HUB_CREDENTIAL_HOSTS] : names;
   });
   return [...new Set(hosts)];
 }
