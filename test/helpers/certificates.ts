@@ -67,6 +67,39 @@ export async function makeServerCertificate(directory: string): Promise<ServerCe
   };
 }
 
+/** A certificate for 127.0.0.1, of the authority of a server's, for `from` to `to`: `YYYYMMDDhhmmssZ`. */
+export async function makeDatedCertificate(
+  directory: string,
+  { caFile, caKeyFile, keyFile }: ServerCertificate,
+  from: string,
+  to: string,
+): Promise<Certificate> {
+  mkdirSync(directory, { recursive: true });
+  const at = (name: string) => join(directory, name);
+  writeFileSync(at("index.txt"), "");
+  writeFileSync(
+    at("ca.cnf"),
+    "[ca]\ndefault_ca=here\n" +
+      `[here]\ndatabase=${at("index.txt")}\nnew_certs_dir=${directory}\nrand_serial=yes\n` +
+      "default_md=sha256\npolicy=any\nx509_extensions=names\n" +
+      "[any]\ncommonName=supplied\n[names]\nsubjectAltName=IP:127.0.0.1\n",
+  );
+  await openssl("req", "-new", "-key", keyFile, "-subj", "/CN=dated", "-out", at("dated.csr"))();
+  await openssl("ca", "-batch", "-notext", "-config", at("ca.cnf"), "-in", at("dated.csr"))(
+    "-cert",
+    caFile,
+    "-keyfile",
+    caKeyFile,
+    "-startdate",
+    from,
+    "-enddate",
+    to,
+    "-out",
+    at("dated.crt"),
+  );
+  return { certFile: at("dated.crt"), keyFile };
+}
+
 /** A client's certificate, signed by the authority of a server's. */
 export async function makeClientCertificate(
   directory: string,

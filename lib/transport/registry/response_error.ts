@@ -107,5 +107,6 @@ const MEANINGS: Readonly<Record<number, string>> = {
 const HINTS: Readonly<Record<number, string>> = {
   401: "Check the credentials for this registry",
   403: "Check that the credentials for this registry may read this image",
+  407: "Write the proxy's user and password into its URL: http://USER:PASSWORD@PROXY:PORT",
   404: "Check the names of registry, image and tag; private images need credentials",
 };

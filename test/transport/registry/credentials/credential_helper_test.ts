@@ -72,6 +72,33 @@ for (const kind of ["credHelpers", "credsStore"]) {
   });
 }
 
+test("a helper that hangs is named, and ends with the abort", async () => {
+  const told: string[] = [];
+  const files = {
+    "bin/docker-credential-slow": "#!/bin/sh\nexec sleep 60\n",
+    [DOCKER]: { credHelpers: { "reg.io": "slow" } },
+  };
+  await assert.rejects(
+    find({ files, abortAfterMs: 300, log: (line) => told.push(line) }),
+    isError("aborted", /Interrupted/),
+  );
+  assert.deepEqual(told, [
+    "warn: docker-credential-slow has not answered for 0.1 seconds; still waiting",
+  ]);
+});
+
+test("a helper that fails after it printed its answer does not get it shown", async () => {
+  const helper = `#!/bin/sh\necho '{"Username":"u","Secret":"hunter2"}'; exit 1\n`;
+  const files = {
+    "bin/docker-credential-late": helper,
+    [DOCKER]: { credHelpers: { "reg.io": "late" } },
+  };
+  await assert.rejects(find({ files }), (error: Error) => {
+    assert.doesNotMatch(error.message, /hunter2/);
+    return isError("credentials", /docker-credential-late failed for reg\.io: exit code 1$/)(error);
+  });
+});
+
 test("a missing helper that is configured for the registry is an error", async () => {
   await assert.rejects(
     find({ files: { [DOCKER]: { credHelpers: { "reg.io": "missing" } } } }),

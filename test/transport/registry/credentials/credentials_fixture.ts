@@ -17,6 +17,10 @@ interface Home {
   readonly env?: Readonly<Record<string, string>>;
   readonly ask?: AskPassword;
   readonly helpers?: readonly string[];
+  /** Programs are then waited for only this long. */
+  readonly abortAfterMs?: number;
+  /** Gets each line of the log, also when there is an error in the end. */
+  readonly log?: (line: string) => void;
 }
 
 /** Searches in homes of their own, below a test's `scratch`. */
@@ -38,13 +42,19 @@ async function find(root: string, home: Home, query: Partial<CredentialsQuery>) 
   const credentials = new StoredCredentials(
     makeSettings({ configPath: join(root, "enroot"), environment: env }),
     {
-      onProgress: (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
+      onProgress: (event) => {
+        if (event.type !== "log") return;
+        log.push(`${event.level}: ${event.message}`);
+        home.log?.(log.at(-1)!);
+      },
+      ...(home.abortAfterMs !== undefined && { patienceMs: 100 }),
       ask: home.ask ?? (() => Promise.resolve(undefined)),
       ...(home.helpers && { helpers: home.helpers }),
     },
   );
   const wanted = { registry: "reg.io", repository: "team/app", ...query };
-  const found = await credentials.find(wanted, NEVER);
+  const signal = home.abortAfterMs === undefined ? NEVER : AbortSignal.timeout(home.abortAfterMs);
+  const found = await credentials.find(wanted, signal);
   const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
   return { found: shown, log: log.map((line) => line.replaceAll(root, "~")) };
 }

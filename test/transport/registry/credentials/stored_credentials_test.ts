@@ -62,7 +62,6 @@ const NETRC_TABLE: readonly (readonly [
     "v:q",
   ],
   ["by default at last", "default login u password p\nmachine x login v password q", {}, "u:p"],
-  ["only with a password", "machine reg.io login u", {}, undefined],
   ["after substitution", "machine reg.io login u password $(echo $HOME | wc -l)", {}, "u:1"],
 ];
 
@@ -76,6 +75,42 @@ for (const [title, file, query, expected] of NETRC_TABLE) {
     assert.deepEqual(log, told);
   });
 }
+
+const USELESS: readonly (readonly [file: string, warning: RegExp])[] = [
+  ["machine reg.io login u", /line 1: the entry has no effect: it has no password/],
+  ["\nmachine reg.io password hunter2", /line 2: .*: it has no login/],
+  ["machine https://reg.io login u password hunter2", /line 1: .*not a host's name/],
+  ["machine reg.io/hunter2 login u password hunter2", /line 1: .*not a host's name/],
+  [
+    "machine a login u password p\nmachine A login u password hunter2",
+    /line 2: .*: line 1 is for the same machine and login/,
+  ],
+];
+
+for (const [file, warning] of USELESS) {
+  test(`an entry that matches nothing draws one warning: ${JSON.stringify(file)}`, async () => {
+    const { found, log } = await find({ files: { [NETRC]: file } });
+    assert.equal(found, undefined);
+    assert.equal(log.length, 1);
+    assert.match(log[0]!, /^warn: ~\/enroot\/\.credentials, /);
+    assert.match(log[0]!, warning);
+    assert.doesNotMatch(log[0]!, /hunter2/);
+  });
+}
+
+test("a password command that hangs is named, and ends with the abort", async () => {
+  const told: string[] = [];
+  const file = "machine reg.io login u password $(sleep 61; echo hunter2)";
+  const started = performance.now();
+  await assert.rejects(
+    find({ files: { [NETRC]: file }, abortAfterMs: 300, log: (line) => told.push(line) }),
+    isError("aborted", /Interrupted/),
+  );
+  assert.ok(performance.now() - started < 5000);
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /^warn: The password command sleep of .*line 1 .* has not answered for/);
+  assert.doesNotMatch(told[0]!, /hunter2/);
+});
 
 test("a substitution that fails is an error and does not lead to an anonymous pull", async () => {
   const file = "# mine\nmachine reg.io login u password $(exit 7)\n";
