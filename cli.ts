@@ -25,8 +25,8 @@ process.exitCode = 1;
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const [{ runCommandLine }, { Progress }, output, { environment }, { StopSignals }, ...system] =
-    await Promise.all([
+  const [{ runCommandLine }, { Progress }, output, host, { StopSignals }, ...system] = await Promise
+    .all([
       import("./lib/command/run_command_line.ts"),
       import("./lib/command/output/progress.ts"),
       import("./lib/command/output/console.ts"),
@@ -36,7 +36,8 @@ async function main(): Promise<number> {
       import("./lib/system/host/explain_limit.ts"),
     ]);
   const [{ prepareStart }, { explainLimit }] = system;
-  const env = environment();
+  host.hideRuntimeSwitches();
+  const env = host.environment();
   const terminal = isatty(STDERR) && env.TERM !== "dumb";
   const colour = terminal && !env.NO_COLOR;
   const debug = Boolean(env.DENROOT_DEBUG) || args.includes("--debug");

@@ -37,7 +37,11 @@ export interface Settings {
   readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
   readonly unsquashfs?: string | undefined;
-  readonly tls: { readonly certFile?: string | undefined; readonly certDir?: string | undefined };
+  readonly tls: {
+    readonly curlBundle?: string | undefined;
+    readonly certFile?: string | undefined;
+    readonly certDir?: string | undefined;
+  };
   readonly proxy: {
     readonly http?: string | undefined;
     readonly https?: string | undefined;
@@ -90,7 +94,11 @@ export async function loadSettings(
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
-    tls: { certFile: values.SSL_CERT_FILE, certDir: values.SSL_CERT_DIR },
+    tls: {
+      curlBundle: values.CURL_CA_BUNDLE,
+      certFile: values.SSL_CERT_FILE,
+      certDir: values.SSL_CERT_DIR,
+    },
     proxy: {
       http: values.http_proxy,
       https: values.https_proxy,

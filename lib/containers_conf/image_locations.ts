@@ -8,6 +8,7 @@ import {
   isDockerHub,
 } from "../reference/docker_hub.ts";
 import type { DockerReference } from "../types/reference.ts";
+import { hidePassword } from "../text/redact.ts";
 import type { RegistriesConf } from "./registries_conf.ts";
 import type { RegistryRule } from "./registries_file.ts";
 
@@ -104,8 +105,8 @@ function toLocation(
   if (!HOST.test(host) || !/[.:]|^localhost$/.test(host) || !REPOSITORY.test(path)) {
     throw new DenrootError(
       "settings",
-      `${place}: the location ${JSON.stringify(location)} makes ${
-        JSON.stringify(text)
+      `${place}: the location ${JSON.stringify(hidePassword(location))} makes ${
+        JSON.stringify(hidePassword(text))
       } of ${name}, which is not REGISTRY/IMAGE`,
     );
   }

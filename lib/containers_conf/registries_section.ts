@@ -1,6 +1,7 @@
 /** One table of registries.conf: its values by type, and the lines that they are on. */
 
 import { DenrootError } from "../errors.ts";
+import { redact } from "../text/redact.ts";
 import type { TomlLines } from "./toml_lines.ts";
 
 export type Table = { readonly [key: string]: unknown };
@@ -70,7 +71,7 @@ export function isTable(value: unknown): value is Table {
 }
 
 export function brokenFile(place: string, rule: string, cause?: unknown): DenrootError {
-  return new DenrootError("settings", `${place}: ${rule}`, {
+  return new DenrootError("settings", redact(`${place}: ${rule}`), {
     cause,
     hint: "containers-registries.conf(5) describes the file; " +
       "CONTAINERS_REGISTRIES_CONF names another one",

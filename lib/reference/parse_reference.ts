@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import type { Reference } from "../types/reference.ts";
-import { badReference, refuseControlCharacters } from "./rules.ts";
+import { badReference, refuseControlCharacters, refusePassword } from "./rules.ts";
 import { SCHEMES } from "./schemes.ts";
 
 const TEXT_LIMIT = 4096;
@@ -30,6 +30,7 @@ export function parseReference(text: string): Reference {
   if (text === "") {
     throw new DenrootError("reference", "The image reference is empty", { hint: HINT });
   }
+  refusePassword(text);
   refuseControlCharacters(text);
   const beginning = /^[a-z-]+:(?:\/\/)?/.exec(text)?.[0] ?? "";
   const scheme = schemeWith(beginning) ?? schemeWith(beginning.replace("//", ""));

@@ -199,10 +199,11 @@ testOneRuntime("options come from the first line and from the user", async (denr
   const help = await script.run("--help");
   assert.match(help, /^Usage: denroot \S+\/app \[options\]\n/);
   assert.match(help, new RegExp(`\\n  image +oci:${layout}:one\\n  output +${script.output}\\n`));
-  for (const argument of ["more", "--frob"]) {
+  // A stray argument may be a password: it is not shown.
+  for (const [argument, shown] of [["more", "got 1"], ["--frob", "--frob"]] as const) {
     const { exitCode, stderr } = await script.start(argument);
     assert.equal(exitCode, 2, stderr);
-    assert.match(stderr, new RegExp(`${argument}.*\\n +See denroot ${script.path} --help`));
+    assert.match(stderr, new RegExp(`${shown}.*\\n +See denroot ${script.path} --help`));
   }
   rmSync(script.output);
   script.write(lines, "/usr/bin/env -S denroot --debug");

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
+import { redact } from "../../text/redact.ts";
 import { readFromChild } from "../../system/process/read_from_child.ts";
 import { keepFresh, removeStale } from "../../system/files/leftovers.ts";
 import { processMark } from "../../system/files/process_mark.ts";
@@ -125,5 +126,5 @@ function firstOf(text: string): unknown {
 }
 
 function lastLine(messages: string): string {
-  return plainText(messages.trim().split("\n").at(-1) ?? "", 500);
+  return plainText(redact(messages.trim().split("\n").at(-1) ?? ""), 500);
 }

@@ -2,6 +2,7 @@
 
 import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
+import { redact } from "../../../text/redact.ts";
 import { runCommand } from "../../../system/process/run_command.ts";
 
 export interface Expression {
@@ -82,7 +83,7 @@ function isOneWord(text: string): boolean {
 function reason(text: string, exitCode: number | null, stderr: string): string {
   const said = text.startsWith("$(") ? stderr.trim().split("\n").at(-1) ?? "" : "";
   const status = exitCode === null ? "it was killed" : `exit code ${exitCode}`;
-  return said === "" ? status : `${status}: ${plainText(said, 200)}`;
+  return said === "" ? status : `${status}: ${plainText(redact(said), 200)}`;
 }
 
 function failed(expression: Expression, why: string, cause?: unknown): DenrootError {
