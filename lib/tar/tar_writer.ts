@@ -5,6 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
+import { isImageXattr } from "./image_xattrs.ts";
 
 /** Must take all of `bytes` before it returns: the buffer is used again. */
 type ByteSink = (bytes: Uint8Array) => void;
@@ -37,8 +38,6 @@ const BUFFER_SIZE = 512 * 1024;
 /** Content of at least this length goes to the sink without a copy. */
 const DIRECT = 64 * 1024;
 const MAX_UINT32 = 0xffffffff;
-/** mksquashfs can store these attributes; it drops all others with a message. */
-const KEPT_XATTRS = /^(user|security|trusted)\./;
 
 export class TarWriter {
   readonly #sink: ByteSink;
@@ -123,7 +122,7 @@ export class TarWriter {
 
   #xattrs(xattrs: ReadonlyMap<string, Uint8Array>): void {
     const records = [...xattrs]
-      .filter(([name]) => KEPT_XATTRS.test(name))
+      .filter(([name]) => isImageXattr(name))
       .map(([name, value]) => paxRecord(`SCHILY.xattr.${name}`, value));
     if (records.length > 0) this.#metadata("x", "pax", Buffer.concat(records));
   }
