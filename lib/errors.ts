@@ -26,14 +26,14 @@ export type ErrorCode =
 export interface DenrootErrorOptions {
   readonly cause?: unknown;
   /** What to do about it: one sentence. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 /** What went wrong with which thing. A message is a sentence without a full stop or secrets. */
 export class DenrootError extends Error {
   override readonly name = "DenrootError";
   readonly code: ErrorCode;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: DenrootErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -58,9 +58,9 @@ export interface PlainError {
   readonly message: string;
   /** Only a {@link DenrootError} has one. */
   readonly code?: ErrorCode;
-  readonly hint?: string;
-  readonly stack?: string;
-  readonly cause?: PlainError;
+  readonly hint?: string | undefined;
+  readonly stack?: string | undefined;
+  readonly cause?: PlainError | undefined;
 }
 
 /** Causes that a plain error keeps; a chain may also be a circle. */

@@ -115,7 +115,7 @@ function variablePiece(text: string, index: number, lookUp: LookUp): Piece | und
 interface Variable {
   readonly name: string;
   /** `:-` or `-`; the word then counts where the variable is missing. */
-  readonly operator?: string;
+  readonly operator?: string | undefined;
   readonly word: string;
   readonly end: number;
 }

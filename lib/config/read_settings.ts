@@ -13,7 +13,7 @@ export interface SettingEntry {
   readonly value: string;
   /** `default`, `environment` or the path of the file that set it. */
   readonly origin: string;
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 /** The value of each setting; undefined only where the setting has no default. */

@@ -29,18 +29,18 @@ export interface Settings {
   /** Whether registries.conf resolves names without a registry. */
   readonly shortNames: boolean;
   /** Seconds since 1970. */
-  readonly sourceDateEpoch?: number;
+  readonly sourceDateEpoch?: number | undefined;
   /** Limit for all uncompressed layers of one image together. */
   readonly maxImageBytes: number;
   /** The path of the mksquashfs that the user chose. */
-  readonly mksquashfs?: string;
+  readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
-  readonly unsquashfs?: string;
-  readonly tls: { readonly certFile?: string; readonly certDir?: string };
+  readonly unsquashfs?: string | undefined;
+  readonly tls: { readonly certFile?: string | undefined; readonly certDir?: string | undefined };
   readonly proxy: {
-    readonly http?: string;
-    readonly https?: string;
-    readonly all?: string;
+    readonly http?: string | undefined;
+    readonly https?: string | undefined;
+    readonly all?: string | undefined;
     readonly no: string;
   };
   /** The environment of the process, with the values of the files in it. */

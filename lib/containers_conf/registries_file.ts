@@ -34,11 +34,11 @@ export type ShortNameMode = "enforcing" | "permissive" | "disabled";
 export interface RegistriesFile {
   /** No two have the same prefix. */
   readonly rules: readonly RegistryRule[];
-  readonly searchRegistries?: readonly string[];
+  readonly searchRegistries?: readonly string[] | undefined;
   /** Short name -> `HOST/REPOSITORY`; an empty text removes another file's alias. */
   readonly aliases: ReadonlyMap<string, string>;
-  readonly shortNameMode?: ShortNameMode;
-  readonly credentialHelpers?: readonly string[];
+  readonly shortNameMode?: ShortNameMode | undefined;
+  readonly credentialHelpers?: readonly string[] | undefined;
 }
 
 /** Throws code `settings` with `path`, the line, and the rule that is broken. */

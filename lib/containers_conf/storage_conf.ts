@@ -22,9 +22,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The relevant content of one `storage.conf`. */
 interface StorageConf {
-  readonly driver?: string;
-  readonly root?: string;
-  readonly rootlessRoot?: string;
+  readonly driver?: string | undefined;
+  readonly root?: string | undefined;
+  readonly rootlessRoot?: string | undefined;
   /** Further directories with images. */
   readonly imageStores: readonly string[];
 }

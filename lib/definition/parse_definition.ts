@@ -19,8 +19,8 @@ export interface Definition {
   readonly image: string;
   readonly output: string;
   /** `linux/ARCHITECTURE[/VARIANT]`; without it this machine's platform counts. */
-  readonly platform?: string;
-  readonly squashOptions?: string;
+  readonly platform?: string | undefined;
+  readonly squashOptions?: string | undefined;
   /** For containers, in the form of enroot's `--mount`: the fields of `fstab` with colons between. */
   readonly mounts: readonly string[];
   /** For containers, in the form of enroot's `--env`: `NAME=VALUE`, or `NAME` for the host's value. */

@@ -17,7 +17,7 @@ export interface HttpRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** The client adds the Content-Length. */
-  readonly body?: RequestBody;
+  readonly body?: RequestBody | undefined;
   /** Accepts any certificate of the server. */
   readonly isUnverified?: boolean;
   readonly signal: AbortSignal;

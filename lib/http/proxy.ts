@@ -4,9 +4,9 @@ import { BlockList, isIP } from "node:net";
 import { DenrootError } from "../errors.ts";
 
 export interface ProxySettings {
-  readonly http?: string;
-  readonly https?: string;
-  readonly all?: string;
+  readonly http?: string | undefined;
+  readonly https?: string | undefined;
+  readonly all?: string | undefined;
   /** Comma-separated host suffixes, addresses and CIDRs, each with an optional port; or `*`. */
   readonly no: string;
 }

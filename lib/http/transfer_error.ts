@@ -5,17 +5,17 @@ import { plainText } from "../text/quote_text.ts";
 
 export interface TransferErrorOptions extends DenrootErrorOptions {
   /** Whether the same request may succeed later. */
-  readonly transient?: boolean;
+  readonly transient?: boolean | undefined;
   /** How long the server asks to wait, in milliseconds. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** The status of the answer, if there was one. */
-  readonly status?: number;
+  readonly status?: number | undefined;
 }
 
 export class TransferError extends DenrootError {
   readonly transient: boolean;
-  readonly retryAfterMs?: number;
-  readonly status?: number;
+  readonly retryAfterMs?: number | undefined;
+  readonly status?: number | undefined;
 
   constructor(code: ErrorCode, message: string, options: TransferErrorOptions = {}) {
     super(code, message, options);

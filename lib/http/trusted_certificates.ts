@@ -14,7 +14,7 @@ import { quoteText } from "../text/quote_text.ts";
  * The system's are not checked: there are many, and other programs use them too.
  */
 export async function trustedCertificates(
-  settings: { readonly certFile?: string; readonly certDir?: string },
+  settings: { readonly certFile?: string | undefined; readonly certDir?: string | undefined },
 ): Promise<readonly string[] | undefined> {
   const fromFile = settings.certFile ? await readBundle(settings.certFile) : [];
   const fromDirectory = settings.certDir ? await readDirectories(settings.certDir) : [];

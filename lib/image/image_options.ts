@@ -12,11 +12,11 @@ import { requestedPlatform } from "./platform.ts";
 
 export interface ImageOptions {
   /** A name from `uname -m` or from images: `aarch64`, `arm64`. The default is this machine's. */
-  readonly architecture?: string;
+  readonly architecture?: string | undefined;
   /** By default they are read from the environment and `enroot.conf`. */
-  readonly settings?: Settings;
-  readonly onProgress?: OnProgress;
-  readonly signal?: AbortSignal;
+  readonly settings?: Settings | undefined;
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The options, with a value for each. */

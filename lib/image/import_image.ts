@@ -28,11 +28,11 @@ import { contentOf, resolveImage } from "./resolve_image.ts";
 
 export interface ImportOptions extends ImageOptions {
   /** The path of the image. By default it is in the current directory, named after the reference. */
-  readonly output?: string;
+  readonly output?: string | undefined;
   /** Whether to replace an existing output. */
-  readonly force?: boolean;
+  readonly force?: boolean | undefined;
   /** Whether to read the finished image back and compare it with what was packed. */
-  readonly verify?: boolean;
+  readonly verify?: boolean | undefined;
 }
 
 export interface ImportResult {

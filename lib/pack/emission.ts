@@ -20,7 +20,7 @@ interface EmissionOptions {
   /** How many bytes of content, holes included, an image may have. */
   readonly maxBytes: number;
   /** Remembers what was emitted, to compare the finished image with it. */
-  readonly ledger?: ImageLedger;
+  readonly ledger?: ImageLedger | undefined;
   /** Called with each path. */
   readonly onPath?: ((path: string) => void) | undefined;
 }

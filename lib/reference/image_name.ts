@@ -12,10 +12,10 @@ const TAG_LIMIT = 128;
 /** The parts that the name has; no default is filled in. */
 export interface ImageName {
   /** Host with an optional port. */
-  readonly registry?: string;
+  readonly registry?: string | undefined;
   readonly repository: string;
-  readonly tag?: string;
-  readonly digest?: Digest;
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export function parseRepositoryAndTag(
   text: string,
   start: number,
   end: number,
-): { readonly repository: string; readonly tag?: string } {
+): { readonly repository: string; readonly tag?: string | undefined } {
   const colon = text.indexOf(":", start);
   const hasTag = colon >= 0 && colon < end;
   const repositoryEnd = hasTag ? colon : end;

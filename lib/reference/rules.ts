@@ -69,9 +69,9 @@ export function checkIndex(text: string, start: number, end: number): number {
 /** `@DIGEST`, else `:TAG`, else `:@INDEX`, else nothing. */
 export function formatVersion(
   { tag, digest, index }: {
-    readonly tag?: string;
-    readonly digest?: Digest;
-    readonly index?: number;
+    readonly tag?: string | undefined;
+    readonly digest?: Digest | undefined;
+    readonly index?: number | undefined;
   },
 ): string {
   if (digest !== undefined) return `@${digest}`;

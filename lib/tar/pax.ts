@@ -9,12 +9,12 @@ const MAX_XATTR_VALUE = 64 * 1024;
 
 /** What an entry's PAX header overrides. Times are whole seconds, rounded down. */
 export interface PaxRecords {
-  path?: string;
-  linkPath?: string;
-  size?: number;
-  uid?: number;
-  gid?: number;
-  mtime?: number;
+  path?: string | undefined;
+  linkPath?: string | undefined;
+  size?: number | undefined;
+  uid?: number | undefined;
+  gid?: number | undefined;
+  mtime?: number | undefined;
   xattrs?: Map<string, Uint8Array>;
   /** `GNU.sparse.*` records in their order. */
   sparse?: [key: string, value: string][];

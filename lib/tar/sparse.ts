@@ -16,7 +16,7 @@ export interface SparseFile {
   readonly size: number;
   readonly segments: SparseSegment[];
   /** The file's name, when the header has only a substitute. */
-  readonly path?: string;
+  readonly path?: string | undefined;
   /** The map comes before the data (PAX 1.0) and has not been read yet. */
   readonly mapInData: boolean;
 }

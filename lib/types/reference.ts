@@ -5,7 +5,7 @@ import type { Digest } from "./image.ts";
 /** `docker://…`, in canonical form. */
 export interface DockerReference {
   readonly scheme: "docker";
-  readonly user?: string;
+  readonly user?: string | undefined;
   /** A host with an optional port. Docker Hub is always `registry-1.docker.io`. */
   readonly registry: string;
   /** Starts with `library/` for Docker Hub's official images. */
@@ -14,19 +14,19 @@ export interface DockerReference {
    * The repository as written, when no registry was given. The settings may name another registry
    * for it.
    */
-  readonly shortName?: string;
+  readonly shortName?: string | undefined;
   /** `latest` when neither a tag nor a digest was given; absent when only a digest was. */
-  readonly tag?: string;
+  readonly tag?: string | undefined;
   /** When there is also a tag, the digest decides. */
-  readonly digest?: Digest;
+  readonly digest?: Digest | undefined;
 }
 
 /** `oci:PATH[:TAG]`, `oci:PATH@DIGEST`, `oci:PATH:@INDEX`; `oci-archive:` has the same in a tar file. */
 export interface OciReference {
   readonly scheme: "oci" | "oci-archive";
   readonly path: string;
-  readonly tag?: string;
-  readonly digest?: Digest;
+  readonly tag?: string | undefined;
+  readonly digest?: Digest | undefined;
   /** The position in the layout's `index.json`, counted from 0. */
   readonly index?: number;
 }

@@ -1,9 +1,9 @@
 /** The findings about proxies, certificates, registries.conf and credentials. */
 
 import assert from "node:assert/strict";
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
 import { checkNetwork } from "../../lib/doctor/check_network.ts";
 import { makeServerCertificate } from "../helpers/certificates.ts";
@@ -12,8 +12,12 @@ import { troubles } from "./machine_fixture.ts";
 
 const scratch = scratchDirectory("check-network");
 const netrc = join(scratch, "config/enroot/.credentials");
-mkdirSync(join(scratch, "config/enroot"), { recursive: true });
-mkdirSync(join(scratch, "docker"));
+
+beforeEach(() => {
+  rmSync(scratch, { recursive: true });
+  mkdirSync(join(scratch, "config/enroot"), { recursive: true });
+  mkdirSync(join(scratch, "docker"));
+});
 
 async function check(env: Readonly<Record<string, string>> = {}) {
   const settings = await loadSettings({

@@ -2,9 +2,9 @@
  * One image, brought by real producers to every place that denroot reads, becomes the same enroot
  * image, byte for byte.
  *
- * An image records where it came from, in `/.enroot/source` and `/etc/rc`, and there alone may two
- * differ. So that these bytes move no others, all URIs here are equally long, and mksquashfs does not
- * compress; the URI is masked where it stands, twice, and all other bytes of the files are compared.
+ * Images record their URI in `/.enroot/source` and `/etc/rc`; all other bytes must be the same. All
+ * URIs here have one length and mksquashfs does not compress, so that the URIs move no other bytes.
+ * The test masks the URI, which occurs twice, and compares everything else.
  */
 
 import assert from "node:assert/strict";
@@ -36,14 +36,14 @@ const env = {
   SOURCE_DATE_EPOCH: "1700000000",
   ENROOT_SQUASH_OPTIONS: "-comp gzip -noI -noD -noF -noX",
 };
-/** Of every URI here; a tag, a name of a file and a path component stay below their limits. */
+/** The length of every URI here; tags, file names and path components stay below their limits. */
 const URI_LENGTH = 180;
 const seed = Number(process.env.DENROOT_TEST_SEED ?? 20_261_121);
 
 const capability = Buffer.from("0100000200200000000000000000000000000000", "hex");
 const deep = Array.from({ length: 12 }, (_, depth) => `level-${depth}-${"x".repeat(20)}`).join("/");
 
-/** Base first; ostree takes no names but UTF-8. */
+/** Base first; ostree takes only names in UTF-8. */
 const layers: readonly (readonly TarSpec[])[] = [
   [
     directory("bin"),
@@ -76,7 +76,7 @@ const layers: readonly (readonly TarSpec[])[] = [
   [
     whiteout("etc/old"),
     file("etc/new", "new"),
-    // As overlayfs has it, when a file of a lower layer gets another name.
+    // overlayfs writes this when a file of a lower layer gets another name.
     file("etc/first", "shared by several names"),
     link("etc/second", "etc/first"),
     directory("opaque", { mode: 0o750 }),
@@ -105,11 +105,11 @@ const config = {
   Cmd: ["a word"],
   WorkingDir: "/etc",
   Volumes: { "/data": {} },
-  // In the order of Go's maps: some producers write the configuration anew.
+  // Sorted, as Go sorts maps: some producers write the configuration again.
   Labels: { "org.example.a": "1", "org.example.b": "2" },
 };
 
-/** On top of these, what only some stores take: names for files of lower layers, and a pipe. */
+/** Another layer that only some stores take: links to files of lower layers, and a pipe. */
 const links: readonly TarSpec[] = [
   link("etc/third", "etc/second"),
   link("bin/large", "large"),
@@ -124,7 +124,7 @@ const random = new StorageFixture({
 });
 
 const users: PodmanUser[] = [];
-// Before the directories below are removed: hooks run in the order in which they are set.
+// Hooks run in the order in which they are set: this one runs before directories are removed.
 after(async () => {
   for (const user of users) await user.stop();
   await unmountBelow(scratch);
@@ -138,7 +138,7 @@ const places = imagePlaces(scratch, {
   podman: () => users[0]!,
 });
 const oracle = useDenroot();
-/** What the registry's images become. */
+/** The images that imports from the registry give. */
 const expected = new Map<StorageFixture, Buffer>();
 
 before(async () => {
@@ -162,7 +162,7 @@ after(async () => {
 for (const [name, place] of Object.entries(places)) {
   const image = place.layersApart ? apart : linked;
   let brought: Promise<unknown> | undefined;
-  testOneRuntime(`${name}: the image that the registry's is`, async (denroot) => {
+  testOneRuntime(`${name}: the import gives the same image as the registry`, async (denroot) => {
     await (brought ??= place.bring(image, uriIn(place)));
     assertSame(await importFrom(denroot, place), expected.get(image)!);
     const shown = JSON.parse(await inspect(denroot, place));
@@ -181,12 +181,15 @@ const WITH_RANDOM: readonly string[] = [
   "dir",
 ];
 
-testOneRuntime(`an image of random layers (seed ${seed}) is one everywhere`, async (denroot) => {
-  for (const name of WITH_RANDOM) {
-    rmSync(pathOf(uriIn(places[name]!)), { recursive: true, force: true });
-    assertSame(await bringAndImport(denroot, places[name]!, random), expected.get(random)!, name);
-  }
-});
+testOneRuntime(
+  `an image of random layers (seed ${seed}) is the same everywhere`,
+  async (denroot) => {
+    for (const name of WITH_RANDOM) {
+      rmSync(pathOf(uriIn(places[name]!)), { recursive: true, force: true });
+      assertSame(await bringAndImport(denroot, places[name]!, random), expected.get(random)!, name);
+    }
+  },
+);
 
 async function bringAndImport(
   denroot: Denroot,
@@ -218,7 +221,7 @@ function uriIn({ uri }: Place): string {
   return uri("x".repeat(URI_LENGTH - uri("").length));
 }
 
-/** The image with the URI masked, which stands in two files and nowhere else. */
+/** The image with the URI masked, which occurs twice. */
 function withoutProvenance(image: Buffer, uri: string): Buffer {
   let count = 0;
   for (let at = image.indexOf(uri); at >= 0; at = image.indexOf(uri, at)) {

@@ -74,7 +74,7 @@ async function skopeoCopy(from: string, to: string): Promise<void> {
   await runProgram("skopeo", ["--insecure-policy", "copy", "--quiet", from, to]);
 }
 
-/** What Docker itself saves of the image. */
+/** Writes the archive that `docker save` makes of the image. */
 async function savedByDocker(path: string): Promise<void> {
   const loaded = join(scratch, "loaded.tar");
   rmSync(loaded, { force: true });
@@ -85,7 +85,7 @@ async function savedByDocker(path: string): Promise<void> {
   await run("save", "--output", path, "n/app:v1");
 }
 
-/** Imports with the URI's own text as provenance; gives the image's bytes. */
+/** Imports, compares the tree and its source, and gives the image's bytes. */
 async function importBytes(denroot: Denroot, uri: string, source: string): Promise<Buffer> {
   const output = await denroot.import(uri, { env: EPOCH });
   assertSameTree(await listImage(output), expected, { without: PROVENANCE });
@@ -93,7 +93,7 @@ async function importBytes(denroot: Denroot, uri: string, source: string): Promi
   return readFileSync(output);
 }
 
-/** How an archive may come; what is not plain passes through the cache. */
+/** Forms of an archive; compressed ones pass through the cache. */
 const FORMS = [(tar: Buffer) => tar, gzipSync, zstdCompressSync] as const;
 
 const ARCHIVES: Readonly<Record<string, (path: string) => unknown>> = {
@@ -150,7 +150,7 @@ testEachRuntime("an archive on standard input is read as it comes", async (denro
   }
   const cut = await denroot.run(["import", "--force", source], { input: tar.subarray(0, 9000) });
   assert.equal(cut.exitCode, 1);
-  assert.match(cut.stderr, /The archive "\/dev\/stdin" is not a tar archive, or damaged/);
+  assert.match(cut.stderr, /The archive "\/dev\/stdin" is damaged or not a tar archive/);
 });
 
 testOneRuntime("an archive in a pipe is read as it comes", async (denroot) => {

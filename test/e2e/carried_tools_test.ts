@@ -1,4 +1,4 @@
-/** The squashfs tools that denroot carries, on machines that forbid to run them here or there. */
+/** The squashfs tools that denroot carries, on machines that forbid running them in some places. */
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** podman's storage, read from its files: the same image as from where the storage has it from. */
+/** podman's storage, read from its files: it gives the same image as the original. */
 
 import assert from "node:assert/strict";
 import {
@@ -21,7 +21,7 @@ import { compareTrees, listImage } from "../helpers/tree_listing.ts";
 const drivers: readonly Driver[] = ["overlay", "vfs"];
 const fixture = new StorageFixture();
 const name = "registry.example/team/rich:1";
-/** Where an image says it came from. */
+/** Files that record the image's source. */
 const source = [".enroot", "etc/rc"];
 
 testOneRuntime("overlay and vfs storages give the image that they were given", async (denroot) => {
@@ -47,7 +47,7 @@ testEachRuntime("without recipes the storage's files themselves are taken", asyn
     fixture.forgetRecipes(storage);
     const output = join(denroot.work, `${driver}.sqsh`);
     const { stderr } = await denroot.succeed(["import", "--output", output, `${place}${name}`]);
-    assert.match(stderr, /no recipe \(tar-split\) of layer sha256:/);
+    assert.match(stderr, /no tar-split recipe for layer sha256:/);
     const differences = compareTrees(await listImage(output), expected, {
       without: source,
     });
@@ -102,7 +102,7 @@ test("storage.conf, the environment and additional image stores say where images
   assert.match(broken.stderr, /storage\.conf" cannot be used/);
 });
 
-test("what a storage lost or lies about ends the import, with the file's name", async () => {
+test("a missing or changed file in the storage ends the import and is named", async () => {
   const place = await fixture.store("broken", "vfs", name);
   const tree = join(fixture.root("broken"), "vfs/dir");
   const tools = readdirSync(tree).map((id) => join(tree, id, "bin/ping"));
@@ -187,7 +187,7 @@ test("what buildah commits is what it pushes", async () => {
   assert.ok(expected.has("b/new") && !expected.has("b/z") && !expected.has("a/y"));
 });
 
-test("a storage that is none is refused by its name", async () => {
+test("a directory that is no storage is refused with its name", async () => {
   await fails(
     `containers-storage:[${denroot.home}]x`,
     /is not an image storage: it has no "overlay-images" or "vfs-images"/,
@@ -207,7 +207,7 @@ async function fails(uri: string, message: RegExp, ...args: readonly string[]): 
   assert.deepEqual(denroot.leftovers().filter((path) => path.startsWith(output)), []);
 }
 
-/** Names, sizes and times of all that lies below a directory. */
+/** The names, sizes and times of all files below a directory. */
 function snapshot(root: string): readonly string[] {
   return readdirSync(root, { recursive: true, withFileTypes: true }).map((entry) => {
     const path = Buffer.from(join(entry.parentPath, entry.name), "utf8");

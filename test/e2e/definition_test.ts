@@ -1,4 +1,4 @@
-/** Executable files that the kernel has denroot run. */
+/** Executable definition files: the kernel starts denroot for them. */
 
 import assert from "node:assert/strict";
 import {
@@ -41,7 +41,7 @@ before(() => {
   writeIndex(layout, entries, { tag: "many" });
 });
 
-/** A user's definition, with a `denroot` of the runtime on the PATH. */
+/** A user's definition; `denroot` on the PATH runs under the test's runtime. */
 class Script {
   readonly path: string;
   readonly output: string;
@@ -60,7 +60,7 @@ class Script {
     this.#env = { ...env, IMAGES: dirname(this.output), PATH: `${bin}:${env.PATH}` };
   }
 
-  /** With an age, so that what is imported next is younger. */
+  /** Makes the file old, so that the next image is younger. */
   write(lines: readonly string[], interpreter = "/usr/bin/env denroot"): void {
     writeFileSync(this.path, [`#!${interpreter}`, "# The app", ...lines, ""].join("\n"));
     chmodSync(this.path, 0o755);
@@ -76,7 +76,7 @@ class Script {
     return startProgram(this.path, args, { cwd: this.#denroot.home, env: this.#env }).done;
   }
 
-  /** Runs it to a good end and gives what it said. */
+  /** Runs it, expects success, and gives its output. */
   async run(...args: readonly string[]): Promise<string> {
     const result = await runProgram(this.path, args, { cwd: this.#denroot.home, env: this.#env });
     return result.stdout + result.stderr;

@@ -1,4 +1,4 @@
-/** What goes wrong while an import runs: one clear error or a retry, and nothing left behind. */
+/** Faults during an import: denroot tries again or gives one clear error, and leaves nothing. */
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -38,7 +38,7 @@ before(async () => {
 
 after(() => registry?.stop());
 
-/** A home and a faulty wire to the registry, both gone afterwards; nothing may be left behind. */
+/** Gives `body` a home and a faulty connection to the registry; removes both afterwards. */
 async function withFaults(
   faults: WireFaults,
   body: (denroot: Denroot, uri: string, proxy: WireProxy) => Promise<void>,
@@ -64,7 +64,7 @@ function assertNothingLeft(denroot: Denroot): void {
   assert.deepEqual(denroot.unfinishedBlobs(), []);
 }
 
-/** Programs that a process has started, and those that they have. */
+/** A process's children, and their children. */
 function descendants(pid: number): number[] {
   try {
     const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
@@ -79,7 +79,7 @@ function descendants(pid: number): number[] {
 function mksquashfsOf(program: RunningProgram): number | undefined {
   return descendants(program.pid).find((pid) => {
     try {
-      // Not the one that is only asked for its version.
+      // Another mksquashfs only prints its version.
       const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
       return words[0]!.endsWith("mksquashfs") && words.includes("-tar");
     } catch {
@@ -158,7 +158,7 @@ test("a registry that cuts each connection once is asked for the rest", async ()
       env: { ENROOT_TRANSFER_RETRIES: "5" },
     });
     await assertWhole(join(denroot.work, "x.sqsh"));
-    // Resumed, not begun anew: hardly more than the image itself went over the wire.
+    // denroot resumed the blobs: little more than the image's size was sent.
     assert.ok(proxy.bytes() < layers.length * layerBytes * 1.2, `${proxy.bytes()} bytes`);
   });
 });
@@ -184,7 +184,7 @@ test("a bit turned on the wire is found and the blob fetched again, or an error"
       assert.match(result.stderr, /\[ERROR\].*(layer|digest|sha256)/i);
       assertNothingLeft(denroot);
     }
-    // Nothing wrong has stayed in the cache.
+    // The cache holds no damaged blob.
     await denroot.succeed(["import", "--force", "--output", "x.sqsh", uri]);
     await assertWhole(join(denroot.work, "x.sqsh"));
   });

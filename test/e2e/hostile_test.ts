@@ -1,4 +1,4 @@
-/** Input made to do harm: a clear error or a safe result, in bounded time and memory. */
+/** Hostile input gives a clear error or a safe result, in bounded time and memory. */
 
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** What `inspect` shows is what `skopeo inspect` shows, and what an import then does. */
+/** `inspect` shows what `skopeo inspect` shows, and what an import would do. */
 
 import assert from "node:assert/strict";
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -89,7 +89,7 @@ testOneRuntime("nothing of the layers is fetched, and nothing is written", async
 
 const denroot = useDenroot();
 
-test("what the cache has need not be fetched again; damage there is no matter", async () => {
+test("blobs in the cache count as not to be fetched; damage there does no harm", async () => {
   const home = useDenroot();
   const uri = registry.uri("team/app", "1.0");
   await home.import(uri);
@@ -138,7 +138,7 @@ test("an index shows what it offers, and leads to the platform's image", async (
   assert.match(text, /^Offered +linux\/\w+, linux\/s390x\/v1$/m);
 });
 
-test("history stands at the layers that it made", async () => {
+test("each step of the history names the layer that it made", async () => {
   const history = [
     { created: "2024-01-01T00:00:00Z", created_by: "/bin/sh -c #(nop) ADD file:1 in / " },
     { created_by: '/bin/sh -c #(nop)  CMD ["bash"]', empty_layer: true },
@@ -161,7 +161,7 @@ test("history stands at the layers that it made", async () => {
   assert.deepEqual(steps.map(({ Layer }) => Layer), [undefined, undefined]);
 });
 
-test("a screen of 80 columns holds it, and no text of the image gets out of its line", async () => {
+test("the output fits 80 columns, and text of the image stays in its line", async () => {
   const { stdout } = await denroot.succeed(["inspect", `oci:${layout}:plain`]);
   assert.deepEqual(stdout.split("\n").filter((line) => line.length > 80), []);
   // deno-lint-ignore no-control-regex -- it is what must not be there
@@ -180,10 +180,10 @@ test("a screen of 80 columns holds it, and no text of the image gets out of its 
   ) assert.match(stdout, line);
 });
 
-test("the guess at the image's size is one", async () => {
+test("the estimated size is near the real size", async () => {
   const home = useDenroot();
   const system = join(scratch, "system");
-  // What every Debian has.
+  // Every Debian has these files.
   const tar = await runProgram("sh", ["-c", "tar -C / -cf - usr/lib/*/perl-base usr/bin/*sum"], {
     cwd: "/",
   });
@@ -193,7 +193,7 @@ test("the guess at the image's size is one", async () => {
   assert.ok(guess > bytes / 2 && guess < bytes * 2, `${guess} for ${bytes}`);
 });
 
-test("a configuration that is not what the manifest says is refused", async () => {
+test("a configuration with a wrong digest is refused", async () => {
   const broken = join(scratch, "broken");
   const { config } = writeImage(broken, { layers: [[file("a", "a")]] });
   const path = blobPath(broken, config.digest);
@@ -209,7 +209,7 @@ test("a configuration that is not what the manifest says is refused", async () =
   assert.equal(odd.stdout, "");
 });
 
-/** `plain`'s image with other words around its layers; gives its URI. */
+/** Writes an image with the layers of `plain` and another configuration; gives its URI. */
 function relabelled(changes: Readonly<Record<string, unknown>>): string {
   const config = { ...JSON.parse(image.config.bytes.toString("utf8")), ...changes };
   const manifest = JSON.parse(image.manifest.bytes.toString("utf8"));

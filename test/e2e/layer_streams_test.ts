@@ -1,4 +1,4 @@
-/** How layers are compressed, cut and damaged: read right, or refused with the layer's name. */
+/** Compressed, cut and damaged layers: they are read right, or refused with the layer's name. */
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -32,7 +32,7 @@ const compressions: readonly Compression[] = [
   "none",
 ];
 
-/** The stored bytes changed, digest and size in the manifest fitting them. */
+/** A layer with changed stored bytes; the manifest has their digest and size. */
 function stored(compression: Compression, change: (bytes: Buffer) => Buffer): LayerSpec {
   const bytes = change(compress(archive, compression));
   return { tar: archive, compression, stored: bytes };

@@ -1,4 +1,4 @@
-/** Mirrors, certs.d and short names with real registries, one of which dies. */
+/** Mirrors, certs.d and short names with real registries; some of them die. */
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -57,7 +57,7 @@ function mirroredBy(hosts: readonly string[], more = ""): string {
   return `[[registry]]\nlocation = "${origin.host}"\n${more}\n${mirrors.join("")}`;
 }
 
-/** Imports, and compares the file with what the origin alone gives. */
+/** Imports, and compares the image with an import from the origin alone. */
 async function importSame(home: Denroot): Promise<string> {
   const uri = origin.uri("team/app");
   const path = join(home.work, "mirrored.sqsh");
@@ -185,7 +185,10 @@ testOneRuntime("a short name is found by alias and by search", async (home) => {
   for (const name of ["team/app", "nick"]) {
     const { stdout, stderr } = await home.succeed(["digest", `docker://${name}`], { env });
     assert.equal(stdout.trim(), image.manifest.digest);
-    assert.match(stderr, new RegExp(`${name} is docker://${origin.host}#team/app:latest`));
+    assert.match(
+      stderr,
+      new RegExp(`The short name ${name} stands for docker://${origin.host}#team/app:latest`),
+    );
   }
 });
 

@@ -11,7 +11,7 @@ import { richImage, StorageFixture } from "../helpers/storage_fixture.ts";
 import type { TarSpec } from "../helpers/tar_fixture.ts";
 import { compareTrees, listDirectory, listImage } from "../helpers/tree_listing.ts";
 
-// ostree takes no names but UTF-8, and the manifests there know no zstd.
+// ostree takes only names in UTF-8, and its manifests know no zstd.
 const fixture = new StorageFixture({
   ...richImage,
   layers: richImage.layers.map((layer) => {
@@ -29,15 +29,18 @@ before(async () => {
   manifest = await commitImage(fixture, repository, "team_2Frich_3A1");
 });
 
-testOneRuntime("an image in ostree is the image where it comes from", async (denroot) => {
-  const expected = await listImage(await denroot.import(fixture.layout));
-  const output = await denroot.import(uri, { args: ["--verify"] });
-  const comparison = { without, directoryTimes: true };
-  assert.deepEqual(compareTrees(await listImage(output), expected, comparison), []);
-  const again = await denroot.import(uri);
-  assert.ok(readFileSync(again).equals(readFileSync(output)));
-  assert.deepEqual(denroot.unfinishedBlobs(), []);
-});
+testOneRuntime(
+  "an image in ostree gives the same enroot image as the original",
+  async (denroot) => {
+    const expected = await listImage(await denroot.import(fixture.layout));
+    const output = await denroot.import(uri, { args: ["--verify"] });
+    const comparison = { without, directoryTimes: true };
+    assert.deepEqual(compareTrees(await listImage(output), expected, comparison), []);
+    const again = await denroot.import(uri);
+    assert.ok(readFileSync(again).equals(readFileSync(output)));
+    assert.deepEqual(denroot.unfinishedBlobs(), []);
+  },
+);
 
 const denroot = useDenroot();
 
@@ -63,7 +66,7 @@ test("a commit of a root file system becomes an image of one layer", async () =>
   assert.deepEqual(compareTrees(actual, await listDirectory(tree), comparison), []);
 });
 
-test("what is not there is told, with what is", async () => {
+test("an error about a missing image lists the images that are there", async () => {
   const missing = await denroot.run(["digest", `ostree:other@${repository}`]);
   assert.match(missing.stderr, /has no image "other:latest"; it has team\/rich:1/);
   const nowhere = await denroot.run(["digest", `ostree:other@${denroot.home}`]);

@@ -1,4 +1,4 @@
-/** `podman://` with a real podman, root's and an ordinary user's, over its service and its program. */
+/** `podman://` with a real podman of root and of an ordinary user, by its service and its program. */
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -23,11 +23,11 @@ import { listImage, readFromImage, type Tree } from "../helpers/tree_listing.ts"
 
 const SOURCE_DATE_EPOCH = "1700000000";
 const NAME = "localhost/n/app:v1";
-/** As podman alone knows what it stands for. */
+/** A short name that only podman can resolve. */
 const SHORT = "n/app:v1";
 
 const users: PodmanUser[] = [];
-// Before the directories below are removed: hooks run in the order in which they are set.
+// Hooks run in the order in which they are set: this one runs before directories are removed.
 after(async () => {
   for (const user of users) await user.stop();
 });
@@ -42,7 +42,7 @@ const layers = [
     directory("usr/d", { uid: 1000, gid: 1000 }),
     file("usr/d/old", "1"),
     file("usr/secret", "2", { uid: 1000, mode: 0o600 }),
-    // Enough for podman to be busy with for a while.
+    // podman needs some time for so many bytes.
     file("usr/a", randomBytes(12_000_000).toString("latin1")),
     link("usr/b", "usr/a"),
   ],
@@ -135,7 +135,7 @@ testOneRuntime("an image or a podman that is not there", async (denroot) => {
 
 testEachRuntime("an interrupted import leaves nothing of podman's either", async (denroot) => {
   const user = users[0]!;
-  // A killed run could not remove it.
+  // A killed run leaves such a directory.
   const mark = processMark().replace(/\.\d+\.\d+\./, ".4194305.1.");
   mkdirSync(join(denroot.temp, `denroot-save@${mark}`));
   const running = denroot.start(["import", `podman://${SHORT}`], { env: user.environment });
@@ -149,7 +149,7 @@ testEachRuntime("an interrupted import leaves nothing of podman's either", async
   assert.deepEqual(processesWith(image.config.digest.slice("sha256:".length)), []);
 });
 
-/** podman's own, as long as it writes to its standard output. */
+/** podman has this pipe while it writes to its standard output. */
 function isPipe(path: string | Buffer): boolean {
   return String(path).endsWith("/saveio");
 }

@@ -7,7 +7,7 @@ import { assertLikeUmoci, importedTree } from "../helpers/layer_case.ts";
 import { randomStack, sideBySide } from "../helpers/random_stack.ts";
 import type { TarSpec } from "../helpers/tar_fixture.ts";
 
-/** The same stacks every time, unless told: a failure must be one of the change under test. */
+/** One seed for all runs, so that only a change of the code can make the test fail. */
 const seed = Number(process.env.DENROOT_TEST_SEED ?? 20_260_101);
 const runs = Number(process.env.DENROOT_TEST_RUNS ?? 15);
 

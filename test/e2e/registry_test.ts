@@ -1,4 +1,4 @@
-/** Imports from the real registry, through each of its doors. */
+/** Imports from a real registry with each kind of authentication. */
 
 import assert from "node:assert/strict";
 import { chmodSync, writeFileSync } from "node:fs";

@@ -5,11 +5,11 @@ import { chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { Denroot, readableDenroot } from "../helpers/denroot_command.ts";
+import { asNobodyWithIds, nobody } from "../helpers/other_user.ts";
 import { runProgram, startProgram } from "../helpers/run_program.ts";
 import { StorageFixture } from "../helpers/storage_fixture.ts";
 import { compareTrees, type Comparison, listImage } from "../helpers/tree_listing.ts";
 
-const nobody = 65534;
 const fixture = new StorageFixture();
 const uri = "containers-storage:rich:1";
 let users = 0;
@@ -55,13 +55,13 @@ testAsUser(
     await user.run(...user.denroot(["import", "--output", output, uri]));
     await assertSame(output, { directoryTimes: true });
     assert.equal(fixture.forgetRecipes(user.name), 3);
-    // The storage's own note of a mode loses the bits beside the permissions.
+    // The storage's record of a mode has only the permission bits.
     const without = ["bin/alias"];
     await assertSame(await user.importUnshared(), { without, ignore: ["group"] });
   },
 );
 
-/** Runs `body` for a user whose storage, configured so, has the image. */
+/** Runs `body` for a user whose storage has the image. */
 function testAsUser(
   title: string,
   conf: string,
@@ -84,7 +84,7 @@ function testAsUser(
   });
 }
 
-/** Compares with the image where the storage has it from. */
+/** Compares with an import of the original image. */
 async function assertSame(image: string, comparison: Comparison): Promise<void> {
   const root = new Denroot();
   try {
@@ -100,16 +100,16 @@ async function assertSame(image: string, comparison: Comparison): Promise<void> 
 /** The user `nobody` with a home, and subordinate IDs that only its processes see. */
 class RootlessUser {
   readonly home: string;
-  /** Of the home, below the fixture's directory. */
+  /** The home's name below the fixture's directory. */
   readonly name = `user${users++}`;
-  readonly #ids: string;
+  /** Put before a command, it runs the command as this user. */
+  readonly #prefix: readonly [string, ...string[]];
   readonly #program: readonly [string, ...string[]];
 
-  /** `storage` is what storage.conf has in its table of that name. */
+  /** `storage` is the text of the table `storage` in storage.conf. */
   constructor(directory: string, storage: string) {
     this.home = join(directory, this.name);
-    this.#ids = join(directory, "subid");
-    writeFileSync(this.#ids, "nobody:200000:65536\n");
+    this.#prefix = asNobodyWithIds(directory, 200_000);
     const conf = join(this.home, ".config/containers");
     for (const path of [this.home, join(this.home, "run"), dirname(conf), conf]) {
       mkdirSync(path, { mode: 0o700 });
@@ -124,7 +124,7 @@ class RootlessUser {
     return [command, [...first, ...args]];
   }
 
-  /** Imports with all of the user's IDs at hand; gives the image's path. */
+  /** Imports inside `podman unshare`; gives the image's path. */
   async importUnshared(): Promise<string> {
     const output = join(this.home, "unshared.sqsh");
     const [command, args] = this.denroot(["import", "--output", output, uri]);
@@ -133,20 +133,19 @@ class RootlessUser {
   }
 
   run(command: string, args: readonly string[]) {
-    return runProgram("unshare", this.#arguments(command, args));
+    return runProgram(...this.#command(command, args));
   }
 
   start(command: string, args: readonly string[]) {
-    return startProgram("unshare", this.#arguments(command, args));
+    return startProgram(...this.#command(command, args));
   }
 
-  #arguments(command: string, args: readonly string[]): readonly string[] {
-    const script = 'mount --bind "$0" /etc/subuid; mount --bind "$0" /etc/subgid; exec "$@"';
-    return [
-      ...["--mount", "sh", "-ec", script, this.#ids],
-      ...["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"],
-      ...["env", "-i", `PATH=${process.env.PATH}:/usr/sbin:/sbin`, "LANG=C.UTF-8"],
-      ...[`HOME=${this.home}`, `XDG_RUNTIME_DIR=${this.home}/run`, command, ...args],
+  #command(command: string, args: readonly string[]): [string, readonly string[]] {
+    const [first, ...rest] = this.#prefix;
+    const environment = [
+      ...[`PATH=${process.env.PATH}:/usr/sbin:/sbin`, "LANG=C.UTF-8"],
+      ...[`HOME=${this.home}`, `XDG_RUNTIME_DIR=${this.home}/run`],
     ];
+    return [first, [...rest, "env", "-i", ...environment, command, ...args]];
   }
 }

@@ -1,4 +1,4 @@
-/** `tags` lists what is there, and with `--long` what each tag stands for. */
+/** `tags` lists the tags, and with `--long` the image that each tag names. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ before(async () => {
 });
 after(() => registry.stop());
 
-testOneRuntime("tags are listed as versions are counted", async (denroot) => {
+testOneRuntime("tags are sorted as versions", async (denroot) => {
   const sorted = ["1.0", "1.2", "1.10", "1.10-slim", "latest"];
   for (const uri of [registry.uri("team/app"), `docker://${registry.host}/team/app`]) {
     const { stdout } = await denroot.succeed(["tags", uri]);
@@ -38,7 +38,7 @@ testOneRuntime("tags are listed as versions are counted", async (denroot) => {
   assert.deepEqual(Tags.toSorted(), theirs.Tags.toSorted());
 });
 
-testOneRuntime("--long says of each tag what it is and what is missing", async (denroot) => {
+testOneRuntime("--long shows each tag's image and how much is to be fetched", async (denroot) => {
   await denroot.import(registry.uri("team/app", "1.0"));
   const { stdout } = await denroot.succeed(["tags", "--long", registry.uri("team/app")]);
   const size = String.raw` +\d+ B  `;
@@ -56,7 +56,7 @@ testOneRuntime("--long says of each tag what it is and what is missing", async (
 
 const denroot = useDenroot();
 
-test("--long --json has the same in full", async () => {
+test("--long --json shows the same in full", async () => {
   const uri = registry.uri("team/app");
   const { Images } = JSON.parse((await denroot.succeed(["tags", "-l", "--json", uri])).stdout);
   const inspected = await denroot.succeed(["inspect", "--json", registry.uri("team/app", "1.10")]);
@@ -95,7 +95,7 @@ test("a tag that fails says why, and the others are shown", async () => {
   assert.match(Images[1].Error, /^There is no image for linux/);
 });
 
-test("a registry that goes away, or a caller that has enough, ends it", async () => {
+test("the listing ends when the registry goes away or the caller stops", async () => {
   const going = await startRegistry();
   const tags = Array.from({ length: 20 }, (_, index) => `v${index}`);
   for (const tag of tags) going.add(image, "going", tag);
@@ -117,13 +117,13 @@ test("a registry that goes away, or a caller that has enough, ends it", async ()
   await assert.rejects(describeTags(list, { settings }).next(), { code: "network" });
 });
 
-test("more tags than anybody should ask for are refused", async () => {
+test("more than 1000 tags are refused", async () => {
   const tags = Array.from({ length: 1001 }, (_, index) => `v${index}`);
   const list = { reference: parseReference(registry.uri("team/app")), tags };
   await assert.rejects(describeTags(list).next(), { code: "limit" });
 });
 
-test("layouts and archives list theirs, a path as what it is", async () => {
+test("layouts and archives list their tags, by URI and by path", async () => {
   const archive = join(scratch, "images.tar");
   const saved = join(scratch, "saved.tar");
   await runProgram("tar", ["-C", layout, "-cf", archive, "."]);

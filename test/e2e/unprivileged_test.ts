@@ -6,9 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Denroot, readableDenroot } from "../helpers/denroot_command.ts";
 import { writeImage } from "../helpers/image_fixture.ts";
+import { asNobody, nobody } from "../helpers/other_user.ts";
 import { directory, file, link, node } from "../helpers/tar_fixture.ts";
-
-const nobody = 65534;
 
 test("root's image and an ordinary user's are the same, devices and capabilities included", async (t) => {
   if (process.getuid?.() !== 0) return t.skip("needs root, to become another user");
@@ -34,7 +33,7 @@ test("root's image and an ordinary user's are the same, devices and capabilities
   const { command } = readableDenroot(root.home);
   const user = new Denroot({
     name: "an ordinary user",
-    command: ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", ...command],
+    command: [...asNobody, ...command],
   });
   try {
     for (const name of ["", ...readdirSync(user.home)]) {

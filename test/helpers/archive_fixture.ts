@@ -1,11 +1,11 @@
-/** Members of image archives, to be written as they are or spoilt first. */
+/** Members of image archives: a test writes them as they are, or damages them first. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { digestOf, type Image } from "./image_fixture.ts";
 import { directory, file, symlink, type TarSpec } from "./tar_fixture.ts";
 
-/** A layout directory's files, as `tar -C DIRECTORY -cf FILE .` has them but for their order. */
+/** The files that `tar -C DIRECTORY -cf FILE .` packs from a layout directory, sorted by name. */
 export function layoutMembers(path: string, prefix = ""): TarSpec[] {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .map((entry) => [entry.isFile(), join(entry.parentPath, entry.name)] as const)
@@ -20,7 +20,7 @@ export interface SavedImage {
   readonly image: Image;
 }
 
-/** As Docker wrote it up to version 24: a directory for each layer, later uses of it being links. */
+/** An archive as Docker up to version 24 wrote it: a directory a layer; repeated layers are links. */
 export function oldDockerArchive(images: readonly SavedImage[]): TarSpec[] {
   const members: TarSpec[] = [];
   const first = new Map<string, string>();
@@ -50,7 +50,7 @@ export function oldDockerArchive(images: readonly SavedImage[]): TarSpec[] {
   ];
 }
 
-/** As Docker 25 and later, and containerd, write it: a layout with the old list beside it. */
+/** An archive as Docker 25 and later, and containerd, write it: a layout with the old list beside it. */
 export function newDockerArchive(
   image: Image,
   tags: readonly string[],
@@ -72,7 +72,7 @@ export function blobName(digest: string): string {
   return `blobs/${digest.replace(":", "/")}`;
 }
 
-/** The members with those of one name changed. */
+/** Changes the members of one name. */
 export function withMember(
   members: readonly TarSpec[],
   name: string,

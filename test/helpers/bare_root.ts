@@ -2,17 +2,16 @@
 
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { asNobody, nobody } from "./other_user.ts";
 import { findProgram, type ProgramResult, runProgram, startProgram } from "./run_program.ts";
 
-const nobody = 65534;
-
 export interface BareRootOptions {
-  /** All that there is of an environment. */
+  /** The whole environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Directories that are there: host's path to path inside. */
+  /** Directories to mount: the host's path, and the path inside. */
   readonly writable?: Readonly<Record<string, string>>;
   readonly readable?: Readonly<Record<string, string>>;
-  /** Temporary file systems that no program can be run from. */
+  /** Temporary file systems that are mounted noexec. */
   readonly noexec?: readonly string[];
   /** No program can be run from memory either; only root can set that up. */
   readonly noexecMemory?: boolean;
@@ -41,7 +40,7 @@ export class BareRoot {
     return new BareRoot(directory, program, libraries);
   }
 
-  /** A directory of the ordinary user's own. */
+  /** Makes a directory that the ordinary user owns. */
   userDirectory(name: string): string {
     const path = join(this.#directory, name);
     mkdirSync(path, { recursive: true });
@@ -51,10 +50,10 @@ export class BareRoot {
     return path;
   }
 
-  /** Runs the executable there, in `/work` where that is one of the directories. */
+  /** Runs the executable in the root; in `/work` if that is one of the directories. */
   async run(args: readonly string[], options: BareRootOptions = {}): Promise<ProgramResult> {
     const { writable = {}, readable = {}, noexec = [], env = {} } = options;
-    // bubblewrap takes a mount's flags over, but sets no noexec by itself.
+    // bubblewrap keeps a mount's flags, but cannot set noexec itself.
     const mounts = noexec.map((_, index) => this.userDirectory(`noexec-${index}`));
     const bubblewrap = [
       ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent", "--clearenv"],
@@ -76,9 +75,7 @@ export class BareRoot {
     const script = mounts.map((path) => `mount -t tmpfs -o noexec,mode=1777 none '${path}' && `)
       .join("") + 'exec bwrap "$@"';
     const namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"];
-    const user = isRoot()
-      ? ["setpriv", `--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups"]
-      : [];
+    const user = isRoot() ? asNobody : [];
     const noexecMemory = 'echo 2 > /proc/sys/vm/memfd_noexec && exec "$@"';
     const processes = options.noexecMemory
       ? ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", noexecMemory, "sh"]

@@ -93,7 +93,7 @@ export function testRuntimes(
 
 export interface DenrootOptions extends ProgramOptions {
   /** Settings on top of the isolated ones; undefined removes one. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A user's home with a denroot command in it. */
@@ -117,12 +117,12 @@ export class Denroot {
     }
   }
 
-  /** Runs to the end, whatever the exit code. */
+  /** Runs to the end and accepts any exit code. */
   async run(args: readonly string[], options: DenrootOptions = {}): Promise<ProgramResult> {
     return await this.start(args, options).done;
   }
 
-  /** Runs to the end and throws, with what it said, unless it exits 0. */
+  /** Runs to the end; throws, with the output, unless the exit code is 0. */
   async succeed(args: readonly string[], options: DenrootOptions = {}): Promise<ProgramResult> {
     const result = await this.run(args, options);
     if (result.exitCode !== 0) {
@@ -164,13 +164,13 @@ export class Denroot {
       ENROOT_TEMP_PATH: this.temp,
       ENROOT_SYSCONF_PATH: join(this.home, "sysconf"),
       ENROOT_ALLOW_HTTP: "y",
-      // So that all tests can be run with other squashfs tools than denroot's own.
+      // All tests can then run with other squashfs tools than denroot's own.
       DENROOT_MKSQUASHFS: process.env.DENROOT_MKSQUASHFS,
       DENROOT_UNSQUASHFS: process.env.DENROOT_UNSQUASHFS,
     };
   }
 
-  /** What lies in the working and temporary directories now; the cache's blobs are not counted. */
+  /** The files in the working and temporary directories; the cache is not among them. */
   leftovers(): string[] {
     return [this.work, this.temp].flatMap((directory) =>
       readdirSync(directory).map((name) => join(directory, name))

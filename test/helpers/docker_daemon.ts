@@ -1,4 +1,4 @@
-/** A Docker daemon of the tests' own: what it exports is what Docker would run. */
+/** A Docker daemon for one test file: its exports show what Docker would run. */
 
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ export interface DockerDaemon {
   readonly socket: string;
   /** Gives the daemon the image, under that name. */
   load(image: Image, name: string): Promise<void>;
-  /** What `docker export` gives for a container of the image, less what Docker itself adds. */
+  /** The tree that `docker export` gives for a container of the image. */
   exportedTree(image: Image): Promise<Tree>;
   stop(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export const dockersOwnPaths = [
   "etc/resolv.conf",
 ];
 
-/** Starts a daemon with a root, a socket and a storage of its own; needs root. `args` are its further options. */
+/** Starts a daemon with its own socket and storage; needs root. `args` are further options. */
 export async function startDockerDaemon(args: readonly string[] = []): Promise<DockerDaemon> {
   const home = mkdtempSync(join(tmpdir(), "denroot-docker-"));
   const socket = join(home, "docker.sock");

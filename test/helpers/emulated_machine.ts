@@ -5,13 +5,13 @@ import { findProgram, startProgram } from "./run_program.ts";
 
 export type Command = readonly [string, ...string[]];
 
-/** What an emulated program finds where glibc for arm64 would be. */
+/** Tells qemu where glibc for arm64 lies. */
 export const armLibraries = { QEMU_LD_PREFIX: "/usr/aarch64-linux-gnu" };
 
 /** qemu's description of arm64 programs for the kernel, as Debian installs it. */
 const armFormat = "/usr/lib/binfmt.d/qemu-aarch64.conf";
 
-/** Runs a program on an x86-64 processor from before AVX. What it starts runs on the real one. */
+/** Runs a program on an x86-64 processor without AVX; programs that it starts run on the real one. */
 export function onOldProcessor(program: string): Command {
   return ["qemu-x86_64-static", "-cpu", "Nehalem", program];
 }

@@ -6,20 +6,20 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 
 export interface Answer {
-  /** 200 without it. */
+  /** 200 unless set. */
   readonly status?: number;
-  /** `{origin}` in a value stands for this server's own; a list is sent as several headers. */
+  /** `{origin}` in a value becomes this server's origin; a list is sent as several headers. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
-  /** Content-Length, if it is not the body's; null for none: the end of the connection is the body's. */
-  readonly announced?: number | null;
+  /** Content-Length; the body's length unless set. Null sends none: the connection's end ends the body. */
+  readonly announced?: number | null | undefined;
   /** The connection is cut when this much of the body is sent. */
   readonly cutAfter?: number;
   /** Nothing more is sent after this much of the body, and the connection stays. */
   readonly stallAfter?: number;
   /** The connection is cut instead of any answer. */
   readonly hangUp?: boolean;
-  /** Before the answer. */
+  /** How long the server waits before it answers. */
   readonly delayMs?: number;
 }
 
@@ -38,7 +38,7 @@ export interface ReceivedRequest {
   readonly body: string;
 }
 
-/** Answers by request in place of a dialogue, for requests whose order is not given. */
+/** Answers by request instead of by order, for requests that may come in any order. */
 export type Respond = (request: ReceivedRequest) => Answer | Promise<Answer>;
 
 export interface FakeRegistryOptions {
@@ -50,7 +50,7 @@ export interface FakeRegistryOptions {
     readonly requestCert?: boolean;
     readonly rejectUnauthorized?: boolean;
   };
-  /** How the server is called in URLs; it listens on 127.0.0.1. */
+  /** The server's name in URLs; it listens on 127.0.0.1. */
   readonly host?: string;
 }
 
@@ -95,7 +95,7 @@ class Server implements FakeRegistry {
     this.#options = options;
     const accept = (socket: net.Socket) => this.#accept(socket);
     this.#server = options.tls ? tls.createServer(options.tls, accept) : net.createServer(accept);
-    // A client that refuses our certificate is what some tests are about.
+    // Some tests want a client that refuses our certificate.
     this.#server.on("tlsClientError", () => {});
   }
 
@@ -208,7 +208,7 @@ class Server implements FakeRegistry {
   }
 }
 
-/** Without a copy of what is bytes already. */
+/** Copies nothing when the value is bytes already. */
 function toBuffer(body: string | Uint8Array): Buffer {
   if (typeof body === "string") return Buffer.from(body);
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength);

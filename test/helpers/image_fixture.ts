@@ -13,11 +13,11 @@ export interface LayerSpec {
   readonly tar: readonly TarSpec[] | Uint8Array;
   readonly compression?: Compression;
   readonly mediaType?: string;
-  /** The stored bytes, instead of what compressing would give. */
+  /** Stored bytes that replace the compressed archive. */
   readonly stored?: Uint8Array;
-  /** What the config says, instead of the truth. */
+  /** A false diffID for the config. */
   readonly diffId?: string;
-  /** What the manifest says, instead of the truth; the blob lies under this name. */
+  /** A false digest for the manifest; the blob's file gets this name. */
   readonly digest?: string;
   readonly size?: number;
   readonly urls?: readonly string[];
@@ -35,9 +35,9 @@ export interface ImageSpec {
   };
   readonly format?: "oci" | "docker";
   readonly tag?: string;
-  /** False keeps the manifest out of the layout's list: an index is to name it. */
+  /** False keeps the manifest out of `index.json`, for images that only an index names. */
   readonly listed?: boolean;
-  /** Compression of the layers that do not say. */
+  /** The compression of layers that name none. */
   readonly compression?: Compression;
 }
 
@@ -180,7 +180,7 @@ export function blobPath(directory: string, digest: string): string {
   return join(directory, "blobs", digest.replace(":", "/"));
 }
 
-/** As Go, and so every registry, names this machine's architecture. */
+/** This machine's architecture, as Go and registries name it. */
 export function hostArchitecture(): string {
   const names: Record<string, string> = { x64: "amd64", ia32: "386" };
   return names[process.arch] ?? process.arch;

@@ -1,4 +1,4 @@
-/** Every place that an image can be brought to by the programs that write such places. */
+/** Every kind of place that denroot reads, filled by the programs that write such places. */
 
 import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
@@ -12,19 +12,19 @@ import type { Driver, StorageFixture } from "./storage_fixture.ts";
 
 /** A place for an image, and its canonical URI there. */
 export interface Place {
-  /** With `fill` in a part of it that can be as long as one likes. */
+  /** The URI with `fill` in a part that may have any length. */
   readonly uri: (fill: string) => string;
   /** Brings the image to the place that the URI names. */
   readonly bring: (image: StorageFixture, uri: string) => Promise<unknown>;
-  /** Whether each layer is unpacked for itself there, and so cannot link to a lower one's files. */
+  /** Each layer is unpacked alone there, and cannot link to files of lower layers. */
   readonly layersApart?: boolean;
-  /** Whether the path alone is to be typed. */
+  /** The user types the path alone. */
   readonly byPath?: boolean;
-  /** What leads there besides the URI. */
+  /** Environment variables that the place needs beside the URI. */
   readonly env?: () => Readonly<Record<string, string>>;
 }
 
-/** What has to run while images are brought; asked for when they are. */
+/** Servers that run before images are brought. */
 export interface Servers {
   readonly registry: () => Registry;
   readonly docker: () => DockerDaemon;
@@ -140,7 +140,7 @@ async function copyNested({ layout, image }: StorageFixture, uri: string): Promi
   writeIndex(path, [{ blob: inner }], { tag: "v1" });
 }
 
-/** From buildah's storage: it makes the layers' stored bytes anew. */
+/** buildah compresses the layers again. */
 async function pushWithBuildah({ layout }: StorageFixture, uri: string): Promise<void> {
   const home = join(pathOf(uri), "../buildah");
   await skopeo(layout, `containers-storage:[vfs@${home}+${home}.run]localhost/n/app:v1`);

@@ -1,4 +1,4 @@
-/** Stacks of layers as test cases: imported by denroot, compared with umoci and with what is told. */
+/** Stacks of layers as test cases: denroot's import is compared with umoci and with expectations. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -22,11 +22,11 @@ export interface LayerCase {
   /** A sentence about what must hold. */
   readonly title: string;
   readonly layers: readonly (LayerSpec | readonly TarSpec[])[];
-  /** What must be there: contents of a file, `-> target`, `directory`, a type; null for nothing. */
+  /** Expected entries: a file's contents, `-> target`, `directory` or another type; null for none. */
   readonly holds?: Readonly<Record<string, string | null>>;
-  /** Paths that must share one inode, and nobody else with them. */
+  /** Groups of paths; each group must share one inode that no other path has. */
   readonly linked?: readonly (readonly string[])[];
-  /** False where umoci knows no answer or a wrong one: the reason stands beside it. */
+  /** False where umoci fails or is wrong; a comment beside it gives the reason. */
   readonly umoci?: false | Comparison;
   readonly check?: (tree: Tree) => void;
   /** The import must fail with this on standard error instead. */
@@ -104,7 +104,7 @@ export function assertSameTree(tree: Tree, expected: Tree, comparison: Compariso
   assert.deepEqual(compareTrees(tree, expected, { ...comparison, without }).slice(0, 40), []);
 }
 
-/** An entry in the words of `holds`; a file's contents are compared by digest. */
+/** Describes an entry in the words of `holds`. Files are compared by digest. */
 function described(entry: TreeEntry | undefined, expected: string | null): string {
   if (entry === undefined) return "nothing";
   if (entry.type === "symlink") return `-> ${entry.linkPath}`;

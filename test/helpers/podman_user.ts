@@ -1,4 +1,4 @@
-/** A podman of the tests' own: root's or an ordinary user's, with a storage that nobody else sees. */
+/** A podman for one test file: root's or an ordinary user's, with its own storage. */
 
 import {
   chmodSync,
@@ -13,6 +13,7 @@ import net from "node:net";
 import { join } from "node:path";
 import type { Runtime } from "./denroot_command.ts";
 import type { Image } from "./image_fixture.ts";
+import { asNobodyWithIds, nobody } from "./other_user.ts";
 import {
   type RunningProgram,
   runProgram,
@@ -21,12 +22,10 @@ import {
   waitUntil,
 } from "./run_program.ts";
 
-const NOBODY = 65534;
-
 export class PodmanUser {
   /** What podman needs to find its storage. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Where its service's socket is looked for. */
+  /** The directory of its service's socket. */
   readonly runtimeDirectory: string;
   readonly #home: string;
   /** What makes a command the user's. */
@@ -59,7 +58,7 @@ export class PodmanUser {
       CONTAINERS_STORAGE_CONF: at("storage.conf"),
       CONTAINERS_CONF: at("containers.conf"),
     };
-    this.#prefix = this.#isRoot ? [] : asNobody(directory);
+    this.#prefix = this.#isRoot ? [] : asNobodyWithIds(directory, 300_000);
   }
 
   get socket(): string {
@@ -84,13 +83,13 @@ export class PodmanUser {
     await waitUntil("podman's service listens", () => listens(this.socket));
   }
 
-  /** Leaves the socket's file behind, as a service does that is killed. */
+  /** Ends the service but leaves its socket file, as a killed service would. */
   async killService(): Promise<void> {
     const service = this.#service;
     if (service === undefined) return;
     this.#service = undefined;
     await stopProgram(service);
-    // It removes the file when it ends in good order.
+    // A service that ends normally removes the file.
     if (!existsSync(this.socket)) writeFileSync(this.socket, "");
   }
 
@@ -104,7 +103,7 @@ export class PodmanUser {
     return { name: `${runtime.name}, as another user`, command: [first!, ...rest] };
   }
 
-  /** Makes a directory and what is in it the user's. */
+  /** Gives the user a directory and the files in it. */
   adopt(path: string): void {
     this.#own(path, false);
     for (const name of readdirSync(path)) this.#own(join(path, name), false);
@@ -127,7 +126,7 @@ export class PodmanUser {
 
   #own(path: string, make: boolean): void {
     if (make) mkdirSync(path, { mode: 0o700 });
-    if (!this.#isRoot) chownSync(path, NOBODY, NOBODY);
+    if (!this.#isRoot) chownSync(path, nobody, nobody);
   }
 }
 
@@ -140,15 +139,4 @@ function listens(socket: string): Promise<boolean> {
       resolve(true);
     });
   });
-}
-
-/** Becomes the user `nobody`, with subordinate IDs that only its own processes see. */
-function asNobody(directory: string): readonly string[] {
-  const ids = join(directory, "subordinate-ids");
-  writeFileSync(ids, `nobody:300000:65536\n`);
-  const script = 'mount --bind "$0" /etc/subuid; mount --bind "$0" /etc/subgid; exec "$@"';
-  return [
-    ...["unshare", "--mount", "sh", "-ec", script, ids],
-    ...["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"],
-  ];
 }

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { directory, file, link, opaque, symlink, type TarSpec, whiteout } from "./tar_fixture.ts";
 
-/** What a generated step asks for; steps that make no sense where they stand are left out. */
+/** One generated step; impossible steps are skipped. */
 interface Step {
   readonly kind: "file" | "directory" | "symlink" | "link" | "whiteout" | "opaque";
   readonly path: string;
@@ -86,7 +86,7 @@ class Model {
       this.put(path, { ...node }, written);
       return;
     }
-    // A second, different thing at one path of one layer means different things to engines.
+    // Engines disagree about two entries of different types at one path of one layer.
     const before = this.tree.get(path);
     if (written.has(path) && before?.type !== one.kind) return;
     this.makeParents(path, layer, written);
@@ -101,7 +101,7 @@ class Model {
     this.put(path, { type: one.kind, mode: one.mode }, written);
   }
 
-  /** Only what lower layers alone have written is hidden: the rest is a matter of order. */
+  /** Hides only paths that this layer has not written: engines disagree about the order otherwise. */
   private hide(one: Step, layer: TarSpec[], written: Set<string>): void {
     const { path } = one;
     const below = (name: string) => name.startsWith(`${path}/`);

@@ -7,13 +7,13 @@ import { type Registry, storedBlobPath } from "./registry_server.ts";
 
 export interface RedirectingRegistry {
   readonly host: string;
-  /** What the storage saw, `METHOD PATH AUTHORIZATION`. */
+  /** Requests to the storage: `METHOD PATH AUTHORIZATION`. */
   readonly storageRequests: string[];
   uri(repository: string, tag?: string): string;
   stop(): Promise<void>;
 }
 
-/** Everything goes to `registry`, blobs (and manifests, when told) by way of a redirect. */
+/** Passes requests to `registry`; blobs, and manifests if wanted, are redirected to the storage. */
 export async function startRedirectingRegistry(
   registry: Registry,
   options: { status?: number; manifests?: boolean } = {},
@@ -22,7 +22,7 @@ export async function startRedirectingRegistry(
   const storage = createServer((incoming, response) => {
     const { authorization } = incoming.headers;
     storageRequests.push(`${incoming.method} ${incoming.url} ${authorization ?? "-"}`);
-    // S3 does so: a signed URL is one way to prove oneself, a header a second.
+    // S3 refuses a request with both a signed URL and an Authorization header.
     if (authorization !== undefined) {
       response.writeHead(400).end("Only one auth mechanism allowed");
     } else serveBlob(registry, incoming, response);
@@ -72,7 +72,7 @@ function serveBlob(registry: Registry, incoming: IncomingMessage, response: Serv
 
 type Verdict = (status: number) => { status: number; headers: Record<string, string> } | undefined;
 
-/** Asks the registry first: whom it refuses gets its refusal, not a redirect. */
+/** Asks the registry first: a refused client gets the refusal, not a redirect. */
 function forward(
   registry: Registry,
   incoming: IncomingMessage,

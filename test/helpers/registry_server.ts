@@ -36,7 +36,7 @@ export interface RegistryOptions {
   readonly tls?: boolean;
   /** With `tls`, clients have to show a certificate. */
   readonly mutualTls?: boolean;
-  /** The registry that this one fetches from what it has not got. */
+  /** The registry from which this one fetches missing images. */
   readonly mirrorOf?: Registry;
   readonly tokenLifetimeSeconds?: number;
 }
@@ -54,15 +54,15 @@ export interface Registry {
   readonly tokens?: TokenServer;
   /** Puts an image into the storage, byte for byte, however broken it is. */
   add(image: Image, repository: string, tag?: string): void;
-  /** The same for one manifest or index, whose blobs are there already. */
+  /** Adds one manifest or index whose blobs are there already. */
   addManifest(manifest: Blob, repository: string, tag?: string): void;
-  /** The first image of a layout directory, its blobs linked, not read. */
+  /** Adds the first image of a layout directory; its blobs are linked, not copied. */
   addLayout(directory: string, repository: string, tag?: string): void;
   /** `docker://HOST#REPOSITORY:TAG`. */
   uri(repository: string, tag?: string): string;
-  /** What it has logged since it started: a line for each request. */
+  /** The log since the start: one line a request. */
   log(): string;
-  /** Ends it at once, connections and all. */
+  /** Kills it with all its connections. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
   restart(): Promise<void>;
@@ -168,7 +168,7 @@ async function tokenServer(home: string, options: RegistryOptions): Promise<Toke
 
 async function htpasswdFile(home: string, options: RegistryOptions): Promise<string> {
   const path = join(home, "htpasswd");
-  // Cost 4: the registry checks the password on every request.
+  // The registry checks the password on every request: the lowest cost, 4, saves time.
   const args = ["-niBC", "4", options.user!];
   const line = await runProgram("htpasswd", args, { input: options.password! });
   writeFileSync(path, line.stdout);

@@ -12,8 +12,8 @@ export interface ProgramResult {
 }
 
 export interface ProgramOptions {
-  readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly cwd?: string | undefined;
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
 }
@@ -22,12 +22,12 @@ export interface RunningProgram {
   readonly pid: number;
   readonly child: ChildProcess;
   readonly done: Promise<ProgramResult>;
-  /** What has come so far. */
+  /** The output so far. */
   stdout(): string;
   stderr(): string;
 }
 
-/** Runs a program to its end and throws, with what it said, unless it exits 0. */
+/** Runs a program to its end; throws, with the output, unless the exit code is 0. */
 export async function runProgram(
   command: string,
   args: readonly string[],
@@ -43,7 +43,7 @@ export async function runProgram(
   return result;
 }
 
-/** Starts a program; its end, of whatever kind, resolves `done`. */
+/** Starts a program; `done` resolves when it ends in any way. */
 export function startProgram(
   command: string,
   args: readonly string[],
@@ -86,14 +86,14 @@ export function startProgram(
   };
 }
 
-/** Where a program lies, the daemons' directories included; undefined when it is not installed. */
+/** The path of an installed program; the directories of daemons are searched too. */
 export function findProgram(name: string): string | undefined {
   return `${process.env.PATH}:/usr/sbin:/sbin`.split(":")
     .map((directory) => `${directory}/${name}`)
     .find((path) => existsSync(path));
 }
 
-/** Waits until `ready` is true; fails with `what` after the time. */
+/** Waits until `ready` is true; the error after the time limit names `what`. */
 export async function waitUntil(
   what: string,
   ready: () => boolean | Promise<boolean>,
@@ -101,12 +101,12 @@ export async function waitUntil(
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!await ready()) {
-    if (Date.now() > end) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
+    if (Date.now() > end) throw new Error(`This did not happen within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
-/** Ends a program of ours, gently first, and waits for it. */
+/** Ends a program, first with SIGTERM, and waits for its end. */
 export async function stopProgram(program: RunningProgram, graceMs = 5_000): Promise<void> {
   program.child.kill("SIGTERM");
   const timer = setTimeout(() => program.child.kill("SIGKILL"), graceMs);

@@ -1,4 +1,4 @@
-/** Directories that a test file works in and that are gone when it ends. */
+/** Directories for one test file; they are removed when it ends. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** containers-storage for tests: filled by skopeo, and removed with what it leaves mounted. */
+/** containers-storage for tests: skopeo fills it; its mounts are removed with it. */
 
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { directory, file, link, symlink } from "./tar_fixture.ts";
 
 export type Driver = "overlay" | "vfs";
 
-/** Layers with everything that a store has to keep: whiteouts, links, attributes, odd names. */
+/** Layers with all that a store has to keep: whiteouts, links, attributes, odd names. */
 export const richImage: ImageSpec = {
   config: { Env: ["A=b"], Labels: { of: "a fixture" } },
   layers: [
@@ -68,14 +68,14 @@ export class StorageFixture {
   readonly directory: string;
   readonly image: Image;
 
-  /** Removed after the file's tests. */
+  /** The fixture is removed after the file's tests. */
   constructor(spec: ImageSpec = richImage) {
     this.directory = mkdtempSync(join(tmpdir(), "denroot-storage-"));
     this.image = writeImage(join(this.directory, "layout"), spec);
     after(() => this.remove());
   }
 
-  /** The image where it comes from. */
+  /** The original image's URI. */
   get layout(): string {
     return `oci:${this.image.directory}:${this.image.tag}`;
   }
@@ -105,7 +105,7 @@ export class StorageFixture {
   }
 }
 
-/** The overlay driver binds its directory over itself, and leaves it so. */
+/** The overlay driver bind-mounts its directory and leaves the mount. */
 export async function unmountBelow(directory: string): Promise<void> {
   const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n")
     .map((line) => line.split(" ")[1]!).filter((path) => path?.startsWith(directory));

@@ -2,11 +2,11 @@
 
 export type Bytes = string | Uint8Array;
 
-/** What one member is to look like; whatever is left out gets a plain value. */
+/** One member; fields that are left out get plain values. */
 export interface TarSpec {
   readonly path: Bytes;
   /** The type flag: "0" file, "1" link, "2" symlink, "3" char, "4" block, "5" directory, "6" fifo. */
-  readonly flag?: string;
+  readonly flag?: string | undefined;
   readonly content?: Bytes;
   readonly linkPath?: Bytes;
   readonly mode?: number;
@@ -16,11 +16,11 @@ export interface TarSpec {
   readonly gname?: string;
   readonly mtime?: number;
   readonly device?: readonly [major: number, minor: number];
-  /** Become `SCHILY.xattr.` records. */
+  /** Written as `SCHILY.xattr.` records. */
   readonly xattrs?: Readonly<Record<string, Bytes>>;
   /** Further PAX records, in this order, as they are. */
   readonly pax?: readonly (readonly [key: string, value: Bytes])[];
-  /** How a long path or link path is told: PAX records (the default) or GNU `L` and `K` members. */
+  /** How long paths are written: PAX records (the default), or GNU `L` and `K` members. */
   readonly longNames?: "pax" | "gnu";
   /** Fills the ustar prefix field. */
   readonly prefix?: string;
@@ -39,7 +39,7 @@ export interface SparseSpec {
 }
 
 export interface ArchiveOptions {
-  /** What follows the last member: two zero blocks, unless told. */
+  /** The end of the archive; two zero blocks unless set. */
   readonly end?: "two-blocks" | "one-block" | "nothing" | "ten-kilobytes";
 }
 
@@ -193,7 +193,7 @@ function sealHeader(header: Buffer, kind?: "bad" | "signed"): void {
   header.write(`${sum.toString(8).padStart(6, "0")}\u0000 `, 148, "latin1");
 }
 
-/** Octal where it fits, else (or when told) base-256 with the top bit set, negative ones too. */
+/** Octal where the value fits; otherwise, or if wanted, base-256 with the top bit set. */
 function writeNumber(
   header: Buffer,
   value: number,
@@ -291,7 +291,7 @@ function gnuSparse(
   return Buffer.concat([header, ...extensions, data, padding]);
 }
 
-/** Strings are UTF-8; names that are not come as bytes. */
+/** Strings become UTF-8; other names are given as bytes. */
 export function toBuffer(bytes: Bytes): Buffer {
   return typeof bytes === "string" ? Buffer.from(bytes, "utf8") : Buffer.from(bytes);
 }

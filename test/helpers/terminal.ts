@@ -1,4 +1,4 @@
-/** A program on a terminal of its own, typed at as a person would. */
+/** A program on its own terminal; tests type as a person would. */
 
 import { spawn } from "node:child_process";
 import { stripVTControlCharacters } from "node:util";
@@ -6,7 +6,7 @@ import { waitUntil } from "./run_program.ts";
 
 export interface Terminal {
   type(keys: string): void;
-  /** Waits until what has come since the last call matches, and gives that. */
+  /** Waits until the output since the last call matches, and gives that output. */
   expect(pattern: RegExp): Promise<string>;
   /** Ends the program. */
   close(): Promise<void>;

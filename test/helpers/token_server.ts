@@ -1,4 +1,4 @@
-/** A token server as registries have them: signs JWTs for those who show the password. */
+/** A registry's token server: it signs JWTs for clients that know the password. */
 
 import { createSign, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { type Certificate, certificateBody } from "./certificates.ts";
 
 export interface TokenServer {
-  /** What challenges name as the realm. */
+  /** The URL that challenges name as their realm. */
   readonly realm: string;
   readonly service: string;
   readonly issuer: string;

@@ -1,4 +1,4 @@
-/** What a directory tree or an image holds, in a form that two can be compared in. */
+/** The contents of a directory tree or an image, in a form that can be compared. */
 
 import { createHash } from "node:crypto";
 import { lstatSync, mkdtempSync, readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ export interface TreeEntry {
   readonly size?: number;
   readonly sha256?: string;
   readonly linkPath?: string;
-  /** The first of the paths that share this inode; absent where there is one only. */
+  /** The first path that shares this inode; absent when there is only one. */
   readonly group?: string;
   /** `major:minor`. */
   readonly device?: string;
@@ -62,12 +62,12 @@ export async function listDirectory(directory: string): Promise<Tree> {
   return withGroups(tree, [...inodes.values()]);
 }
 
-/** The tree of a squashfs image, unpacked for the while. */
+/** The tree of a squashfs image, which is unpacked and removed again. */
 export async function listImage(image: string): Promise<Tree> {
   return await withUnpacked(image, listDirectory);
 }
 
-/** Unpacks an image, hands the directory on, and removes it. */
+/** Unpacks an image, passes the directory to `use`, and removes it. */
 export async function withUnpacked<T>(
   image: string,
   use: (directory: string) => Promise<T>,
@@ -95,15 +95,15 @@ export async function readFromImage(image: string, path: string): Promise<string
 }
 
 export interface Comparison {
-  /** Paths that are not looked at, with everything below them. */
+  /** Paths to skip, with everything below them. */
   readonly without?: readonly string[];
-  /** Fields that are not looked at. */
+  /** Fields to skip. */
   readonly ignore?: readonly (keyof TreeEntry)[];
-  /** Also compare the times of directories; implied parents have none that is defined. */
+  /** Also compare the times of directories; those of implied parents are not defined. */
   readonly directoryTimes?: boolean;
 }
 
-/** What differs between two trees, a line each; none when they are equal. */
+/** The differences between two trees, one line each. */
 export function compareTrees(actual: Tree, expected: Tree, options: Comparison = {}): string[] {
   const left = prepare(actual, options);
   const right = prepare(expected, options);
@@ -119,7 +119,7 @@ export function compareTrees(actual: Tree, expected: Tree, options: Comparison =
   return lines;
 }
 
-/** What enroot's conventions make of a tree: all root's, usable modes, nothing below `dev`. */
+/** A tree as enroot changes it: root owns all, modes are usable, nothing is below `dev`. */
 export function asEnrootImage(tree: Tree): Tree {
   const changed = new Map<string, TreeEntry>();
   for (const [path, entry] of tree) {
@@ -143,7 +143,7 @@ function prepare(tree: Tree, options: Comparison): Tree {
     const copy: Record<string, unknown> = { ...entry };
     for (const field of options.ignore ?? []) delete copy[field];
     if (entry.type === "directory" && options.directoryTimes !== true) delete copy.mtime;
-    // What the kernel reports for a symlink's mode says nothing.
+    // The mode that the kernel reports for a symlink has no meaning.
     if (entry.type === "symlink") delete copy.mode;
     kept.set(path, copy as unknown as TreeEntry);
   }
@@ -190,7 +190,7 @@ function shown(path: string): string {
   return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}...` : path);
 }
 
-/** Per path, from `getfattr`'s dump; its octal escapes undone. */
+/** Extended attributes by path, from `getfattr`'s dump. */
 async function readXattrs(directory: string): Promise<Map<string, Record<string, string>>> {
   const args = ["-R", "-P", "-h", "-d", "-m", "-", "-e", "hex", "--absolute-names", directory];
   const dump = (await runProgram("getfattr", args, { timeoutMs: 600_000 })).stdoutBytes;

@@ -1,4 +1,4 @@
-/** umoci, an independent engine: what it unpacks is what an image means. */
+/** umoci, an independent engine: it shows what an image means. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ export async function umociTree(image: Image): Promise<Tree> {
   return await withUmoci(image, listDirectory);
 }
 
-/** The same for layers that umoci itself could not read as stored: zstd, odd media types. */
+/** The same for layers that umoci cannot read as stored: zstd, odd media types. */
 export async function umociTreeOf(spec: ImageSpec): Promise<Tree> {
   const directory = mkdtempSync(join(tmpdir(), "denroot-oracle-"));
   try {
@@ -23,7 +23,7 @@ export async function umociTreeOf(spec: ImageSpec): Promise<Tree> {
   }
 }
 
-/** Unpacks, hands the root directory on, and removes it. */
+/** Unpacks an image, passes its root directory to `use`, and removes it. */
 export async function withUmoci<T>(
   image: { directory: string; tag: string },
   use: (rootfs: string) => Promise<T>,

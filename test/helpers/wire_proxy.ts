@@ -1,16 +1,16 @@
-/** A TCP proxy in front of a server: slows, cuts, stalls and spoils what comes back from it. */
+/** A TCP proxy in front of a server: it slows, cuts, stalls or damages the answers. */
 
 import { connect, createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
 export interface WireFaults {
-  /** Of all connections together. */
+  /** The rate of all connections together. */
   bytesPerSecond?: number;
-  /** Each connection is closed after so many bytes of answers, as often as `times` says. */
+  /** A connection is closed after so many bytes of answers; `times` limits how often. */
   cutAfter?: number;
-  /** Each connection stays open but goes silent after so many bytes, as often as `times` says. */
+  /** A connection goes silent after so many bytes of answers; `times` limits how often. */
   stallAfter?: number;
-  /** One bit of each connection's answer is turned at this offset, as often as `times` says. */
+  /** One bit of a connection's answers is turned at this offset; `times` limits how often. */
   flipAt?: number;
   times?: number;
 }
@@ -20,7 +20,7 @@ export interface WireProxy {
   readonly port: number;
   /** May be changed at any time. */
   readonly faults: WireFaults;
-  /** Bytes that the server has sent through it. */
+  /** Bytes that the server has sent through the proxy. */
   bytes(): number;
   connections(): number;
   /** The most connections that were open at once. */
@@ -112,7 +112,7 @@ function makePace(rate: () => number | undefined): (bytes: number) => number {
     const bytesPerSecond = rate();
     if (bytesPerSecond === undefined) return 0;
     const now = performance.now();
-    // What a late timer has cost is caught up with.
+    // The proxy catches up after a late timer.
     free = Math.max(free, now - 30) + (bytes / bytesPerSecond) * 1000;
     // Below a few milliseconds a timer would sleep for too long.
     return free - now < 4 ? 0 : free - now;

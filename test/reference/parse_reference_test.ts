@@ -15,7 +15,16 @@ const HUB = "registry-1.docker.io";
 
 /** [text, user, registry, repository, tag, digest, canonical text, output's name] */
 const DOCKER: ReadonlyArray<
-  [string, string?, string?, string?, string?, string?, string?, string?]
+  [
+    string,
+    (string | undefined)?,
+    (string | undefined)?,
+    (string | undefined)?,
+    (string | undefined)?,
+    (string | undefined)?,
+    (string | undefined)?,
+    (string | undefined)?,
+  ]
 > = [
   [
     "docker://alpine",
@@ -174,7 +183,9 @@ for (const [text, user, registry, repository, tag, digest, canonical, output] of
 }
 
 /** [text, path, tag, digest, output's name] */
-const OCI: ReadonlyArray<[string, string, string?, string?, string?]> = [
+const OCI: ReadonlyArray<
+  [string, string, (string | undefined)?, (string | undefined)?, (string | undefined)?]
+> = [
   ["oci:dir", "dir", undefined, undefined, "dir.sqsh"],
   ["oci:dir:1.0", "dir", "1.0", undefined, "dir+1.0.sqsh"],
   ["oci:/a/b c/d:tag", "/a/b c/d", "tag", undefined, "d+tag.sqsh"],

@@ -26,7 +26,7 @@ after(() => Promise.all([open.stop(), secured.stop()]));
 addImage();
 const authority = join(scratch, "ca.crt");
 copyFileSync(secured.caFile!, authority);
-/** What the same executable makes in this machine's own root. */
+/** The images that the same executable makes in this machine's own root. */
 const expected = new Map<Registry, string>();
 for (const registry of [open, secured]) {
   const imported = await here.import(registry.uri("bare/app"), {
@@ -44,7 +44,7 @@ interface Case {
   readonly options: BareRootOptions;
   readonly args?: readonly string[];
   readonly registry?: Registry;
-  /** What the user is told, besides progress. */
+  /** The warning that the user sees. */
   readonly warning?: RegExp;
 }
 
@@ -68,7 +68,7 @@ const cases: readonly Case[] = [
     warning: noCache,
   },
   {
-    title: "a /tmp and a home that no program can be run from, and a look at the result",
+    title: "a /tmp and a home that are mounted noexec, and --verify",
     options: {
       env: { ...plainHttp, HOME: "/home/user" },
       noexec: ["/tmp", "/home/user"],
@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
     args: ["--verify"],
   },
   {
-    title: "programs allowed nowhere but in /tmp",
+    title: "programs allowed only in /tmp",
     options: {
       env: { ...plainHttp, HOME: "/home/user" },
       noexec: ["/home/user"],

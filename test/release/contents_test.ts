@@ -1,4 +1,4 @@
-/** What lies beside the executables in a release, and what it says of them. */
+/** The files of a release beside the executables. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -19,7 +19,7 @@ test("SHA256SUMS names every file of the release, and its digest", () => {
   assert.equal(sums.split("\n").sort().join("\n"), expected.split("\n").sort().join("\n"));
 });
 
-test("the bill of materials names all that is in the executables", () => {
+test("the bill of materials names everything that is in the executables", () => {
   const bill = readJson(releaseFile("denroot.cdx.json"));
   assert.deepEqual([bill.bomFormat, bill.specVersion], ["CycloneDX", "1.6"]);
   assert.match(bill.metadata.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);

@@ -1,4 +1,4 @@
-/** `deno task compile` as far as it goes without Deno's base executable: that nothing is left out. */
+/** `deno task compile`, as far as it goes without Deno's base executable. */
 
 import assert from "node:assert/strict";
 import { globSync, readdirSync, readFileSync, realpathSync } from "node:fs";
@@ -12,7 +12,7 @@ const stage = join(project, "build/deno/stage");
 const denoProgram = realpathSync(join(project, "node_modules/.bin/deno"));
 const architecture = process.arch === "arm64" ? "arm64" : "x64";
 
-test("the program holds every worker and all that is carried; another base is refused", async () => {
+test("the program holds every worker and all carried files; another base is refused", async () => {
   const result = await compile({ DENORT_BIN: denoProgram });
   assert.equal(result.exitCode, 1, result.stderr);
   assert.match(result.stderr, /\[ERROR\] .*DENORT_BIN names a program that is not the denort/);
@@ -28,7 +28,7 @@ test("the program holds every worker and all that is carried; another base is re
   assert.deepEqual(readdirSync(join(stage, "node_modules")), Object.keys(dependencies));
 });
 
-test("what is put in runs under deno, with the squashfs tools that are put in", async () => {
+test("the staged files run under Deno with the staged squashfs tools", async () => {
   const denroot = new Denroot({
     name: "what is compiled",
     command: [denoProgram, ...deno.command.slice(1, -1), join(stage, "cli.ts")],
@@ -44,7 +44,7 @@ test("what is put in runs under deno, with the squashfs tools that are put in", 
   }
 });
 
-test("one line says what is missing where denort is", async () => {
+test("one line says that denort is missing", async () => {
   const nowhere = { DENORT_BIN: join(project, "build/deno/none") };
   assert.match(
     (await compile(nowhere)).stderr,

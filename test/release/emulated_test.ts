@@ -40,7 +40,7 @@ test("the executable for x64 needs no AVX2", async () => {
     command: onOldProcessor(releasedExecutable("x64")),
   });
   assert.equal((await old.succeed(["--version"])).stdout, `${VERSION}\n`);
-  // A program that is started leaves the emulation: the carried one has to be called back into it.
+  // Programs that denroot starts leave the emulation: a wrapper runs mksquashfs in it again.
   const mksquashfs = writeWrapper(
     join(scratch, "old-mksquashfs"),
     onOldProcessor(squashfsTool("x64", "mksquashfs")),
@@ -75,7 +75,7 @@ test(`the executable for arm64 imports, and ${packs}`, async () => {
   });
 });
 
-/** The image for arm64 that an emulated machine makes, byte for byte as this machine makes it. */
+/** The emulated machine must make the same image for arm64 as this machine, byte for byte. */
 async function assertSameImage(
   emulated: Denroot,
   env: Readonly<Record<string, string | undefined>>,
@@ -88,7 +88,7 @@ async function assertSameImage(
   assert.equal(sha256Of(made), sha256Of(expected));
 }
 
-/** An index of two platforms, with enough in it to keep both compressors and workers busy. */
+/** An index of two platforms, large enough to use all workers. */
 function addImage(): string {
   const layout = join(scratch, "layout");
   const text = Array.from({ length: 40_000 }, (_, line) => `line ${line * line}\n`).join("");
@@ -118,7 +118,7 @@ function sha256Of(path: string): string {
   return createHash("sha256").update(readFileSync(path)).digest("hex");
 }
 
-/** A program of two instructions' work: `vpxor ymm0, ymm0, ymm0`, then an exit with code 0. */
+/** A program that runs `vpxor ymm0, ymm0, ymm0` and exits with code 0. */
 function programWithAvx2(): Buffer {
   const code = Buffer.from("c5fdefc0" + "b83c000000" + "31ff" + "0f05", "hex");
   const [headerSize, segmentSize, address] = [64, 56, 0x400000];

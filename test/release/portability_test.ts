@@ -1,4 +1,4 @@
-/** What the executables ask of a machine, read from their own headers. */
+/** The libraries that the executables need, read from their headers. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { architectures, readElf, releasedExecutable, squashfsTool } from "../hel
 
 const machines = { x64: "Advanced Micro Devices X86-64", arm64: "AArch64" } as const;
 const loaders = { x64: "ld-linux-x86-64.so.2", arm64: "ld-linux-aarch64.so.1" } as const;
-/** Red Hat Enterprise Linux 7 has this one. */
+/** Red Hat Enterprise Linux 7 has glibc 2.17. */
 const oldestGlibcMinor = 17;
 
 for (const architecture of architectures) {

@@ -1,4 +1,4 @@
-/** The same sources give the same bytes, wherever they lie and in whatever order the disk lists them. */
+/** The same sources give the same bytes in every directory and in any order of the files on disk. */
 
 import assert from "node:assert/strict";
 import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
@@ -33,7 +33,7 @@ test("two builds in different directories give the same bytes", async () => {
   assert.match(expected!, / denroot-linux-x64\n/);
 });
 
-/** Writes files in the order that `ordered` puts the names of each directory in. */
+/** Writes the files of each directory in the order that `ordered` gives. */
 function copySources(target: string, ordered: (names: string[]) => string[]): void {
   const copy = (path: string): void => {
     mkdirSync(dirname(join(target, path)), { recursive: true });
@@ -47,7 +47,7 @@ function copySources(target: string, ordered: (names: string[]) => string[]): vo
     for (const name of ordered(names)) copy(join(path, name));
   };
   ordered([...sources]).forEach(copy);
-  // What gets into the executables is copied like all sources; the programs that build them serve all.
+  // Only the build programs are shared: all that gets into the executables is copied.
   for (const shared of ["node_modules/.bin", "node_modules/@oven", "build/bun"]) {
     symlinkSync(join(project, shared), join(target, shared));
   }

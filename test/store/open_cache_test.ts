@@ -35,12 +35,12 @@ test("when the default cache cannot be used, a temporary one lies beside the out
 });
 
 test("the cache of a killed run beside the output is removed, and other files stay", async () => {
-  const work = join(scratch, "work");
+  const work = join(scratch, "killed");
   const stale = processMark().replace(/\.\d+\./, ".4194304.");
   for (const name of [`.denroot-${stale}.cache`, `.denroot-${processMark()}.cache`, "mine.cache"]) {
     mkdirSync(join(work, name, "blobs"), { recursive: true });
   }
-  const { opened } = await open({ HOME: noDirectory });
+  const { opened } = await open({ HOME: noDirectory }, work);
   opened[Symbol.dispose]();
   const left = readdirSync(work).sort();
   assert.deepEqual([left.length, left[1]], [2, "mine.cache"]);
@@ -78,8 +78,7 @@ test("a store keeps things among temporary files when the default cache cannot b
   assert.deepEqual(readdirSync(TMPDIR), []);
 });
 
-async function open(env: Record<string, string>) {
-  const work = join(scratch, "work");
+async function open(env: Record<string, string>, work = join(scratch, "work")) {
   mkdirSync(work, { recursive: true });
   const messages: string[] = [];
   return { opened: openCache(await load(env), work, recordIn(messages)), messages };

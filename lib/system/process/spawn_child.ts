@@ -11,11 +11,11 @@ export interface ChildOptions {
   readonly stdin?: "ignore" | "pipe" | number;
   readonly stdout?: "ignore" | "pipe" | number;
   /** The child's whole environment. Default: this process's own. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** What lists of processes call it (`argv[0]`). A program in memory has no telling path. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** Its abort ends the child, as {@link Child.end} does. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How a child ended: by an exit code or by a signal, the other is null. */

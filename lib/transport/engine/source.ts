@@ -135,7 +135,9 @@ function archiveName(engine: string): string {
 }
 
 function lost(): DenrootError {
-  return new DenrootError("not_found", "The blob is no longer in the cache; it may be damaged", {
+  const message =
+    "The blob is no longer in the cache: it was damaged, or something else removed it";
+  return new DenrootError("not_found", message, {
     hint: "Try again: denroot then asks the engine for the image again",
   });
 }

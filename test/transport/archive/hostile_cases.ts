@@ -87,7 +87,7 @@ export function hostileCases(names: MemberNames): readonly Case[] {
       "a layer that is a link to itself",
       (members) => withMember(members, layerName, () => symlink(layerName, layerName.slice(13))),
       "file",
-      /leads over more than 10 links$/,
+      /is a chain of more than 10 links$/,
     ),
     ...both(
       "a layer that is a link to a missing file",

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { dockerEndpoints } from "../../../lib/transport/engine/docker_endpoints.ts";
 import { formatEndpoint, parseEndpoint } from "../../../lib/transport/engine/endpoint.ts";
 import { podmanEndpoints } from "../../../lib/transport/engine/podman.ts";
@@ -13,6 +13,11 @@ import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const home = scratchDirectory("endpoints");
 const config = join(home, ".docker");
+
+beforeEach(() => {
+  rmSync(home, { recursive: true });
+  mkdirSync(config, { recursive: true });
+});
 
 async function shown(env: Record<string, string>): Promise<string[]> {
   return (await dockerEndpoints({ HOME: home, ...env })).map(formatEndpoint);

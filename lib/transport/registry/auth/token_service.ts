@@ -18,9 +18,9 @@ import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
 export interface TokenRequest {
   readonly realm: URL;
-  readonly service?: string;
+  readonly service?: string | undefined;
   readonly scopes: readonly string[];
-  readonly credentials?: Credentials;
+  readonly credentials?: Credentials | undefined;
 }
 
 export interface TokenContext {

@@ -2,9 +2,9 @@
 
 export interface NetrcEntry {
   /** Undefined for `default`, which is for every host. */
-  readonly machine?: string;
-  readonly login?: string;
-  readonly password?: string;
+  readonly machine?: string | undefined;
+  readonly login?: string | undefined;
+  readonly password?: string | undefined;
   /** Whether `password` is an expression for the shell (enroot's extension) and not the password. */
   readonly isExpression: boolean;
   /** The line of the word `machine` or `default`, from 1. */

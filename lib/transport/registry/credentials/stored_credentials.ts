@@ -25,7 +25,7 @@ export type AskPassword = (question: string, signal: AbortSignal) => Promise<str
 const AUTH_FILES = "containers-auth.json";
 
 export interface StoredCredentialsOptions {
-  readonly onProgress?: OnProgress;
+  readonly onProgress?: OnProgress | undefined;
   readonly ask?: AskPassword;
   /** `credential-helpers` of registries.conf: they are asked in this order. */
   readonly helpers?: readonly string[];

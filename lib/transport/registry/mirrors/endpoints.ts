@@ -57,7 +57,7 @@ interface StartingPoint {
 /** What all requests for one image share. */
 interface State {
   readonly list: readonly RegistryEndpoint[];
-  readonly onProgress?: OnProgress;
+  readonly onProgress?: OnProgress | undefined;
   /** For all requests: endpoints that are down or lack the image are left out. */
   readonly start: StartingPoint;
   /** By digest: endpoints that lack the blob, or sent other bytes for it, are left out. */

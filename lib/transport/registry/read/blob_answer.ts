@@ -54,7 +54,9 @@ export function checkAnswer(
 }
 
 /** `bytes 0-99/200`, `bytes 0-99/*`. */
-function contentRange(response: HttpResponse): (ByteRange & { size?: number }) | undefined {
+function contentRange(
+  response: HttpResponse,
+): (ByteRange & { size?: number | undefined }) | undefined {
   const match = /^\s*bytes\s+(\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)\s*$/i
     .exec(response.header("content-range") ?? "");
   if (match === null) return undefined;
