@@ -9,6 +9,7 @@ import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { RELEASED } from "../system/version.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
+import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
 import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
@@ -67,6 +68,7 @@ export async function importImage(
   const output = path.resolve(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   checkOutput(output, force);
+  checkSquashOptions(settings.squashOptions);
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
 
