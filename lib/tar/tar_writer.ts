@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
 import { isImageXattr } from "./image_xattrs.ts";
+import { squashfsTime } from "./squashfs_time.ts";
 
 /** Must take all of `bytes` before it returns: the buffer is used again. */
 type ByteSink = (bytes: Uint8Array) => void;
@@ -37,7 +38,6 @@ const FLAGS: Readonly<Record<EntryType, string>> = {
 const BUFFER_SIZE = 512 * 1024;
 /** Content of at least this length goes to the sink without a copy. */
 const DIRECT = 64 * 1024;
-const MAX_UINT32 = 0xffffffff;
 
 export class TarWriter {
   readonly #sink: ByteSink;
@@ -103,7 +103,7 @@ export class TarWriter {
     octal(block, at + 108, 8, 0);
     octal(block, at + 116, 8, 0);
     sizeField(block, at + 124, size);
-    octal(block, at + 136, 12, Math.min(Math.max(header.mtime, 0), MAX_UINT32));
+    octal(block, at + 136, 12, squashfsTime(header.mtime));
     block.fill(0x20, at + 148, at + 156);
     block[at + 156] = flag.charCodeAt(0);
     block.write(header.linkPath, at + 157, 100, "latin1");

@@ -163,6 +163,11 @@ const cases: readonly LayerCase[] = [
     holds: { [longPath]: "1" },
   },
   {
+    title: "a path of more than 4 KiB is refused with its start and its layer",
+    layers: [[file("a", "1")], [file(`${longPath}/${longPath}`, "2")]],
+    fails: /Layer 2\/2 \(sha256:\w+\): The path 'p{80}\.\.\.' has more than 4095 bytes/,
+  },
+  {
     title: "a thousand directories in each other",
     layers: [[file(`${deepPath}/f`, "1")], [file(`${deepPath}/g`, "2")]],
     umoci: false, // It takes seconds for a path so deep.

@@ -18,18 +18,25 @@ const cases: readonly LayerCase[] = [
     },
   },
   {
-    title: "times: fractions are cut, what lies before 1970 becomes its start",
+    title: "times: fractions are cut, impossible ones become the nearest that squashfs can hold",
     layers: [[
       file("fraction", "1", { pax: [["mtime", "1500000000.987654321"]] }),
       file("whole", "2", { pax: [["mtime", "1500000001"]] }),
       file("negative", "3", { mtime: -5, base256: true }),
       file("negative-pax", "4", { pax: [["mtime", "-5.5"]] }),
+      file("year-2200", "5", { mtime: 7_258_118_400 }),
+      file("year-2200-pax", "6", { pax: [["mtime", "7258118400.5"]] }),
+      file("beyond-53-bits", "7", { mtime: 2 ** 60, base256: true }),
+      file("thirty-digits", "8", { pax: [["mtime", "9".repeat(30)]] }),
     ]],
-    umoci: false, // squashfs cannot hold times before 1970.
+    umoci: false, // squashfs cannot hold times before 1970 and after February 2106.
     check: (tree) => {
       const times = ["fraction", "whole", "negative", "negative-pax"]
         .map((path) => tree.get(path)!.mtime);
       assert.deepEqual(times, [1_500_000_000, 1_500_000_001, 0, 0]);
+      for (const path of ["year-2200", "year-2200-pax", "beyond-53-bits", "thirty-digits"]) {
+        assert.equal(tree.get(path)!.mtime, 2 ** 32 - 1, path);
+      }
     },
   },
   {
