@@ -7,6 +7,11 @@ import { DenrootError } from "../../errors.ts";
 
 const NAMES = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 type Name = typeof NAMES[number];
+/**
+ * What comes again so soon is no second signal: Ctrl-C reaches a whole group of processes, and a
+ * parent in it, such as npm's launcher or `timeout`, passes on what it got.
+ */
+const ECHO_MS = 500;
 
 /**
  * INT, TERM and HUP as an abort. Nothing is caught before {@link signal} is asked for: a command
@@ -19,6 +24,7 @@ export class StopSignals {
   readonly #onSecond: (exitCode: number) => void;
   #isCatching = false;
   #stoppedBy: Name | undefined;
+  #stoppedAtMs = 0;
 
   /** A second signal calls `onSecond`, which should end the process without waiting for the work. */
   constructor(onSecond: (exitCode: number) => void) {
@@ -52,9 +58,17 @@ export class StopSignals {
   }
 
   #stop(name: Name): void {
-    if (this.exitCode !== undefined) return this.#onSecond(this.exitCode);
+    if (this.exitCode !== undefined) {
+      if (!this.#isEcho(name)) this.#onSecond(this.exitCode);
+      return;
+    }
     this.#stoppedBy = name;
+    this.#stoppedAtMs = performance.now();
     this.abort(new DenrootError("aborted", `Interrupted by ${name}`));
+  }
+
+  #isEcho(name: Name): boolean {
+    return name === this.#stoppedBy && performance.now() - this.#stoppedAtMs < ECHO_MS;
   }
 }
 
