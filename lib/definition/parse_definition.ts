@@ -10,6 +10,7 @@ import { formatReference } from "../reference/format_reference.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { closestName } from "../text/closest_name.ts";
+import { squashOptionMistake } from "../squashfs/check_squash_options.ts";
 import { forbiddenSquashWord } from "./squash_words.ts";
 
 /** The fields of a definition. Paths are absolute. */
@@ -177,6 +178,8 @@ function squashOptions(value: string): string {
         "-noX, -no-fragments, -always-use-fragments, -xattrs and -no-xattrs",
     );
   }
+  const mistake = squashOptionMistake(value);
+  if (mistake !== undefined) throw new Mistake(mistake);
   return value;
 }
 

@@ -10,8 +10,8 @@ import { parseReference } from "../reference/parse_reference.ts";
 import { schemeOf } from "../reference/schemes.ts";
 import { type Limits, memoryLimit, processorsWithin, readLimits } from "../system/host/limits.ts";
 import { systemFiles } from "../system/host/system_files.ts";
-import { RELEASED } from "../system/version.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
+import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
 import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
@@ -25,6 +25,7 @@ import { checkProcesses } from "./check_processes.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
+import { creationTime, imageTime } from "./image_time.ts";
 import { warnOfMismatch } from "./platform.ts";
 import { planReading } from "./read_plan.ts";
 import { reportLayers } from "./report_layers.ts";
@@ -76,6 +77,7 @@ export async function importImage(
   checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
   const limits = readLimits(systemFiles);
   checkProcesses(limits);
+  checkSquashOptions(settings.squashOptions);
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
 
@@ -121,7 +123,7 @@ async function fetchAndPack(content: ImageContent, context: PackingContext): Pro
     const config = await fetchConfig(content.config, fetcher);
     const plan = planReading(config, content.layers);
     warnOfMismatch(platform, config, onProgress);
-    const created = settings.sourceDateEpoch ?? secondsOf(config.created);
+    const created = settings.sourceDateEpoch ?? creationTime(config.created);
     return await packLayers({
       target: context.output,
       plan,
@@ -199,15 +201,4 @@ function isDamaged(error: unknown): boolean {
 
 function removeDamaged(error: unknown, cache: BlobCache): void {
   if (error instanceof UnusableBlob) cache.remove(error.readable.descriptor.digest);
-}
-
-/** An old mksquashfs lowers file times to the image's own time, which is therefore made a late one. */
-function imageTime(created: number, { setsRootTime }: Mksquashfs): number {
-  return setsRootTime ? created : Math.max(created, RELEASED);
-}
-
-/** Gives seconds since 1970; 0 when the image does not have the time at which it was made. */
-function secondsOf(created: string | undefined): number {
-  const milliseconds = created === undefined ? NaN : Date.parse(created);
-  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
 }

@@ -96,6 +96,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [[IMAGE, "squash-options -comp"], [/^a\.def, line 2: "-comp" is not allowed/]],
   [[IMAGE, "squash-options -comp -pf /x"], [/^a\.def, line 2: "-pf" is not allowed/]],
   [[IMAGE, "squash-options -p 'x f 755 0 0 touch x'"], [/^a\.def, line 2: "-p" is not allowed/]],
+  [[IMAGE, "squash-options -comp lzma"], [/^a\.def, line 2: "-comp lzma" cannot be used: /]],
   [[IMAGE, "squash-options -Xhc x"], [/^a\.def, line 2: "x" is not allowed/]],
   [[IMAGE, "squash-options -b ../x"], [/^a\.def, line 2: "\.\.\/x" is not allowed/]],
   [[IMAGE, "Platform x"], [/^a\.def, line 2: .* is it "platform"\?$/]],
