@@ -13,7 +13,7 @@ export class UnsetVariable extends Error {
   }
 }
 
-export interface ExpansionContext {
+interface ExpansionContext {
   readonly lookUp: (name: string) => string | undefined;
   /** Evaluates a value by a real shell, which commands and the rarer expansions need. */
   readonly shell: (value: string) => Promise<string>;

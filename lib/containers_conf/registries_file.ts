@@ -20,7 +20,7 @@ export interface RegistryRule {
   readonly place: string;
 }
 
-export interface MirrorRule {
+interface MirrorRule {
   /** Replaces the prefix. */
   readonly location: string;
   readonly insecure: boolean;

@@ -1,7 +1,7 @@
 /** The lines of a TOML file's tables and keys, for messages: the parser does not tell them. */
 
 /** The table with the number `index`, from 0, among those with the name `table`. */
-export interface TableNumber {
+interface TableNumber {
   readonly table: string;
   readonly index: number;
 }

@@ -27,7 +27,7 @@ export interface Definition {
   readonly env: readonly string[];
 }
 
-export interface DefinitionContext {
+interface DefinitionContext {
   readonly file: string;
   /** Relative paths start here. */
   readonly directory: string;

@@ -7,7 +7,7 @@ import { readCertsDirectory } from "../containers_conf/certs_directory.ts";
 import { trustedCertificates } from "./trusted_certificates.ts";
 
 /** Options for `https.Agent`, in PEM. */
-export interface HostCertificateOptions {
+interface HostCertificateOptions {
   readonly ca?: string[];
   readonly cert?: string;
   readonly key?: string;

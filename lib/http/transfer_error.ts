@@ -3,7 +3,7 @@
 import { DenrootError, type DenrootErrorOptions, type ErrorCode, messageOf } from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
 
-export interface TransferErrorOptions extends DenrootErrorOptions {
+interface TransferErrorOptions extends DenrootErrorOptions {
   /** Whether the same request may succeed later. */
   readonly transient?: boolean | undefined;
   /** How long the server asks to wait, in milliseconds. */

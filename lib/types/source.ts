@@ -1,6 +1,7 @@
 /** The interfaces of the places that images come from and go to. No code. */
 
 import type { ByteRange, ContainerImage, Descriptor, Digest, StoredDocument } from "./image.ts";
+import type { Reference } from "./reference.ts";
 
 /** A blob whose bytes are on this machine already; they are read where they are. */
 export type LocalBlob = FileBlob | SplitLayer | LayerTree;
@@ -79,7 +80,16 @@ export interface BlobWriter {
  * use.
  */
 export interface ImageSource extends AsyncDisposable {
-  /** The canonical URI, without a user. An import records it in the image as its origin. */
+  /**
+   * What the source was opened for, as far as that is known by now: a path has its scheme, and a
+   * short name has its registry once an image was found.
+   */
+  readonly reference: Reference;
+
+  /**
+   * The canonical URI of {@link reference}, without a user. An import records it in the image as its
+   * origin.
+   */
   readonly uri: string;
 
   /**

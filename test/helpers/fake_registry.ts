@@ -23,7 +23,7 @@ export interface Answer {
   readonly delayMs?: number;
 }
 
-export interface Step {
+interface Step {
   /** `GET /v2/a/b/manifests/latest`, query included. */
   readonly request: string;
   /** What the request's headers must be, or match; null where there must be none. */
@@ -39,7 +39,7 @@ export interface ReceivedRequest {
 }
 
 /** Answers by request instead of by order, for requests that may come in any order. */
-export type Respond = (request: ReceivedRequest) => Answer | Promise<Answer>;
+type Respond = (request: ReceivedRequest) => Answer | Promise<Answer>;
 
 export interface FakeRegistryOptions {
   /** With `ca` and `requestCert` clients have to show a certificate. */

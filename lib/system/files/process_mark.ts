@@ -8,7 +8,7 @@ import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
 
 /** Which process a mark names. */
-export interface MarkedProcess {
+interface MarkedProcess {
   readonly host: string;
   readonly pid: number;
   /** When it began, in clock ticks since its host's boot. */

@@ -28,6 +28,7 @@ export async function openLayout(files: ImageFiles, reference: OciReference): Pr
 function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
   const { scheme, path } = reference;
   return {
+    reference,
     uri: formatReference(reference),
     root: () => readRoot(files, reference),
     document: (descriptor) => readDocument(files, descriptor),

@@ -13,7 +13,7 @@ import { BaseUrls } from "./base_urls.ts";
 import type { CredentialsFinder } from "./credentials/credentials.ts";
 import type { RegistryLimits } from "./limits.ts";
 
-export interface RegistryClientOptions {
+interface RegistryClientOptions {
   readonly location: ImageLocation;
   /** The user to be at this registry; other hosts are never given this name. */
   readonly user?: string;

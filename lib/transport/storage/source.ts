@@ -25,6 +25,7 @@ export function openContainersStorage(
   const localBlobs = new Map<Digest, LocalBlob>();
   const warned = new Set<Digest>();
   return Promise.resolve({
+    reference,
     uri: formatReference(reference),
     // deno-lint-ignore require-await -- turns a thrown error into a rejection
     async root() {

@@ -24,7 +24,7 @@ export type AskPassword = (question: string, signal: AbortSignal) => Promise<str
 /** What `credential-helpers` calls the files of podman and docker. */
 const AUTH_FILES = "containers-auth.json";
 
-export interface StoredCredentialsOptions {
+interface StoredCredentialsOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly ask?: AskPassword;
   /** `credential-helpers` of registries.conf: they are asked in this order. */

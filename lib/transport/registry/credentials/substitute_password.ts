@@ -4,7 +4,7 @@ import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import { runCommand } from "../../../system/process/run_command.ts";
 
-export interface Expression {
+interface Expression {
   readonly text: string;
   /** The entry that it is from, for errors: `FILE, line 3 (machine nvcr.io)`. */
   readonly place: string;

@@ -114,7 +114,7 @@ export class Endpoints {
 }
 
 /** One request on its way through the endpoints, with a number of retries at each. */
-export class Attempts {
+class Attempts {
   readonly #state: State;
   /** Shared with other requests for the same thing. */
   readonly #start: StartingPoint;
