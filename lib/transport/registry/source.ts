@@ -38,10 +38,10 @@ export async function openRegistry(
 ): Promise<RegistrySource> {
   const conf = await loadRegistriesConf(context.settings.environment);
   const open = (reference: DockerReference) => openEndpoints(reference, conf, context, limits);
-  const { shortName } = reference;
+  const { shortName, ...named } = reference;
   return shortName !== undefined && context.settings.shortNames
-    ? openShortName(shortName, reference, conf, open, context.onProgress)
-    : open(reference);
+    ? openShortName(shortName, named, conf, open, context.onProgress)
+    : open(named);
 }
 
 function openEndpoints(
