@@ -55,7 +55,7 @@ export function expandSimply(text: string, lookUp: LookUp): string | undefined {
 
 type LookUp = ExpansionContext["lookUp"];
 
-/** The value of what begins at an index, and the index of what follows. */
+/** The value of a piece of text, and the index at which the next piece begins. */
 interface Piece {
   readonly value: string;
   readonly end: number;

@@ -171,7 +171,7 @@ function oddYes(text: string): string {
   return `"${text}" means yes, as in enroot`;
 }
 
-/** Takes user and password out of a URL. It rather takes out too much than too little. */
+/** Takes user and password out of a URL. In doubt it takes out more. */
 export function withoutPassword(value: string): string {
   return value.includes("://")
     ? value.replace(/:\/\/\S*@/g, "://***@")

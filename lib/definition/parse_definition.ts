@@ -1,4 +1,4 @@
-/** The text of an image definition to its fields. */
+/** Parses the text of an image definition. */
 
 import { resolve } from "node:path";
 import { expandSimply, ExpansionError, UnsetVariable } from "../config/expand_value.ts";
@@ -38,7 +38,7 @@ const NAMES = ["image", "output", "platform", "squash-options", "mount", "env"] 
 type Name = (typeof NAMES)[number];
 const REPEATABLE: ReadonlySet<Name> = new Set<Name>(["mount", "env"]);
 
-/** Each returns the value to keep, or throws a mistake. */
+/** Each function gives the value to keep, or throws the mistake. */
 const RULES: Readonly<Record<Name, (value: string, directory: string) => string>> = {
   image: imageUri,
   output: (value, directory) => resolve(directory, value),

@@ -30,7 +30,7 @@ export function shownUrl(url: URL): string {
   return plainText(`${url.protocol}//${url.host}${url.pathname}`, 200);
 }
 
-/** An error of a socket, a resolver or TLS -> an error that the user understands. */
+/** Makes an error that a user understands from an error of a socket, a resolver or TLS. */
 export function connectionError(error: unknown, url: URL, proxy?: URL): TransferError {
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const host = plainText(url.host);

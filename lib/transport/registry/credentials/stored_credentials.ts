@@ -96,10 +96,10 @@ export class StoredCredentials implements CredentialsFinder {
     signal: AbortSignal,
   ): Promise<Credentials> {
     const machine = entry.machine === undefined ? "default" : `machine ${plainText(entry.machine)}`;
-    const place = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
+    const origin = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
     const text = entry.password ?? "";
     const password = entry.isExpression
-      ? await substitutePassword({ text, place }, this.#settings.environment, signal)
+      ? await substitutePassword({ text, origin }, this.#settings.environment, signal)
       : text;
     return { username: entry.login ?? "", password, origin: plainText(path, 300), host };
   }
