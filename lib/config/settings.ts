@@ -1,6 +1,7 @@
 /** The settings as typed fields, from the environment and `enroot.conf`. */
 
 import { cpuCount, environment } from "../system/host/environment.ts";
+import { requireUtf8Variables } from "../system/host/utf8_surroundings.ts";
 import { type LoadedValues, loadValues } from "./load_values.ts";
 import { readSettings, type SettingEntry, withoutPassword } from "./read_settings.ts";
 import { ALL_SETTINGS } from "./table/setting_table.ts";
@@ -57,9 +58,10 @@ const MANY_CONNECTIONS = 64;
  * Throws code `settings` with the setting, its value, its place and the rule.
  */
 export async function loadSettings(
-  env: Readonly<Record<string, string | undefined>> = environment(),
+  env?: Readonly<Record<string, string | undefined>>,
 ): Promise<Settings> {
-  const loaded = await loadValues(env);
+  if (env === undefined) requireUtf8Variables();
+  const loaded = await loadValues(env ?? environment());
   const processors = cpuCount();
   const { values, entries } = readSettings(
     new Map(loaded.values).set("ENROOT_SYSCONF_PATH", loaded.sysconfPath),

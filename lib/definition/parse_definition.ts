@@ -1,8 +1,9 @@
 /** Parses the text of an image definition. */
 
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { expandSimply, ExpansionError, UnsetVariable } from "../config/expand_value.ts";
 import { DenrootError } from "../errors.ts";
+import { requireFileName } from "../image/check_output.ts";
 import { parseArchitecture } from "../oci/architecture.ts";
 import { plainText, quoteText } from "../text/quote_text.ts";
 import { formatReference } from "../reference/format_reference.ts";
@@ -25,6 +26,8 @@ export interface Definition {
   readonly mounts: readonly string[];
   /** For containers, in the form of enroot's `--env`: `NAME=VALUE`, or `NAME` for the host's value. */
   readonly env: readonly string[];
+  /** The first line that has each of the names, for errors. Lines count from 1. */
+  readonly lines?: Readonly<Partial<Record<DefinitionName, number>>>;
 }
 
 interface DefinitionContext {
@@ -35,13 +38,14 @@ interface DefinitionContext {
 }
 
 const NAMES = ["image", "output", "platform", "squash-options", "mount", "env"] as const;
-type Name = (typeof NAMES)[number];
+export type DefinitionName = (typeof NAMES)[number];
+type Name = DefinitionName;
 const REPEATABLE: ReadonlySet<Name> = new Set<Name>(["mount", "env"]);
 
 /** Each function gives the value to keep, or throws the mistake. */
 const RULES: Readonly<Record<Name, (value: string, directory: string) => string>> = {
   image: imageUri,
-  output: (value, directory) => resolve(directory, value),
+  output: outputFile,
   platform: linuxPlatform,
   "squash-options": squashOptions,
   mount: mountFields,
@@ -67,7 +71,9 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
       mistakes.push(`${context.file}, line ${index + 1}: ${complaint(error)}`);
     }
   }
-  if (!found.has("image")) mistakes.push(`${context.file}: no line names the image`);
+  if (!found.has("image")) {
+    mistakes.push(`${context.file}, line 1: no line of this definition names the image`);
+  }
   if (mistakes.length > 0) throw new DenrootError("definition", mistakes.join("\n"));
 
   const all = (name: Name) => found.get(name)?.values ?? [];
@@ -76,7 +82,8 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
   const [platform] = all("platform");
   const [squashOptions] = all("squash-options");
   const [mounts, env] = [all("mount"), all("env")];
-  return { file: context.file, image, output, platform, squashOptions, mounts, env };
+  const lines = Object.fromEntries([...found].map(([name, { line }]) => [name, line]));
+  return { file: context.file, image, output, platform, squashOptions, mounts, env, lines };
 }
 
 /** The values of a name, and the first line that has it, even with a wrong value. */
@@ -139,6 +146,12 @@ function imageUri(value: string, directory: string): string {
     );
   }
   return formatReference({ ...reference, path });
+}
+
+/** `..` stays: behind a symbolic link it is not where the text says. */
+function outputFile(value: string, directory: string): string {
+  requireFileName(value);
+  return isAbsolute(value) ? value : `${directory}/${value}`;
 }
 
 function defaultOutput(image: string, directory: string): string {

@@ -61,7 +61,8 @@ export async function* describeTags(
   if (source.at === undefined) throw notDescribed(reference);
   const begin = (tag: string) => {
     const description = describeTag(source, tag, context);
-    // The loop below reports the error, but perhaps later than an unhandled rejection would.
+    // The loop below throws the error, but it may come too late: a rejection that nothing handles in
+    // the meantime ends the process.
     description.catch(() => {});
     return description;
   };

@@ -9,8 +9,19 @@ export function projectUrl(path: string): URL {
   return new URL(here.startsWith(BUN_ROOT) ? `./${path}` : `../../${path}`, here);
 }
 
-/** Whether this process runs from source and not from an executable. */
+/** The URL of `module`, a path from the project's root that ends in `.ts`. */
+export function moduleUrl(module: string): URL {
+  return projectUrl(isCompiled() ? module.replace(/\.ts$/, ".js") : module);
+}
+
+/** Whether this process runs from source: from no executable, and not from the npm package. */
 export function runsFromSource(): boolean {
   const { Deno: deno } = globalThis as { Deno?: { build: { standalone?: boolean } } };
-  return !import.meta.url.startsWith(BUN_ROOT) && deno?.build.standalone !== true;
+  const isExecutable = import.meta.url.startsWith(BUN_ROOT) || deno?.build.standalone === true;
+  return !isExecutable && !isCompiled();
+}
+
+/** The npm package holds JavaScript, for runtimes take no TypeScript from `node_modules`. */
+function isCompiled(): boolean {
+  return import.meta.url.endsWith("/project_url.js");
 }

@@ -1,7 +1,7 @@
-/** Worker threads that run the project's own modules, from source and from an executable alike. */
+/** Worker threads that run the project's own modules: from source, an executable or the npm package. */
 
 import { type MessagePort, parentPort, Worker, workerData } from "node:worker_threads";
-import { projectUrl } from "./project_url.ts";
+import { moduleUrl } from "./project_url.ts";
 
 export { MessageChannel, type MessagePort, type Transferable } from "node:worker_threads";
 export type { Worker };
@@ -15,7 +15,7 @@ export function startWorker(
   data: unknown,
   transfer: readonly MessagePort[] = [],
 ): Worker {
-  return new Worker(projectUrl(module), { workerData: data, transferList: [...transfer] });
+  return new Worker(moduleUrl(module), { workerData: data, transferList: [...transfer] });
 }
 
 /** In a worker: the data that it was started with. */

@@ -186,7 +186,7 @@ testOneRuntime(
       `[ERROR] ${script.path}, line 3: "imag" is not known; is it "image"?\n` +
         `        ${script.path}, line 4: NOWHERE is not set; set it, or write \${NOWHERE:-DEFAULT}, ` +
         "or \\$ for a dollar sign\n" +
-        `        ${script.path}: no line names the image\n`,
+        `        ${script.path}, line 1: no line of this definition names the image\n`,
     );
   },
 );
@@ -221,6 +221,6 @@ testOneRuntime(
     writeFileSync(join(denroot.work, "notes"), "buy milk\n");
     const other = await denroot.run(["notes"]);
     assert.equal(other.exitCode, 1);
-    assert.match(other.stderr, /notes is not an image definition: its first line is not/);
+    assert.match(other.stderr, /notes, line 1: this is no image definition: its first line is not/);
   },
 );

@@ -39,7 +39,7 @@ export interface ReceivedRequest {
 }
 
 /** Answers by request instead of by order, for requests that may come in any order. */
-type Respond = (request: ReceivedRequest) => Answer | Promise<Answer>;
+export type Respond = (request: ReceivedRequest) => Answer | Promise<Answer>;
 
 export interface FakeRegistryOptions {
   /** With `ca` and `requestCert` clients have to show a certificate. */

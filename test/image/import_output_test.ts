@@ -17,7 +17,7 @@ const outputs: readonly [what: string, output: () => string, message: RegExp][] 
       mkdirSync(join(scratch, "taken"));
       return join(scratch, "taken");
     },
-    /taken exists and is not a regular file$/,
+    /taken names a directory$/,
   ],
   [
     "in a directory that does not exist",

@@ -77,7 +77,10 @@ function storeLayer(tar: Buffer): { readonly readable: ReadableBlob; readonly di
   writeFileSync(path, bytes);
   const descriptor = { mediaType: "tar+gzip", digest, size: bytes.length };
   const place = { type: "file", path, offset: 0, checkedBy: "digest" } as const;
-  return { readable: { descriptor, place, origin: "local" }, diffId: digestOf(tar) };
+  return {
+    readable: { descriptor, place, origin: "local", othersMayWrite: false },
+    diffId: digestOf(tar),
+  };
 }
 
 function configOf(diffIds: readonly string[]): ImageConfig {

@@ -44,7 +44,7 @@ export class MemorySource implements ImageSource {
     return { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: bytes.length };
   }
 
-  bytesOf({ digest }: Descriptor): Uint8Array {
+  bytesOf({ digest }: Pick<Descriptor, "digest">): Uint8Array {
     return this.#blobs.get(digest)!;
   }
 

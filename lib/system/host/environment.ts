@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import process from "node:process";
 
-/** A copy of the process's environment. */
+/** A copy of the process's environment. Values that are not UTF-8 are not as they were set. */
 export function environment(): Readonly<Record<string, string | undefined>> {
   return { ...process.env };
 }

@@ -5,11 +5,17 @@ import { constants } from "node:os";
 import process from "node:process";
 import { DenrootError } from "../../errors.ts";
 
-const NAMES = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** The kernel sends XCPU when the processor time of `ulimit -S -t` is used up. */
+const NAMES = ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"] as const;
 type Name = typeof NAMES[number];
+/**
+ * What comes again so soon is no second signal: Ctrl-C reaches a whole group of processes, and a
+ * parent in it, such as npm's launcher or `timeout`, passes on what it got.
+ */
+const ECHO_MS = 500;
 
 /**
- * INT, TERM and HUP as an abort. Nothing is caught before {@link signal} is asked for: a command
+ * INT, TERM, HUP and XCPU as an abort. Nothing is caught before {@link signal} is asked for: a command
  * that never asks is ended by the kernel, and one that becomes another program leaves it the
  * signals as it found them. A signal that was ignored from the start, as nohup and background jobs
  * have it, stays ignored.
@@ -19,6 +25,7 @@ export class StopSignals {
   readonly #onSecond: (exitCode: number) => void;
   #isCatching = false;
   #stoppedBy: Name | undefined;
+  #stoppedAtMs = 0;
 
   /** A second signal calls `onSecond`, which should end the process without waiting for the work. */
   constructor(onSecond: (exitCode: number) => void) {
@@ -46,15 +53,23 @@ export class StopSignals {
     const ignored = ignoredSignals();
     for (const name of NAMES) {
       if (!ignored.has(constants.signals[name])) process.on(name, () => this.#stop(name));
-      // Deno catches all three at the first `on`, and ends the process where it has no handler.
+      // Deno catches INT, TERM and HUP at the first `on`, and ends the process where it has no handler.
       else if ("Deno" in globalThis) process.on(name, () => {});
     }
   }
 
   #stop(name: Name): void {
-    if (this.exitCode !== undefined) return this.#onSecond(this.exitCode);
+    if (this.exitCode !== undefined) {
+      if (!this.#isEcho(name)) this.#onSecond(this.exitCode);
+      return;
+    }
     this.#stoppedBy = name;
+    this.#stoppedAtMs = performance.now();
     this.abort(new DenrootError("aborted", `Interrupted by ${name}`));
+  }
+
+  #isEcho(name: Name): boolean {
+    return name === this.#stoppedBy && performance.now() - this.#stoppedAtMs < ECHO_MS;
   }
 }
 

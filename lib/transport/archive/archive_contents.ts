@@ -209,7 +209,7 @@ export class ArchiveContents {
     }
     throw new DenrootError(
       "file",
-      `${this.#shown(wanted)} leads over more than ${MAX_LINKS} links`,
+      `${this.#shown(wanted)} is a chain of more than ${MAX_LINKS} links`,
     );
   }
 

@@ -30,7 +30,7 @@ export function tooLarge(name: string, limit: number): DenrootError {
 }
 
 function damaged(name: string, cause: Error): DenrootError {
-  return new DenrootError("file", `${name} is not a tar archive, or damaged: ${cause.message}`, {
+  return new DenrootError("file", `${name} is damaged or not a tar archive: ${cause.message}`, {
     cause,
   });
 }

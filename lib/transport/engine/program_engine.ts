@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import { readFromChild } from "../../system/process/read_from_child.ts";
-import { processMark, removeStale } from "../../system/files/process_mark.ts";
+import { keepFresh, removeStale } from "../../system/files/leftovers.ts";
+import { processMark } from "../../system/files/process_mark.ts";
 import { runCommand } from "../../system/process/run_command.ts";
 import type { NoEngineError } from "./connect_engine.ts";
 import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
@@ -57,6 +58,7 @@ async function* saved(
 ): AsyncIterableIterator<Uint8Array> {
   throwIfAborted(signal);
   const scratch = makeScratch(environment.TMPDIR || "/var/tmp");
+  const letAge = keepFresh(scratch);
   try {
     const env = { ...environment, TMPDIR: scratch };
     const child = await readFromChild(program, ["save", id], { env, signal });
@@ -69,6 +71,7 @@ async function* saved(
       throw new DenrootError("registry", `${program} save failed: ${why}`);
     }
   } finally {
+    letAge();
     fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   }
 }

@@ -7,7 +7,9 @@ import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { blobPath, createDigestHash, parseDigest, verifyDigest } from "../../oci/digest.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import { AtomicFile } from "../../system/files/atomic_file.ts";
-import { processMark, removeStale } from "../../system/files/process_mark.ts";
+import { removeStale } from "../../system/files/leftovers.ts";
+import { processMark } from "../../system/files/process_mark.ts";
+import { realPath, resolvedPath } from "../../system/files/real_names.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
@@ -64,7 +66,7 @@ class LayoutDestination implements ImageDestination {
   constructor(reference: OciReference) {
     this.uri = formatReference(reference);
     this.#reference = reference;
-    this.#root = path.resolve(reference.path);
+    this.#root = resolvedPath(reference.path);
     this.#files = filesOfDirectory(reference.path);
   }
 
@@ -139,7 +141,7 @@ class LayoutDestination implements ImageDestination {
       });
       await onDisk(directory, async () => {
         fs.mkdirSync(path.dirname(target), { recursive: true });
-        requireInside(this.#root, fs.realpathSync(path.dirname(target)), shownBlob(digest));
+        requireInside(this.#root, realPath(path.dirname(target)), shownBlob(digest));
         await file.publish(target, { replace: true });
       });
     } finally {

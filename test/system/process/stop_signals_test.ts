@@ -52,6 +52,17 @@ test("the first signal aborts, the second tells the code of the first", async ()
   assert.equal(signal === "SIGINT" ? 130 : exitCode, 130);
 });
 
+test("one signal that comes twice at once, as from a terminal and a launcher, counts once", async () => {
+  const program = await start("ask");
+  process.kill(program.pid, "SIGINT");
+  await waitUntil("it is aborted", () => program.stdout().includes("Interrupted by SIGINT"));
+  process.kill(program.pid, "SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  assert.doesNotMatch(program.stdout(), /second/);
+  process.kill(program.pid, "SIGINT");
+  assert.match((await program.done).stdout, /second\n$/);
+});
+
 test("a signal that is ignored from the start stays ignored", async () => {
   const program = await start("ask", "trap '' HUP; ");
   program.child.kill("SIGHUP");
@@ -59,6 +70,6 @@ test("a signal that is ignored from the start stays ignored", async () => {
   process.kill(program.pid, "SIGTERM");
   await waitUntil("it is aborted", () => program.stdout().includes("Interrupted"));
   assert.match(program.stdout(), /by SIGTERM/);
-  process.kill(program.pid, "SIGTERM");
+  process.kill(program.pid, "SIGINT");
   await program.done;
 });

@@ -87,7 +87,7 @@ export function hostileCases(names: MemberNames): readonly Case[] {
       "a layer that is a link to itself",
       (members) => withMember(members, layerName, () => symlink(layerName, layerName.slice(13))),
       "file",
-      /leads over more than 10 links$/,
+      /is a chain of more than 10 links$/,
     ),
     ...both(
       "a layer that is a link to a missing file",
@@ -144,25 +144,25 @@ export function hostileCases(names: MemberNames): readonly Case[] {
       "a member whose size reaches beyond the end",
       (members) => [...members, file("last", "x", { sizeField: 1e9 })],
       "file",
-      /or damaged: The tar stream is cut short$/,
+      /is damaged or not a tar archive: The tar stream is cut short$/,
     ),
     ...both(
       "a member with a negative size",
       (members) => [...members, file("last", "x", { sizeField: -512 })],
       "file",
-      /or damaged: A tar header has an impossible size$/,
+      /is damaged or not a tar archive: A tar header has an impossible size$/,
     ),
     ...both(
       "a member whose size is less than its content",
       (members) => withMember(members, layerName, (one) => ({ ...one, sizeField: 512 })),
       "file",
-      /or damaged: /,
+      /is damaged or not a tar archive: /,
     ),
     ...both(
       "a header with a wrong checksum",
       spoil(layerName, { checksum: "bad" }),
       "file",
-      /or damaged: A tar header's checksum is wrong$/,
+      /is damaged or not a tar archive: A tar header's checksum is wrong$/,
     ),
     oci(
       "a layer of another size",

@@ -134,7 +134,7 @@ test("a stream that is cut or is not an archive leaves nothing in the cache", as
   const short: Answer = (response) => response.end(ARCHIVE.subarray(0, 150_000));
   await assertFails({ save: short }, "file", /The archive from the Docker daemon at unix:.* cut/);
   const foreign: Answer = (response) => response.end("<html>".repeat(1000));
-  await assertFails({ save: foreign }, "file", /is not a tar archive/);
+  await assertFails({ save: foreign }, "file", /is damaged or not a tar archive/);
   const empty: Answer = (response) => response.end(ARCHIVE);
   await assertFails({ save: empty }, "not_found", /has no manifest\.json/);
 });

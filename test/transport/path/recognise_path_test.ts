@@ -276,7 +276,7 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
       return path;
     },
     "file",
-    /is not a tar archive, or damaged/,
+    /is damaged or not a tar archive/,
     /oci-archive:FILE/,
   ],
 ];
