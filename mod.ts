@@ -6,7 +6,7 @@ export {
   type DefinitionOptions,
   importDefinition,
 } from "./lib/definition/import_definition.ts";
-export type { Definition } from "./lib/definition/parse_definition.ts";
+export type { Definition, DefinitionName } from "./lib/definition/parse_definition.ts";
 export { readDefinition } from "./lib/definition/read_definition.ts";
 export {
   type BlobOrigin,
