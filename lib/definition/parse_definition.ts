@@ -37,13 +37,20 @@ interface DefinitionContext {
   readonly lookUp: (variable: string) => string | undefined;
 }
 
-const NAMES = ["image", "output", "platform", "squash-options", "mount", "env"] as const;
-export type DefinitionName = (typeof NAMES)[number];
-type Name = DefinitionName;
-const REPEATABLE: ReadonlySet<Name> = new Set<Name>(["mount", "env"]);
+/** The names with which lines of a definition begin. */
+export type DefinitionName = "image" | "output" | "platform" | "squash-options" | "mount" | "env";
+const NAMES: readonly DefinitionName[] = [
+  "image",
+  "output",
+  "platform",
+  "squash-options",
+  "mount",
+  "env",
+];
+const REPEATABLE: ReadonlySet<DefinitionName> = new Set<DefinitionName>(["mount", "env"]);
 
 /** Each function gives the value to keep, or throws the mistake. */
-const RULES: Readonly<Record<Name, (value: string, directory: string) => string>> = {
+const RULES: Readonly<Record<DefinitionName, (value: string, directory: string) => string>> = {
   image: imageUri,
   output: outputFile,
   platform: linuxPlatform,
@@ -63,7 +70,7 @@ const MOST_MOUNT_FIELDS = 6;
  */
 export function parseDefinition(text: string, context: DefinitionContext): Definition {
   const mistakes: string[] = [];
-  const found = new Map<Name, Found>();
+  const found = new Map<DefinitionName, Found>();
   for (const [index, line] of text.split("\n").entries()) {
     try {
       readLine(line.trim(), index + 1, found, context);
@@ -76,7 +83,7 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
   }
   if (mistakes.length > 0) throw new DenrootError("definition", mistakes.join("\n"));
 
-  const all = (name: Name) => found.get(name)?.values ?? [];
+  const all = (name: DefinitionName) => found.get(name)?.values ?? [];
   const [image] = all("image") as [string];
   const [output = defaultOutput(image, context.directory)] = all("output");
   const [platform] = all("platform");
@@ -98,7 +105,7 @@ class Mistake extends Error {}
 function readLine(
   line: string,
   lineNumber: number,
-  found: Map<Name, Found>,
+  found: Map<DefinitionName, Found>,
   { directory, lookUp }: DefinitionContext,
 ): void {
   if (line === "" || line.startsWith("#")) return;
@@ -121,7 +128,7 @@ function readLine(
   values.push(RULES[name](value, directory));
 }
 
-function knownName(text: string): Name {
+function knownName(text: string): DefinitionName {
   const known = NAMES.find((name) => name === text);
   if (known !== undefined) return known;
   const close = closestName(text, NAMES);
