@@ -1,4 +1,4 @@
-/** Arguments to the work of a command, or to an error that points to the help. */
+/** Finds the command that the arguments name and runs it, or says where the help is. */
 
 import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";

@@ -17,7 +17,7 @@ export interface SettingEntry {
 }
 
 /** The value of each setting; undefined only where the setting has no default. */
-export type SettingValues = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
+type SettingValues = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
 
 type ValueOf<D extends SettingDefinition> =
   | TypeOf<D["kind"]>
@@ -26,7 +26,7 @@ type TypeOf<Kind extends SettingDefinition["kind"]> = Kind extends "text" | "pat
   : Kind extends "flag" ? boolean
   : number;
 
-export interface ReadSettings {
+interface ReadSettings {
   readonly values: SettingValues;
   /** One for each setting, in the table's order. */
   readonly entries: readonly SettingEntry[];
@@ -174,7 +174,7 @@ function oddYes(text: string): string {
   return `"${text}" means yes, as in enroot`;
 }
 
-/** Takes user and password out of a URL. It rather takes out too much than too little. */
+/** Takes user and password out of a URL. In doubt it takes out more. */
 export function withoutPassword(value: string): string {
   return value.includes("://")
     ? value.replace(/:\/\/\S*@/g, "://***@")

@@ -6,8 +6,6 @@ import { type LoadedValues, loadValues } from "./load_values.ts";
 import { readSettings, type SettingEntry, withoutPassword } from "./read_settings.ts";
 import { ALL_SETTINGS } from "./table/setting_table.ts";
 
-export type { SettingEntry } from "./read_settings.ts";
-
 export interface Settings {
   readonly configPath: string;
   readonly cachePath: string;

@@ -55,13 +55,13 @@ export class Section {
     );
   }
 
-  place(key?: string): string {
+  origin(key?: string): string {
     const line = key === undefined ? this.header : this.#lines.key(key, this.header);
     return line === 0 ? this.#path : `${this.#path}, line ${line}`;
   }
 
   broken(key: string | undefined, rule: string): DenrootError {
-    return brokenFile(this.place(key), rule);
+    return brokenFile(this.origin(key), rule);
   }
 }
 
@@ -70,8 +70,8 @@ export function isTable(value: unknown): value is Table {
     !(value instanceof Date);
 }
 
-export function brokenFile(place: string, rule: string, cause?: unknown): DenrootError {
-  return new DenrootError("settings", redact(`${place}: ${rule}`), {
+export function brokenFile(origin: string, rule: string, cause?: unknown): DenrootError {
+  return new DenrootError("settings", redact(`${origin}: ${rule}`), {
     cause,
     hint: "containers-registries.conf(5) describes the file; " +
       "CONTAINERS_REGISTRIES_CONF names another one",

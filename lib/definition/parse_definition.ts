@@ -1,4 +1,4 @@
-/** The text of an image definition to its fields. */
+/** Parses the text of an image definition. */
 
 import { isAbsolute, resolve } from "node:path";
 import { expandSimply, ExpansionError, UnsetVariable } from "../config/expand_value.ts";
@@ -31,20 +31,27 @@ export interface Definition {
   readonly lines?: Readonly<Partial<Record<DefinitionName, number>>>;
 }
 
-export interface DefinitionContext {
+interface DefinitionContext {
   readonly file: string;
   /** Relative paths start here. */
   readonly directory: string;
   readonly lookUp: (variable: string) => string | undefined;
 }
 
-const NAMES = ["image", "output", "platform", "squash-options", "mount", "env"] as const;
-export type DefinitionName = (typeof NAMES)[number];
-type Name = DefinitionName;
-const REPEATABLE: ReadonlySet<Name> = new Set<Name>(["mount", "env"]);
+/** The names with which lines of a definition begin. */
+export type DefinitionName = "image" | "output" | "platform" | "squash-options" | "mount" | "env";
+const NAMES: readonly DefinitionName[] = [
+  "image",
+  "output",
+  "platform",
+  "squash-options",
+  "mount",
+  "env",
+];
+const REPEATABLE: ReadonlySet<DefinitionName> = new Set<DefinitionName>(["mount", "env"]);
 
-/** Each returns the value to keep, or throws a mistake. */
-const RULES: Readonly<Record<Name, (value: string, directory: string) => string>> = {
+/** Each function gives the value to keep, or throws the mistake. */
+const RULES: Readonly<Record<DefinitionName, (value: string, directory: string) => string>> = {
   image: imageUri,
   output: outputFile,
   platform: linuxPlatform,
@@ -64,7 +71,7 @@ const MOST_MOUNT_FIELDS = 6;
  */
 export function parseDefinition(text: string, context: DefinitionContext): Definition {
   const mistakes: string[] = [];
-  const found = new Map<Name, Found>();
+  const found = new Map<DefinitionName, Found>();
   for (const [index, line] of text.split("\n").entries()) {
     try {
       readLine(line.trim(), index + 1, found, context);
@@ -77,7 +84,7 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
   }
   if (mistakes.length > 0) throw new DenrootError("definition", mistakes.join("\n"));
 
-  const all = (name: Name) => found.get(name)?.values ?? [];
+  const all = (name: DefinitionName) => found.get(name)?.values ?? [];
   const [image] = all("image") as [string];
   const [output = defaultOutput(image, context.directory)] = all("output");
   const [platform] = all("platform");
@@ -99,7 +106,7 @@ class Mistake extends Error {}
 function readLine(
   line: string,
   lineNumber: number,
-  found: Map<Name, Found>,
+  found: Map<DefinitionName, Found>,
   { directory, lookUp }: DefinitionContext,
 ): void {
   if (line === "" || line.startsWith("#")) return;
@@ -122,7 +129,7 @@ function readLine(
   values.push(RULES[name](value, directory));
 }
 
-function knownName(text: string): Name {
+function knownName(text: string): DefinitionName {
   const known = NAMES.find((name) => name === text);
   if (known !== undefined) return known;
   const close = closestName(text, NAMES);

@@ -13,8 +13,6 @@ import { checkSquashfs } from "./check_squashfs.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 
-export type { Finding, FindingStatus } from "./finding.ts";
-
 export interface ExamineOptions {
   /** Registries, or URIs that name one. Only these are contacted. */
   readonly registries?: readonly string[];

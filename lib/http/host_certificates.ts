@@ -6,7 +6,7 @@ import { readCertsDirectory } from "../containers_conf/certs_directory.ts";
 import { trustedAuthorities } from "./trusted_certificates.ts";
 
 /** Options for `https.Agent`, in PEM. */
-export interface HostCertificateOptions {
+interface HostCertificateOptions {
   /** Never left out: the runtime's own choice depends on variables such as NODE_EXTRA_CA_CERTS. */
   readonly ca: string[];
   readonly cert?: string;

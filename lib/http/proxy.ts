@@ -3,7 +3,7 @@
 import { BlockList, isIP } from "node:net";
 import { DenrootError } from "../errors.ts";
 
-export interface ProxySettings {
+interface ProxySettings {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
   readonly all?: string | undefined;

@@ -3,7 +3,7 @@
 import { DenrootError, type DenrootErrorOptions, type ErrorCode, messageOf } from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
 
-export interface TransferErrorOptions extends DenrootErrorOptions {
+interface TransferErrorOptions extends DenrootErrorOptions {
   /** Whether the same request may succeed later. */
   readonly transient?: boolean | undefined;
   /** How long the server asks to wait, in milliseconds. */
@@ -30,7 +30,7 @@ export function shownUrl(url: URL): string {
   return plainText(`${url.protocol}//${url.host}${url.pathname}`, 200);
 }
 
-/** An error of a socket, a resolver or TLS -> an error that the user understands. */
+/** Makes an error that a user understands from an error of a socket, a resolver or TLS. */
 export function connectionError(error: unknown, url: URL, proxy?: URL): TransferError {
   const code = String((error as { code?: unknown } | null)?.code ?? "");
   const text = messageOf(error);

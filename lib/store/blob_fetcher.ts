@@ -4,7 +4,7 @@
  * packed never waits for one that comes later. A blob that another process fetches is left to it.
  */
 
-import { DenrootError, hasCode } from "../errors.ts";
+import { abortedError, DenrootError, hasCode } from "../errors.ts";
 import { type Holder, Lease } from "../system/files/lease.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobPlace, ImageSource, LocalBlob } from "../types/source.ts";
@@ -69,7 +69,7 @@ export class BlobFetcher {
   /** Only those under way. */
   readonly #downloads: Download[] = [];
   readonly #log: WaitLog;
-  readonly #onAbort = () => this.#fail(this.#options.signal.reason);
+  readonly #onAbort = () => this.#fail(abortedError(this.#options.signal));
   #running = 0;
   /** Grows with every request that ended: see {@link FIRST_CONNECTIONS}. */
   #allowed: number;

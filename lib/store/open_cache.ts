@@ -13,7 +13,7 @@ import type { BlobStore } from "../types/source.ts";
 
 const TEMPORARY = /^\.denroot-(.+)\.cache$/;
 
-export interface OpenCache {
+interface OpenCache {
   readonly cache: BlobCache;
   /** Removes the cache, if it is a temporary one. */
   [Symbol.dispose](): void;

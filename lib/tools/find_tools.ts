@@ -43,7 +43,7 @@ export interface FindOptions {
   readonly places?: readonly RunPlace[];
 }
 
-type ToolName = "mksquashfs" | "unsquashfs";
+export type ToolName = "mksquashfs" | "unsquashfs";
 
 const SETTINGS = { mksquashfs: "DENROOT_MKSQUASHFS", unsquashfs: "DENROOT_UNSQUASHFS" } as const;
 /** Debian and Red Hat put the tools here, and a user's PATH may lack some of these. */

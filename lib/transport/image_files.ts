@@ -127,13 +127,19 @@ function locate(root: string, name: string, what: string): LocatedFile | undefin
     if (/^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw unreadable(what, cause);
   }
-  // A link that leads out of the directory could make any of the user's files a layer of the image.
-  if (!path.startsWith(realPath(root).replace(/\/?$/, sep))) {
-    throw new DenrootError("file", `${what} is a link that leads out of the directory`);
-  }
+  requireInside(root, path, what);
   const stats = statSync(path);
   if (!stats.isFile()) throw new DenrootError("file", `${what} is not a regular file`);
   return { path, offset: 0, size: stats.size };
+}
+
+/**
+ * Throws code `file` unless `path`, which has no links in it, is in the directory `root`. A link that
+ * leads out of the directory could make any of the user's files a layer of the image.
+ */
+export function requireInside(root: string, path: string, what: string): void {
+  if (path.startsWith(realPath(root).replace(/\/?$/, sep))) return;
+  throw new DenrootError("file", `${what} is a link that leads out of the directory`);
 }
 
 function shownFile(path: string): string {

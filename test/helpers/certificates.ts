@@ -9,14 +9,14 @@ export interface Certificate {
   readonly keyFile: string;
 }
 
-export interface ServerCertificate extends Certificate {
+interface ServerCertificate extends Certificate {
   /** The private authority's certificate, which a client has to trust. */
   readonly caFile: string;
   readonly authority: Authority;
 }
 
 /** What signs certificates. */
-export interface Authority {
+interface Authority {
   readonly name: Buffer;
   readonly key: KeyObject;
 }

@@ -91,7 +91,7 @@ export function testRuntimes(
   }
 }
 
-export interface DenrootOptions extends ProgramOptions {
+interface DenrootOptions extends ProgramOptions {
   /** Settings on top of the isolated ones; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -123,7 +123,7 @@ test("an abort ends the waiting", async () => {
   await using waiter = start(source, descriptors, cache, { signal: controller.signal });
   await sleep(150);
   controller.abort(new Error("enough"));
-  await assert.rejects(waiter.fetcher.finished(), /enough/);
+  await assert.rejects(waiter.fetcher.finished(), { name: "DenrootError", code: "aborted" });
   cache.calls = 0;
   await sleep(500);
   assert.equal(cache.calls, 0);

@@ -16,7 +16,7 @@ export interface Console {
   log(level: "info" | "warn", message: string): void;
 }
 
-export interface ErrorStyle {
+interface ErrorStyle {
   readonly colour: boolean;
   /** Whether the stack and the causes of an error show. */
   readonly debug: boolean;

@@ -6,7 +6,7 @@ import os from "node:os";
 import process from "node:process";
 
 /** Which process a mark names. */
-export interface MarkedProcess {
+interface MarkedProcess {
   readonly host: string;
   readonly pid: number;
   /** When it began, in clock ticks since its host's boot. */

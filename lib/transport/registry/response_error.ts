@@ -1,4 +1,4 @@
-/** A registry's refusal -> an error that explains it. */
+/** Makes an error that explains why a registry refused. */
 
 import type { ErrorCode } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";

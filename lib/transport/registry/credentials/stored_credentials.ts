@@ -25,7 +25,7 @@ export type AskPassword = (question: string, signal: AbortSignal) => Promise<str
 const AUTH_FILES = "containers-auth.json";
 const PATIENCE_MS = 5000;
 
-export interface StoredCredentialsOptions {
+interface StoredCredentialsOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly ask?: AskPassword;
   /** `credential-helpers` of registries.conf: they are asked in this order. */
@@ -105,12 +105,12 @@ export class StoredCredentials implements CredentialsFinder {
     signal: AbortSignal,
   ): Promise<Credentials> {
     const machine = entry.machine === undefined ? "default" : `machine ${plainText(entry.machine)}`;
-    const place = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
+    const origin = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
     const text = entry.password ?? "";
     const password = entry.isExpression
       ? await this.#tellIfSlow(
-        `The password command ${programIn(text)}of ${place}`,
-        substitutePassword({ text, place }, this.#settings.environment, signal),
+        `The password command ${programIn(text)}of ${origin}`,
+        substitutePassword({ text, origin }, this.#settings.environment, signal),
       )
       : text;
     return { username: entry.login ?? "", password, origin: plainText(path, 300), host };

@@ -5,10 +5,10 @@ import { plainText } from "../../../text/quote_text.ts";
 import { redact } from "../../../text/redact.ts";
 import { runCommand } from "../../../system/process/run_command.ts";
 
-export interface Expression {
+interface Expression {
   readonly text: string;
   /** The entry that it is from, for errors: `FILE, line 3 (machine nvcr.io)`. */
-  readonly place: string;
+  readonly origin: string;
 }
 
 /**
@@ -89,7 +89,7 @@ function reason(text: string, exitCode: number | null, stderr: string): string {
 function failed(expression: Expression, why: string, cause?: unknown): DenrootError {
   return new DenrootError(
     "credentials",
-    `The password in ${expression.place} could not be substituted: ${why}`,
+    `The password in ${expression.origin} could not be substituted: ${why}`,
     {
       cause,
       hint: "The shell evaluates a password that begins with $; put a literal one in quotes",
