@@ -64,7 +64,7 @@ function check({ directory, what, bytes, hint }: Need, taken: Map<number, number
   const before = taken.get(device) ?? 0;
   taken.set(device, before + bytes);
   const missing = before + bytes - free;
-  if (bytes === 0 || missing <= 0) return;
+  if (missing <= 0) return;
   throw new DenrootError(
     "space",
     `There is too little space in ${directory} for ${what}: at least ${
