@@ -110,7 +110,7 @@ async function fetchAndPack(content: ImageContent, context: PackingContext): Pro
     const config = await fetchConfig(content.config, fetcher);
     const plan = planReading(config, content.layers);
     warnOfMismatch(platform, config, onProgress);
-    const created = settings.sourceDateEpoch ?? secondsOf(config.created);
+    const created = secondsOf(config.created);
     return await packLayers({
       target: context.output,
       plan,

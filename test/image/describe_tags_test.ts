@@ -119,6 +119,20 @@ test("a registry that cannot be reached ends the descriptions with its error", a
   await assert.rejects(describe(reference, ["v1", "v2"]), { code: "network" });
 });
 
+test("an error comes after the descriptions before it, though it happened earlier", async () => {
+  await using registry = await startFakeRegistry(async ({ line }) => {
+    if (/v2$/.test(line)) return { hangUp: true };
+    await sleep(100);
+    return { status: 404 };
+  });
+  const settings = makeSettings({ transferRetries: 0 });
+  const list = { reference: referenceTo(registry.host), tags: ["v1", "v2"] };
+  const descriptions = describeTags(list, { settings });
+  const first = await descriptions.next();
+  assert.ok(!first.done && "error" in first.value && first.value.error.code === "not_found");
+  await assert.rejects(descriptions.next(), { code: "network" });
+});
+
 test("requests of a caller that stops reading are stopped too", async () => {
   await using registry = await startFakeRegistry(async ({ line }) => {
     if (/v1$/.test(line)) return { status: 404 };

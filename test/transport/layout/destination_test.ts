@@ -2,11 +2,21 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { blobPath, digestOf } from "../../../lib/oci/digest.ts";
 import { OCI_CONFIG, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
+import { processMark } from "../../../lib/system/files/process_mark.ts";
 import { openLayoutDestination } from "../../../lib/transport/layout/destination.ts";
 import { openSource } from "../../../lib/transport/open_source.ts";
 import type { Descriptor, StoredDocument } from "../../../lib/types/image.ts";
@@ -150,6 +160,74 @@ test("an interrupted blob leaves nothing", async () => {
   const put = layout.putBlob(blobOf("right"), stopping(), stop.signal);
   await assert.rejects(put, isError("aborted", /./));
   assert.deepEqual(readdirSync(path), []);
+});
+
+test("a blob with another size does not count as the blob", async () => {
+  const path = newLayout();
+  await write(path, imageOf("whole"), "v1");
+  writeFileSync(join(path, blobPath(blobOf("whole").digest)), "cut");
+  await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  assert.ok(!await layout.has(blobOf("whole"), NEVER));
+});
+
+test("what a killed writer left is removed when the layout is opened", async () => {
+  const path = newLayout();
+  mkdirSync(path);
+  const dead = processMark().replace(/\.\d+\.(\w+)$/, ".1.$1");
+  writeFileSync(join(path, `.denroot-${dead}.tmp`), "half a blob");
+  await using _layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test("an abort ends the writing of a document too", async () => {
+  const path = newLayout();
+  await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  const put = layout.putDocument(imageOf().document, AbortSignal.abort());
+  await assert.rejects(put, isError("aborted", /./));
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test("an image with another digest than the reference's gets no name", async () => {
+  const path = newLayout();
+  const { document } = imageOf();
+  const reference = { scheme: "oci", path, digest: blobOf("other").digest } as const;
+  await using layout = await openLayoutDestination(reference, { signal: NEVER });
+  await layout.putDocument(document, NEVER);
+  await assert.rejects(layout.commit(document, NEVER), isError("digest", /has the digest sha256/));
+  assert.ok(!existsSync(join(path, "index.json")));
+});
+
+test("an image keeps its tag when it is written again without one", async () => {
+  const path = newLayout();
+  const image = imageOf("both");
+  await write(path, image, "v1");
+  await write(path, image);
+  assert.equal(indexOf(path).manifests.length, 2);
+  assert.equal(await digestIn(path, "v1"), image.document.digest);
+});
+
+test("the marker of a layout stays as another program wrote it", async () => {
+  const path = newLayout();
+  const marker = '{ "imageLayoutVersion": "1.0.0" }\n';
+  mkdirSync(path);
+  writeFileSync(join(path, "oci-layout"), marker);
+  await write(path, imageOf("marked"), "v1");
+  assert.equal(readFileSync(join(path, "oci-layout"), "utf8"), marker);
+});
+
+test("an index that cannot be read or is invalid is an error, and it stays", async () => {
+  const path = newLayout();
+  await write(path, imageOf("first"), "v1");
+  const file = join(path, "index.json");
+  const invalid = '{"schemaVersion":2,"manifests":[{}]}';
+  writeFileSync(file, invalid);
+  const again = () => write(path, imageOf("second"), "v2");
+  await assert.rejects(again, isError("manifest", /index\.json": .*"digest" must be a string/));
+  assert.equal(readFileSync(file, "utf8"), invalid);
+  rmSync(file);
+  symlinkSync("index.json", file);
+  await assert.rejects(again, isError("file", /cannot be written: ELOOP/));
+  assert.ok(lstatSync(file).isSymbolicLink());
 });
 
 test("a name without its image is a mistake of the program", async () => {
