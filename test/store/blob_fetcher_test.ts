@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../lib/errors.ts";
+import { blobPath } from "../../lib/oci/digest.ts";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
 import { BlobFetcher, type FetchOptions } from "../../lib/store/blob_fetcher.ts";
 import type { Descriptor } from "../../lib/types/image.ts";
@@ -79,9 +80,13 @@ test("blobs are asked for in the order of need", async () => {
 test("a blob that is several layers is asked for once", async () => {
   const source = new MemorySource();
   const [one, other] = [source.add("same"), source.add("other")];
-  const { fetcher } = start(source, [one, other, one, one]);
+  const messages: string[] = [];
+  const { fetcher } = start(source, [one, other, one, one], {
+    onLog: (message) => void messages.push(message),
+  });
   await fetcher.finished();
-  assert.equal((await fetcher.readable(one)).descriptor.digest, one.digest);
+  const { descriptor, origin } = await fetcher.readable(one);
+  assert.deepEqual([descriptor.digest, origin, messages], [one.digest, "download", []]);
   await fetcher.close();
   assert.equal(source.requests.length, 2);
 });
@@ -114,17 +119,86 @@ test("a blob in the cache, or elsewhere on this machine, is not asked for", asyn
   assert.equal(source.requests.length, 1);
 });
 
-test("a server that ignores ranges is asked for whole blobs", async () => {
-  const source = new MemorySource({ ignoresRanges: true });
-  const blobs = [large, large.subarray(1), large.subarray(2)];
-  const descriptors = blobs.map((blob) => source.add(blob));
-  const { cache, fetcher } = start(source, descriptors);
-  await fetcher.finished();
-  for (const [at, descriptor] of descriptors.entries()) {
-    assert.ok(fs.readFileSync(cache.find(descriptor)!).equals(blobs[at]!));
-  }
+for (const deaf of [false, true]) {
+  test(`a server that ignores ranges is asked for whole blobs${deaf ? ", even if it sends on" : ""}`, async () => {
+    const source = new MemorySource({ ignoresRanges: true, deaf, pace: () => sleep(1) }, 500_000);
+    const blobs = [large, large.subarray(1), large.subarray(2)];
+    const descriptors = blobs.map((blob) => source.add(blob));
+    let isTooMuch = false;
+    const { cache, fetcher } = start(source, descriptors, {
+      connections: 2,
+      onReceived: ({ size }, count) => void (isTooMuch ||= count > size),
+    });
+    await fetcher.finished();
+    for (const [at, descriptor] of descriptors.entries()) {
+      assert.ok(fs.readFileSync(cache.find(descriptor)!).equals(blobs[at]!));
+    }
+    await fetcher.close();
+    assertNothingLeft(cache);
+    assert.ok(!isTooMuch, "bytes of a request that was given up were counted");
+    assert.equal(source.requests.filter(({ range }) => (range?.start ?? 0) > 0).length, 1);
+  });
+}
+
+test("few connections are used before the first request has ended", async () => {
+  const source = new MemorySource({ pace: () => sleep(30) });
+  const { fetcher } = start(source, [source.add(large), source.add("small")]);
+  assert.equal(source.open, 2);
   await fetcher.close();
+});
+
+test("a blob that is nowhere is an error with its name", async () => {
+  const source = new MemorySource();
+  const descriptor = source.add("missing");
+  Object.assign(source, { blob: undefined });
+  const { fetcher } = start(source, [descriptor]);
+  await assert.rejects(fetcher.finished(), {
+    code: "not_found",
+    message: "Layer 1/1: The source has no such blob",
+  });
+  await fetcher.close();
+});
+
+test("an abort by the source is not called a blob's fault", async () => {
+  const error = new DenrootError("aborted", "Interrupted");
+  const source = new MemorySource({ failsAfter: { bytes: 0, error } });
+  const { fetcher } = start(source, [source.add("blob")]);
+  await assert.rejects(fetcher.finished(), error);
+  await fetcher.close();
+});
+
+test("a blob that another process finishes just before its lease is not fetched", async () => {
+  const source = new MemorySource();
+  const descriptor = source.add("brought");
+  const cache = new (class extends BlobCache {
+    override lease(digest: string) {
+      bring(this, source, descriptor);
+      return super.lease(digest);
+    }
+  })(newCache().root);
+  const { fetcher } = start(source, [descriptor], { cache });
+  await fetcher.finished();
+  assert.equal((await fetcher.readable(descriptor)).origin, "cache");
   assertNothingLeft(cache);
+  await fetcher.close();
+  assert.equal(source.requests.length, 0);
+});
+
+test("no lease is taken for a blob that another process has brought meanwhile", async () => {
+  const source = new MemorySource({ pace: () => sleep(20) });
+  const descriptors = [source.add("first"), source.add("second")];
+  const leases: string[] = [];
+  const cache = new (class extends BlobCache {
+    override lease(digest: string) {
+      leases.push(digest);
+      return super.lease(digest);
+    }
+  })(newCache().root);
+  const { fetcher } = start(source, descriptors, { cache, connections: 1 });
+  bring(cache, source, descriptors[1]!);
+  await fetcher.finished();
+  await fetcher.close();
+  assert.deepEqual(leases, [descriptors[0]!.digest]);
 });
 
 test("bytes with another digest are an error, and are not kept", async () => {
@@ -166,7 +240,7 @@ test("a source that sends fewer bytes than were asked for is an error", async ()
 
 for (const deaf of [false, true]) {
   test(`an abort ends the transfers and leaves no file${deaf ? ", even of a source that goes on" : ""}`, async () => {
-    const source = new MemorySource({ deaf, pace: () => sleep(5) }, 100_000);
+    const source = new MemorySource({ deaf, pace: () => sleep(5) }, 10_000);
     const descriptors = [source.add(large), source.add("small")];
     const controller = new AbortController();
     const { cache, fetcher } = start(source, descriptors, { signal: controller.signal });
@@ -247,6 +321,13 @@ function start(
     ...options,
   });
   return { cache, fetcher };
+}
+
+/** Another process puts the blob into the cache. */
+function bring(cache: BlobCache, source: MemorySource, descriptor: Descriptor): void {
+  const path = join(cache.root, blobPath(descriptor.digest));
+  fs.mkdirSync(dirname(path), { recursive: true });
+  fs.writeFileSync(path, source.bytesOf(descriptor));
 }
 
 function newCache(): BlobCache {

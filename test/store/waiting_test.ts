@@ -59,6 +59,18 @@ test("the log names the process that is waited for, and whose blob is taken over
   assert.deepEqual(leasesIn(cache), []);
 });
 
+test("the log names the next process that takes over a blob that is waited for", async () => {
+  const source = new MemorySource();
+  const [descriptor] = addMany(source, 1) as [Descriptor];
+  const cache = newCache();
+  hold(cache, descriptor);
+  await using waiter = start(source, [descriptor], cache);
+  await waitUntil("a message", () => waiter.messages.length === 1);
+  hold(cache, descriptor, "n18.4712.1.0123abcd");
+  await waitUntil("another message", () => waiter.messages.length === 2);
+  assert.match(waiter.messages[1]!, /by process 4712 on host n18: waiting for it$/);
+});
+
 test("blobs that nobody fetches are fetched while an earlier one is waited for", async () => {
   const source = new MemorySource();
   const descriptors = addMany(source, 20);
@@ -134,6 +146,9 @@ test("a lease that cannot be looked at ends the waiting with an error", async ()
   release(cache, descriptor);
   fs.mkdirSync(leaseFile(cache, descriptor));
   await assert.rejects(waiter.fetcher.finished(), { code: "file", message: /EISDIR/ });
+  cache.calls = 0;
+  await sleep(500);
+  assert.equal(cache.calls, 0);
 });
 
 /** Counts the questions that go to the shared directory. */

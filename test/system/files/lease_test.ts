@@ -64,6 +64,51 @@ test("a lease that another process took over is not released by its first holder
   assert.ok(!fs.existsSync(file));
 });
 
+test("a lease is renewed while it is held and is its holder's own, and not afterwards", () => {
+  const timers = replaceIntervals();
+  try {
+    const file = newFile();
+    const lease = taken(file);
+    const [timer] = timers;
+    assert.ok(timer !== undefined && timer.isBackground && timer.everyMs <= 30_000);
+    setAge(file, 50_000);
+    timer.run();
+    assert.ok(ageOf(file) < 10_000, "it was not renewed");
+    fs.writeFileSync(file, ELSEWHERE);
+    setAge(file, 50_000);
+    timer.run();
+    assert.ok(ageOf(file) > 40_000, "another holder's lease was renewed");
+    lease.release();
+    assert.ok(timer.isCleared);
+    assert.equal(fs.readFileSync(file, "utf8"), ELSEWHERE);
+  } finally {
+    timers.restore();
+  }
+});
+
+test("every user of a shared directory can read who holds a lease", () => {
+  const before = process.umask(0o022);
+  const file = newFile();
+  const lease = taken(file);
+  process.umask(before);
+  assert.equal(fs.statSync(file).mode & 0o777, 0o644);
+  lease.release();
+});
+
+test("who waits for a lease is told of each holder in turn", async () => {
+  const file = newFile(ELSEWHERE);
+  const stop = new AbortController();
+  const hosts: (string | undefined)[] = [];
+  const onHeld = ({ host }: Holder) => {
+    hosts.push(host);
+    if (hosts.length === 2) stop.abort();
+    else fs.writeFileSync(file, "another.4711.1.0123abcd");
+  };
+  const waiting = waitForLease(file, { signal: stop.signal, onHeld });
+  await assert.rejects(waiting, { code: "aborted" });
+  assert.deepEqual(hosts, ["elsewhere", "another"]);
+});
+
 test("only the leases of living processes survive a clean-up", () => {
   const [dead, living, missing] = [newFile(`${host}.4194304.1.0123abcd`), newFile(), newFile()];
   const lease = taken(living);
@@ -121,6 +166,40 @@ function newFile(mark?: string): string {
   const file = join(scratch, `lease-${files++}`);
   if (mark !== undefined) fs.writeFileSync(file, mark);
   return file;
+}
+
+interface Timer {
+  readonly everyMs: number;
+  readonly run: () => void;
+  /** Whether the process may end while the timer is set. */
+  isBackground: boolean;
+  isCleared: boolean;
+}
+
+/** Timers run only when the test says so. */
+function replaceIntervals(): Timer[] & { restore(): void } {
+  const { setInterval, clearInterval } = globalThis;
+  const timers: Timer[] = [];
+  const set = (run: () => void, everyMs: number) => {
+    const timer = {
+      everyMs,
+      run,
+      isBackground: false,
+      isCleared: false,
+      unref: () => void (timer.isBackground = true),
+    };
+    timers.push(timer);
+    return timer;
+  };
+  const clear = (timer: Timer) => void (timer.isCleared = true);
+  Object.assign(globalThis, { setInterval: set, clearInterval: clear });
+  return Object.assign(timers, {
+    restore: () => void Object.assign(globalThis, { setInterval, clearInterval }),
+  });
+}
+
+function ageOf(file: string): number {
+  return Date.now() - fs.statSync(file).mtimeMs;
 }
 
 function setAge(file: string, ageMs: number): void {

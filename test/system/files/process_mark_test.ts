@@ -1,12 +1,19 @@
 /** Marks of processes: a mark is stale only when its process has certainly ended. */
 
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import test from "node:test";
 import { isMarkStale, processMark, removeStale } from "../../../lib/system/files/process_mark.ts";
-import { startProgram, stopProgram } from "../../helpers/run_program.ts";
+import { startProgram, stopProgram, waitUntil } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 test("a mark of this process is not stale, and no two marks are the same", () => {
@@ -20,12 +27,28 @@ test("a mark of this process is not stale, and no two marks are the same", () =>
 
 test("another living process's mark is not stale until it ends", async () => {
   const program = startProgram("sleep", ["20"]);
-  const stat = readFileSync(`/proc/${program.pid}/stat`, "utf8");
-  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  const mark = `${processMark().split(".")[0]}.${program.pid}.${start}.0123abcd`;
+  const mark = markFor(program.pid);
   assert.equal(isMarkStale(mark), false);
   await stopProgram(program);
   assert.equal(isMarkStale(mark), true);
+});
+
+test("a process whose name has a parenthesis and a space in it is not stale", async () => {
+  const link = join(scratchDirectory("named"), "a) b (c");
+  symlinkSync("/bin/sleep", link);
+  const program = startProgram(link, ["20"]);
+  await waitUntil("it runs", () => statOf(program.pid).startsWith(`${program.pid} (a) b (c)`));
+  assert.equal(isMarkStale(markFor(program.pid)), false);
+  await stopProgram(program);
+});
+
+test("a process that has ended is stale, though its parent has not noticed it", async () => {
+  const parent = startProgram("sh", ["-c", "true & echo $!; exec sleep 20"]);
+  await waitUntil("it says the id", () => parent.stdout().endsWith("\n"));
+  const ended = Number(parent.stdout());
+  await waitUntil("it has ended", () => / Z /.test(statOf(ended)));
+  assert.equal(isMarkStale(markFor(ended)), true);
+  await stopProgram(parent);
 });
 
 const [host, pid, start] = processMark().split(".") as [string, string, string];
@@ -43,6 +66,17 @@ for (const [title, mark, stale] of marks) {
   test(`${title} is ${stale ? "stale" : "not stale"}`, () => {
     assert.equal(isMarkStale(mark), stale);
   });
+}
+
+function statOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/stat`, "utf8");
+}
+
+/** A mark that names another process. */
+function markFor(pid: number): string {
+  const stat = statOf(pid);
+  const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  return `${processMark().split(".")[0]}.${pid}.${start}.0123abcd`;
 }
 
 const dead = (name: string) => `${name}@${host}.4194304.1.0123abcd`;
