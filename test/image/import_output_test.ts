@@ -1,7 +1,7 @@
 /** Tests that an import refuses an impossible output before it looks for the image. */
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { importImage } from "../../lib/image/import_image.ts";
@@ -34,3 +34,10 @@ for (const [what, output, message] of outputs) {
     );
   });
 }
+
+test("an output that exists is refused without force, before the image is looked for", async () => {
+  const output = join(scratch, "old.sqsh");
+  writeFileSync(output, "old");
+  const importing = importImage("oci:/nonexistent", { output, force: false });
+  await assert.rejects(importing, { code: "exists" });
+});

@@ -43,7 +43,7 @@ test("a process whose name has a parenthesis and a space in it is not stale", as
 });
 
 test("a process that has ended is stale, though its parent has not noticed it", async () => {
-  const parent = startProgram("sh", ["-c", "true & echo $!; exec sleep 20"]);
+  const parent = startProgram("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 20"]);
   await waitUntil("it says the id", () => parent.stdout().endsWith("\n"));
   const ended = Number(parent.stdout());
   await waitUntil("it has ended", () => / Z /.test(statOf(ended)));

@@ -239,3 +239,20 @@ test("a redirect in the middle of an upload is left to the caller", async () => 
   response.body.destroy();
   await until(() => state.isEnded);
 });
+
+test("a body that could not be sent at all is closed", async () => {
+  // Nothing listens there.
+  using client = connect("127.0.0.1:9");
+  const url = new URL("http://127.0.0.1:9/v2/team/app/blobs/uploads/1");
+  for (
+    const send of [
+      (body: StreamedBody) => client.request("PUT", "blobs/uploads/1", { ...WRITE, body }),
+      (body: StreamedBody) => client.requestUrl("PUT", url, { ...WRITE, body }),
+    ]
+  ) {
+    const { body, state } = streamed(0, "a", "b");
+    await body.peek();
+    await assert.rejects(send(body), isError("network", /./));
+    await until(() => state.isEnded);
+  }
+});
