@@ -11,7 +11,7 @@ import { DenrootError } from "../../lib/errors.ts";
 import { blobPath } from "../../lib/oci/digest.ts";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
 import { BlobFetcher, type FetchOptions } from "../../lib/store/blob_fetcher.ts";
-import type { Descriptor } from "../../lib/types/image.ts";
+import type { ByteRange, Descriptor } from "../../lib/types/image.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { MemorySource } from "./memory_source.ts";
 
@@ -83,6 +83,7 @@ test("a blob that is several layers is asked for once", async () => {
   const messages: string[] = [];
   const { fetcher } = start(source, [one, other, one, one], {
     onLog: (message) => void messages.push(message),
+    onFound: ({ digest }) => void messages.push(`found ${digest}`),
   });
   await fetcher.finished();
   const { descriptor, origin } = await fetcher.readable(one);
@@ -255,6 +256,13 @@ for (const deaf of [false, true]) {
   });
 }
 
+test("a failure ends requests that are silent", async () => {
+  const source = new SilentSource();
+  const { fetcher } = start(source, [source.add("blob")]);
+  await fetcher.close();
+  await untilQuiet(source);
+});
+
 test("an abort before the start is noticed", async () => {
   const source = new MemorySource({ pace: () => sleep(5) });
   const reason = new DenrootError("aborted", "Interrupted");
@@ -302,6 +310,20 @@ class LingeringSource extends MemorySource {
   override async *blob(...args: Parameters<MemorySource["blob"]>): AsyncIterable<Uint8Array> {
     yield* super.blob(...args);
     await sleep(20 + Math.random() * 10);
+  }
+}
+
+/** Its requests say nothing before they are ended. */
+class SilentSource extends MemorySource {
+  // deno-lint-ignore require-yield -- it has nothing to say
+  override async *blob(
+    _descriptor: Descriptor,
+    _range: ByteRange | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    this.open++;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    this.open--;
   }
 }
 
