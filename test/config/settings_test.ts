@@ -1,13 +1,12 @@
 /** Settings: defaults, files, the environment, and errors for bad values. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { meansNo } from "../../lib/config/means_no.ts";
-import { isSet } from "../../lib/config/settings.ts";
 import { DenrootError } from "../../lib/errors.ts";
 import { entry, type Env, load, root } from "./settings_fixture.ts";
 
@@ -204,70 +203,6 @@ test("numbers, sizes and times become numbers", async () => {
   assert.equal(settings.unsquashfs, "/opt/unsquashfs");
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "123" })).maxImageBytes, 123);
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "2KiB" })).maxImageBytes, 2048);
-});
-
-test("the largest and the smallest numbers that the rules allow are read", async () => {
-  const settings = await load({
-    SOURCE_DATE_EPOCH: "4294967295",
-    ENROOT_MAX_CONNECTIONS: "1000",
-    ENROOT_TRANSFER_TIMEOUT: "2000000",
-    ENROOT_CONNECT_TIMEOUT: "0.0004",
-  });
-  assert.equal(settings.sourceDateEpoch, 2 ** 32 - 1);
-  assert.equal(settings.maxConnections, 1000);
-  assert.equal(settings.transferTimeoutMs, 2_000_000_000);
-  assert.equal(settings.connectTimeoutMs, 1, "a short time is not rounded to no limit");
-  assert.equal((await load({ SOURCE_DATE_EPOCH: "0" })).sourceDateEpoch, 0);
-});
-
-test("a path becomes absolute", async () => {
-  assert.equal((await load({ ENROOT_CACHE_PATH: "my/cache" })).cachePath, resolve("my/cache"));
-});
-
-test("a setting is set when it has any value but its default, a flag also when it says no", async () => {
-  const settings = await load({ ENROOT_FORCE_OVERRIDE: "yes", ENROOT_ALLOW_HTTP: "no" });
-  assert.deepEqual([settings.forceOverride, settings.allowHttp], [true, false]);
-  assert.equal(entry(settings, "ENROOT_ALLOW_HTTP").origin, "environment");
-  assert.ok(isSet(settings, "ENROOT_ALLOW_HTTP"));
-  assert.ok(!isSet(settings, "ENROOT_CACHE_PATH"));
-  assert.ok(!isSet(await load({ ENROOT_TEMP_PATH: "no" }), "ENROOT_TEMP_PATH"));
-  // enroot knows only its own variables, and unsets no others.
-  assert.equal((await load({ DENROOT_MKSQUASHFS: "no" })).mksquashfs, "no");
-});
-
-test("each setting is listed once, also one that has its older name", async () => {
-  const { entries } = await load({ ENROOT_SQUASH_OPTS: "-noD", ENROOT_CACHE_PATH: "/c" });
-  const names = entries.map(({ name }) => name);
-  assert.deepEqual(names.filter((name, at) => names.indexOf(name) !== at), []);
-  assert.ok(!names.includes("ENROOT_SQUASH_OPTS"));
-});
-
-test("drop-in files are read by name, without hidden ones", async () => {
-  const files = Object.fromEntries(
-    [".0", "30", "10", "20"].map((name) => [
-      `enroot.conf.d/${name}.conf`,
-      `ENROOT_MAX_CONNECTIONS ${Number(name.slice(-2)) + 1}\n`,
-    ]),
-  );
-  assert.equal((await load({}, files)).maxConnections, 11);
-});
-
-test("a file that is too large, and a directory of too many files, are refused", async () => {
-  const large = { "enroot.conf": "#".repeat(2 ** 20 + 1) };
-  await assert.rejects(load({}, large), { code: "settings", message: /more than 1 MiB/ });
-  const many = Object.fromEntries(
-    Array.from({ length: 1001 }, (_, index) => [`enroot.conf.d/${index}.conf`, ""]),
-  );
-  await assert.rejects(load({}, many), { code: "settings", message: /more than 1000 files/ });
-});
-
-test("the shell that expands a value runs no file of the user's", async () => {
-  const [script, trace] = [join(root, "bash-env"), join(root, "trace")];
-  writeFileSync(script, `touch ${trace}\n`);
-  const files = { "enroot.conf": "ENROOT_TEMP_PATH $(echo /from/shell)\n" };
-  const settings = await load({ BASH_ENV: script, ENV: script }, files);
-  assert.equal(settings.tempPath, "/from/shell");
-  assert.ok(!existsSync(trace));
 });
 
 test("the lower-case name of a proxy wins over the upper-case one", async () => {

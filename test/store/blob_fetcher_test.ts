@@ -4,21 +4,16 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { dirname, join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../lib/errors.ts";
-import { blobPath } from "../../lib/oci/digest.ts";
-import { BlobCache } from "../../lib/store/blob_cache.ts";
-import { BlobFetcher, type FetchOptions } from "../../lib/store/blob_fetcher.ts";
+import { BlobFetcher } from "../../lib/store/blob_fetcher.ts";
 import type { ByteRange, Descriptor } from "../../lib/types/image.ts";
-import { scratchDirectory } from "../helpers/scratch.ts";
+import { assertNothingLeft, start } from "./fetcher_fixture.ts";
 import { MemorySource } from "./memory_source.ts";
 
 const MiB = 1024 * 1024;
-const scratch = scratchDirectory("fetcher");
 const large = randomBytes(13 * MiB + 77);
-let caches = 0;
 
 test("blobs arrive whole, and large ones arrive in segments over several connections", async () => {
   const source = new MemorySource();
@@ -168,40 +163,6 @@ test("an abort by the source is not called a blob's fault", async () => {
   await fetcher.close();
 });
 
-test("a blob that another process finishes just before its lease is not fetched", async () => {
-  const source = new MemorySource();
-  const descriptor = source.add("brought");
-  const cache = new (class extends BlobCache {
-    override lease(digest: string) {
-      bring(this, source, descriptor);
-      return super.lease(digest);
-    }
-  })(newCache().root);
-  const { fetcher } = start(source, [descriptor], { cache });
-  await fetcher.finished();
-  assert.equal((await fetcher.readable(descriptor)).origin, "cache");
-  assertNothingLeft(cache);
-  await fetcher.close();
-  assert.equal(source.requests.length, 0);
-});
-
-test("no lease is taken for a blob that another process has brought meanwhile", async () => {
-  const source = new MemorySource({ pace: () => sleep(20) });
-  const descriptors = [source.add("first"), source.add("second")];
-  const leases: string[] = [];
-  const cache = new (class extends BlobCache {
-    override lease(digest: string) {
-      leases.push(digest);
-      return super.lease(digest);
-    }
-  })(newCache().root);
-  const { fetcher } = start(source, descriptors, { cache, connections: 1 });
-  bring(cache, source, descriptors[1]!);
-  await fetcher.finished();
-  await fetcher.close();
-  assert.deepEqual(leases, [descriptors[0]!.digest]);
-});
-
 test("bytes with another digest are an error, and are not kept", async () => {
   const source = new MemorySource({ spoils: true });
   const descriptor = source.add(large);
@@ -275,36 +236,6 @@ test("an abort before the start is noticed", async () => {
   assertNothingLeft(cache);
 });
 
-test("two fetchers that share a cache download a blob once", async () => {
-  const source = new MemorySource({ pace: () => sleep(3) });
-  const descriptors = [source.add(large), source.add("small")];
-  const cache = newCache();
-  const one = start(source, descriptors, { cache }).fetcher;
-  const other = start(source, descriptors, { cache }).fetcher;
-  await Promise.all([one.finished(), other.finished()]);
-  const origins = await Promise.all(
-    [one, other].map(async (fetcher) => (await fetcher.readable(descriptors[0]!)).origin),
-  );
-  assert.deepEqual(origins, ["download", "cache"]);
-  await Promise.all([one.close(), other.close()]);
-  assert.equal(source.requests.length, 5);
-  assertNothingLeft(cache);
-});
-
-test("when one fetcher gives up, the other takes over", async () => {
-  const slow = new MemorySource({ pace: () => sleep(50) });
-  const source = new MemorySource();
-  const descriptor = slow.add(large);
-  source.add(large);
-  const cache = newCache();
-  const one = start(slow, [descriptor], { cache }).fetcher;
-  const other = start(source, [descriptor], { cache }).fetcher;
-  await one.close();
-  await other.finished();
-  assert.ok(fs.readFileSync(cache.find(descriptor)!).equals(large));
-  await other.close();
-});
-
 /** Its requests end only some time after their last bytes. */
 class LingeringSource extends MemorySource {
   override async *blob(...args: Parameters<MemorySource["blob"]>): AsyncIterable<Uint8Array> {
@@ -325,41 +256,6 @@ class SilentSource extends MemorySource {
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     this.open--;
   }
-}
-
-function start(
-  source: MemorySource,
-  descriptors: readonly Descriptor[],
-  options: Partial<FetchOptions> = {},
-): { cache: BlobCache; fetcher: BlobFetcher } {
-  const cache = options.cache ?? newCache();
-  const signal = new AbortController().signal;
-  const fetcher = new BlobFetcher(descriptors, {
-    source,
-    cache,
-    connections: 4,
-    signal,
-    nameOf: () => "Layer 1/1",
-    ...options,
-  });
-  return { cache, fetcher };
-}
-
-/** Another process puts the blob into the cache. */
-function bring(cache: BlobCache, source: MemorySource, descriptor: Descriptor): void {
-  const path = join(cache.root, blobPath(descriptor.digest));
-  fs.mkdirSync(dirname(path), { recursive: true });
-  fs.writeFileSync(path, source.bytesOf(descriptor));
-}
-
-function newCache(): BlobCache {
-  const cache = new BlobCache(join(scratch, `cache-${caches++}`));
-  cache.open();
-  return cache;
-}
-
-function assertNothingLeft(cache: BlobCache): void {
-  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 }
 
 async function assertNoFailure(fetcher: BlobFetcher): Promise<void> {
