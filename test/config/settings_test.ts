@@ -235,6 +235,7 @@ const WRONG: ReadonlyArray<[name: string, value: string]> = [
   ["ENROOT_CONNECT_TIMEOUT", "1e3"],
   ["ENROOT_TRANSFER_TIMEOUT", "-5"],
   ["ENROOT_TRANSFER_RETRIES", "three"],
+  ["ENROOT_TRANSFER_TIMEOUT", "2000001"],
   ["SOURCE_DATE_EPOCH", "yesterday"],
   ["SOURCE_DATE_EPOCH", "4294967296"],
   ["DENROOT_MAX_IMAGE_BYTES", "0"],

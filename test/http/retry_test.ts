@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "../../lib/transport/registry/limits.ts";
-import { parseRetryAfter, retryDelayMs } from "../../lib/http/retry.ts";
+import { parseRetryAfter, Retries, retryDelayMs } from "../../lib/http/retry.ts";
+import { TransferError } from "../../lib/http/transfer_error.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 
@@ -38,4 +39,12 @@ test("the back-off doubles up to its limit, and half of it is random", () => {
 test("a retry waits as long as the server asks for, up to the limit", () => {
   assert.equal(retryDelayMs(5000, 1, DEFAULT_LIMITS, () => 0), 5000);
   assert.equal(retryDelayMs(1e9, 1, DEFAULT_LIMITS, () => 0), DEFAULT_LIMITS.retryAfterMaxMs);
+});
+
+test("an abort ends the wait for the next try", async () => {
+  const retries = new Retries(3, { ...DEFAULT_LIMITS, backOffMs: 60_000, backOffMaxMs: 60_000 });
+  const error = new TransferError("network", "It was cut", { transient: true });
+  const started = performance.now();
+  await assert.rejects(retries.wait(error, AbortSignal.timeout(20)), { code: "aborted" });
+  assert.ok(performance.now() - started < 5000);
 });

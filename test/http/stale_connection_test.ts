@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpMethod } from "../../lib/http/client.ts";
 import { StreamedBody } from "../../lib/http/streamed_body.ts";
 import { isError, NEVER } from "../transport/registry/registry_fixture.ts";
-import { listen, makeClient, makeUpload } from "./http_fixture.ts";
+import { watchedSignal, watchTimers } from "../helpers/leaks.ts";
+import { listen, makeClient, makeUpload, serve } from "./http_fixture.ts";
 
 /** Answers the first request of a connection, and hangs up when the second matches `hangUpAt`. */
 function serveOnce(received: string[], hangUpAt: RegExp): net.Server {
@@ -82,6 +83,42 @@ for (const [title, method, makeBody, hangUpAt, isRepeated] of STALE) {
     assert.deepEqual(received, isRepeated ? ["GET", method] : ["GET"]);
   });
 }
+
+test("an answer on a kept connection that is not HTTP is an error, and no reason to ask again", async () => {
+  let connections = 0;
+  const server = net.createServer((socket) => {
+    connections++;
+    let requests = 0;
+    socket.on("error", () => {});
+    socket.on("data", () => {
+      socket.write(
+        requests++ === 0 ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" : "nonsense\r\n\r\n",
+      );
+    });
+  });
+  await using listening = await listen(server);
+  using client = makeClient();
+  const request = { method: "GET", url: listening.url, headers: {}, signal: NEVER } as const;
+  await (await client.send(request)).body.textStart(10);
+  await sleep(10);
+  await assert.rejects(client.send(request), isError("network", /./));
+  assert.equal(connections, 1);
+});
+
+test("a request leaves no timers and no listeners", async () => {
+  await using server = await serve((_, response) => response.end("done"));
+  using client = makeClient({}, { transferTimeoutMs: 123_456, connectTimeoutMs: 123_457 });
+  const watched = watchedSignal();
+  using timers = watchTimers();
+  const { signal } = watched;
+  for (let round = 0; round < 3; round++) {
+    const response = await client.send({ method: "GET", url: server.url, headers: {}, signal });
+    assert.equal(await response.body.textStart(10), "done");
+  }
+  await sleep(10);
+  assert.equal(watched.listeners, 0);
+  assert.deepEqual(timers.delaysMs.filter((delay) => delay > 120_000), []);
+});
 
 test("a body of which nothing was sent can be sent with another request, but no other can", async () => {
   let isEnded = false;

@@ -1,6 +1,7 @@
 /** Uploads that end early: by the server, by the source of the body, by an abort. */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import * as net from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -117,6 +118,41 @@ for (
     assert.equal(isComplete, false);
   });
 }
+
+test("a source that fails after the server has answered does no harm to the answer", async () => {
+  await using server = await serve((request, response) => {
+    request.on("error", () => {});
+    response.writeHead(413, { "content-length": 10 });
+    response.write("too l");
+    setTimeout(() => response.end("arge!"), 150);
+  });
+  async function* failing() {
+    yield new Uint8Array(10);
+    yield new Uint8Array(10);
+    await sleep(50);
+    throw new Error("Nobody wants to know this");
+  }
+  using client = makeClient();
+  const body = new StreamedBody(1000, failing());
+  const { url } = server;
+  const response = await client.send({ method: "PUT", url, headers: {}, body, signal: NEVER });
+  const bytes = await response.body.bytes(100, () => new Error("It is too long"));
+  assert.equal(new TextDecoder().decode(bytes), "too large!");
+});
+
+test("empty chunks of a source are skipped, and nothing counts as sent before the first byte", async () => {
+  async function* chunks() {
+    for (const text of ["", "a", "", "b", ""]) yield await Promise.resolve(Buffer.from(text));
+  }
+  const body = new StreamedBody(2, chunks());
+  const taken: string[] = [];
+  for (let chunk = await body.peek(); chunk !== undefined; chunk = await body.peek()) {
+    assert.equal(body.isStarted, taken.length > 0);
+    taken.push(Buffer.from(chunk).toString());
+    body.take();
+  }
+  assert.deepEqual(taken, ["a", "b"]);
+});
 
 test("a source that fails at its very end leaves the request incomplete", async () => {
   let isComplete = false;

@@ -1,19 +1,23 @@
-/** Tests that a place is opened only once to describe all of its tags. */
+/** Tests what the tags of a place are asked for, how often, and when that ends. */
 
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { describeTags, type TagDescription } from "../../lib/image/describe_tags.ts";
-import type { Reference } from "../../lib/types/reference.ts";
+import type { Digest } from "../../lib/types/image.ts";
+import type { DockerReference, Reference } from "../../lib/types/reference.ts";
 import { layoutMembers, newDockerArchive } from "../helpers/archive_fixture.ts";
+import { startFakeRegistry } from "../helpers/fake_registry.ts";
 import { writeImage } from "../helpers/image_fixture.ts";
 import { startRegistry } from "../helpers/registry_server.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { file } from "../helpers/tar_fixture.ts";
 import { writeArchive } from "../transport/archive/archive_tests.ts";
 import {
+  asked,
   registriesConf,
   serve,
   withMirrors,
@@ -89,3 +93,98 @@ test("a mirror that fails is not asked again for every tag", async () => {
     await registry.stop();
   }
 });
+
+test("more tags than the limit are refused, and so are places without tags", async () => {
+  const place: Reference = { scheme: "oci", path: layout };
+  await assert.rejects(describe(place, Array(1001).fill("n/app:1")), { code: "limit" });
+  const copy = join(scratch, "copy");
+  mkdirSync(copy);
+  writeFileSync(join(copy, "manifest.json"), image.manifest.bytes);
+  writeFileSync(join(copy, "version"), "Directory Transport Version: 1.1\n");
+  await assert.rejects(describe({ scheme: "dir", path: copy }, ["n/app:1"]), {
+    code: "unsupported",
+    message: 'Images of the scheme "dir:" have no tags',
+  });
+});
+
+test("an image in a layout is on this machine: nothing of it is missing", async () => {
+  const [one] = await describe({ scheme: "oci", path: layout }, ["n/app:1"]);
+  assert.ok(one !== undefined && !("error" in one));
+  assert.deepEqual([one.missingBytes, one.bytes > 100_000], [0, true]);
+});
+
+test("a registry that cannot be reached ends the descriptions with its error", async () => {
+  await using registry = await startFakeRegistry(() => ({ hangUp: true }));
+  const reference = referenceTo(registry.host);
+  await assert.rejects(describe(reference, ["v1", "v2"]), { code: "network" });
+});
+
+test("an error comes after the descriptions before it, though it happened earlier", async () => {
+  await using registry = await startFakeRegistry(async ({ line }) => {
+    if (/v2$/.test(line)) return { hangUp: true };
+    await sleep(100);
+    return { status: 404 };
+  });
+  const settings = makeSettings({ transferRetries: 0 });
+  const list = { reference: referenceTo(registry.host), tags: ["v1", "v2"] };
+  const descriptions = describeTags(list, { settings });
+  const first = await descriptions.next();
+  assert.ok(!first.done && "error" in first.value && first.value.error.code === "not_found");
+  await assert.rejects(descriptions.next(), { code: "network" });
+});
+
+test("requests of a caller that stops reading are stopped too", async () => {
+  await using registry = await startFakeRegistry(async ({ line }) => {
+    if (/v1$/.test(line)) return { status: 404 };
+    await sleep(300);
+    return { status: 404 };
+  });
+  const settings = makeSettings({ transferRetries: 0 });
+  const tags = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8"];
+  const started = performance.now();
+  for await (
+    const { tag } of describeTags({ reference: referenceTo(registry.host), tags }, { settings })
+  ) {
+    assert.equal(tag, "v1");
+    break;
+  }
+  assert.ok(performance.now() - started < 250, "it waited for answers that nobody needs");
+  assert.ok(registry.requests.length <= 5);
+});
+
+test("an abort by the caller ends the descriptions", async () => {
+  const stop = new AbortController();
+  await using registry = await startFakeRegistry(async () => {
+    stop.abort();
+    await sleep(300);
+    return { status: 404 };
+  });
+  const list = { reference: referenceTo(registry.host), tags: ["v1"] };
+  const options = { settings: makeSettings({ transferRetries: 0 }), signal: stop.signal };
+  await assert.rejects(describeTags(list, options).next(), { code: "aborted" });
+});
+
+test("a mirror that has only digests is not asked for tags, though the reference has a digest", async () => {
+  await using mirror = await serve({});
+  await using registry = await serve({
+    "/v2/team/app/manifests/v1": {
+      headers: { "Content-Type": image.manifest.mediaType },
+      body: image.manifest.bytes,
+    },
+    [`/v2/team/app/blobs/${image.config.digest}`]: { body: image.config.bytes },
+  });
+  const reference: Reference = {
+    ...referenceTo(registry.host),
+    digest: image.manifest.digest as Digest,
+  };
+  const onlyDigests = { host: mirror.host, more: 'pull-from-mirror = "digest-only"' };
+  const environment = registriesConf(scratch, withMirrors(registry.host, [onlyDigests]));
+  assert.deepEqual(digests(await describe(reference, ["v1"], environment)), [
+    image.manifest.digest,
+  ]);
+  assert.deepEqual(asked(mirror), []);
+});
+
+function referenceTo(registry: string): DockerReference {
+  return { scheme: "docker", registry, repository: "team/app" };
+}

@@ -1,7 +1,7 @@
 /** What an import refuses before it looks for the image: impossible outputs, spoiling options. */
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
@@ -43,4 +43,11 @@ test("an option for mksquashfs that spoils images is refused before the image is
     code: "settings",
     message: /^ENROOT_SQUASH_OPTIONS: "-offset" cannot be used/,
   });
+});
+
+test("an output that exists is refused without force, before the image is looked for", async () => {
+  const output = join(scratch, "old.sqsh");
+  writeFileSync(output, "old");
+  const importing = importImage("oci:/nonexistent", { output, force: false });
+  await assert.rejects(importing, { code: "exists" });
 });

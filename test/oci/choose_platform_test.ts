@@ -41,6 +41,8 @@ const TABLE: readonly (readonly [wanted: string, offered: string, chosen: number
   ["linux/amd64", "-", 0],
   ["linux/amd64", "unknown/unknown -", 1],
   ["linux/amd64", "- linux/amd64", 1],
+  ["linux/amd64", "/amd64", 0],
+  ["linux/arm64/v8.2", "linux/arm64/v8.1", 0],
 ];
 
 for (const [wanted, offered, chosen] of TABLE) {
@@ -72,6 +74,14 @@ for (const [wanted, offered, rest] of NO_MATCH) {
     );
   });
 }
+
+test("the message names the platforms of the outer indexes too, but no attestations", () => {
+  const outer = entriesOf("linux/s390x unknown/unknown -");
+  assert.throws(
+    () => choosePlatform(entriesOf("linux/arm64"), platformOf("linux/amd64"), outer),
+    { message: "There is no image for linux/amd64, only for linux/s390x, linux/arm64" },
+  );
+});
 
 test("an attestation with a real platform is recognised by its annotation", () => {
   const [attestation, image] = entriesOf("linux/amd64 linux/amd64");

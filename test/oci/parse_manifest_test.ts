@@ -12,7 +12,7 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from "../../lib/oci/media_types.ts";
-import { parseIndex, parseManifestOrIndex } from "../../lib/oci/parse_manifest.ts";
+import { mediaTypeOf, parseIndex, parseManifestOrIndex } from "../../lib/oci/parse_manifest.ts";
 import { requireImage, requireReadableLayers } from "../../lib/oci/require_image.ts";
 import type { Manifest } from "../../lib/types/image.ts";
 
@@ -94,15 +94,54 @@ test("a document's own media type decides its kind, then the header's, then its 
   assert.equal(kind(manifest(), OCI_INDEX), "manifest");
 });
 
+test("a media type that is not a manifest's is replaced by OCI's, and Docker's type stays", () => {
+  const index = { schemaVersion: 2, manifests: [] };
+  const type = (value: unknown, header?: string) =>
+    mediaTypeOf(parseManifestOrIndex(bytes(value), header));
+  assert.equal(type(manifest({ mediaType: undefined }), "text/plain"), OCI_MANIFEST);
+  assert.equal(type(index, "text/plain"), OCI_INDEX);
+  assert.equal(type(index, DOCKER_MANIFEST_LIST), DOCKER_MANIFEST_LIST);
+});
+
+test("schema 1 is recognised by its media type alone", () => {
+  const type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+  const error = errorOf(() => parseManifestOrIndex(bytes(manifest({ mediaType: type }))));
+  assert.match(error.message, /Docker schema 1/);
+});
+
+test("as many layers as the limit allows are read", () => {
+  const layers = Array(10_000).fill(LAYER);
+  assert.equal(parseManifest(bytes(manifest({ layers }))).layers.length, 10_000);
+});
+
+test("an image whose configuration has no media type is an image", () => {
+  const config = { digest: DIGEST, size: 2 };
+  const image = requireImage(parseManifest(bytes(manifest({ config }))));
+  assert.equal(image.config.digest, DIGEST);
+});
+
 const REFUSED: readonly (readonly [title: string, value: unknown, code: string, text: RegExp])[] = [
   ["bytes that are not JSON", "<html>", "manifest", /^The manifest is not JSON$/],
   ["bytes that are not UTF-8", "\ud800", "manifest", /not JSON/],
   ["an array at its top", [], "manifest", /must be an object/],
   ["schema 1", { schemaVersion: 1, fsLayers: [] }, "unsupported", /schema 1/],
   ["schema 1 without a version", { fsLayers: [] }, "unsupported", /schema 1/],
+  ["schema 1 without layers", { schemaVersion: 1 }, "unsupported", /Docker schema 1/],
   ["schema 3", manifest({ schemaVersion: 3 }), "unsupported", /schema version 3;/],
   ["a version that is text", manifest({ schemaVersion: "2" }), "manifest", /"schemaVersion" must/],
   ["both kinds at once", manifest({ manifests: [] }), "manifest", /ambiguous/],
+  [
+    "a configuration and a list of manifests",
+    manifest({ manifests: [], layers: undefined }),
+    "manifest",
+    /ambiguous/,
+  ],
+  [
+    "an image's type and an index's list",
+    { schemaVersion: 2, mediaType: OCI_MANIFEST, manifests: [] },
+    "manifest",
+    /"config" must be an object/,
+  ],
   ["no config and no layers", { schemaVersion: 2 }, "manifest", /"config" must be an object/],
   ["no layers", manifest({ layers: undefined }), "manifest", /"layers" must be an array/],
   ["layers that are not objects", manifest({ layers: [1] }), "manifest", /layer 1\/1 is invalid/],

@@ -1,10 +1,12 @@
 /** Packing with its threads and mksquashfs: what is refused, warned of and left behind. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { Buffer } from "node:buffer";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { DenrootError } from "../../lib/errors.ts";
 import type { PackJob } from "../../lib/pack/pack_job.ts";
 import { planReading } from "../../lib/image/read_plan.ts";
 import { packLayers } from "../../lib/pack/pack_layers.ts";
@@ -13,8 +15,10 @@ import type { ReadableBlob } from "../../lib/store/blob_fetcher.ts";
 import { UnusableBlob } from "../../lib/store/unusable_blob.ts";
 import type { Descriptor, ImageConfig } from "../../lib/types/image.ts";
 import { digestOf } from "../helpers/image_fixture.ts";
+import { openFiles, watchTimers } from "../helpers/leaks.ts";
+import { waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
-import { directory, file, opaque, tarArchive, type TarSpec } from "../helpers/tar_fixture.ts";
+import { directory, file, link, opaque, tarArchive, type TarSpec } from "../helpers/tar_fixture.ts";
 import { mksquashfs, packOptions, script } from "../squashfs/packing.ts";
 
 const scratch = scratchDirectory("pack-layers");
@@ -23,21 +27,35 @@ let count = 0;
 
 interface Packed {
   readonly messages: readonly string[];
+  /** The numbers of the layers that were asked for, in order. */
+  readonly asked: readonly number[];
+  /** How many bytes were packed, as told now and then. */
+  readonly packedBytes: readonly number[];
   /** The files in the directory of the image. */
   readonly files: readonly string[];
   readonly outcome: PromiseSettledResult<number>;
   readonly layers: readonly Descriptor[];
 }
 
+/** A job with other parts than usual; `fetcher` may replace some functions only. */
+type Changes = Partial<Omit<PackJob, "fetcher">> & {
+  readonly fetcher?: Partial<PackJob["fetcher"]>;
+  readonly diffIds?: readonly string[];
+};
+
 /** Packs layers that lie on this machine, base first. */
 async function pack(
-  layers: readonly (readonly TarSpec[])[],
-  { diffIds, ...more }: Partial<PackJob> & { readonly diffIds?: readonly string[] } = {},
+  layers: readonly (readonly TarSpec[] | Uint8Array)[],
+  { diffIds, ...more }: Changes = {},
 ): Promise<Packed> {
   const work = join(scratch, `${++count}`);
   mkdirSync(work);
-  const stored = layers.map((layer) => storeLayer(tarArchive(layer)));
+  const stored = layers.map((layer) =>
+    storeLayer(layer instanceof Uint8Array ? Buffer.from(layer) : tarArchive(layer))
+  );
   const messages: string[] = [];
+  const [asked, packedBytes]: [number[], number[]] = [[], []];
+  const { fetcher, ...options } = more;
   const job: PackJob = {
     target: join(work, "image.sqsh"),
     plan: planReading(
@@ -47,11 +65,15 @@ async function pack(
     ownFiles: [],
     nameOf: (one) => `Layer ${stored.findIndex(({ readable }) => readable.descriptor === one)}`,
     fetcher: {
-      readable: (one) =>
-        Promise.resolve(stored.find(({ readable }) => readable.descriptor === one)!.readable),
+      readable(one) {
+        const number = stored.findIndex(({ readable }) => readable.descriptor === one);
+        asked.push(number);
+        return Promise.resolve(stored[number]!.readable);
+      },
       verified: () => Promise.resolve(),
       finished: () => Promise.resolve(),
       failure: new Promise(() => {}),
+      ...fetcher,
     },
     squash: packOptions(mksquashfs),
     allTime: undefined,
@@ -59,12 +81,17 @@ async function pack(
     maxBytes: Infinity,
     verifyWith: undefined,
     signal: new AbortController().signal,
-    onProgress: (event) => event.type === "log" && messages.push(`${event.level} ${event.message}`),
-    ...more,
+    onProgress(event) {
+      if (event.type === "log") messages.push(`${event.level} ${event.message}`);
+      if (event.type === "packed") packedBytes.push(event.bytes);
+    },
+    ...options,
   };
   const [outcome] = await Promise.allSettled([packLayers(job)]);
   return {
     messages,
+    asked,
+    packedBytes,
     files: readdirSync(work),
     outcome: outcome!,
     layers: job.plan.layers.map(({ descriptor }) => descriptor),
@@ -186,15 +213,123 @@ test("no layer is blamed when one of denroot's own files cannot be written", asy
 
 test("an abort while it packs ends it as aborted", async () => {
   const controller = new AbortController();
-  const fetcher = {
-    readable: () => new Promise<never>(() => {}),
-    verified: () => Promise.resolve(),
-    finished: () => Promise.resolve(),
-    failure: new Promise<never>(() => {}),
-  };
+  const fetcher = { readable: () => new Promise<never>(() => {}) };
   setTimeout(() => controller.abort(), 50);
   const error = failureOf(
     await pack([[file("a", "1")]], { fetcher, signal: controller.signal }),
   );
   assert.equal(error.code, "aborted");
 });
+
+test("an abort before the start packs nothing", async () => {
+  const marker = join(scratch, "was-started");
+  const squash = scriptedMksquashfs(`touch ${marker}; cat >/dev/null`);
+  const error = failureOf(
+    await pack([[file("a", "1")]], { squash, signal: AbortSignal.abort() }),
+  );
+  assert.equal(error.code, "aborted");
+  assert.ok(!existsSync(marker));
+});
+
+test("a layer that has to be read again is not read ahead of a second time", async () => {
+  // The top layer hides the name of its own file, so that the file's links need a second pass.
+  const layers = [
+    [file("base", "1")],
+    [zeros, { path: "zeros-link", flag: "1", linkPath: "zeros" }],
+    [file("zeros")],
+  ];
+  const squash = packOptions(mksquashfs, { processors: 2 });
+  assert.deepEqual((await pack(layers, { squash })).asked, [2, 1, 0, 1]);
+  assert.deepEqual((await pack(layers)).asked, [2, 1, 1, 0]);
+});
+
+test("with a plan, layers are read from the base up, and one is read ahead", async () => {
+  // A link to a file that may have to be replaced needs a plan.
+  const layers = [[file("x/rc", "1")], [file("y/rc", "2"), link("z", "y/rc")]];
+  const ownFiles = [{ path: "etc/rc", mode: 0o644, content: new Uint8Array() }];
+  const squash = packOptions(mksquashfs, { processors: 2 });
+  const { asked, messages } = await pack(layers, { squash, ownFiles });
+  assert.match(messages.join(), /^info Packing starts again: 'y\/rc' has links/);
+  assert.deepEqual(asked.slice(-4), [0, 1, 1, 0]);
+});
+
+test("a root's mode that was found once is kept when the packing starts again", async () => {
+  const layers = [[directory("./", { mode: 0o711 }), file("y/rc", "2"), link("z", "y/rc")]];
+  const ownFiles = [{ path: "etc/rc", mode: 0o644, content: new Uint8Array() }];
+  const { messages, outcome } = await pack(layers, { ownFiles });
+  assert.equal(outcome.status, "fulfilled");
+  assert.equal(messages.length, 2, messages.join("\n"));
+});
+
+test("a transfer that fails ends the packing with its error, wherever the packing is", async () => {
+  const error = new DenrootError("network", "The registry is gone");
+  const never = () => new Promise<never>(() => {});
+  const failing = () => new Promise<never>((_, reject) => setTimeout(reject, 50, error));
+  const layers = [[file("a", "1")], [file("b", "2")]];
+  // The layers never come, but the fetcher reports why.
+  assert.equal(
+    failureOf(await pack(layers, { fetcher: { readable: never, failure: failing() } })),
+    error,
+  );
+  // All layers are packed, but one of them was not what it should be.
+  assert.equal(failureOf(await pack(layers, { fetcher: { finished: failing } })), error);
+});
+
+test("a layer that is read ahead may fail before it is needed", async () => {
+  const error = new DenrootError("network", "The registry is gone");
+  const squash = packOptions(mksquashfs, { processors: 2 });
+  let asked = 0;
+  const top = storeLayer(tarArchive([zeros])).readable;
+  const fetcher = { readable: () => ++asked === 1 ? Promise.resolve(top) : Promise.reject(error) };
+  assert.equal(failureOf(await pack([[file("a", "1")], [zeros]], { squash, fetcher })), error);
+});
+
+test("damaged bytes of a transfer explain what is wrong in a layer", async () => {
+  const error = new DenrootError("digest", "The transfer was damaged");
+  const fetcher = { verified: () => Promise.reject(error) };
+  const layers = [[file("b", "2", { checksum: "bad" })]];
+  assert.equal(failureOf(await pack(layers, { fetcher })), error);
+});
+
+test("a layer that is cut short is named, and so is a path in UTF-8", async () => {
+  const cut = tarArchive([file("a", "x".repeat(2000))]).subarray(0, 1500);
+  assert.equal(failureOf(await pack([cut])).message, "Layer 0: The tar stream is cut short");
+  const climbing = failureOf(await pack([[file("../\u00e4", "1")]]));
+  assert.match(climbing.message, /^Layer 0: The path '.*\u00e4' leads out of the image$/);
+});
+
+test("mksquashfs has the last word when it stops reading, or ends while layers are awaited", async () => {
+  using timers = watchTimers();
+  const squash = scriptedMksquashfs("exec 0<&-; sleep 0.2; echo 'FATAL: no luck' >&2; exit 1");
+  const error = failureOf(await pack([[zeros], [zeros]], { squash }));
+  assert.deepEqual([error.code, /FATAL: no luck/.test(error.message)], ["squashfs", true]);
+  const fetcher = { readable: () => new Promise<never>(() => {}) };
+  const waiting = failureOf(await pack([[zeros]], { squash, fetcher }));
+  assert.match(waiting.message, /FATAL: no luck/);
+  assert.ok(!timers.delaysMs.includes(1000), "the wait for the last word goes on");
+});
+
+test("the bytes that are packed are told", async () => {
+  const { packedBytes } = await pack([[zeros, { ...zeros, path: "more" }]]);
+  assert.ok(packedBytes.length >= 2);
+  assert.ok(packedBytes.at(-1)! > 16 * 2 ** 20);
+});
+
+test("packings leave no threads and no open files, whichever way they end", async () => {
+  const threads = () => readdirSync("/proc/self/task").length;
+  await pack([[file("a", "1")]]);
+  const before = { files: openFiles(), threads: threads() };
+  for (let turn = 0; turn < 4; turn++) {
+    await pack([[file("a", "1")]]);
+    failureOf(await pack([[zeros]], { maxBytes: 1000 }));
+  }
+  await waitUntil("threads end", () => threads() < before.threads + 4);
+  assert.ok(openFiles() < before.files + 6, `${openFiles() - before.files} more files are open`);
+});
+
+/** A program in the place of mksquashfs. */
+function scriptedMksquashfs(script: string): PackJob["squash"] {
+  const path = join(scratch, `mksquashfs-${++count}`);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return packOptions(path);
+}

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import test from "node:test";
 import { Emission } from "../../lib/pack/emission.ts";
+import { OtherRootMode } from "../../lib/pack/restart.ts";
 import { packPlanned } from "../../lib/pack/pack_planned.ts";
 import { packStreamed } from "../../lib/pack/pack_streamed.ts";
 import { NeedsPlan } from "../../lib/merge/needs_plan.ts";
@@ -189,6 +190,17 @@ const cases: readonly OwnFilesCase[] = [
     restarts: true,
   },
   {
+    title: "a hidden file lives on under the links that other layers made to it",
+    layers: [[file("a", "x")], [link("b", "a"), link("c", "a")], [file("a", "new")]],
+    image: { ...plain, "etc/": "", a: "new", b: "x", c: "x" },
+    restarts: true,
+  },
+  {
+    title: "an entry for the root directory makes no file",
+    layers: [[directory("./"), file("a", "x")], [directory("./")]],
+    image: { ...plain, "etc/": "", a: "x" },
+  },
+  {
     title: "a fifo is replaced by a file",
     layers: [[{ path: "etc/rc", flag: "6" }]],
     image: { ...plain, "etc/": "" },
@@ -228,6 +240,17 @@ for (const one of cases) {
     else assert.deepEqual(await emitted(packStreamed, one), sorted(one.image), "by streaming");
   });
 }
+
+test("another mode of the root directory starts the packing again, by a plan too", async () => {
+  const layers = [[directory("./", { mode: 0o711 }), file("a", "x")]];
+  for (const pack of [packStreamed, packPlanned]) {
+    await assert.rejects(emitted(pack, { layers }), (error) => {
+      assert.ok(error instanceof OtherRootMode);
+      assert.equal(error.mode, 0o711);
+      return true;
+    });
+  }
+});
 
 const impossible: readonly [title: string, message: RegExp, layer: readonly TarSpec[]][] = [
   ["etc is a link to itself", /'etc\/rc' leads through too many symlinks/, [symlink("etc", "etc")]],
@@ -278,7 +301,13 @@ async function emitted(
   };
   await pack(input, async (layer, visitor) => {
     const parser = new TarParser(visitor);
-    parser.push(archives[layer]!);
+    // Readers use their memory again for the next bytes.
+    const chunk = Buffer.alloc(100);
+    const archive = archives[layer]!;
+    for (let at = 0; at < archive.length; at += chunk.length) {
+      const count = archive.copy(chunk, 0, at, at + chunk.length);
+      parser.push(chunk.subarray(0, count));
+    }
     parser.finish();
     await Promise.resolve();
   }, emission);

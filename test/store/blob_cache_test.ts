@@ -23,13 +23,14 @@ const descriptor: Descriptor = {
 const hex = descriptor.digest.slice("sha256:".length);
 let caches = 0;
 
-test("a cache is an OCI image layout that only its user can read", () => {
+test("a cache is an OCI image layout that only its user can read", async () => {
   const cache = openCache();
+  await fill(cache);
   const layout = JSON.parse(fs.readFileSync(join(cache.root, "oci-layout"), "utf8"));
   const index = JSON.parse(fs.readFileSync(join(cache.root, "index.json"), "utf8"));
   assert.equal(layout.imageLayoutVersion, "1.0.0");
   assert.deepEqual(index, { schemaVersion: 2, manifests: [] });
-  for (const name of ["oci-layout", "index.json", "ingest"]) {
+  for (const name of ["oci-layout", "index.json", "ingest", "blobs", "blobs/sha256"]) {
     assert.equal(fs.statSync(join(cache.root, name)).mode & 0o077, 0, name);
   }
 });
@@ -85,6 +86,15 @@ test("an ingest that is closed leaves nothing, and nothing brings it back", asyn
   await assert.rejects(ingest.commit());
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
   assert.equal(cache.find(descriptor), undefined);
+});
+
+test("an ingest that cannot be committed is closed, and leaves nothing", async () => {
+  const cache = openCache();
+  fs.writeFileSync(join(cache.root, "blobs"), "in the way");
+  const ingest = cache.ingest(descriptor);
+  ingest.write(content, 0);
+  await assert.rejects(ingest.commit(), { code: "file" });
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
 });
 
 test("an ingest that was never written to can be closed", () => {

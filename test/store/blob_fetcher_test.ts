@@ -4,20 +4,16 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
-import { join } from "node:path";
 import test from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../lib/errors.ts";
-import { BlobCache } from "../../lib/store/blob_cache.ts";
-import { BlobFetcher, type FetchOptions } from "../../lib/store/blob_fetcher.ts";
-import type { Descriptor } from "../../lib/types/image.ts";
-import { scratchDirectory } from "../helpers/scratch.ts";
+import { BlobFetcher } from "../../lib/store/blob_fetcher.ts";
+import type { ByteRange, Descriptor } from "../../lib/types/image.ts";
+import { assertNothingLeft, assertOnlyPartialsLeft, start } from "./fetcher_fixture.ts";
 import { MemorySource } from "./memory_source.ts";
 
 const MiB = 1024 * 1024;
-const scratch = scratchDirectory("fetcher");
 const large = randomBytes(13 * MiB + 77);
-let caches = 0;
 
 test("blobs arrive whole, and large ones arrive in segments over several connections", async () => {
   const source = new MemorySource();
@@ -79,9 +75,14 @@ test("blobs are asked for in the order of need", async () => {
 test("a blob that is several layers is asked for once", async () => {
   const source = new MemorySource();
   const [one, other] = [source.add("same"), source.add("other")];
-  const { fetcher } = start(source, [one, other, one, one]);
+  const messages: string[] = [];
+  const { fetcher } = start(source, [one, other, one, one], {
+    onLog: (message) => void messages.push(message),
+    onFound: ({ digest }) => void messages.push(`found ${digest}`),
+  });
   await fetcher.finished();
-  assert.equal((await fetcher.readable(one)).descriptor.digest, one.digest);
+  const { descriptor, origin } = await fetcher.readable(one);
+  assert.deepEqual([descriptor.digest, origin, messages], [one.digest, "download", []]);
   await fetcher.close();
   assert.equal(source.requests.length, 2);
 });
@@ -114,17 +115,52 @@ test("a blob in the cache, or elsewhere on this machine, is not asked for", asyn
   assert.equal(source.requests.length, 1);
 });
 
-test("a server that ignores ranges is asked for whole blobs", async () => {
-  const source = new MemorySource({ ignoresRanges: true });
-  const blobs = [large, large.subarray(1), large.subarray(2)];
-  const descriptors = blobs.map((blob) => source.add(blob));
-  const { cache, fetcher } = start(source, descriptors);
-  await fetcher.finished();
-  for (const [at, descriptor] of descriptors.entries()) {
-    assert.ok(fs.readFileSync(cache.find(descriptor)!).equals(blobs[at]!));
-  }
+for (const deaf of [false, true]) {
+  test(`a server that ignores ranges is asked for whole blobs${deaf ? ", even if it sends on" : ""}`, async () => {
+    const source = new MemorySource({ ignoresRanges: true, deaf, pace: () => sleep(1) }, 500_000);
+    const blobs = [large, large.subarray(1), large.subarray(2)];
+    const descriptors = blobs.map((blob) => source.add(blob));
+    let isTooMuch = false;
+    const { cache, fetcher } = start(source, descriptors, {
+      connections: 2,
+      onReceived: ({ size }, count) => void (isTooMuch ||= count > size),
+    });
+    await fetcher.finished();
+    for (const [at, descriptor] of descriptors.entries()) {
+      assert.ok(fs.readFileSync(cache.find(descriptor)!).equals(blobs[at]!));
+    }
+    await fetcher.close();
+    assertNothingLeft(cache);
+    assert.ok(!isTooMuch, "bytes of a request that was given up were counted");
+    assert.equal(source.requests.filter(({ range }) => (range?.start ?? 0) > 0).length, 1);
+  });
+}
+
+test("few connections are used before the first request has ended", async () => {
+  const source = new MemorySource({ pace: () => sleep(30) });
+  const { fetcher } = start(source, [source.add(large), source.add("small")]);
+  assert.equal(source.open, 2);
   await fetcher.close();
-  assertNothingLeft(cache);
+});
+
+test("a blob that is nowhere is an error with its name", async () => {
+  const source = new MemorySource();
+  const descriptor = source.add("missing");
+  Object.assign(source, { blob: undefined });
+  const { fetcher } = start(source, [descriptor]);
+  await assert.rejects(fetcher.finished(), {
+    code: "not_found",
+    message: "Layer 1/1: The source has no such blob",
+  });
+  await fetcher.close();
+});
+
+test("an abort by the source is not called a blob's fault", async () => {
+  const error = new DenrootError("aborted", "Interrupted");
+  const source = new MemorySource({ failsAfter: { bytes: 0, error } });
+  const { fetcher } = start(source, [source.add("blob")]);
+  await assert.rejects(fetcher.finished(), error);
+  await fetcher.close();
 });
 
 test("bytes with another digest are an error, and are not kept", async () => {
@@ -181,6 +217,13 @@ for (const deaf of [false, true]) {
   });
 }
 
+test("a failure ends requests that are silent", async () => {
+  const source = new SilentSource();
+  const { fetcher } = start(source, [source.add("blob")]);
+  await fetcher.close();
+  await untilQuiet(source);
+});
+
 test("an abort before the start is noticed", async () => {
   const source = new MemorySource({ pace: () => sleep(5) });
   const reason = new DenrootError("aborted", "Interrupted");
@@ -193,36 +236,6 @@ test("an abort before the start is noticed", async () => {
   assertNothingLeft(cache);
 });
 
-test("two fetchers that share a cache download a blob once", async () => {
-  const source = new MemorySource({ pace: () => sleep(3) });
-  const descriptors = [source.add(large), source.add("small")];
-  const cache = newCache();
-  const one = start(source, descriptors, { cache }).fetcher;
-  const other = start(source, descriptors, { cache }).fetcher;
-  await Promise.all([one.finished(), other.finished()]);
-  const origins = await Promise.all(
-    [one, other].map(async (fetcher) => (await fetcher.readable(descriptors[0]!)).origin),
-  );
-  assert.deepEqual(origins, ["download", "cache"]);
-  await Promise.all([one.close(), other.close()]);
-  assert.equal(source.requests.length, 5);
-  assertNothingLeft(cache);
-});
-
-test("when one fetcher gives up, the other takes over", async () => {
-  const slow = new MemorySource({ pace: () => sleep(50) });
-  const source = new MemorySource();
-  const descriptor = slow.add(large);
-  source.add(large);
-  const cache = newCache();
-  const one = start(slow, [descriptor], { cache }).fetcher;
-  const other = start(source, [descriptor], { cache }).fetcher;
-  await one.close();
-  await other.finished();
-  assert.ok(fs.readFileSync(cache.find(descriptor)!).equals(large));
-  await other.close();
-});
-
 /** Its requests end only some time after their last bytes. */
 class LingeringSource extends MemorySource {
   override async *blob(...args: Parameters<MemorySource["blob"]>): AsyncIterable<Uint8Array> {
@@ -231,38 +244,18 @@ class LingeringSource extends MemorySource {
   }
 }
 
-function start(
-  source: MemorySource,
-  descriptors: readonly Descriptor[],
-  options: Partial<FetchOptions> = {},
-): { cache: BlobCache; fetcher: BlobFetcher } {
-  const cache = options.cache ?? newCache();
-  const signal = new AbortController().signal;
-  const fetcher = new BlobFetcher(descriptors, {
-    source,
-    cache,
-    connections: 4,
-    signal,
-    nameOf: () => "Layer 1/1",
-    ...options,
-  });
-  return { cache, fetcher };
-}
-
-function newCache(): BlobCache {
-  const cache = new BlobCache(join(scratch, `cache-${caches++}`));
-  cache.open();
-  return cache;
-}
-
-function assertNothingLeft(cache: BlobCache): void {
-  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), []);
-}
-
-/** What a later run can go on with. */
-function assertOnlyPartialsLeft(cache: BlobCache): void {
-  const left = fs.readdirSync(join(cache.root, "ingest"));
-  assert.deepEqual(left.filter((name) => !/^[0-9a-f]{64}\.partial$/.test(name)), []);
+/** Its requests say nothing before they are ended. */
+class SilentSource extends MemorySource {
+  // deno-lint-ignore require-yield -- it has nothing to say
+  override async *blob(
+    _descriptor: Descriptor,
+    _range: ByteRange | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    this.open++;
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    this.open--;
+  }
 }
 
 async function assertNoFailure(fetcher: BlobFetcher): Promise<void> {

@@ -1,11 +1,11 @@
 /** Small blobs are read from where they are, verified, and not larger than allowed. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
-import { readBlob } from "../../lib/store/read_blob.ts";
+import { readBlob, readStretch } from "../../lib/store/read_blob.ts";
 import { blobPath, digestOf } from "../../lib/oci/digest.ts";
 import type { ImageSource } from "../../lib/types/source.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -71,6 +71,17 @@ test("bytes with another digest are refused", async () => {
 test("a blob that is too large is not read at all", async () => {
   const source = { place: () => assert.fail("it was looked for") };
   await assert.rejects(read(source, { maxBytes: descriptor.size - 1 }), { code: "limit" });
+  assert.deepEqual(await read(remote(content), { maxBytes: descriptor.size }), content);
+});
+
+test("a stretch of a file ends with the file, and the file is closed", () => {
+  const path = join(scratch, "short");
+  writeFileSync(path, "0123456789");
+  const before = readdirSync("/proc/self/fd").length;
+  for (let turn = 0; turn < 20; turn++) {
+    assert.deepEqual(readStretch({ path, offset: 7 }, 100), new TextEncoder().encode("789"));
+  }
+  assert.ok(readdirSync("/proc/self/fd").length < before + 10);
 });
 
 test("the error names a file that cannot be read", async () => {

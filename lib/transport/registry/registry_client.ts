@@ -13,7 +13,7 @@ import { BaseUrls } from "./base_urls.ts";
 import type { CredentialsFinder } from "./credentials/credentials.ts";
 import type { RegistryLimits } from "./limits.ts";
 
-interface RegistryClientOptions {
+export interface RegistryClientOptions {
   readonly location: ImageLocation;
   /** The user name for this registry; no other host gets it. */
   readonly user?: string;

@@ -85,6 +85,17 @@ test("another program may write the file", async () => {
   assert.deepEqual(fs.readdirSync(directory), ["target"]);
 });
 
+test("files are closed after use, published or not", async () => {
+  const before = fs.readdirSync("/proc/self/fd").length;
+  for (let turn = 0; turn < 20; turn++) {
+    const { file, target } = newFile();
+    file.write(content, 0);
+    if (turn % 2 === 0) await file.publish(target, { replace: true });
+    file.close();
+  }
+  assert.ok(fs.readdirSync("/proc/self/fd").length < before + 5);
+});
+
 test("a temporary file that is there already is neither written to nor removed", () => {
   const { file } = newFile();
   fs.writeFileSync(file.temporary, "another's");

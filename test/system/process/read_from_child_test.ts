@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import test from "node:test";
+import { openFiles } from "../../helpers/leaks.ts";
 import { readFromChild } from "../../../lib/system/process/read_from_child.ts";
 
 test("a child's output is read to its end, also what it writes to /dev/stdout", async () => {
@@ -48,6 +49,22 @@ test("a reader that leaves before the end leaves no child behind", async () => {
   }
   assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
   assert.equal((await child.exited).signal, "SIGTERM");
+});
+
+test("pipes are closed after use, also when the program cannot be started", async () => {
+  const before = openFiles();
+  for (let turn = 0; turn < 8; turn++) {
+    const child = await readFromChild("/bin/echo", ["x"]);
+    for await (const _ of child.output);
+    await child.exited;
+    // The arguments are too long for the kernel.
+    await assert.rejects(async () => {
+      const failed = await readFromChild("/bin/true", ["x".repeat(3_000_000)]);
+      for await (const _ of failed.output);
+      await failed.exited;
+    }, { code: "file" });
+  }
+  assert.ok(openFiles() < before + 5, `${openFiles() - before} more files are open`);
 });
 
 test("a program that does not exist has no output, and its exit rejects", async () => {

@@ -7,6 +7,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../../lib/errors.ts";
 import { runCommand } from "../../../lib/system/process/run_command.ts";
+import { watchedSignal, watchTimers } from "../../helpers/leaks.ts";
+import { waitUntil } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("command");
@@ -92,3 +94,27 @@ async function until(holds: () => boolean): Promise<void> {
   for (let round = 0; round < 300 && !holds(); round++) await sleep(10);
   assert.ok(holds(), "it did not happen within 3 seconds");
 }
+
+test("exactly as much output as is allowed is no error", async () => {
+  assert.equal(`${(await runCommand("printf", ["1234"], { maxOutputBytes: 4 })).stdout}`, "1234");
+});
+
+test("a program that is given up does not go on", async () => {
+  const file = join(scratch, "pid");
+  const script = `echo $$ > ${file}.new; mv ${file}.new ${file}; exec sleep 20`;
+  const stop = new AbortController();
+  const running = runCommand("sh", ["-c", script], { signal: stop.signal });
+  await waitUntil("it runs", () => existsSync(file));
+  stop.abort();
+  await assert.rejects(running, hasCode("aborted"));
+  const pid = Number(readFileSync(file, "utf8"));
+  await waitUntil("it has ended", () => !existsSync(`/proc/${pid}`));
+});
+
+test("a program that has ended leaves no timer and no listener", async () => {
+  const watched = watchedSignal();
+  using timers = watchTimers();
+  await runCommand("true", [], { signal: watched.signal, timeoutMs: 123_456 });
+  assert.equal(watched.listeners, 0);
+  assert.ok(!timers.delaysMs.includes(123_456));
+});

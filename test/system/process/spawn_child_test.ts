@@ -6,6 +6,7 @@ import test from "node:test";
 import { nativeCalls } from "../../../lib/system/native_calls.ts";
 import { type ChildOptions, spawnChild } from "../../../lib/system/process/spawn_child.ts";
 import { startChild } from "../../../lib/system/process/start_child.ts";
+import { watchedSignal, watchTimers } from "../../helpers/leaks.ts";
 
 const PATH = "/usr/bin:/bin";
 
@@ -89,6 +90,33 @@ test("a child that has ended can be ended again", async () => {
   await child.end();
   child.abandon();
   assert.equal((await child.exited).exitCode, 7);
+});
+
+test("no signal is sent to the id of a child that has ended: another program may have it", async () => {
+  const { kill } = process;
+  const child = spawnShell("exit 7");
+  await child.exited;
+  const sent: unknown[] = [];
+  process.kill = (...args) => {
+    sent.push(args);
+    return true;
+  };
+  try {
+    await child.end();
+    child.abandon();
+  } finally {
+    process.kill = kill;
+  }
+  assert.deepEqual(sent, []);
+});
+
+test("a child that has ended leaves no timer and no listener", async () => {
+  const watched = watchedSignal();
+  using timers = watchTimers();
+  const child = spawnShell("exec sleep 20", { signal: watched.signal });
+  await child.end(123_456);
+  assert.equal(watched.listeners, 0);
+  assert.ok(!timers.delaysMs.includes(123_456));
 });
 
 test("the end of long messages is kept", async () => {

@@ -3,18 +3,21 @@
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { DOCKER_PLAIN_LAYER } from "../../../lib/oci/media_types.ts";
+import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
 import { parseReference } from "../../../lib/reference/parse_reference.ts";
+import { openSource } from "../../../lib/transport/open_source.ts";
 import type { DockerArchiveReference } from "../../../lib/types/reference.ts";
 import { newDockerArchive, oldDockerArchive } from "../../helpers/archive_fixture.ts";
 import { type ImageSpec, writeImage } from "../../helpers/image_fixture.ts";
 import { runProgram } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { directory, file, tarArchive, tarHeader } from "../../helpers/tar_fixture.ts";
-import { errorOf, FORMS, makeContext, openImage, writeArchive } from "./archive_tests.ts";
+import { NEVER } from "../registry/registry_fixture.ts";
+import { errorOf, FORMS, HOST, makeContext, openImage, writeArchive } from "./archive_tests.ts";
 
 const scratch = scratchDirectory("docker-archive");
 const context = makeContext(scratch);
@@ -190,3 +193,20 @@ async function savedByPodman(...layouts: readonly string[]): Promise<Uint8Array>
   ]);
   return readFileSync(path);
 }
+
+test("an image is read once: its content does not need the archive's documents again", async () => {
+  const image = makeImage();
+  const path = writeArchive(scratch, newDockerArchive(image, ["n/app:1"]));
+  await using source = await openSource({ scheme: "docker-archive", path }, context);
+  const found = await resolveImage(source, HOST, NEVER);
+  rmSync(path);
+  assert.equal((await contentOf(source, found, NEVER)).layers.length, image.layers.length);
+});
+
+test("a tag that two images of an archive have is listed once", async () => {
+  const image = makeImage();
+  const members = oldDockerArchive([{ image, tags: ["n/app:1"] }, { image, tags: ["n/app:1"] }]);
+  const path = writeArchive(scratch, members);
+  await using source = await openSource({ scheme: "docker-archive", path }, context);
+  assert.deepEqual(await source.tags!(NEVER), ["n/app:1"]);
+});

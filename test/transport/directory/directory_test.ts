@@ -137,3 +137,13 @@ for (const [what, change, code, message] of WRONG) {
     assert.match(error.message, message);
   });
 }
+
+test("a manifest.json that cannot be read is not called missing", async () => {
+  const path = spoilt(single, (copy) => {
+    rmSync(join(copy, "manifest.json"));
+    mkdirSync(join(copy, "manifest.json"));
+  });
+  const error = await errorOf(open(path));
+  assert.equal(error.code, "file");
+  assert.match(error.message, /manifest\.json" is not a regular file$/);
+});

@@ -1,4 +1,4 @@
-/** Images that are written into a layout: whole, verified, under their names, by many at once. */
+/** Images that are written into a layout: whole, verified, or not at all. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -13,86 +13,11 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { blobPath, digestOf } from "../../../lib/oci/digest.ts";
-import { OCI_CONFIG, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
-import { FULL_NAME, REF_NAME } from "../../../lib/transport/layout/choose_entries.ts";
+import { blobPath } from "../../../lib/oci/digest.ts";
+import { deadMark } from "../../helpers/dead_mark.ts";
 import { openLayoutDestination } from "../../../lib/transport/layout/destination.ts";
-import { MAX_INDEX_ENTRIES, MAX_MANIFEST_SIZE } from "../../../lib/oci/parse_manifest.ts";
-import { openSource } from "../../../lib/transport/open_source.ts";
-import type { Descriptor, StoredDocument } from "../../../lib/types/image.ts";
-import { resolveImage } from "../../../lib/image/resolve_image.ts";
-import { scratchDirectory } from "../../helpers/scratch.ts";
-import {
-  AMD64,
-  blobOf,
-  isError,
-  makeSettings,
-  NEVER,
-  NO_BLOBS,
-} from "../registry/registry_fixture.ts";
-
-const scratch = scratchDirectory("destination");
-const CONFIG = "{}";
-let layouts = 0;
-
-interface Image {
-  readonly blobs: readonly string[];
-  readonly document: StoredDocument;
-}
-
-function imageOf(...layers: readonly string[]): Image {
-  const bytes = Buffer.from(JSON.stringify({
-    schemaVersion: 2,
-    mediaType: OCI_MANIFEST,
-    config: { ...blobOf(CONFIG), mediaType: OCI_CONFIG },
-    layers: layers.map((layer) => blobOf(layer)),
-  }));
-  const document = { mediaType: OCI_MANIFEST, digest: digestOf(bytes), bytes };
-  return { blobs: [CONFIG, ...layers], document };
-}
-
-function newLayout(): string {
-  return join(scratch, `layout-${++layouts}`);
-}
-
-async function* inPieces(text: string, size = 3): AsyncIterable<Uint8Array> {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; at += size) {
-    yield await Promise.resolve(bytes.subarray(at, at + size));
-  }
-}
-
-async function write(path: string, { blobs, document }: Image, tag?: string): Promise<void> {
-  const reference = { scheme: "oci" as const, path, ...(tag !== undefined && { tag }) };
-  await using layout = await openLayoutDestination(reference, { signal: NEVER });
-  for (const blob of blobs) await layout.putBlob(blobOf(blob), () => inPieces(blob), NEVER);
-  await layout.putDocument(document, NEVER);
-  await layout.commit(document, NEVER);
-}
-
-async function digestIn(path: string, tag?: string): Promise<string> {
-  const context = { settings: makeSettings(), blobs: NO_BLOBS, platform: AMD64, signal: NEVER };
-  const reference = { scheme: "oci" as const, path, ...(tag !== undefined && { tag }) };
-  await using source = await openSource(reference, context);
-  return (await resolveImage(source, AMD64, NEVER)).digest;
-}
-
-function indexOf(path: string): { manifests: Descriptor[]; [field: string]: unknown } {
-  return JSON.parse(readFileSync(join(path, "index.json"), "utf8"));
-}
-
-function changeIndex(path: string, changes: object): void {
-  writeFileSync(join(path, "index.json"), JSON.stringify({ ...indexOf(path), ...changes }));
-}
-
-function names(path: string): (string | undefined)[] {
-  return indexOf(path).manifests.map(({ annotations }) => annotations?.[REF_NAME]);
-}
-
-function withoutFullName(entry: Descriptor): Descriptor {
-  const { [FULL_NAME]: _, ...annotations } = entry.annotations ?? {};
-  return { ...entry, annotations };
-}
+import { blobOf, isError, NEVER } from "../registry/registry_fixture.ts";
+import { digestIn, imageOf, inPieces, newLayout, write } from "./destination_fixture.ts";
 
 test("a written image is read back under its tag, and every blob is byte for byte", async () => {
   const path = newLayout();
@@ -103,63 +28,6 @@ test("a written image is read back under its tag, and every blob is byte for byt
     assert.equal(readFileSync(join(path, blobPath(blobOf(blob).digest)), "utf8"), blob);
   }
   assert.deepEqual(readdirSync(path).sort(), ["blobs", "index.json", "oci-layout"]);
-});
-
-test("a tag moves to the new image, other tags and unknown fields stay", async () => {
-  const path = newLayout();
-  const [first, second] = [imageOf("first"), imageOf("second")];
-  await write(path, first, "moves");
-  await write(path, first, "stays");
-  changeIndex(path, { annotations: { made: "by hand" } });
-  await write(path, second, "moves");
-  assert.equal(await digestIn(path, "moves"), second.document.digest);
-  assert.equal(await digestIn(path, "stays"), first.document.digest);
-  assert.deepEqual(indexOf(path).annotations, { made: "by hand" });
-});
-
-test("an image that lost its tag stays listed, once, and may get a tag again", async () => {
-  const path = newLayout();
-  const [first, second] = [imageOf("first"), imageOf("second")];
-  const platform = { os: "linux", architecture: "amd64" };
-  await write(path, first, "v1");
-  const [entry] = indexOf(path).manifests;
-  const annotations = { ...entry!.annotations, [FULL_NAME]: "example.org/app:1" };
-  changeIndex(path, {
-    manifests: [{ ...entry, platform, annotations: { ...annotations, a: "b" } }],
-  });
-  await write(path, second, "v1");
-  assert.deepEqual(names(path), [undefined, "v1"]);
-  assert.equal(indexOf(path).manifests[0]!.annotations![FULL_NAME], "example.org/app:1");
-  await write(path, first, "v0");
-  assert.deepEqual(names(path), [undefined, "v1", "v0"], "an entry with a full name is another's");
-  changeIndex(path, { manifests: indexOf(path).manifests.map(withoutFullName) });
-  for (let round = 0; round < 2; round++) await write(path, first, "v2");
-  assert.deepEqual(names(path), ["v1", "v0", "v2"]);
-  const again = indexOf(path).manifests[2]!;
-  assert.deepEqual([again.platform, again.annotations!.a], [platform, "b"]);
-});
-
-test("a destination knows which image has its name", async () => {
-  const path = newLayout();
-  const [first, second] = [imageOf("first"), imageOf("second")];
-  const reference = { scheme: "oci" as const, path, tag: "v1" };
-  await using layout = await openLayoutDestination(reference, { signal: NEVER });
-  assert.equal(await layout.current(NEVER), undefined);
-  for (const image of [first, second]) {
-    await write(path, image, "v1");
-    assert.equal(await layout.current(NEVER), image.document.digest);
-  }
-  const nameless = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
-  assert.equal(await nameless.current(NEVER), undefined);
-});
-
-test("an image without a tag is listed once, however often it is written", async () => {
-  const path = newLayout();
-  const image = imageOf("untagged");
-  await write(path, image);
-  await write(path, image);
-  assert.equal(await digestIn(path), image.document.digest);
-  assert.equal(indexOf(path).manifests.length, 1);
 });
 
 test("a destination that is not committed shows nothing new", async () => {
@@ -236,20 +104,34 @@ test("an error of the blob's source comes through unchanged", async () => {
   );
 });
 
+test("a blob with another size does not count as the blob", async () => {
+  const path = newLayout();
+  await write(path, imageOf("whole"), "v1");
+  writeFileSync(join(path, blobPath(blobOf("whole").digest)), "cut");
+  await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  assert.ok(!await layout.hasBlob(blobOf("whole"), NEVER));
+});
+
+test("what a killed writer left is removed when the layout is opened", async () => {
+  const path = newLayout();
+  mkdirSync(path);
+  writeFileSync(join(path, `.denroot-${deadMark()}.tmp`), "half a blob");
+  await using _layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test("an abort ends the writing of a document too", async () => {
+  const path = newLayout();
+  await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  const put = layout.putDocument(imageOf().document, AbortSignal.abort());
+  await assert.rejects(put, isError("aborted", /./));
+  assert.deepEqual(readdirSync(path), []);
+});
+
 test("a name without its image is a mistake of the program", async () => {
   const path = newLayout();
   await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
   await assert.rejects(layout.commit(imageOf().document, NEVER), TypeError);
-});
-
-test("many writers at once lose nobody's tag", async () => {
-  const path = newLayout();
-  const tags = Array.from({ length: 12 }, (_, index) => `v${index}`);
-  await Promise.all(tags.map((tag) => write(path, imageOf("shared", tag), tag)));
-  for (const tag of tags) {
-    assert.equal(await digestIn(path, tag), imageOf("shared", tag).document.digest);
-  }
-  assert.deepEqual(readdirSync(path).sort(), ["blobs", "index.json", "oci-layout"]);
 });
 
 test("what is no place for a new image is refused before anything is written", async () => {
@@ -291,17 +173,4 @@ test("nothing is written through a link that leads out, and such blobs do not co
   await assert.rejects(layout.hasBlob(blobOf("linked"), NEVER), out);
   await assert.rejects(layout.putBlob(blobOf("new"), () => inPieces("new"), NEVER), out);
   assert.ok(!existsSync(join(outside, blobPath(blobOf("new").digest).replace("blobs/", ""))));
-});
-
-test("an index that would be too large to be read again is not written", async () => {
-  const path = newLayout();
-  const image = imageOf("large");
-  await write(path, image, "v1");
-  const [entry] = indexOf(path).manifests;
-  const manifests = Array.from({ length: MAX_INDEX_ENTRIES }, () => entry);
-  changeIndex(path, { manifests });
-  await assert.rejects(write(path, image, "v2"), isError("limit", /10001 manifests/));
-  changeIndex(path, { manifests: [entry], filler: "x".repeat(MAX_MANIFEST_SIZE - 500) });
-  await assert.rejects(write(path, image, "v2"), isError("limit", /larger than 8 MiB/));
-  assert.deepEqual(names(path), ["v1"]);
 });

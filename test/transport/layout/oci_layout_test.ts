@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { blobPath, digestOf } from "../../../lib/oci/digest.ts";
@@ -183,4 +183,23 @@ test("a layout that is empty, has no index or has another version gives an error
   await assert.rejects(resolved(path), isError("not_found", /index\.json" does not exist/));
   writeFileSync(join(path, "oci-layout"), '{"imageLayoutVersion":"2.0.0"}');
   await assert.rejects(open(path), isError("unsupported", /version "2\.0\.0"/));
+});
+
+test("a layout of a later version 1 is read", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  writeFileSync(join(path, "oci-layout"), '{"imageLayoutVersion":"1.1.0"}');
+  assert.equal(await resolved(path), MANIFEST_DIGEST);
+});
+
+test("two images with one tag and without platforms are ambiguous", async () => {
+  const path = layout([{ text: MANIFEST, tag: "v1" }, { text: OTHER, tag: "v1" }]);
+  await assert.rejects(resolved(path, { tag: "v1" }), isError("reference", /fits several of them/));
+});
+
+test("a manifest or marker that is far too large is not read", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  truncateSync(join(path, blobPath(MANIFEST_DIGEST)), 9 * 1024 * 1024);
+  await assert.rejects(resolved(path), isError("limit", /is larger than 8192 KiB$/));
+  truncateSync(join(path, "oci-layout"), 9 * 1024 * 1024);
+  await assert.rejects(resolved(path), isError("limit", /oci-layout" is larger than \d+ KiB$/));
 });

@@ -1,7 +1,7 @@
 /** Tests of reading the output of the program ostree, also when it is silent or too long. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -11,11 +11,12 @@ import { digestOf } from "../../../lib/oci/digest.ts";
 import { openOstree } from "../../../lib/transport/ostree/source.ts";
 import { parseVariantText } from "../../../lib/transport/ostree/repository.ts";
 import type { ImageSource } from "../../../lib/types/source.ts";
-import { AMD64 } from "../registry/registry_fixture.ts";
+import { AMD64, LAYER, manifestText } from "../registry/registry_fixture.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
-import { resolveImage } from "../../../lib/image/resolve_image.ts";
+import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
 
 const scratch = scratchDirectory("ostree");
+const MANIFEST = manifestText();
 const COMMIT = "1".repeat(64);
 const platform = { os: "linux", architecture: "amd64" };
 const descriptor = { mediaType: "", digest: digestOf(new Uint8Array()), size: 10 };
@@ -73,11 +74,66 @@ test("a blob that is not as long as its descriptor says is refused", async () =>
   }
 });
 
+test("blobs are never given in parts", async () => {
+  const { signal } = new AbortController();
+  await using source = await open("cat) printf 0123456789 ;;", signal);
+  assert.throws(() => source.blob!(descriptor, { start: 0, end: 5 }, signal), {
+    code: "range_unsupported",
+  });
+});
+
+test("an index where an image's manifest should be is refused", async () => {
+  const { signal } = new AbortController();
+  const index = JSON.stringify({ schemaVersion: 2, manifests: [] });
+  const cases = `refs) echo ociimage/app_3Alatest ;; show) echo "'${
+    index.replaceAll('"', '\\"')
+  }'" ;;`;
+  await using source = await open(cases, signal);
+  await assert.rejects(resolveImage(source, platform, signal), {
+    code: "unsupported",
+    message: /has an index; an image's manifest was expected$/,
+  });
+});
+
+test("a layer that was stored unchanged is described as in the manifest", async () => {
+  const { signal } = new AbortController();
+  const cases = `refs) echo ociimage/app_3Alatest ;;
+    show) case "$3" in *docker.manifest) echo "'${MANIFEST.replaceAll('"', '\\"')}'" ;;
+      *) echo "error: No such metadata key" >&2; exit 1 ;; esac ;;`;
+  await using source = await open(cases, signal);
+  const image = await resolveImage(source, platform, signal);
+  assert.deepEqual((await contentOf(source, image, signal)).layers, [LAYER]);
+});
+
+test("a root file system becomes an image of one layer, which is in the store", async () => {
+  const { signal } = new AbortController();
+  // The tag is left out: ostree's own commits have none.
+  const cases = `rev-parse) [ "$3" = app ] && echo ${COMMIT} ;; export) printf 0123456789 ;;`;
+  await using source = await open(cases, signal);
+  const image = await resolveImage(source, platform, signal);
+  const { config, layers } = await contentOf(source, image, signal);
+  assert.deepEqual(layers.map(({ digest }) => digest), [digestOf(Buffer.from("0123456789"))]);
+  for (const blob of [config, ...layers]) assert.ok(storeOf(count).find(blob) !== undefined);
+});
+
+test("an export that fails leaves nothing in the store", async () => {
+  const { signal } = new AbortController();
+  const cases = `rev-parse) echo ${COMMIT} ;; export) printf 0123456789; exit 1 ;;`;
+  await using source = await open(cases, signal);
+  await assert.rejects(resolveImage(source, platform, signal), /cannot be read/);
+  assert.deepEqual(readdirSync(join(storeOf(count).root, "ingest")), []);
+});
+
+/** The store of the image that was opened as the given one. */
+function storeOf(number: number): BlobCache {
+  return new BlobCache(join(scratch, `${number}`, "cache"));
+}
+
 /** Opens an image with a program `ostree` that does what the shell cases say. */
 async function open(cases: string, signal: AbortSignal): Promise<ImageSource> {
   const directory = join(scratch, `${++count}`);
   mkdirSync(directory);
-  const script = `#!/bin/sh\ncase "$1" in refs) ;; ${cases} esac\n`;
+  const script = `#!/bin/sh\ncase "$1" in ${cases} refs) ;; esac\n`;
   writeFileSync(join(directory, "ostree"), script, { mode: 0o755 });
   const settings = await loadSettings({
     HOME: directory,

@@ -3,12 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createHttpClient } from "../../../lib/http/client.ts";
+import { createHttpClient, type HttpClient, type HttpResponse } from "../../../lib/http/client.ts";
 import { StreamedBody } from "../../../lib/http/streamed_body.ts";
 import { TransferError } from "../../../lib/http/transfer_error.ts";
 import type { CredentialsFinder } from "../../../lib/transport/registry/credentials/credentials.ts";
 import {
   RegistryClient,
+  type RegistryClientOptions,
   type RegistryRequest,
 } from "../../../lib/transport/registry/registry_client.ts";
 import { startFakeRegistry } from "../../helpers/fake_registry.ts";
@@ -24,14 +25,19 @@ const WRITE_TOKEN_REQUEST = TOKEN_REQUEST.replace("pull", "pull%2Cpush");
 const NOBODY: CredentialsFinder = { find: () => Promise.resolve(undefined) };
 const OTHER_SCOPE = "&scope=repository%3Abase%2Fos%3Apull";
 
-function connect(registry: string, credentials: CredentialsFinder = NOBODY) {
-  const http = createHttpClient(makeSettings(), QUICK_LIMITS);
+function connect(
+  registry: string,
+  credentials: CredentialsFinder = NOBODY,
+  more: Partial<RegistryClientOptions> = {},
+) {
+  const http = more.http ?? createHttpClient(makeSettings(), QUICK_LIMITS);
   const client = new RegistryClient({
     location: { registry, repository: "team/app", insecure: false, isMirror: false },
     allowHttp: true,
     limits: QUICK_LIMITS,
-    http,
     credentials,
+    ...more,
+    http,
   });
   return Object.assign(client, { [Symbol.dispose]: () => http.close() });
 }
@@ -238,4 +244,93 @@ test("a redirect in the middle of an upload is left to the caller", async () => 
   assert.equal(response.header("location"), "/v2/elsewhere");
   response.body.destroy();
   await until(() => state.isEnded);
+});
+
+test("a body that could not be sent at all is closed", async () => {
+  // Nothing listens there.
+  using client = connect("127.0.0.1:9");
+  const url = new URL("http://127.0.0.1:9/v2/team/app/blobs/uploads/1");
+  for (
+    const send of [
+      (body: StreamedBody) => client.request("PUT", "blobs/uploads/1", { ...WRITE, body }),
+      (body: StreamedBody) => client.requestUrl("PUT", url, { ...WRITE, body }),
+    ]
+  ) {
+    const { body, state } = streamed(0, "a", "b");
+    await body.peek();
+    await assert.rejects(send(body), isError("network", /./));
+    await until(() => state.isEnded);
+  }
+});
+
+test("the target of a redirect gets neither the user nor the other scopes, on another port either", async () => {
+  const queries: unknown[] = [];
+  const credentials: CredentialsFinder = {
+    find(query) {
+      queries.push(query);
+      return Promise.resolve(undefined);
+    },
+  };
+  const target = "/v2/other/app/blobs/sha256:0";
+  await using other = await startFakeRegistry([
+    { request: `GET ${target}`, answer: challenge(BEARER) },
+    {
+      request: TOKEN_REQUEST.replace("team", "other"),
+      answer: token("t1"),
+    },
+    { request: `GET ${target}`, sent: { authorization: "Bearer t1" }, answer: { body: "ok" } },
+  ]);
+  await using registry = await startFakeRegistry([{
+    request: `GET ${BLOB}`,
+    answer: { status: 307, headers: { Location: `${other.origin}${target}` } },
+  }]);
+  using client = connect(registry.host, credentials, { user: "me" });
+  const furtherScopes = [{ repository: "base/os", actions: ["pull"] }] as const;
+  const response = await client.request("GET", "blobs/sha256:0", { ...READ, furtherScopes });
+  assert.equal(await response.body.textStart(10), "ok");
+  assert.deepEqual(queries, [{ registry: other.host, repository: "other/app" }]);
+});
+
+test("only an insecure registry itself may show any certificate, not the target of its redirect", async () => {
+  const unverified: unknown[] = [];
+  const answers = [
+    { status: 307, location: "https://storage.example/blob" },
+    { status: 200, location: undefined },
+  ];
+  const http: HttpClient = {
+    send({ url, isUnverified = false }) {
+      unverified.push([url.host, isUnverified]);
+      const { status, location } = answers.shift()!;
+      const body = { textStart: () => Promise.resolve("") };
+      const response = { url, status, body, header: () => location, headers: () => [] };
+      return Promise.resolve(response as unknown as HttpResponse);
+    },
+    close() {},
+  };
+  const registry = "registry.example";
+  const location = { registry, repository: "team/app", insecure: true, isMirror: false };
+  using client = connect(registry, NOBODY, { http, location, allowHttp: false });
+  await client.request("GET", "blobs/sha256:0", READ);
+  assert.deepEqual(unverified, [[registry, true], ["storage.example", false]]);
+});
+
+test("one connection is enough for redirects and challenges with long answers", async () => {
+  const body = "x".repeat(300_000);
+  const redirect = { status: 307, headers: { Location: BLOB }, body };
+  await using registry = await startFakeRegistry([
+    { request: `GET ${BLOB}`, answer: redirect },
+    { request: `GET ${BLOB}`, answer: { ...challenge(BEARER), body } },
+    { request: TOKEN_REQUEST, answer: token("t1") },
+    { request: `GET ${BLOB}`, answer: { body: "ok" } },
+    ...Array.from({ length: 11 }, () => ({ request: `GET ${BLOB}`, answer: redirect })),
+    { request: `GET ${BLOB}`, answer: { body: "again" } },
+  ]);
+  const limits = { ...QUICK_LIMITS, bufferedBytes: 1000 };
+  const http = createHttpClient(makeSettings({ maxConnections: 1 }), limits);
+  using client = connect(registry.host, NOBODY, { http, limits });
+  const get = () => client.request("GET", "blobs/sha256:0", { ...READ, signal });
+  const signal = AbortSignal.timeout(4000);
+  assert.equal(await (await get()).body.textStart(10), "ok");
+  await assert.rejects(get(), isError("registry", /redirects more than 10 times/));
+  assert.equal(await (await get()).body.textStart(10), "again");
 });

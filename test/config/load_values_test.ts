@@ -1,0 +1,35 @@
+/** Which files of settings are read, in which order, and which are refused. */
+
+import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { load, root } from "./settings_fixture.ts";
+
+test("drop-in files are read by name, without hidden ones", async () => {
+  const files = Object.fromEntries(
+    [".0", "30", "10", "20"].map((name) => [
+      `enroot.conf.d/${name}.conf`,
+      `ENROOT_MAX_CONNECTIONS ${Number(name.slice(-2)) + 1}\n`,
+    ]),
+  );
+  assert.equal((await load({}, files)).maxConnections, 11);
+});
+
+test("a file that is too large, and a directory of too many files, are refused", async () => {
+  const large = { "enroot.conf": "#".repeat(2 ** 20 + 1) };
+  await assert.rejects(load({}, large), { code: "settings", message: /more than 1 MiB/ });
+  const many = Object.fromEntries(
+    Array.from({ length: 1001 }, (_, index) => [`enroot.conf.d/${index}.conf`, ""]),
+  );
+  await assert.rejects(load({}, many), { code: "settings", message: /more than 1000 files/ });
+});
+
+test("the shell that expands a value runs no file of the user's", async () => {
+  const [script, trace] = [join(root, "bash-env"), join(root, "trace")];
+  writeFileSync(script, `touch ${trace}\n`);
+  const files = { "enroot.conf": "ENROOT_TEMP_PATH $(echo /from/shell)\n" };
+  const settings = await load({ BASH_ENV: script, ENV: script }, files);
+  assert.equal(settings.tempPath, "/from/shell");
+  assert.ok(!existsSync(trace));
+});
