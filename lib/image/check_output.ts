@@ -2,28 +2,19 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, messageOf } from "../errors.ts";
 import { outputExists } from "../squashfs/packer.ts";
+
+const ANOTHER_PATH = "Choose another path for the output";
 
 /**
  * Throws code `exists` when the output exists and may not be replaced; code `file` when its directory
- * does not exist or cannot be written. With `force`, an existing regular file may be replaced.
+ * does not exist or cannot be written, or when no file can have this name. With `force`, an existing
+ * regular file may be replaced.
  */
 export function checkOutput(output: string, force: boolean): void {
-  checkFile(output, force);
   checkDirectory(path.dirname(output));
-}
-
-/** Only a regular file is ever replaced, never a device or a directory. */
-function checkFile(output: string, force: boolean): void {
-  const found = fs.statSync(output, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isFile()) {
-    throw new DenrootError("exists", `The output ${output} exists and is not a regular file`, {
-      hint: "Choose another path for the output",
-    });
-  }
-  if (!force) throw outputExists(output);
+  checkFile(output, force);
 }
 
 /** mksquashfs would find the fault much later, and its message would say much less. */
@@ -33,14 +24,47 @@ function checkDirectory(directory: string): void {
       hint: "Create it, or choose another path for the output",
     });
   }
+  if (!fs.statSync(directory).isDirectory()) {
+    throw new DenrootError("file", `The output cannot be in ${directory}: that is no directory`, {
+      hint: ANOTHER_PATH,
+    });
+  }
   try {
-    fs.accessSync(directory, fs.constants.W_OK);
+    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
   } catch (cause) {
     const isReadOnly = (cause as NodeJS.ErrnoException).code === "EROFS";
     const why = isReadOnly ? "is on a read-only file system" : "is not writable for you";
     throw new DenrootError("file", `The directory ${directory} for the output ${why}`, {
       cause,
-      hint: "Choose another path for the output",
+      hint: ANOTHER_PATH,
     });
+  }
+}
+
+/** Only a regular file is ever replaced, never a device or a directory. */
+function checkFile(output: string, force: boolean): void {
+  const found = statOf(output);
+  if (found === undefined) return;
+  if (!found.isFile()) {
+    throw new DenrootError("exists", `The output ${output} exists and is not a regular file`, {
+      hint: ANOTHER_PATH,
+    });
+  }
+  if (!force) throw outputExists(output);
+}
+
+/** Gives undefined when the file does not exist. */
+function statOf(output: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(output, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new DenrootError(
+      "file",
+      `The output ${output} is no possible path: ${messageOf(cause)}`,
+      {
+        cause,
+        hint: ANOTHER_PATH,
+      },
+    );
   }
 }

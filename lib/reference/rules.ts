@@ -98,9 +98,9 @@ export function badReference(
     : "the end";
   return new DenrootError(
     "reference",
-    `Invalid image reference ${quotePath(withoutPassword(text))}: ${found} at character ${
-      index + 1
-    }: ${rule}`,
+    `Invalid image reference ${
+      quotePath(withoutPassword(text))
+    }: ${rule} (${found} is at character ${index + 1})`,
     { hint },
   );
 }

@@ -1,7 +1,7 @@
 /** Tests that an import refuses an impossible output before it looks for the image. */
 
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { importImage } from "../../lib/image/import_image.ts";
@@ -23,6 +23,19 @@ const outputs: readonly [what: string, output: () => string, message: RegExp][] 
     "in a directory that does not exist",
     () => join(scratch, "none/x.sqsh"),
     /^The directory .*none for the output does not exist/,
+  ],
+  [
+    "in a file",
+    () => {
+      writeFileSync(join(scratch, "file"), "");
+      return join(scratch, "file/x.sqsh");
+    },
+    /^The output cannot be in .*file: that is no directory$/,
+  ],
+  [
+    "a name that is too long",
+    () => join(scratch, `${"x".repeat(300)}.sqsh`),
+    /\.sqsh is no possible path: ENAMETOOLONG/,
   ],
 ];
 for (const [what, output, message] of outputs) {

@@ -116,7 +116,7 @@ for (const [text, character, rule] of WRONG) {
     assert.throws(() => parseReference(text), (error: unknown) => {
       assert(error instanceof DenrootError);
       assert.equal(error.code, "reference");
-      assert.match(error.message, new RegExp(`at character ${character}\\b`));
+      assert.match(error.message, new RegExp(`at character ${character}\\)`));
       assert.match(error.message, rule);
       assert.doesNotMatch(error.message, /\p{Cc}/u);
       return true;
