@@ -46,7 +46,10 @@ function parsePath(text: string): Reference {
   if (name !== undefined) {
     const known = PREFIXED.find(({ prefix }) => prefix.startsWith(`${name}:`));
     if (known !== undefined) {
-      throw badReference(text, 0, `this scheme is written "${known.prefix}"`, HINT);
+      // A part before "@" may hold a password, which no hint shows.
+      const meant = text.includes("@") ? undefined : text.replace(/^[^:]*:\/*/, known.prefix);
+      const hint = meant === undefined ? HINT : `Write ${meant}`;
+      throw badReference(text, 0, `this scheme is written "${known.prefix}"`, hint);
     }
     if (FOREIGN_SCHEMES.has(name) || text.includes("://")) {
       throw new DenrootError("unsupported", `The scheme "${name}:" is not supported`, {

@@ -137,6 +137,17 @@ for (const text of FOREIGN) {
   });
 }
 
+for (
+  const [text, meant] of [["docker:alpine", "docker://alpine"], ["OCI://a:b", "oci:a:b"]] as const
+) {
+  test(`the error for ${text} says how that is written`, () => {
+    assert.throws(
+      () => parseReference(text),
+      (error: unknown) => error instanceof DenrootError && error.hint === `Write ${meant}`,
+    );
+  });
+}
+
 test("an error never shows a password from a reference", () => {
   assert.throws(
     () => parseReference("docker://me:hun@ter2@nvcr.io#Bad"),
