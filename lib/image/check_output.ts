@@ -13,11 +13,12 @@ const ANOTHER_PATH = "Choose another path for the output";
  * regular file may be replaced.
  */
 export function checkOutput(output: string, force: boolean): void {
-  checkDirectory(path.dirname(output));
+  const directory = path.dirname(output);
+  checkDirectory(directory);
   checkFile(output, force);
+  checkWritable(directory);
 }
 
-/** mksquashfs would find the fault much later, and its message would say much less. */
 function checkDirectory(directory: string): void {
   if (!fs.existsSync(directory)) {
     throw new DenrootError("file", `The directory ${directory} for the output does not exist`, {
@@ -29,6 +30,10 @@ function checkDirectory(directory: string): void {
       hint: ANOTHER_PATH,
     });
   }
+}
+
+/** mksquashfs would find the fault much later, and its message would say much less. */
+function checkWritable(directory: string): void {
   try {
     fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
   } catch (cause) {
@@ -60,7 +65,7 @@ function statOf(output: string): fs.Stats | undefined {
   } catch (cause) {
     throw new DenrootError(
       "file",
-      `The output ${output} is no possible path: ${messageOf(cause)}`,
+      `The output ${output} cannot be made: ${messageOf(cause)}`,
       {
         cause,
         hint: ANOTHER_PATH,

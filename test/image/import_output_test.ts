@@ -35,7 +35,7 @@ const outputs: readonly [what: string, output: () => string, message: RegExp][] 
   [
     "a name that is too long",
     () => join(scratch, `${"x".repeat(300)}.sqsh`),
-    /\.sqsh is no possible path: ENAMETOOLONG/,
+    /\.sqsh cannot be made: ENAMETOOLONG/,
   ],
 ];
 for (const [what, output, message] of outputs) {
