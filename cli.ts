@@ -1,6 +1,6 @@
 /** From arguments to a command to an exit code. Only this file prints and exits. */
 
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync, readlinkSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
@@ -10,6 +10,7 @@ import { VERSION } from "./lib/system/version.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
+const O_CLOEXEC = 0o2000000;
 /** Time for the work to stop and clean up after an error that nobody caught. */
 const STRAY_GRACE_MS = 5000;
 
@@ -24,15 +25,19 @@ process.exitCode = 1;
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const [{ runCommandLine }, { Progress }, output, { environment }, { StopSignals }] = await Promise
+  const [{ runCommandLine }, { Progress }, output, host, { StopSignals }, ...system] = await Promise
     .all([
       import("./lib/command/run_command_line.ts"),
       import("./lib/command/output/progress.ts"),
       import("./lib/command/output/console.ts"),
       import("./lib/system/host/environment.ts"),
       import("./lib/system/process/stop_signals.ts"),
+      import("./lib/system/process/prepare_start.ts"),
+      import("./lib/system/host/explain_limit.ts"),
     ]);
-  const env = environment();
+  const [{ prepareStart }, { explainLimit }] = system;
+  host.hideRuntimeSwitches();
+  const env = host.environment();
   const terminal = isatty(STDERR) && env.TERM !== "dumb";
   const colour = terminal && !env.NO_COLOR;
   const debug = Boolean(env.DENROOT_DEBUG) || args.includes("--debug");
@@ -44,8 +49,9 @@ async function main(): Promise<number> {
     size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
     nowMs: () => performance.now(),
   });
-  const fail = (error: unknown): number => {
+  const fail = (failure: unknown): number => {
     progress.finish();
+    const error = explainLimit(failure) ?? failure;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
     return output.asKnownError(error)?.code === "usage" ? 2 : 1;
   };
@@ -56,6 +62,7 @@ async function main(): Promise<number> {
   const hasStray = catchStrays(stops, fail);
 
   try {
+    prepareStart(args, commandLine());
     await runCommandLine(args, {
       console: {
         programName: programName(),
@@ -118,6 +125,7 @@ function commandLine(): readonly string[] {
 
 /** Writes at once: an exit loses what is still buffered. */
 function writeAll(fd: number, text: string): void {
+  if (fd === STDOUT && wasClosed(fd)) failToWrite("it is closed");
   let bytes = new TextEncoder().encode(text);
   while (bytes.length > 0) {
     try {
@@ -130,9 +138,28 @@ function writeAll(fd: number, text: string): void {
       }
       // A lost result is a failure; progress that nobody reads is not.
       if (fd !== STDOUT) return;
+      // The reader has seen enough, as head does: end as a program does that does not catch SIGPIPE.
       if (code === "EPIPE") process.exit(128 + constants.signals.SIGPIPE);
-      writeAll(STDERR, `[ERROR] Cannot write to standard output (${code})\n`);
-      process.exit(1);
+      failToWrite(String(code));
     }
+  }
+}
+
+function failToWrite(why: string): never {
+  writeAll(STDERR, `[ERROR] Cannot write to standard output: ${why}\n`);
+  process.exit(1);
+}
+
+/**
+ * Whether the descriptor was closed when this process began. Bun then opens /dev/null in its place,
+ * and marks it to be closed in other programs, which no inherited descriptor is. Deno does not.
+ */
+function wasClosed(fd: number): boolean {
+  try {
+    if (readlinkSync(`/proc/self/fd/${fd}`) !== "/dev/null") return false;
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1];
+    return (parseInt(flags ?? "0", 8) & O_CLOEXEC) !== 0;
+  } catch {
+    return false;
   }
 }

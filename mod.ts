@@ -6,19 +6,18 @@ export {
   type DefinitionOptions,
   importDefinition,
 } from "./lib/definition/import_definition.ts";
-export type { Definition } from "./lib/definition/parse_definition.ts";
+export type { Definition, DefinitionName } from "./lib/definition/parse_definition.ts";
 export { readDefinition } from "./lib/definition/read_definition.ts";
 export {
   type BlobOrigin,
-  type HistoryEntry,
   type HistoryStep,
-  type ImageDetails,
   type ImageInspection,
   type ImageSizes,
   type InspectedLayer,
   inspectImage,
   type PlatformOffer,
 } from "./lib/image/inspect_image.ts";
+export type { HistoryEntry, ImageDetails } from "./lib/oci/parse_details.ts";
 export { listTags, type TagList } from "./lib/image/list_tags.ts";
 export {
   type DescribedTag,
@@ -28,25 +27,26 @@ export {
 } from "./lib/image/describe_tags.ts";
 export { type ResolvedDigest, resolveDigest } from "./lib/image/resolve_digest.ts";
 export type { ImageOptions } from "./lib/image/image_options.ts";
-export {
-  examineMachine,
-  type ExamineOptions,
-  type Finding,
-  type FindingStatus,
-} from "./lib/doctor/examine_machine.ts";
+export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";
+export type { Finding, FindingStatus } from "./lib/doctor/finding.ts";
+export type { FileSystem, Machine } from "./lib/doctor/machine.ts";
+export type { SystemFiles } from "./lib/system/host/system_files.ts";
 export {
   findMksquashfs,
   type FindOptions,
   findUnsquashfs,
   type Mksquashfs,
   type SquashfsTool,
+  type ToolName,
   type ToolSettings,
 } from "./lib/tools/find_tools.ts";
+export type { RunnableProgram, RunPlace, RunPlaceSettings } from "./lib/tools/run_places.ts";
 export { type Component, components, licenceTexts } from "./lib/tools/components.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";
-export { loadSettings, type SettingEntry, type Settings } from "./lib/config/settings.ts";
+export { loadSettings, type Settings } from "./lib/config/settings.ts";
+export type { SettingEntry } from "./lib/config/read_settings.ts";
 export { DenrootError, type ErrorCode } from "./lib/errors.ts";
 export { VERSION as version } from "./lib/system/version.ts";
 export type * from "./lib/types/image.ts";

@@ -28,7 +28,7 @@ Writes the generated tables into README.md and docs/*.md below DIRECTORY, by def
 With --check it writes nothing, names the pages that are out of date, and exits 1 if there are any.
 `;
 
-export interface Page {
+interface Page {
   /** The path below the directory. */
   readonly path: string;
   readonly text: string;

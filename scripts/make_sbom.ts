@@ -114,9 +114,21 @@ function debianComponent(component: SquashfsComponent): Component {
     version: component.version,
     licenses: licences(component.licence),
     purl,
+    ...pedigree(component),
     components: component.files.map((file) =>
       fileComponent(file.name, file.sha256, `${component.name}/${file.name}`)
     ),
+  };
+}
+
+/** The changes that denroot makes to the source package; they lie beside its sources. */
+function pedigree({ files }: SquashfsComponent) {
+  const patches = files.filter(({ name }) => name.endsWith(".patch"));
+  if (patches.length === 0) return {};
+  return {
+    pedigree: {
+      patches: patches.map(({ name }) => ({ type: "unofficial", diff: { url: name } })),
+    },
   };
 }
 

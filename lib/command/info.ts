@@ -24,7 +24,7 @@ interface Options {
 }
 
 /** The tool, or the error why there is none. */
-export type ToolReport =
+type ToolReport =
   | { readonly name: string } & Pick<SquashfsTool, "version" | "origin" | "location">
   | { readonly name: string; readonly error: string };
 

@@ -1,4 +1,4 @@
-/** Arguments to the work of a command, or to an error that points to the help. */
+/** Finds the command that the arguments name and runs it, or says where the help is. */
 
 import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";
@@ -58,7 +58,7 @@ export async function runCommandLine(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
     throw new DenrootError("usage", usageMessage(error), {
-      cause: error,
+      // No cause: its message has what usageMessage() takes out.
       hint: seeHelp(context, program.commands.filter((command) => command.name() === words[0])),
     });
   }
@@ -125,7 +125,10 @@ function usageMessage(error: CommanderError): string {
     /\n\(Did you mean (.*)\?\)$/,
     "; is it '$1'?",
   )
-    .replace(/\n.*/s, "").replace(/\.$/, "");
+    .replace(/\n.*/s, "").replace(/\.$/, "")
+    // The value of an option that does not exist may be a password, and so may a stray argument.
+    .replace(/^(unknown option '[^'=]*)=.*/s, "$1'")
+    .replace(/(but got \d+): .*/s, "$1");
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

@@ -88,12 +88,11 @@ async function tagsJson(
   { reference, tags }: TagList,
   descriptions: AsyncIterable<TagDescription> | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { formatReference } = await import("../../mod.ts");
-  const { nameOf } = await import("./output/inspection_json.ts");
+  const { repositoryName } = await import("./output/inspection_json.ts");
   const images: unknown[] = [];
   for await (const image of descriptions ?? []) images.push(imageJson(image));
   return {
-    Repository: nameOf(formatReference(reference)),
+    Repository: repositoryName(reference),
     Tags: tags,
     Images: descriptions && images,
   };

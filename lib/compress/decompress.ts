@@ -40,10 +40,7 @@ export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncItera
     if (compression === undefined) yield* all;
     else if (compression === "gzip") yield* gunzip(all);
     else if (compression === "zstd") yield* decompressZstd(all);
-    else {throw new DenrootError(
-        "unsupported",
-        `The data is compressed with ${compression}, which denroot does not read`,
-      );}
+    else throw unread(compression);
   } finally {
     // Not awaited: it may wait for bytes that never come.
     void input.return?.().catch(() => {});
@@ -81,4 +78,15 @@ async function* prepend(
 ): AsyncIterable<Uint8Array> {
   if (first.length > 0) yield first;
   for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+function unread(compression: Compression): DenrootError {
+  return new DenrootError(
+    "unsupported",
+    `The data is compressed with ${compression}, which denroot does not read`,
+    {
+      hint: "Push the image again with gzip or zstd layers, or import a copy that has them: " +
+        "skopeo copy --dest-compress-format gzip SOURCE oci:DIRECTORY:TAG",
+    },
+  );
 }

@@ -13,7 +13,7 @@ export class UnsetVariable extends Error {
   }
 }
 
-export interface ExpansionContext {
+interface ExpansionContext {
   readonly lookUp: (name: string) => string | undefined;
   /** Evaluates a value by a real shell, which commands and the rarer expansions need. */
   readonly shell: (value: string) => Promise<string>;
@@ -55,7 +55,7 @@ export function expandSimply(text: string, lookUp: LookUp): string | undefined {
 
 type LookUp = ExpansionContext["lookUp"];
 
-/** The value of what begins at an index, and the index of what follows. */
+/** The value of a piece of text, and the index at which the next piece begins. */
 interface Piece {
   readonly value: string;
   readonly end: number;

@@ -1,7 +1,7 @@
 /** Reads the settings of the table, refuses values that break a rule, and lists all for `info`. */
 
-import { resolve } from "node:path";
 import { DenrootError } from "../errors.ts";
+import { REPLACEMENT, resolvedPath } from "../system/files/real_names.ts";
 import type { Value } from "./load_values.ts";
 import { meansNo } from "./means_no.ts";
 import type { SettingDefinition, SettingHost } from "./table/setting_definition.ts";
@@ -17,7 +17,7 @@ export interface SettingEntry {
 }
 
 /** The value of each setting; undefined only where the setting has no default. */
-export type SettingValues = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
+type SettingValues = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]> };
 
 type ValueOf<D extends SettingDefinition> =
   | TypeOf<D["kind"]>
@@ -26,7 +26,7 @@ type TypeOf<Kind extends SettingDefinition["kind"]> = Kind extends "text" | "pat
   : Kind extends "flag" ? boolean
   : number;
 
-export interface ReadSettings {
+interface ReadSettings {
   readonly values: SettingValues;
   /** One for each setting, in the table's order. */
   readonly entries: readonly SettingEntry[];
@@ -97,7 +97,8 @@ function parseValue(text: string, definition: SettingDefinition): SettingValue |
     case "text":
       return text;
     case "path":
-      return resolve(text);
+      // Bytes that are not UTF-8 have become this: the path would be another one.
+      return text.includes(REPLACEMENT) ? undefined : resolvedPath(text);
     case "flag":
       return !meansNo(text);
     case "integer":
@@ -123,6 +124,8 @@ function ruleOf(definition: SettingDefinition): string {
       return `seconds from 0 to ${definition.max}, 0 for no limit`;
     case "bytes":
       return "a number of bytes over 0, with K, M, G or T for powers of 1024";
+    case "path":
+      return "a path in UTF-8";
     default:
       return "text";
   }
@@ -171,7 +174,7 @@ function oddYes(text: string): string {
   return `"${text}" means yes, as in enroot`;
 }
 
-/** Takes user and password out of a URL. It rather takes out too much than too little. */
+/** Takes user and password out of a URL. In doubt it takes out more. */
 export function withoutPassword(value: string): string {
   return value.includes("://")
     ? value.replace(/:\/\/\S*@/g, "://***@")

@@ -1,11 +1,10 @@
 /** The settings as typed fields, from the environment and `enroot.conf`. */
 
 import { cpuCount, environment } from "../system/host/environment.ts";
+import { requireUtf8Variables } from "../system/host/utf8_surroundings.ts";
 import { type LoadedValues, loadValues } from "./load_values.ts";
 import { readSettings, type SettingEntry, withoutPassword } from "./read_settings.ts";
 import { ALL_SETTINGS } from "./table/setting_table.ts";
-
-export type { SettingEntry } from "./read_settings.ts";
 
 export interface Settings {
   readonly configPath: string;
@@ -36,7 +35,11 @@ export interface Settings {
   readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
   readonly unsquashfs?: string | undefined;
-  readonly tls: { readonly certFile?: string | undefined; readonly certDir?: string | undefined };
+  readonly tls: {
+    readonly curlBundle?: string | undefined;
+    readonly certFile?: string | undefined;
+    readonly certDir?: string | undefined;
+  };
   readonly proxy: {
     readonly http?: string | undefined;
     readonly https?: string | undefined;
@@ -59,9 +62,10 @@ const MANY_CONNECTIONS = 64;
  * Throws code `settings` with the setting, its value, its place and the rule.
  */
 export async function loadSettings(
-  env: Readonly<Record<string, string | undefined>> = environment(),
+  env?: Readonly<Record<string, string | undefined>>,
 ): Promise<Settings> {
-  const loaded = await loadValues(env);
+  if (env === undefined) requireUtf8Variables();
+  const loaded = await loadValues(env ?? environment());
   const processors = cpuCount();
   const { values, entries } = readSettings(
     new Map(loaded.values).set("ENROOT_SYSCONF_PATH", loaded.sysconfPath),
@@ -88,7 +92,11 @@ export async function loadSettings(
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
-    tls: { certFile: values.SSL_CERT_FILE, certDir: values.SSL_CERT_DIR },
+    tls: {
+      curlBundle: values.CURL_CA_BUNDLE,
+      certFile: values.SSL_CERT_FILE,
+      certDir: values.SSL_CERT_DIR,
+    },
     proxy: {
       http: values.http_proxy,
       https: values.https_proxy,

@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { DenrootError } from "../errors.ts";
 import { isObject, type JsonObject } from "../oci/json_fields.ts";
 import { quotePath, quoteText } from "../text/quote_text.ts";
+import { hidePassword } from "../text/redact.ts";
 
 export interface AuthFile {
   /** By host, or by host and the beginning of a repository's path, both in normal form. */
@@ -58,13 +59,18 @@ function normalKey(key: string): string {
 
 /** Undefined for an empty entry: credential stores leave such entries behind. */
 function toEntry(value: unknown, key: string, path: string): AuthEntry | undefined {
-  if (!isObject(value)) throw invalid(path, `the entry ${quoteText(key)} is not an object`);
+  if (!isObject(value)) {
+    throw invalid(path, `the entry ${quoteText(hidePassword(key))} is not an object`);
+  }
   const text = (name: string) => typeof value[name] === "string" ? value[name] as string : "";
   const identityToken = text("identitytoken");
   const decoded = Buffer.from(text("auth"), "base64").toString("utf8").replace(/\0+$/, "");
   const colon = decoded.indexOf(":");
   if (decoded !== "" && colon < 0) {
-    throw invalid(path, `the "auth" of ${quoteText(key)} is not the base64 of USER:PASSWORD`);
+    throw invalid(
+      path,
+      `the "auth" of ${quoteText(hidePassword(key))} is not the base64 of USER:PASSWORD`,
+    );
   }
   const username = decoded === "" ? text("username") : decoded.slice(0, colon);
   const password = decoded === "" ? text("password") : decoded.slice(colon + 1);

@@ -9,7 +9,7 @@ import { quotePath } from "../text/quote_text.ts";
 import { splitCertificates } from "../text/pem.ts";
 
 /** The certificates for one host, in PEM. */
-export interface CertsDirectory {
+interface CertsDirectory {
   readonly authorities: readonly string[];
   readonly client?: { readonly cert: string; readonly key: string };
 }

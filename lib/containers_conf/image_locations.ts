@@ -1,4 +1,4 @@
-/** An image's name and the configuration of registries -> where to fetch the image from; pure. */
+/** Finds where an image may be fetched from, by its name and registries.conf. No input or output. */
 
 import { DenrootError } from "../errors.ts";
 import {
@@ -8,6 +8,7 @@ import {
   isDockerHub,
 } from "../reference/docker_hub.ts";
 import type { DockerReference } from "../types/reference.ts";
+import { hidePassword } from "../text/redact.ts";
 import type { RegistriesConf } from "./registries_conf.ts";
 import type { RegistryRule } from "./registries_file.ts";
 
@@ -45,7 +46,7 @@ export function imageLocations(
     .filter(({ pulls }) => pulls !== unfit)
     .map((mirror) => toLocation(name, { ...rule, ...mirror }, reference, conf, true));
   const own = toLocation(name, rule, reference, conf, false);
-  const locations = [...mirrors, rule.blocked ? { ...own, blockedBy: rule.place } : own];
+  const locations = [...mirrors, rule.blocked ? { ...own, blockedBy: rule.origin } : own];
   if (locations.every(({ blockedBy }) => blockedBy !== undefined)) throw blocked(name, rule);
   return locations;
 }
@@ -66,9 +67,9 @@ function findRule(name: string, conf: RegistriesConf): RegistryRule | undefined 
 }
 
 /**
- * The rule that blocks exactly this tag or digest. containers/image never compares such a prefix
- * with anything. denroot does where the rule forbids, because its author relies on it. A digest is
- * known only where the reference has it.
+ * The rule that blocks exactly this tag or digest. containers/image ignores a rule with such a
+ * prefix. denroot heeds it when it blocks, because its author relies on that. A digest is known only
+ * when the reference has it.
  */
 function findBlockedImage(
   name: string,
@@ -94,7 +95,7 @@ function matchedLength(name: string, prefix: string): number | undefined {
 
 function toLocation(
   name: string,
-  { prefix, location, insecure, place }: RegistryRule,
+  { prefix, location, insecure, origin }: RegistryRule,
   reference: DockerReference,
   conf: RegistriesConf,
   isMirror: boolean,
@@ -104,8 +105,8 @@ function toLocation(
   if (!HOST.test(host) || !/[.:]|^localhost$/.test(host) || !REPOSITORY.test(path)) {
     throw new DenrootError(
       "settings",
-      `${place}: the location ${JSON.stringify(location)} makes ${
-        JSON.stringify(text)
+      `${origin}: the location ${JSON.stringify(hidePassword(location))} makes ${
+        JSON.stringify(hidePassword(text))
       } of ${name}, which is not REGISTRY/IMAGE`,
     );
   }
@@ -120,7 +121,7 @@ function toLocation(
     repository,
     insecure,
     isMirror,
-    ...(own?.blocked && { blockedBy: own.place }),
+    ...(own?.blocked && { blockedBy: own.origin }),
   };
 }
 
@@ -138,6 +139,6 @@ function blocked(name: string, rule: RegistryRule): DenrootError {
     "settings",
     `${name} is blocked by the configuration: prefix ${
       JSON.stringify(rule.prefix)
-    } in ${rule.place}`,
+    } in ${rule.origin}`,
   );
 }

@@ -21,7 +21,7 @@ export interface RegistriesConf {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where the machine's files are, and whether this process is root's. */
-export interface System {
+interface System {
   readonly directory: string;
   readonly isRoot: boolean;
 }

@@ -17,10 +17,10 @@ export interface RegistryRule {
   /** They are tried before the location, in this order. */
   readonly mirrors: readonly MirrorRule[];
   /** The file, and the line if it is known. */
-  readonly place: string;
+  readonly origin: string;
 }
 
-export interface MirrorRule {
+interface MirrorRule {
   /** Replaces the prefix. */
   readonly location: string;
   readonly insecure: boolean;
@@ -110,7 +110,7 @@ function readRule(
     insecure: section.flag("insecure") ?? false,
     blocked: section.flag("blocked") ?? false,
     mirrors,
-    place: section.place(),
+    origin: section.origin(),
   };
 }
 
@@ -145,7 +145,7 @@ function refuseContradiction(rule: RegistryRule, other: RegistryRule, section: S
   for (const key of ["insecure", "blocked"] as const) {
     if (rule[key] === other[key]) continue;
     const where = JSON.stringify(rule.location || rule.prefix);
-    throw section.broken(key, `${key} contradicts ${other.place}, which is also for ${where}`);
+    throw section.broken(key, `${key} contradicts ${other.origin}, which is also for ${where}`);
   }
 }
 

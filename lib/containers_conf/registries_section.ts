@@ -1,6 +1,7 @@
 /** One table of registries.conf: its values by type, and the lines that they are on. */
 
 import { DenrootError } from "../errors.ts";
+import { redact } from "../text/redact.ts";
 import type { TomlLines } from "./toml_lines.ts";
 
 export type Table = { readonly [key: string]: unknown };
@@ -54,13 +55,13 @@ export class Section {
     );
   }
 
-  place(key?: string): string {
+  origin(key?: string): string {
     const line = key === undefined ? this.header : this.#lines.key(key, this.header);
     return line === 0 ? this.#path : `${this.#path}, line ${line}`;
   }
 
   broken(key: string | undefined, rule: string): DenrootError {
-    return brokenFile(this.place(key), rule);
+    return brokenFile(this.origin(key), rule);
   }
 }
 
@@ -69,8 +70,8 @@ export function isTable(value: unknown): value is Table {
     !(value instanceof Date);
 }
 
-export function brokenFile(place: string, rule: string, cause?: unknown): DenrootError {
-  return new DenrootError("settings", `${place}: ${rule}`, {
+export function brokenFile(origin: string, rule: string, cause?: unknown): DenrootError {
+  return new DenrootError("settings", redact(`${origin}: ${rule}`), {
     cause,
     hint: "containers-registries.conf(5) describes the file; " +
       "CONTAINERS_REGISTRIES_CONF names another one",

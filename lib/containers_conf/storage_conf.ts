@@ -39,10 +39,10 @@ const IMAGE_STORE_OPTION = /^(?:[a-z0-9]+\.)?(?:additional)?imagestore=(.+)$/;
 export function findStorage(reference: StorageReference, environment: Environment): StoragePlace {
   const { driver, root, options } = reference;
   if (root !== undefined) return { driver, roots: [root, ...imageStoresOf(options)] };
-  const place = isRootless(environment) ? ofUser(environment) : ofSystem(environment);
+  const usual = isRootless(environment) ? ofUser(environment) : ofSystem(environment);
   return {
-    driver: environment.STORAGE_DRIVER || place.driver,
-    roots: [...place.roots, ...imageStoresOf((environment.STORAGE_OPTS ?? "").split(","))],
+    driver: environment.STORAGE_DRIVER || usual.driver,
+    roots: [...usual.roots, ...imageStoresOf((environment.STORAGE_OPTS ?? "").split(","))],
   };
 }
 

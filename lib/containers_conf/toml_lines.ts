@@ -1,7 +1,7 @@
 /** The lines of a TOML file's tables and keys, for messages: the parser does not tell them. */
 
 /** The table with the number `index`, from 0, among those with the name `table`. */
-export interface TableNumber {
+interface TableNumber {
   readonly table: string;
   readonly index: number;
 }
@@ -14,7 +14,7 @@ export class TomlLines {
   readonly #lines: readonly string[];
   readonly #headers: readonly { readonly table: string; readonly line: number }[];
   /** Table -> the indexes of its headers in `#headers`. */
-  readonly #places = new Map<string, number[]>();
+  readonly #indexes = new Map<string, number[]>();
 
   constructor(text: string) {
     this.#lines = text.split("\n");
@@ -22,10 +22,10 @@ export class TomlLines {
       const table = /^\s*\[\[?([^[\]]+)\]\]?/.exec(text)?.[1]?.replace(/[\s"']/g, "");
       return table === undefined ? [] : [{ table, line: index + 1 }];
     });
-    for (const [place, { table }] of this.#headers.entries()) {
-      const places = this.#places.get(table);
-      if (places === undefined) this.#places.set(table, [place]);
-      else places.push(place);
+    for (const [at, { table }] of this.#headers.entries()) {
+      const indexes = this.#indexes.get(table);
+      if (indexes === undefined) this.#indexes.set(table, [at]);
+      else indexes.push(at);
     }
   }
 
@@ -35,14 +35,14 @@ export class TomlLines {
    */
   header(table: string, index: number, inside?: TableNumber): number {
     if (inside === undefined) {
-      const place = this.#places.get(table)?.[index];
-      return place === undefined ? 0 : this.#headers[place]!.line;
+      const at = this.#indexes.get(table)?.[index];
+      return at === undefined ? 0 : this.#headers[at]!.line;
     }
-    const start = this.#places.get(inside.table)?.[inside.index];
+    const start = this.#indexes.get(inside.table)?.[inside.index];
     if (start === undefined) return 0;
     let left = index;
-    for (let place = start + 1; place < this.#headers.length; place++) {
-      const header = this.#headers[place]!;
+    for (let at = start + 1; at < this.#headers.length; at++) {
+      const header = this.#headers[at]!;
       if (header.table === inside.table) break;
       if (header.table === table && left-- === 0) return header.line;
     }

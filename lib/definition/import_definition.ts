@@ -3,14 +3,15 @@
 import fs from "node:fs";
 import path from "node:path";
 import { loadSettings, type Settings } from "../config/settings.ts";
-import { DenrootError, hasCode, messageOf } from "../errors.ts";
+import { DenrootError, type ErrorCode, hasCode, messageOf } from "../errors.ts";
+import { checkOutput, outputPath } from "../image/check_output.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { schemeOf } from "../reference/schemes.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import { readImageSource } from "../squashfs/read_image_source.ts";
 import { importImage, type ImportOptions, type ImportResult } from "../image/import_image.ts";
-import type { Definition } from "./parse_definition.ts";
+import type { Definition, DefinitionName } from "./parse_definition.ts";
 
 /** The options of an import that a definition does not decide. */
 export type DefinitionOptions = Omit<ImportOptions, "output" | "architecture">;
@@ -27,7 +28,7 @@ export interface DefinedImage extends Pick<ImportResult, "output" | "uri" | "byt
  * `force` it always imports.
  *
  * Without `force` it throws code `exists` rather than replace an output whose source is unknown. It
- * throws as {@link importImage} does.
+ * throws as {@link importImage} does. An error that a line of the definition causes names the line.
  */
 export async function importDefinition(
   definition: Definition,
@@ -35,15 +36,20 @@ export async function importDefinition(
 ): Promise<DefinedImage> {
   const settings = options.settings ?? await loadSettings();
   const signal = options.signal ?? new AbortController().signal;
-  const look = () => outputState(definition, settings, signal);
+  const output = atLine(definition, "output", () => outputPath(definition.output));
+  const look = () => outputState({ ...definition, output }, settings, signal);
   const state: OutputState = options.force ? { kind: "stale" } : await look();
   if (state.kind === "current") return state.image;
-  if (state.kind === "foreign" && !settings.forceOverride) throw foreignOutput(definition.output);
+  const isReplaceable = state.kind !== "foreign" || settings.forceOverride;
+  atLine(definition, "output", () => {
+    if (!isReplaceable) throw foreignOutput(output);
+    checkOutput(output, { force: true, inputs: [definition.file] });
+  });
   if (state.kind === "stale" && state.reason !== undefined) {
     options.onProgress?.({ type: "log", level: "info", message: state.reason });
   }
   try {
-    const { output, platform, squashOptions } = definition;
+    const { platform, squashOptions } = definition;
     const imported = await importImage(definition.image, {
       ...options,
       output,
@@ -56,8 +62,40 @@ export async function importDefinition(
     // The same definition may run on many nodes at once. The first one makes the image for all.
     const after = isExists(error) ? await look() : state;
     if (after.kind === "current") return after.image;
-    throw error;
+    throw withLine(definition, error);
   }
+}
+
+/** The name whose line an error of an import is about. */
+const CAUSES: Readonly<Partial<Record<ErrorCode, DefinitionName>>> = {
+  not_found: "image",
+  reference: "image",
+  unsupported: "image",
+  platform: "platform",
+  squashfs: "squash-options",
+};
+
+function withLine(definition: Definition, error: unknown): unknown {
+  const name = error instanceof DenrootError ? CAUSES[error.code] : undefined;
+  return name === undefined ? error : located(definition, name, error as DenrootError);
+}
+
+function atLine<T>(definition: Definition, name: DefinitionName, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    throw error instanceof DenrootError ? located(definition, name, error) : error;
+  }
+}
+
+/** The error with the file and the line; as it is where no line has the name. */
+function located(definition: Definition, name: DefinitionName, error: DenrootError): DenrootError {
+  const { file, lines = {} } = definition;
+  // Without lines of their own, the output and the platform follow from the image.
+  const line = lines[name] ?? (name === "squash-options" ? undefined : lines.image);
+  if (line === undefined) return error;
+  const { code, message, hint } = error;
+  return new DenrootError(code, `${file}, line ${line}: ${message}`, { cause: error, hint });
 }
 
 type OutputState =

@@ -1,14 +1,16 @@
-/** The text of an image definition to its fields. */
+/** Parses the text of an image definition. */
 
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { expandSimply, ExpansionError, UnsetVariable } from "../config/expand_value.ts";
 import { DenrootError } from "../errors.ts";
+import { requireFileName } from "../image/check_output.ts";
 import { parseArchitecture } from "../oci/architecture.ts";
 import { plainText, quoteText } from "../text/quote_text.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { closestName } from "../text/closest_name.ts";
+import { squashOptionMistake } from "../squashfs/check_squash_options.ts";
 import { forbiddenSquashWord } from "./squash_words.ts";
 
 /** The fields of a definition. Paths are absolute. */
@@ -25,23 +27,33 @@ export interface Definition {
   readonly mounts: readonly string[];
   /** For containers, in the form of enroot's `--env`: `NAME=VALUE`, or `NAME` for the host's value. */
   readonly env: readonly string[];
+  /** The first line that has each of the names, for errors. Lines count from 1. */
+  readonly lines?: Readonly<Partial<Record<DefinitionName, number>>>;
 }
 
-export interface DefinitionContext {
+interface DefinitionContext {
   readonly file: string;
   /** Relative paths start here. */
   readonly directory: string;
   readonly lookUp: (variable: string) => string | undefined;
 }
 
-const NAMES = ["image", "output", "platform", "squash-options", "mount", "env"] as const;
-type Name = (typeof NAMES)[number];
-const REPEATABLE: ReadonlySet<Name> = new Set<Name>(["mount", "env"]);
+/** The names with which lines of a definition begin. */
+export type DefinitionName = "image" | "output" | "platform" | "squash-options" | "mount" | "env";
+const NAMES: readonly DefinitionName[] = [
+  "image",
+  "output",
+  "platform",
+  "squash-options",
+  "mount",
+  "env",
+];
+const REPEATABLE: ReadonlySet<DefinitionName> = new Set<DefinitionName>(["mount", "env"]);
 
-/** Each returns the value to keep, or throws a mistake. */
-const RULES: Readonly<Record<Name, (value: string, directory: string) => string>> = {
+/** Each function gives the value to keep, or throws the mistake. */
+const RULES: Readonly<Record<DefinitionName, (value: string, directory: string) => string>> = {
   image: imageUri,
-  output: (value, directory) => resolve(directory, value),
+  output: outputFile,
   platform: linuxPlatform,
   "squash-options": squashOptions,
   mount: mountFields,
@@ -59,7 +71,7 @@ const MOST_MOUNT_FIELDS = 6;
  */
 export function parseDefinition(text: string, context: DefinitionContext): Definition {
   const mistakes: string[] = [];
-  const found = new Map<Name, Found>();
+  const found = new Map<DefinitionName, Found>();
   for (const [index, line] of text.split("\n").entries()) {
     try {
       readLine(line.trim(), index + 1, found, context);
@@ -67,16 +79,19 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
       mistakes.push(`${context.file}, line ${index + 1}: ${complaint(error)}`);
     }
   }
-  if (!found.has("image")) mistakes.push(`${context.file}: no line names the image`);
+  if (!found.has("image")) {
+    mistakes.push(`${context.file}, line 1: no line of this definition names the image`);
+  }
   if (mistakes.length > 0) throw new DenrootError("definition", mistakes.join("\n"));
 
-  const all = (name: Name) => found.get(name)?.values ?? [];
+  const all = (name: DefinitionName) => found.get(name)?.values ?? [];
   const [image] = all("image") as [string];
   const [output = defaultOutput(image, context.directory)] = all("output");
   const [platform] = all("platform");
   const [squashOptions] = all("squash-options");
   const [mounts, env] = [all("mount"), all("env")];
-  return { file: context.file, image, output, platform, squashOptions, mounts, env };
+  const lines = Object.fromEntries([...found].map(([name, { line }]) => [name, line]));
+  return { file: context.file, image, output, platform, squashOptions, mounts, env, lines };
 }
 
 /** The values of a name, and the first line that has it, even with a wrong value. */
@@ -91,7 +106,7 @@ class Mistake extends Error {}
 function readLine(
   line: string,
   lineNumber: number,
-  found: Map<Name, Found>,
+  found: Map<DefinitionName, Found>,
   { directory, lookUp }: DefinitionContext,
 ): void {
   if (line === "" || line.startsWith("#")) return;
@@ -114,7 +129,7 @@ function readLine(
   values.push(RULES[name](value, directory));
 }
 
-function knownName(text: string): Name {
+function knownName(text: string): DefinitionName {
   const known = NAMES.find((name) => name === text);
   if (known !== undefined) return known;
   const close = closestName(text, NAMES);
@@ -141,6 +156,12 @@ function imageUri(value: string, directory: string): string {
   return formatReference({ ...reference, path });
 }
 
+/** `..` stays: behind a symbolic link it is not where the text says. */
+function outputFile(value: string, directory: string): string {
+  requireFileName(value);
+  return isAbsolute(value) ? value : `${directory}/${value}`;
+}
+
 function defaultOutput(image: string, directory: string): string {
   return resolve(directory, defaultOutputName(parseReference(image)));
 }
@@ -164,6 +185,8 @@ function squashOptions(value: string): string {
         "-noX, -no-fragments, -always-use-fragments, -xattrs and -no-xattrs",
     );
   }
+  const mistake = squashOptionMistake(value);
+  if (mistake !== undefined) throw new Mistake(mistake);
   return value;
 }
 

@@ -1,9 +1,10 @@
 /** A file to the image definition in it. The errors say what other files are. */
 
-import { Buffer } from "node:buffer";
+import { Buffer, isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
+import { realPath } from "../system/files/real_names.ts";
 import { type Definition, parseDefinition } from "./parse_definition.ts";
 
 /** A longer file is no definition. */
@@ -25,14 +26,14 @@ export function readDefinition(
   const [interpreter = ""] = text.split(/\r?\n/, 1);
   if (isBatchFile(text, interpreter)) throw batchFile(file);
   if (!namesDenroot(interpreter)) {
-    throw noDefinition(file, "its first line is not #!/usr/bin/env denroot");
+    throw noDefinition(file, "its first line is not #!/usr/bin/env denroot", 1);
   }
   if (bytes.length > MAX_BYTES) {
     throw noDefinition(file, `it is longer than ${MAX_BYTES / 1024} KiB`);
   }
   return parseDefinition(text, {
     file,
-    directory: path.dirname(fs.realpathSync(file)),
+    directory: path.dirname(realPath(file)),
     lookUp: (variable) => env[variable],
   });
 }
@@ -67,13 +68,14 @@ function textOf(bytes: Buffer, file: string): string {
       hint: "enroot create makes a container from an image file",
     });
   }
-  if (bytes.includes(0)) throw noDefinition(file, "it is not a text file");
+  const nul = bytes.indexOf(0);
+  if (nul >= 0) throw noDefinition(file, "it is not a text file", lineAt(bytes, nul));
   try {
     // The limit may cut the text in the middle of a character, which is not an error here.
     return new TextDecoder("utf-8", { fatal: true })
       .decode(bytes, { stream: bytes.length > MAX_BYTES });
   } catch (cause) {
-    throw noDefinition(file, "it is not UTF-8 text", cause);
+    throw noDefinition(file, "it is not UTF-8 text", firstBadLine(bytes), cause);
   }
 }
 
@@ -97,8 +99,25 @@ function batchFile(file: string): DenrootError {
   });
 }
 
-function noDefinition(file: string, reason: string, cause?: unknown): DenrootError {
-  return new DenrootError("definition", `${file} is not an image definition: ${reason}`, {
+function firstBadLine(bytes: Buffer): number {
+  const bad = bytes.toString("latin1").split("\n").findIndex((line) =>
+    !isUtf8(Buffer.from(line, "latin1"))
+  );
+  return bad + 1;
+}
+
+function lineAt(bytes: Buffer, position: number): number {
+  return bytes.toString("latin1", 0, position).split("\n").length;
+}
+
+function noDefinition(
+  file: string,
+  reason: string,
+  line?: number,
+  cause?: unknown,
+): DenrootError {
+  const place = line === undefined ? file : `${file}, line ${line}`;
+  return new DenrootError("definition", `${place}: this is no image definition: ${reason}`, {
     cause,
     hint: "To import an image without a definition, see denroot help import",
   });

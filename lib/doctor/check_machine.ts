@@ -2,6 +2,8 @@
 
 import type { Settings } from "../config/settings.ts";
 import { availableMemory } from "../system/host/memory.ts";
+import { memoryLimit, readLimits } from "../system/host/limits.ts";
+import { LEAST_BYTES } from "../system/process/prepare_start.ts";
 import { RELEASED } from "../system/version.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
 import type { Machine } from "./machine.ts";
@@ -33,7 +35,11 @@ function checkProcessor(found: Findings, { architecture, processors }: Machine):
   );
 }
 
-function checkLibc(found: Findings, { libc }: Machine): void {
+function checkLibc(found: Findings, machine: Machine): void {
+  const { libc } = machine;
+  if (libc === undefined && machine.read("/proc/self/maps")?.includes("/libc.so.6")) {
+    return checkCalls(found, machine);
+  }
   const match = /^glibc (\d+)\.(\d+)/.exec(libc ?? "");
   const [major, minor] = [Number(match?.[1]), Number(match?.[2])];
   const isRecent = major > OLDEST_GLIBC[0] ||
@@ -44,6 +50,20 @@ function checkLibc(found: Findings, { libc }: Machine): void {
     ALL,
     libc ?? "this system does not use glibc",
     isRecent ? undefined : `denroot needs glibc ${OLDEST_GLIBC.join(".")} or later`,
+  );
+}
+
+/** A call into libc takes memory for programs, which may be forbidden. */
+function checkCalls(found: Findings, machine: Machine): void {
+  const limit = memoryLimit(readLimits(machine));
+  // The group of the limits has it.
+  if (limit !== undefined && limit[1] < LEAST_BYTES) return;
+  found.add(
+    "error",
+    "C library",
+    ["import"],
+    "denroot cannot call it: it gets no memory for that",
+    "A security module or a seccomp filter forbids it (SELinux: allow execmem)",
   );
 }
 

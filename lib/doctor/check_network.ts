@@ -39,13 +39,15 @@ function checkProxies(found: Findings, settings: Settings): void {
 }
 
 async function checkCertificates(found: Findings, { tls }: Settings): Promise<void> {
+  const { curlBundle, certFile, certDir } = tls;
   const named = [
-    tls.certFile === undefined ? "" : ` and SSL_CERT_FILE (${tls.certFile})`,
-    tls.certDir === undefined ? "" : ` and SSL_CERT_DIR (${tls.certDir})`,
-  ].join("");
+    ["CURL_CA_BUNDLE", curlBundle],
+    ["SSL_CERT_FILE", curlBundle ? undefined : certFile],
+    ["SSL_CERT_DIR", curlBundle ? undefined : certDir],
+  ].map(([name, path]) => path ? ` and ${name} (${path})` : "").join("");
   const subject = "Certificates";
   try {
-    await requireDirectory(found, subject, tls.certDir);
+    if (!curlBundle) await requireDirectory(found, subject, certDir);
     const certificates = await trustedCertificates(tls);
     if (certificates === undefined) {
       found.ok(subject, FETCHING, "denroot's own authorities: the system has none");
@@ -62,7 +64,7 @@ async function checkCertificates(found: Findings, { tls }: Settings): Promise<vo
     );
   } catch (error) {
     const remedy = hintOf(error) ??
-      "Correct or unset SSL_CERT_FILE: nothing can be fetched until then";
+      "Correct or unset that variable: nothing can be fetched until then";
     found.add("error", subject, FETCHING, messageOf(error), remedy);
   }
 }

@@ -2,8 +2,9 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { isSet, type Settings } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
+import { cacheDirectories } from "../store/blob_cache.ts";
 import { type Mount, mountOf, networkFileSystem } from "../system/host/mount_table.ts";
 import { FETCHING, type Finding, Findings, type FindingStatus } from "./finding.ts";
 import type { FileSystem, Machine } from "./machine.ts";
@@ -18,6 +19,8 @@ interface Place {
   readonly affects: readonly string[];
   /** The status of a directory that this user cannot write to. */
   readonly unwritable: FindingStatus;
+  /** Directories in it that are to be written to as well, if they are there. */
+  readonly inside: readonly string[];
   readonly holdsImages: boolean;
   /** Programs are started from it. */
   readonly executes: boolean;
@@ -43,6 +46,7 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
     path,
     affects,
     unwritable: "warning" as const,
+    inside: [],
     holdsImages: false,
     executes: false,
     elsewhere: `Set ${name} to another directory`,
@@ -50,8 +54,8 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
   });
   return [
     place("ENROOT_CACHE_PATH", settings.cachePath, ["import"], {
-      // An import that cannot use the default one keeps its layers beside the output.
-      unwritable: isSet(settings, "ENROOT_CACHE_PATH") ? "error" : "warning",
+      // An import that must not write to it keeps its layers beside the output.
+      inside: cacheDirectories(settings.cachePath),
       holdsImages: true,
     }),
     ...(directory === undefined ? [] : [place("Current directory", directory, ["import"], {
@@ -87,8 +91,10 @@ function checkPlace(found: Findings, place: Place, mounts: string, machine: Mach
   } catch (error) {
     return report(unwritable, `it cannot be used: ${messageOf(error)}`, elsewhere);
   }
+  const unwritables = [existing, ...place.inside.filter((path) => machine.exists(path))]
+    .filter((path) => !machine.isWritable(path));
   const troubles = [
-    ...(machine.isWritable(existing) ? [] : unwritableTrouble(place, existing, mount)),
+    ...unwritables.slice(0, 1).flatMap((path) => unwritableTrouble(place, path, mount)),
     ...spaceTroubles(place, space),
     ...noExecTrouble(place, mount),
   ];
@@ -98,14 +104,20 @@ function checkPlace(found: Findings, place: Place, mounts: string, machine: Mach
   report(network === undefined ? "ok" : "note", description(space, mount, network));
 }
 
-function unwritableTrouble(place: Place, existing: string, mount: Mount | undefined): Trouble[] {
+function unwritableTrouble(place: Place, directory: string, mount: Mount | undefined): Trouble[] {
   if (place.unwritable === "ok") return [];
+  const isInside = place.inside.includes(directory);
   const what = mount?.readOnly
     ? `${mount.path} is mounted read-only`
-    : existing === place.path
+    : directory === place.path
     ? "this user cannot write to it"
-    : `it does not exist, and this user cannot write to ${existing}`;
-  return [{ status: place.unwritable, what, remedy: place.elsewhere }];
+    : isInside
+    ? `this user cannot write to ${path.relative(place.path, directory)} in it`
+    : `it does not exist, and this user cannot write to ${directory}`;
+  const remedy = isInside
+    ? `Ask its owner to give ${directory} the mode of ${place.path}. Or ${lower(place.elsewhere)}`
+    : place.elsewhere;
+  return [{ status: place.unwritable, what, remedy }];
 }
 
 function spaceTroubles(place: Place, space: FileSystem): Trouble[] {

@@ -6,6 +6,7 @@ import type { ImageLocation } from "../containers_conf/image_locations.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
+import { redact } from "../text/redact.ts";
 import { parseChallenges } from "../transport/registry/auth/challenge.ts";
 import { chooseProxy } from "../http/proxy.ts";
 import { createHttpClient, type HttpResponse } from "../http/client.ts";
@@ -100,7 +101,7 @@ function checkAnswer(found: Findings, response: HttpResponse): void {
     const token = schemes.find(({ scheme }) => scheme === "bearer")?.parameters.get("realm");
     const how = token === undefined
       ? "by user and password"
-      : `by tokens from ${plainText(URL.parse(token)?.host ?? token, 100)}`;
+      : `by tokens from ${plainText(URL.parse(token)?.host ?? redact(token), 100)}`;
     return found.ok("Login", FETCHING, `${how}; public images may need no account`);
   }
   const [status_, remedy] = ANSWERS[status] ?? (status >= 500 ? BROKEN : STRANGE);

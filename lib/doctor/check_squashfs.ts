@@ -2,12 +2,14 @@
 
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
+import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
 import { findMksquashfs, findUnsquashfs, type SquashfsTool } from "../tools/find_tools.ts";
 import { type Finding, Findings } from "./finding.ts";
 
 export async function checkSquashfs(settings: Settings): Promise<Finding[]> {
   const found = new Findings("Squashfs tools");
   try {
+    checkSquashOptions(settings.squashOptions);
     using mksquashfs = await findMksquashfs(settings);
     found.ok("mksquashfs", ["import"], `${mksquashfs.version}, ${where(mksquashfs)}`);
     try {

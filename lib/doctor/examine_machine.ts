@@ -3,6 +3,7 @@
 import process from "node:process";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
+import { checkLimits } from "./check_limits.ts";
 import { checkMachine } from "./check_machine.ts";
 import { checkNamespaces } from "./check_namespaces.ts";
 import { checkNetwork } from "./check_network.ts";
@@ -11,8 +12,6 @@ import { checkRegistries, parseRegistry } from "./check_registries.ts";
 import { checkSquashfs } from "./check_squashfs.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
 import { type Machine, thisMachine } from "./machine.ts";
-
-export type { Finding, FindingStatus } from "./finding.ts";
 
 export interface ExamineOptions {
   /** Registries, or URIs that name one. Only these are contacted. */
@@ -33,9 +32,16 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
   const machine = options.machine ?? await thisMachine();
   const signal = options.signal ?? new AbortController().signal;
   const read = options.settings ?? await readSettings();
-  if ("finding" in read) return [...checkMachine(machine, undefined), read.finding];
+  if ("finding" in read) {
+    return [
+      ...checkMachine(machine, undefined),
+      ...checkLimits(machine, machine.processors),
+      read.finding,
+    ];
+  }
   return [
     ...checkMachine(machine, read),
+    ...checkLimits(machine, read.maxProcessors),
     ...checkPaths(read, machine, currentDirectory()),
     ...await checkSquashfs(read),
     ...await checkNetwork(read),

@@ -37,7 +37,8 @@ export class AgentPool {
       keepAlive: true,
       proxyEnv,
       ...certificates,
-      ...(isUnverified && { rejectUnauthorized: false }),
+      // Always given: NODE_TLS_REJECT_UNAUTHORIZED must not decide.
+      rejectUnauthorized: !isUnverified,
     };
     const agent = isSecure ? new https.Agent(options) : new http.Agent(options);
     // Another request may have made the route while the certificates were read.

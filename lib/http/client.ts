@@ -4,8 +4,10 @@ import type { Settings } from "../config/settings.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { OnProgress } from "../types/progress.ts";
 import { AgentPool } from "./agents.ts";
+import { explainDates } from "./certificate_dates.ts";
 import { Exchange, type ExchangeContext } from "./exchange.ts";
 import type { HttpLimits } from "./limits.ts";
+import { chooseProxy } from "./proxy.ts";
 import type { ResponseBody } from "./response_body.ts";
 import { Semaphore } from "./semaphore.ts";
 import { StreamedBody } from "./streamed_body.ts";
@@ -34,6 +36,8 @@ export interface HttpResponse {
   header(name: string): string | undefined;
   /** All values of a header that may come several times. */
   headers(name: string): readonly string[];
+  /** What of the request must not be shown, should the answer quote it. */
+  readonly secrets: readonly string[];
   /** Read it to its end or destroy it: until then it occupies a connection. */
   readonly body: ResponseBody;
 }
@@ -68,7 +72,9 @@ export function createHttpClient(
         return await sendOnFreshSocket(request, agents, { settings, limits, release });
       } catch (error) {
         release();
-        throw error;
+        // What only a proxy reaches is not asked.
+        const isDirect = chooseProxy(request.url, settings.proxy) === undefined;
+        throw isDirect ? await explainDates(error, request) : error;
       }
     },
     close: () => agents.close(),

@@ -44,7 +44,12 @@ export class Exchange {
     const { method, url } = request;
     const { request: start } = url.protocol === "https:" ? https : http;
     const headers = requestHeaders(request);
-    this.#outgoing = start(url, { method, agent: route.agent, headers });
+    try {
+      this.#outgoing = start(url, { method, agent: route.agent, headers });
+    } catch (error) {
+      // Deno takes no address for the host of an https:// proxy.
+      throw connectionError(error, url, route.proxy);
+    }
   }
 
   send(): Promise<HttpResponse> {
@@ -113,7 +118,7 @@ export class Exchange {
       bufferedBytes: limits.bufferedBytes,
       onClose: () => this.#end(),
     });
-    this.#answer.resolve(toHttpResponse(url, incoming, this.#answerBody));
+    this.#answer.resolve(toHttpResponse(this.#request, incoming, this.#answerBody));
   }
 
   #end(): void {

@@ -1,14 +1,14 @@
 /** The certificates for a host's TLS connections: those for all hosts, and the host's own files. */
 
-import * as tls from "node:tls";
 import type { Settings } from "../config/settings.ts";
 import type { OnProgress } from "../types/progress.ts";
 import { readCertsDirectory } from "../containers_conf/certs_directory.ts";
-import { trustedCertificates } from "./trusted_certificates.ts";
+import { trustedAuthorities } from "./trusted_certificates.ts";
 
 /** Options for `https.Agent`, in PEM. */
-export interface HostCertificateOptions {
-  readonly ca?: string[];
+interface HostCertificateOptions {
+  /** Never left out: the runtime's own choice depends on variables such as NODE_EXTRA_CA_CERTS. */
+  readonly ca: string[];
   readonly cert?: string;
   readonly key?: string;
 }
@@ -17,7 +17,7 @@ export class HostCertificates {
   readonly #settings: Settings;
   readonly #onProgress: OnProgress | undefined;
   readonly #told = new Set<string>();
-  #common: Promise<readonly string[] | undefined> | undefined;
+  #common: Promise<readonly string[]> | undefined;
 
   constructor(settings: Settings, onProgress?: OnProgress) {
     this.#settings = settings;
@@ -26,15 +26,15 @@ export class HostCertificates {
 
   /** Throws code `settings` for files that cannot be used. */
   async of(url: URL): Promise<HostCertificateOptions> {
-    const common = await (this.#common ??= trustedCertificates(this.#settings.tls));
+    const common = await (this.#common ??= trustedAuthorities(this.#settings.tls));
     const own = await readCertsDirectory(url, this.#settings.environment, (message) => {
       // Each message once: many connections may begin at the same time.
       if (this.#told.has(message)) return;
       this.#told.add(message);
       this.#onProgress?.({ type: "log", level: "warn", message });
     });
-    if (own === undefined) return common === undefined ? {} : { ca: [...common] };
+    if (own === undefined) return { ca: [...common] };
     // They are added to the others and do not replace them, as in containers/image.
-    return { ca: [...common ?? tls.rootCertificates, ...own.authorities], ...own.client };
+    return { ca: [...common, ...own.authorities], ...own.client };
   }
 }

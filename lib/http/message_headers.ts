@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { HttpRequest, HttpResponse } from "./client.ts";
+import { requestSecrets } from "./request_secrets.ts";
 import type { ResponseBody } from "./response_body.ts";
 import { StreamedBody } from "./streamed_body.ts";
 
@@ -30,7 +31,7 @@ function lengthOf(body: HttpRequest["body"]): number {
 }
 
 export function toHttpResponse(
-  url: URL,
+  request: HttpRequest,
   incoming: IncomingMessage,
   body: ResponseBody,
 ): HttpResponse {
@@ -43,10 +44,13 @@ export function toHttpResponse(
     else known.push(value);
   }
   return {
-    url,
+    url: request.url,
     status: incoming.statusCode ?? 0,
     header: (name) => values.get(name.toLowerCase())?.[0],
     headers: (name) => values.get(name.toLowerCase()) ?? [],
+    get secrets() {
+      return requestSecrets(request);
+    },
     body,
   };
 }

@@ -3,7 +3,7 @@
 import { BlockList, isIP } from "node:net";
 import { DenrootError } from "../errors.ts";
 
-export interface ProxySettings {
+interface ProxySettings {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
   readonly all?: string | undefined;
@@ -13,18 +13,29 @@ export interface ProxySettings {
 
 /** The proxy for `url`; undefined for a direct connection. Throws code `settings`. */
 export function chooseProxy(url: URL, settings: ProxySettings): URL | undefined {
-  const text = (url.protocol === "https:" ? settings.https : settings.http) || settings.all;
+  const own = url.protocol === "https:" ? "https" : "http";
+  const kind = settings[own] ? own : "all";
+  const text = settings[kind];
   if (!text || isExempt(url, settings.no)) return undefined;
-  return parseProxy(text);
+  return parseProxy(text, `${kind}_proxy`);
 }
 
-function parseProxy(text: string): URL {
+/** The text may contain a password: no error shows it. */
+function parseProxy(text: string, variable: string): URL {
+  const name = `${variable} (or ${variable.toUpperCase()})`;
+  const socks = /^(socks\w*):\/\//i.exec(text)?.[1];
+  if (socks !== undefined) {
+    throw new DenrootError("settings", `${name} names a proxy of the kind ${socks}, not HTTP`, {
+      hint:
+        "denroot uses http:// and https:// proxies; unset the variable, name such a proxy, or " +
+        "list the hosts that need none in no_proxy",
+    });
+  }
   // "proxy:3128" would parse as the scheme "proxy".
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (url === null || url.hostname === "" || !/^https?:$/.test(url.protocol)) {
-    // The text may contain a password: it is not shown.
-    throw new DenrootError("settings", "A proxy setting is not an http:// or https:// URL", {
-      hint: "Check http_proxy, https_proxy and all_proxy",
+    throw new DenrootError("settings", `${name} is not an http:// or https:// URL`, {
+      hint: "Correct it or unset it; denroot info shows where it is set",
     });
   }
   return url;

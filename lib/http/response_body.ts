@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { connectionError, TransferError } from "./transfer_error.ts";
 
-export interface BodyOptions {
+interface BodyOptions {
   readonly url: URL;
   readonly stallTimeoutMs: number;
   readonly bufferedBytes: number;

@@ -1,75 +1,192 @@
-/** Checks that an output can be written, before anything is fetched for it. */
+/** Which file an import writes, and whether it can: decided before anything is fetched for it. */
 
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
-import { outputExists } from "../squashfs/packer.ts";
+import { outputExists, temporaryImage } from "../squashfs/packer.ts";
+import { absolutePath, linkTarget, realPath } from "../system/files/real_names.ts";
 
-const ANOTHER_PATH = "Choose another path for the output";
+export interface OutputOptions {
+  /** Replace a regular file that is there. */
+  readonly force: boolean;
+  /** Files and directories that the import reads. The output is none of them, and in none of them. */
+  readonly inputs: readonly string[];
+}
+
+/** As the kernel has it (`MAXSYMLINKS`). */
+const MAX_LINKS = 40;
+/** The directory of a process's open descriptors, which `/dev/stdout` and `/dev/fd` lead to. */
+const DESCRIPTORS = /^\/proc\/[^/]+(?:\/task\/[^/]+)?\/fd$/;
+const ELSEWHERE = "Choose another path for the output";
 
 /**
- * Throws code `exists` when the output exists and may not be replaced; code `file` when its directory
- * does not exist or cannot be written, or when no file can have this name. With `force`, an existing
- * regular file may be replaced.
+ * The path of the file that `name` stands for, without symbolic links: as in enroot, an output that
+ * is a link stays one, and the image gets the name of its target.
+ *
+ * Throws code `usage` for a name that cannot be a file's, and code `file` when there is no directory
+ * for it.
  */
-export function checkOutput(output: string, force: boolean): void {
-  const directory = path.dirname(output);
-  checkDirectory(directory);
+export function outputPath(name: string): string {
+  requireFileName(name);
+  let target = absolutePath(name);
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const directory = realDirectory(path.dirname(target));
+    if (DESCRIPTORS.test(directory)) throw noStandardOutput(name);
+    target = path.join(directory, path.basename(target));
+    if (!statusOf(target)?.isSymbolicLink()) return target;
+    const next = linkTarget(target);
+    if (namesDirectory(next)) throw directoryName(name);
+    target = path.isAbsolute(next) ? next : `${directory}/${next}`;
+  }
+  throw new DenrootError("file", `The output ${name} is a symbolic link that leads nowhere`, {
+    hint: ELSEWHERE,
+  });
+}
+
+/** Throws code `usage` for a name that no file can have, or that means standard output. */
+export function requireFileName(name: string): void {
+  if (name === "") throw new DenrootError("usage", "The name of the output is empty");
+  if (name === "-") throw noStandardOutput(name, "For a file of this name, write ./-");
+  if (namesDirectory(name)) throw directoryName(name);
+}
+
+/**
+ * Checks a path of {@link outputPath}. Throws code `exists`; code `file` when its directory cannot be
+ * written, and code `space` when that has no room.
+ */
+export function checkOutput(output: string, { force, inputs }: OutputOptions): void {
+  for (const input of inputs) checkInput(output, input);
   checkFile(output, force);
-  checkWritable(directory);
+  checkDirectory(path.dirname(output));
 }
 
-function checkDirectory(directory: string): void {
-  if (!fs.existsSync(directory)) {
-    throw new DenrootError("file", `The directory ${directory} for the output does not exist`, {
-      hint: "Create it, or choose another path for the output",
-    });
-  }
-  if (!fs.statSync(directory).isDirectory()) {
-    throw new DenrootError("file", `The output cannot be in ${directory}: that is no directory`, {
-      hint: ANOTHER_PATH,
-    });
-  }
-}
-
-/** mksquashfs would find the fault much later, and its message would say much less. */
-function checkWritable(directory: string): void {
-  try {
-    fs.accessSync(directory, fs.constants.W_OK | fs.constants.X_OK);
-  } catch (cause) {
-    const isReadOnly = (cause as NodeJS.ErrnoException).code === "EROFS";
-    const why = isReadOnly ? "is on a read-only file system" : "is not writable for you";
-    throw new DenrootError("file", `The directory ${directory} for the output ${why}`, {
-      cause,
-      hint: ANOTHER_PATH,
-    });
-  }
-}
-
-/** Only a regular file is ever replaced, never a device or a directory. */
+/** Only a regular file is ever replaced, never a device, a pipe or a directory. */
 function checkFile(output: string, force: boolean): void {
-  const found = statOf(output);
+  const found = statusOf(output);
   if (found === undefined) return;
+  if (found.isDirectory()) throw directoryName(output);
   if (!found.isFile()) {
     throw new DenrootError("exists", `The output ${output} exists and is not a regular file`, {
-      hint: ANOTHER_PATH,
+      hint: ELSEWHERE,
     });
   }
   if (!force) throw outputExists(output);
 }
 
-/** Gives undefined when the file does not exist. */
-function statOf(output: string): fs.Stats | undefined {
+/** The image would take the place of what it is made from, or change it while it is read. */
+function checkInput(output: string, input: string): void {
+  const source = fs.statSync(input, { throwIfNoEntry: false });
+  if (source === undefined) return;
+  const found = statusOf(output);
+  const isSame = found !== undefined && found.ino === source.ino && found.dev === source.dev;
+  if (!isSame && !(source.isDirectory() && isInside(output, realPath(input)))) return;
+  const where = isSame
+    ? "is what the image is made from"
+    : `is in ${input}, which the import reads`;
+  throw new DenrootError("file", `The output ${output} ${where}`, { hint: ELSEWHERE });
+}
+
+function isInside(file: string, directory: string): boolean {
+  return file.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+/** Only a file that is made there shows it: permissions do not say what root may do on NFS. */
+function checkDirectory(directory: string): void {
+  const probe = temporaryImage(directory);
   try {
-    return fs.statSync(output, { throwIfNoEntry: false });
+    probe.create();
   } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new DenrootError(
+      code === "ENOSPC" || code === "EDQUOT" ? "space" : "file",
+      `The directory ${directory} for the output ${complaint(code, cause)}`,
+      { cause, hint: ELSEWHERE },
+    );
+  } finally {
+    probe.close();
+  }
+}
+
+function complaint(code: string | undefined, cause: unknown): string {
+  switch (code) {
+    case "EROFS":
+      return "is on a read-only file system";
+    case "EACCES":
+    case "EPERM":
+      return "is not writable";
+    case "ENOSPC":
+      return "has no room left";
+    case "EDQUOT":
+      return "has no room left for you: a quota is used up";
+    case "ENAMETOOLONG":
+      return "has too long a path: denroot needs room for a temporary name in it";
+    default:
+      return `cannot be written: ${messageOf(cause)}`;
+  }
+}
+
+function realDirectory(directory: string): string {
+  let real: string;
+  try {
+    real = realPath(directory);
+  } catch (cause) {
+    if (cause instanceof DenrootError) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT") throw noDirectory(directory, cause);
+    const why = code === "ENAMETOOLONG" ? "it is too long" : messageOf(cause);
     throw new DenrootError(
       "file",
-      `The output ${output} cannot be made: ${messageOf(cause)}`,
-      {
-        cause,
-        hint: ANOTHER_PATH,
-      },
+      `The directory ${shortened(directory)} for the output cannot be used: ${why}`,
+      { cause, hint: ELSEWHERE },
     );
   }
+  if (fs.statSync(real).isDirectory()) return real;
+  throw new DenrootError("file", `${directory} is not a directory, so no output can be in it`, {
+    hint: ELSEWHERE,
+  });
+}
+
+/** Looks at the name itself, not at the target of a link. */
+function statusOf(output: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(output, { throwIfNoEntry: false });
+  } catch (cause) {
+    const isLong = (cause as NodeJS.ErrnoException).code === "ENAMETOOLONG";
+    const why = isLong ? "its name is too long for the file system" : messageOf(cause);
+    throw new DenrootError(
+      "file",
+      `The output ${shortened(output)} cannot be written: ${why}`,
+      { cause, hint: isLong ? "Give it a shorter name with --output" : ELSEWHERE },
+    );
+  }
+}
+
+function namesDirectory(name: string): boolean {
+  return /(?:^|\/)\.{0,2}$/.test(name);
+}
+
+function shortened(name: string): string {
+  return name.length <= 300 ? name : `${name.slice(0, 100)}…${name.slice(-100)}`;
+}
+
+function noStandardOutput(name: string, hint = "Name a file"): DenrootError {
+  return new DenrootError(
+    "usage",
+    `The output ${name} is an open stream, but an image can be written only to a file with a ` +
+      "name: mksquashfs does not write it from front to back",
+    { hint },
+  );
+}
+
+function directoryName(name: string): DenrootError {
+  return new DenrootError("usage", `The output ${name} names a directory`, {
+    hint: `Name a file in it, such as ${path.join(name, "image.sqsh")}`,
+  });
+}
+
+function noDirectory(directory: string, cause: unknown): DenrootError {
+  return new DenrootError("file", `The directory ${directory} for the output does not exist`, {
+    cause,
+    hint: "Create it, or choose another path for the output",
+  });
 }

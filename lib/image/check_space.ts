@@ -12,6 +12,9 @@ const LEAST_RATIO = 0.5;
 /** The same for an uncompressed layer. */
 const LEAST_RATIO_PLAIN = 0.1;
 
+/** What stat(2) counts in. */
+const BLOCK_SIZE = 512;
+
 interface Need {
   readonly directory: string;
   readonly what: string;
@@ -33,7 +36,7 @@ export function checkSpace(
   const needs: Need[] = [{
     directory: cache.root,
     what: "the cache",
-    bytes: missing.reduce((sum, { size }) => sum + size, 0),
+    bytes: missing.reduce((sum, { size }) => sum + size, 0) - bytesArrived(missing, cache),
     hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
   }, {
     directory: path.dirname(output),
@@ -54,6 +57,13 @@ function isHere(layer: Descriptor, source: ImageSource, cache: BlobCache): boole
   }
 }
 
+/** What earlier runs left of these layers takes no more room. */
+function bytesArrived(missing: readonly Descriptor[], cache: BlobCache): number {
+  const files = [...cache.partials(missing).values()];
+  const blocks = files.map((file) => fs.statSync(file, { throwIfNoEntry: false })?.blocks ?? 0);
+  return blocks.reduce((sum, count) => sum + count * BLOCK_SIZE, 0);
+}
+
 function leastPacked({ mediaType, size }: Descriptor): number {
   return size * (/gzip|zstd/.test(mediaType) ? LEAST_RATIO : LEAST_RATIO_PLAIN);
 }
@@ -64,7 +74,7 @@ function check({ directory, what, bytes, hint }: Need, taken: Map<number, number
   const before = taken.get(device) ?? 0;
   taken.set(device, before + bytes);
   const missing = before + bytes - free;
-  if (bytes === 0 || missing <= 0) return;
+  if (bytes <= 0 || missing <= 0) return;
   throw new DenrootError(
     "space",
     `There is too little space in ${directory} for ${what}: at least ${

@@ -36,7 +36,11 @@ export async function fetchConfig(
 
 /** Gives all bytes of a verified blob. */
 function readStored({ place, descriptor }: ReadableBlob): Uint8Array {
-  if (place.type === "download") return fs.readFileSync(place.paths[1]);
+  if (place.type === "download") {
+    // It keeps its temporary name where it cannot get its final one.
+    const [temporary, final] = place.paths;
+    return fs.readFileSync(fs.existsSync(temporary) ? temporary : final);
+  }
   if (place.type !== "file") throw new TypeError("The configuration is not a file");
   return readStretch(place, descriptor.size);
 }

@@ -7,8 +7,11 @@ import { requireImage, requireReadableLayers } from "../oci/require_image.ts";
 import { packLayers } from "../pack/pack_layers.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
-import { RELEASED } from "../system/version.ts";
+import { schemeOf } from "../reference/schemes.ts";
+import { type Limits, memoryLimit, processorsWithin, readLimits } from "../system/host/limits.ts";
+import { systemFiles } from "../system/host/system_files.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
+import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
 import { BlobFetcher } from "../store/blob_fetcher.ts";
 import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
@@ -17,17 +20,22 @@ import { openSource } from "../transport/open_source.ts";
 import type { Digest } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { blobName } from "./blob_name.ts";
-import { checkOutput } from "./check_output.ts";
+import { checkOutput, outputPath } from "./check_output.ts";
+import { checkProcesses } from "./check_processes.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
+import { creationTime, imageTime } from "./image_time.ts";
 import { warnOfMismatch } from "./platform.ts";
 import { planReading } from "./read_plan.ts";
 import { reportLayers } from "./report_layers.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
 
 export interface ImportOptions extends ImageOptions {
-  /** The path of the image. By default it is in the current directory, named after the reference. */
+  /**
+   * The path of the image; symbolic links are followed. By default it is in the current directory,
+   * named after the reference.
+   */
   readonly output?: string | undefined;
   /** Whether to replace an existing output. */
   readonly force?: boolean | undefined;
@@ -36,7 +44,7 @@ export interface ImportOptions extends ImageOptions {
 }
 
 export interface ImportResult {
-  /** The image's absolute path. */
+  /** The image's absolute path, without symbolic links. */
   readonly output: string;
   /** The digest of the platform's manifest. */
   readonly digest: Digest;
@@ -64,9 +72,12 @@ export async function importImage(
   const reference = parseReference(uri);
   const context = await imageContext(options);
   const { settings, platform, onProgress, signal } = context;
-  const output = path.resolve(options.output ?? defaultOutputName(reference));
+  const output = outputPath(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
-  checkOutput(output, force);
+  checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
+  const limits = readLimits(systemFiles);
+  checkProcesses(limits);
+  checkSquashOptions(settings.squashOptions);
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
 
@@ -88,6 +99,7 @@ export async function importImage(
       verifyWith: unsquashfs?.path,
       output,
       force,
+      limits,
     }));
   const seconds = (performance.now() - started) / 1000;
   return { output, digest: image.digest, uri: source.uri, bytes, seconds };
@@ -100,17 +112,18 @@ interface PackingContext extends ImageContext {
   readonly verifyWith: string | undefined;
   readonly output: string;
   readonly force: boolean;
+  readonly limits: Limits;
 }
 
 /** Gives the size of the image in bytes. */
 async function fetchAndPack(content: ImageContent, context: PackingContext): Promise<number> {
-  const { settings, platform, source, mksquashfs, signal, onProgress } = context;
+  const { settings, platform, source, mksquashfs, limits, signal, onProgress } = context;
   const fetcher = fetchContent(content, context);
   try {
     const config = await fetchConfig(content.config, fetcher);
     const plan = planReading(config, content.layers);
     warnOfMismatch(platform, config, onProgress);
-    const created = settings.sourceDateEpoch ?? secondsOf(config.created);
+    const created = settings.sourceDateEpoch ?? creationTime(config.created);
     return await packLayers({
       target: context.output,
       plan,
@@ -120,7 +133,8 @@ async function fetchAndPack(content: ImageContent, context: PackingContext): Pro
       squash: {
         mksquashfs,
         squashOptions: settings.squashOptions,
-        processors: settings.maxProcessors,
+        processors: processorsWithin(limits, settings.maxProcessors),
+        savesMemory: memoryLimit(limits) !== undefined,
         time: settings.sourceDateEpoch ?? imageTime(created, mksquashfs),
         force: context.force,
       },
@@ -187,15 +201,4 @@ function isDamaged(error: unknown): boolean {
 
 function removeDamaged(error: unknown, cache: BlobCache): void {
   if (error instanceof UnusableBlob) cache.remove(error.readable.descriptor.digest);
-}
-
-/** An old mksquashfs lowers file times to the image's own time, which is therefore made a late one. */
-function imageTime(created: number, { setsRootTime }: Mksquashfs): number {
-  return setsRootTime ? created : Math.max(created, RELEASED);
-}
-
-/** Gives seconds since 1970; 0 when the image does not have the time at which it was made. */
-function secondsOf(created: string | undefined): number {
-  const milliseconds = created === undefined ? NaN : Date.parse(created);
-  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
 }

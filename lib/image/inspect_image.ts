@@ -22,8 +22,6 @@ import { warnOfMismatch } from "./platform.ts";
 import { planReading } from "./read_plan.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
 
-export type { HistoryEntry, ImageDetails };
-
 /** An image's documents, and what an import of the image would fetch. */
 export interface ImageInspection {
   /** The canonical reference. */

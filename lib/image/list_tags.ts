@@ -22,20 +22,8 @@ export async function listTags(uri: string, options: ImageOptions = {}): Promise
   return await withSource(reference, options, async (source, { signal }) => {
     if (source.tags === undefined) throw noTags(reference);
     const tags = await source.tags(signal);
-    return { reference: settle(reference, source.uri), tags };
+    return { reference: source.reference, tags };
   });
-}
-
-/**
- * Gives the reference that `uri` is, which may say more than the one that was asked for: a scheme in
- * front of a path, or a registry in front of a name. The user of that registry is kept.
- */
-function settle(asked: Reference, uri: string): Reference {
-  const found = parseReference(uri);
-  if (found.scheme !== "docker" || asked.scheme !== "docker" || asked.user === undefined) {
-    return found;
-  }
-  return found.registry === asked.registry ? { ...found, user: asked.user } : found;
 }
 
 function noTags({ scheme }: Reference): DenrootError {

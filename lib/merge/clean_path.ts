@@ -6,9 +6,10 @@ export class PathError extends Error {
 }
 
 const MAX_NAME = 255;
-const MAX_DEPTH = 4096;
-/** PATH_MAX, less the zero byte at its end. */
-const MAX_TARGET = 4095;
+/** PATH_MAX, less the zero byte at its end: for paths and for the targets of symlinks. */
+const MAX_PATH = 4095;
+/** How much of a path a message shows. */
+const SHOWN = 80;
 /** A path that is not clean: it has a slash at an end, two slashes, or a component of dots. */
 const UNCLEAN = /^\/|\/$|\/\/|(^|\/)\.{1,2}(\/|$)/;
 
@@ -28,9 +29,11 @@ export function cleanPath(path: string): string {
  * could not even be read.
  */
 export function checkSymlink(path: string, target: string): void {
-  if (target === "") throw new PathError(`The symlink '${path}' has no target`);
-  if (target.length > MAX_TARGET) {
-    throw new PathError(`The target of the symlink '${path}' has more than ${MAX_TARGET} bytes`);
+  if (target === "") throw new PathError(`The symlink '${startOf(path)}' has no target`);
+  if (target.length > MAX_PATH) {
+    throw new PathError(
+      `The target of the symlink '${startOf(path)}' has more than ${MAX_PATH} bytes`,
+    );
   }
 }
 
@@ -56,20 +59,24 @@ function cleanSlowly(path: string): string {
     if (part === "" || part === ".") continue;
     if (part !== "..") parts.push(part);
     else if (parts.pop() === undefined) {
-      throw new PathError(`The path '${path}' leads out of the image`);
+      throw new PathError(`The path '${startOf(path)}' leads out of the image`);
     }
   }
   return parts.join("/");
 }
 
 function checkLengths(path: string): void {
-  const parts = path.split("/");
-  if (parts.length > MAX_DEPTH) {
-    throw new PathError(`The path '${path.slice(0, 80)}…' has more than ${MAX_DEPTH} levels`);
+  if (path.length > MAX_PATH) {
+    throw new PathError(`The path '${startOf(path)}' has more than ${MAX_PATH} bytes`);
   }
-  for (const part of parts) {
+  for (const part of path.split("/")) {
     if (part.length > MAX_NAME) {
-      throw new PathError(`The name '${part.slice(0, 80)}…' has more than ${MAX_NAME} bytes`);
+      throw new PathError(`The name '${startOf(part)}' has more than ${MAX_NAME} bytes`);
     }
   }
+}
+
+/** What a message shows of a path, which may be a million bytes long. */
+function startOf(path: string): string {
+  return path.length > SHOWN ? `${path.slice(0, SHOWN)}...` : path;
 }

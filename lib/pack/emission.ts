@@ -21,6 +21,8 @@ interface EmissionOptions {
   readonly maxBytes: number;
   /** Remembers what was emitted, to compare the finished image with it. */
   readonly ledger?: ImageLedger | undefined;
+  /** Called with each path. */
+  readonly onPath?: ((path: string) => void) | undefined;
 }
 
 const IMPLIED_MODE = 0o755;
@@ -108,6 +110,7 @@ export class Emission {
     if (this.#contentBytes > this.#options.maxBytes) throw imageTooLarge(this.#options.maxBytes);
     if (header.mtime > this.latestTime) this.latestTime = header.mtime;
     this.#options.ledger?.entry(header);
+    this.#options.onPath?.(header.path);
     this.#writer.entry(header);
   }
 

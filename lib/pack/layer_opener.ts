@@ -62,7 +62,9 @@ export class LayerOpener {
   async #start(layer: number, pass: Pass): Promise<MessagePort> {
     const { descriptor, diffId } = this.#job.plan.layers[layer]!;
     const readable = await this.#job.fetcher.readable(descriptor);
-    return this.#readers.open(readable, pass === "first" ? diffId : undefined);
+    // Another user could have changed the file since the first reading.
+    const isVerified = pass === "again" && !readable.othersMayWrite;
+    return this.#readers.open(readable, isVerified ? undefined : diffId);
   }
 
   #named({ descriptor }: ReadableBlob, error: Error): DenrootError {

@@ -7,7 +7,7 @@ import type { Descriptor, ReadPlan } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 
 /** The part of a {@link BlobFetcher} that packing uses. */
-export type LayerSource = Pick<BlobFetcher, "readable" | "verified" | "finished" | "failure">;
+type LayerSource = Pick<BlobFetcher, "readable" | "verified" | "finished" | "failure">;
 
 export interface PackJob {
   /** The image's path. */

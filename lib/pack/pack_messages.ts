@@ -37,6 +37,8 @@ export interface PackInput {
   readonly maxBytes: number;
   /** Whether to remember what was packed, for a later `verify` request. */
   readonly keepLedger: boolean;
+  /** Whether to tell of a wide directory. */
+  readonly watchWidths: boolean;
 }
 
 /** From the main thread to the pack worker. */
@@ -67,6 +69,8 @@ export type PackMessage =
   | { readonly type: "open"; readonly layer: number; readonly pass: Pass }
   /** How many bytes of the stream are written so far. */
   | { readonly type: "packed"; readonly bytes: number }
+  /** The directory, for people, has `WIDE_ENTRIES` so far. */
+  | { readonly type: "wide"; readonly directory: string }
   /** `layer` is the one at fault, if one is. */
   | { readonly type: "failed"; readonly error: PlainError; readonly layer: number | undefined };
 

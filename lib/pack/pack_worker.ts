@@ -16,6 +16,7 @@ import type { PackInput, PackMessage, PackRequest, PackResult, Pass } from "./pa
 import { packPlanned } from "./pack_planned.ts";
 import { packStreamed } from "./pack_streamed.ts";
 import { OtherRootMode } from "./restart.ts";
+import { watchWidths } from "./wide_directories.ts";
 
 const input = workerInput<PackInput>();
 const port = workerPort();
@@ -53,6 +54,7 @@ async function pack(): Promise<PackResult> {
     defaultTime: input.defaultTime,
     onBytes: (bytes) => tell({ type: "packed", bytes }),
     ledger,
+    onPath: input.watchWidths ? watchWidths(tellOfWidth) : undefined,
     maxBytes: input.maxBytes,
   });
   const packInMode = input.mode === "stream" ? packStreamed : packPlanned;
@@ -131,6 +133,10 @@ function messageFor(error: unknown): PackMessage {
     ? new DenrootError("layer", readable(error.message), { cause: error })
     : error;
   return { type: "failed", error: toPlainError(known), layer: faultyLayer };
+}
+
+function tellOfWidth(directory: string): void {
+  tell({ type: "wide", directory: readable(`/${directory}`) });
 }
 
 function tell(message: PackMessage): void {

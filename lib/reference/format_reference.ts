@@ -1,4 +1,4 @@
-/** A reference to its canonical URI. */
+/** Makes the canonical URI of a reference. */
 
 import type { Reference } from "../types/reference.ts";
 import { schemeOf } from "./schemes.ts";

@@ -1,4 +1,4 @@
-/** A reference to the name of the file that an import writes. */
+/** Names the file that an import of a reference writes. */
 
 import { DenrootError } from "../errors.ts";
 import type { Reference } from "../types/reference.ts";

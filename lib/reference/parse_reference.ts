@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import type { Reference } from "../types/reference.ts";
-import { badReference, refuseControlCharacters } from "./rules.ts";
+import { badReference, refuseControlCharacters, refusePassword } from "./rules.ts";
 import { SCHEMES } from "./schemes.ts";
 
 const TEXT_LIMIT = 4096;
@@ -30,6 +30,7 @@ export function parseReference(text: string): Reference {
   if (text === "") {
     throw new DenrootError("reference", "The image reference is empty", { hint: HINT });
   }
+  refusePassword(text);
   refuseControlCharacters(text);
   const beginning = /^[a-z-]+:(?:\/\/)?/.exec(text)?.[0] ?? "";
   const scheme = schemeWith(beginning) ?? schemeWith(beginning.replace("//", ""));
@@ -46,10 +47,12 @@ function parsePath(text: string): Reference {
   if (name !== undefined) {
     const known = PREFIXED.find(({ prefix }) => prefix.startsWith(`${name}:`));
     if (known !== undefined) {
-      // A part before "@" may hold a password, which no hint shows.
-      const meant = text.includes("@") ? undefined : text.replace(/^[^:]*:\/*/, known.prefix);
-      const hint = meant === undefined ? HINT : `Write ${meant}`;
-      throw badReference(text, 0, `this scheme is written "${known.prefix}"`, hint);
+      throw badReference(
+        text,
+        0,
+        `this scheme is written "${known.prefix}"`,
+        `Write ${text.replace(/^[^:]*:\/*/, known.prefix)}`,
+      );
     }
     if (FOREIGN_SCHEMES.has(name) || text.includes("://")) {
       throw new DenrootError("unsupported", `The scheme "${name}:" is not supported`, {

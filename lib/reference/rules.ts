@@ -2,6 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { quotePath, quoteText } from "../text/quote_text.ts";
+import { hidePassword } from "../text/redact.ts";
 import type { Digest } from "../types/image.ts";
 
 const HEX_DIGITS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 };
@@ -79,6 +80,23 @@ export function formatVersion(
   return index === undefined ? "" : `:@${index}`;
 }
 
+/**
+ * Refuses `USER:PASSWORD@`, in any scheme and without one: every user of the machine can read a
+ * command line, and messages end in logs. The error shows nothing of the text.
+ */
+export function refusePassword(text: string): void {
+  if (hidePassword(text) === text) return;
+  throw new DenrootError(
+    "reference",
+    "The image reference holds a password, or a user with a colon in it",
+    {
+      hint:
+        'Write docker://USER@REGISTRY#IMAGE, and "machine REGISTRY login USER password PASSWORD" ' +
+        "into $ENROOT_CONFIG_PATH/.credentials; docker login and podman login keep passwords too",
+    },
+  );
+}
+
 /** Refuses characters that could play tricks on a terminal or break a line of a file. */
 export function refuseControlCharacters(text: string): void {
   const index = text.search(/[\p{Cc}\p{Cs}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/u);
@@ -98,14 +116,7 @@ export function badReference(
     : "the end";
   return new DenrootError(
     "reference",
-    `Invalid image reference ${
-      quotePath(withoutPassword(text))
-    }: ${rule} (${found} is at character ${index + 1})`,
+    `Invalid image reference ${quotePath(text)}: ${rule} (${found} is at character ${index + 1})`,
     { hint },
   );
-}
-
-/** Some people write USER:PASSWORD@ although it has no effect, and error messages end in logs. */
-function withoutPassword(text: string): string {
-  return text.replace(/^(docker:\/\/[^:/#@]*):.*@(?!sha\d+:)/s, "$1:***@");
 }

@@ -1,7 +1,7 @@
 /** What people read about each scheme. This is plain data, so that help loads nothing else for it. */
 
 /** A way to write a URI, with placeholders in capitals, and what it names. */
-export interface UriForm {
+interface UriForm {
   readonly form: string;
   readonly meaning: string;
 }

@@ -14,6 +14,8 @@ export interface SquashSettings {
    * does not `setsRootTime` also caps the times of files by it.
    */
   readonly time: number;
+  /** Whether a limit on memory holds here: mksquashfs then takes less address space. */
+  readonly savesMemory?: boolean;
 }
 
 /** Memory for mksquashfs's queues. */
@@ -56,8 +58,12 @@ export function mksquashfsArguments(output: string, settings: SquashSettings): s
 /** The whole environment. */
 export function mksquashfsEnvironment(settings: SquashSettings): Record<string, string> {
   const user = splitOptions(settings.squashOptions);
-  if (settings.mksquashfs.setsRootTime || fixesTimes(user)) return {};
-  return { SOURCE_DATE_EPOCH: String(settings.time) };
+  const fixed = settings.mksquashfs.setsRootTime || fixesTimes(user);
+  return {
+    ...(!fixed && { SOURCE_DATE_EPOCH: String(settings.time) }),
+    // By default glibc reserves 64 MiB for each of the many threads.
+    ...(settings.savesMemory && { MALLOC_ARENA_MAX: "1" }),
+  };
 }
 
 function fixesTimes(words: readonly string[]): boolean {

@@ -6,7 +6,8 @@ import { DenrootError, messageOf } from "../errors.ts";
 import type { Child, ChildExit } from "../system/process/spawn_child.ts";
 import { startChild } from "../system/process/start_child.ts";
 import { AtomicFile } from "../system/files/atomic_file.ts";
-import { processMark, removeStale } from "../system/files/process_mark.ts";
+import { removeStale } from "../system/files/leftovers.ts";
+import { processMark } from "../system/files/process_mark.ts";
 import { nativeCalls } from "../system/native_calls.ts";
 import {
   mksquashfsArguments,
@@ -27,7 +28,7 @@ const TERM_GRACE_MS = 3000;
 export async function startPacker(target: string, options: PackOptions): Promise<Packer> {
   const directory = path.dirname(target);
   removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
-  const image = new AtomicFile(path.join(directory, `.denroot-${processMark()}.sqsh`));
+  const image = temporaryImage(directory);
   const native = await nativeCalls();
   const [ours, theirs] = native.socketPair();
   const closeOurs = () => native.close(ours);
@@ -46,6 +47,11 @@ export async function startPacker(target: string, options: PackOptions): Promise
   } finally {
     native.close(theirs);
   }
+}
+
+/** A new image in `directory`, under a name by which later runs see whether this one was killed. */
+export function temporaryImage(directory: string): AtomicFile {
+  return new AtomicFile(path.join(directory, `.denroot-${processMark()}.sqsh`));
 }
 
 async function startMksquashfs(

@@ -1,10 +1,12 @@
 /** One blob on its way from a source into the cache: written in any order, digested in order. */
 
 import type { Hash } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import type { ByteRange, Descriptor } from "../types/image.ts";
 import type { Ingest } from "./ingest.ts";
+import { bytesFrom } from "./partial_record.ts";
 
 /** A stretch of the blob that one request asks for. */
 export interface Segment extends ByteRange {
@@ -13,6 +15,12 @@ export interface Segment extends ByteRange {
 }
 
 const READ_BACK = 1024 * 1024;
+/** What is digested at a stretch, so that transfers go on meanwhile. */
+const DIGEST_STEP = 16 * READ_BACK;
+/** How much a process that is killed may lose. */
+const RECORD_MS = 500;
+/** A smaller part of a blob is not worth a request of its own. */
+const MIN_KEPT = 16 * 1024;
 
 export class ArrivingBlob {
   readonly descriptor: Descriptor;
@@ -25,6 +33,9 @@ export class ArrivingBlob {
   #digested = 0;
   #received = 0;
   #frontier = 0;
+  #recording: ReturnType<typeof setTimeout> | undefined;
+  /** Not after a commit, whether the bytes were right or wrong. */
+  #isResumable = true;
   #listeners = new Set<() => void>();
 
   constructor(descriptor: Descriptor, ingest: Ingest, segmentSize: number) {
@@ -73,6 +84,30 @@ export class ArrivingBlob {
     this.#frontier = 0;
   }
 
+  /**
+   * Goes on with what another process left in `file`. Gives how many bytes that are; {@link catchUp}
+   * digests them.
+   */
+  takeOver(file: string): number {
+    const stretches = this.#ingest.takeOver(file);
+    for (const segment of this.#segments) {
+      const { start, end } = segment;
+      segment.received = Math.min(bytesFrom(start, stretches), end - start);
+      this.#received += segment.received;
+    }
+    this.pending = this.#segments.filter(({ start, end, received }) => start + received < end);
+    return this.#received;
+  }
+
+  /** Digests what is here from the start on. Throws code `file`, and `aborted` when it was closed. */
+  async catchUp(): Promise<void> {
+    while (this.#digested < this.#contiguous()) {
+      this.#digestUpTo(Math.min(this.#contiguous(), this.#digested + DIGEST_STEP));
+      for (const listener of this.#listeners) listener();
+      await setImmediate();
+    }
+  }
+
   /** Takes the next bytes of a segment. */
   write(segment: Segment, bytes: Uint8Array): void {
     const position = segment.start + segment.received;
@@ -82,13 +117,16 @@ export class ArrivingBlob {
     if (position === this.#digested) {
       this.#hash.update(bytes);
       this.#digested += bytes.length;
-      this.#catchUp();
+      this.#digestUpTo(this.#contiguous());
       for (const listener of this.#listeners) listener();
     }
+    this.#recording ??= setTimeout(() => this.#record(), RECORD_MS);
   }
 
   /** Throws code `digest` when the bytes are not what the descriptor names. */
   async commit(): Promise<void> {
+    this.#isResumable = false;
+    clearTimeout(this.#recording);
     const { digest } = this.descriptor;
     const actual = `${parseDigest(digest).algorithm}:${this.#hash.digest("hex")}`;
     if (actual !== digest) {
@@ -97,16 +135,30 @@ export class ArrivingBlob {
     await this.#ingest.commit();
   }
 
+  /** Ends a blob that was not committed. What is here stays for a later process. */
   close(): void {
-    this.#ingest.close();
+    clearTimeout(this.#recording);
+    if (this.#isResumable && this.#received >= MIN_KEPT) this.#ingest.leave(this.#segments);
+    else this.#ingest.close();
   }
 
-  /** Digests what later segments brought while bytes before them were missing. */
-  #catchUp(): void {
-    for (; this.#frontier < this.#segments.length; this.#frontier++) {
-      const segment = this.#segments[this.#frontier]!;
-      this.#digestUpTo(segment.start + segment.received);
-      if (segment.start + segment.received < segment.end) return;
+  /** How many bytes from the start are here, digested or not. */
+  #contiguous(): number {
+    const segments = this.#segments;
+    const isWhole = ({ start, end, received }: Segment) => start + received === end;
+    while (this.#frontier < segments.length - 1 && isWhole(segments[this.#frontier]!)) {
+      this.#frontier++;
+    }
+    const last = segments[this.#frontier];
+    return last === undefined ? 0 : last.start + last.received;
+  }
+
+  #record(): void {
+    this.#recording = undefined;
+    try {
+      this.#ingest.record(this.#segments);
+    } catch {
+      // A later run then asks for more. What is wrong with the file shows at the next write.
     }
   }
 

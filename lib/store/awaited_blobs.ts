@@ -17,7 +17,7 @@ export interface AwaitedBlob {
   readonly holder: Holder;
 }
 
-export interface AwaitOptions {
+interface AwaitOptions {
   /** The blob's position in the order of need. */
   readonly rankOf: (descriptor: Descriptor) => number;
   /** The process that fetches the blob; undefined when it is done, gave up or died. */

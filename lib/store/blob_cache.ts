@@ -6,51 +6,96 @@
 import fs from "node:fs";
 import path from "node:path";
 import { blobPath, parseDigest } from "../oci/digest.ts";
+import type { AtomicFile } from "../system/files/atomic_file.ts";
 import {
   type Holder,
   type Lease,
   leaseHolder,
-  removeStaleLease,
+  leaseMark,
   takeLease,
 } from "../system/files/lease.ts";
-import { processMark, removeStale } from "../system/files/process_mark.ts";
+import { removeOld, removeStale } from "../system/files/leftovers.ts";
+import { type Life, lifeOf, processMark } from "../system/files/process_mark.ts";
+import { SilenceWatch } from "../system/files/silence_watch.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
 import type { BlobStore, BlobWriter } from "../types/source.ts";
 import { cacheError } from "./cache_error.ts";
-import { Ingest, Spool } from "./ingest.ts";
+import { Ingest, type IngestCache, Spool } from "./ingest.ts";
+import { makeSharedDirectory, type Sharing, sharingOf } from "./sharing.ts";
 
 /** Where unfinished blobs and leases are, beside `blobs/`. */
 const INGEST = "ingest";
 const LEASE = ".lock";
+/** An unfinished blob that no process works on: `HEX.partial`. */
+const PARTIAL = ".partial";
+/** A blob on its way, `HEX@MARK`: it can be gone on with when its process is dead. */
+const ARRIVING = /^([0-9a-f]{64}|[0-9a-f]{128})@(.+)$/;
 
 /** Makes the spools of this process differ in name. */
 let spools = 0;
 
-export class BlobCache implements BlobStore {
-  readonly root: string;
+/** The directories of a cache in which a user has to write. They may be absent. */
+export function cacheDirectories(root: string): string[] {
+  const inBlobs = ["sha256", "sha512"].map((algorithm) => path.join(root, "blobs", algorithm));
+  return [path.join(root, INGEST), path.join(root, "blobs"), ...inBlobs];
+}
 
-  constructor(root: string) {
+export class BlobCache implements BlobStore, IngestCache {
+  readonly root: string;
+  #sharing: Sharing | undefined;
+  /** What this process saw of other processes' leases. */
+  readonly #leases: SilenceWatch;
+  /** Verified blobs that may not be put where they belong: another user owns what lies there. */
+  readonly #unpublished = new Map<Digest, AtomicFile>();
+  /** Damaged blobs that this user may not remove. */
+  readonly #damaged = new Set<Digest>();
+
+  constructor(root: string, leases = new SilenceWatch()) {
     this.root = root;
+    this.#leases = leases;
   }
 
   /** Makes the directories and removes what killed runs left. Throws code `file`. */
   open(): void {
     try {
-      fs.mkdirSync(path.join(this.root, INGEST), { recursive: true, mode: 0o700 });
+      fs.mkdirSync(this.root, { recursive: true, mode: 0o700 });
+      makeSharedDirectory(path.join(this.root, INGEST), this.sharing);
+      this.#requireDirectories();
       this.#writeOnce("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
       this.#writeOnce("index.json", '{"schemaVersion":2,"manifests":[]}');
-      this.#removeStale();
+      this.#removeLeftovers();
     } catch (cause) {
       throw cacheError(this.root, cause);
     }
   }
 
-  /** The blob's file, when it is there with its full size; with any, when that is not known. */
+  /** Removes what only this process has use for. */
+  close(): void {
+    for (const file of this.#unpublished.values()) file.close();
+    this.#unpublished.clear();
+  }
+
+  /** Throws the system's errors when the cache's directory is not there. */
+  get sharing(): Sharing {
+    return this.#sharing ??= sharingOf(this.root);
+  }
+
+  get fileMode(): number {
+    return this.sharing.fileMode;
+  }
+
+  /**
+   * The blob's file, when this user can read it and it has its full size; with any, when that is not
+   * known. Its bytes are not verified: whoever reads them does that.
+   */
   find({ digest, size }: { readonly digest: Digest; readonly size?: number }): string | undefined {
-    const file = this.#blobPath(digest);
+    const own = this.#unpublished.get(digest);
+    if (own === undefined && this.#damaged.has(digest)) return undefined;
+    const file = own?.temporary ?? this.#blobPath(digest);
     try {
-      const stored = fs.statSync(file).size;
-      return size === undefined || size === stored ? file : undefined;
+      const status = fs.statSync(file);
+      fs.accessSync(file, fs.constants.R_OK);
+      return status.isFile() && (size ?? status.size) === status.size ? file : undefined;
     } catch {
       return undefined;
     }
@@ -67,22 +112,54 @@ export class BlobCache implements BlobStore {
     return this.find(descriptor);
   }
 
-  /** Removes a blob that turned out to be damaged. */
+  /** Removes a blob that turned out to be damaged. Where another user forbids it, it is ignored. */
   remove(digest: Digest): void {
-    fs.rmSync(this.#blobPath(digest), { force: true });
+    try {
+      fs.rmSync(this.#blobPath(digest), { force: true });
+    } catch {
+      this.#damaged.add(digest);
+    }
   }
 
   /** A place for a blob that is to come. */
   ingest(descriptor: Descriptor): Ingest {
-    const file = path.join(this.root, INGEST, `${hexOf(descriptor.digest)}@${processMark()}`);
-    return new Ingest(this.root, file, this.#blobPath(descriptor.digest));
+    const hex = hexOf(descriptor.digest);
+    return new Ingest(this, descriptor, {
+      temporary: this.#ingestPath(`${hex}@${processMark()}`),
+      final: this.#blobPath(descriptor.digest),
+      partial: this.#ingestPath(`${hex}${PARTIAL}`),
+    });
+  }
+
+  /** What dead processes left of these blobs; the files may go away at any time. */
+  partials(descriptors: readonly Descriptor[]): Map<Digest, string> {
+    const digests = new Map(descriptors.map(({ digest }) => [hexOf(digest), digest]));
+    const found = new Map<Digest, string>();
+    for (const name of this.#ingestNames()) {
+      const digest = digests.get(name.split(/[@.]/)[0]!);
+      if (digest !== undefined && lifeOfPartial(name) === "dead") {
+        found.set(digest, this.#ingestPath(name));
+      }
+    }
+    return found;
   }
 
   /** A place for a blob whose digest is known only at its end. */
   spool(): BlobWriter {
     this.open();
-    const file = path.join(this.root, INGEST, `spool${spools++}@${processMark()}`);
-    return new Spool(this.root, file, (digest) => this.#blobPath(digest));
+    const file = this.#ingestPath(`spool${spools++}@${processMark()}`);
+    return new Spool(this, file, (digest) => this.#blobPath(digest));
+  }
+
+  makeDirectoryOf(file: string): void {
+    const directory = path.dirname(file);
+    makeSharedDirectory(path.dirname(directory), this.sharing);
+    makeSharedDirectory(directory, this.sharing);
+  }
+
+  keepUnpublished(digest: Digest, file: AtomicFile): void {
+    this.#unpublished.get(digest)?.close();
+    this.#unpublished.set(digest, file);
   }
 
   /**
@@ -91,7 +168,7 @@ export class BlobCache implements BlobStore {
    */
   lease(digest: Digest): Lease | Holder {
     try {
-      return takeLease(this.#leasePath(digest));
+      return takeLease(this.#leasePath(digest), this.#leases);
     } catch (cause) {
       throw cacheError(this.root, cause);
     }
@@ -100,7 +177,7 @@ export class BlobCache implements BlobStore {
   /** The process that fetches the blob, if one does. Throws code `file`. */
   holder(digest: Digest): Holder | undefined {
     try {
-      return leaseHolder(this.#leasePath(digest));
+      return leaseHolder(this.#leasePath(digest), this.#leases);
     } catch (cause) {
       throw cacheError(this.root, cause);
     }
@@ -111,21 +188,56 @@ export class BlobCache implements BlobStore {
   }
 
   #leasePath(digest: Digest): string {
-    return path.join(this.root, INGEST, `${hexOf(digest)}${LEASE}`);
+    return this.#ingestPath(`${hexOf(digest)}${LEASE}`);
+  }
+
+  #ingestPath(name: string): string {
+    return path.join(this.root, INGEST, name);
+  }
+
+  #ingestNames(): string[] {
+    try {
+      return fs.readdirSync(path.join(this.root, INGEST));
+    } catch (cause) {
+      throw cacheError(this.root, cause);
+    }
+  }
+
+  /** A cache that one user can write to may have directories that only another one can. */
+  #requireDirectories(): void {
+    const { R_OK, W_OK, X_OK } = fs.constants;
+    for (const directory of cacheDirectories(this.root).filter((path) => fs.existsSync(path))) {
+      makeSharedDirectory(directory, this.sharing);
+      fs.accessSync(directory, R_OK | W_OK | X_OK);
+    }
   }
 
   #writeOnce(name: string, text: string): void {
     const file = path.join(this.root, name);
-    if (!fs.existsSync(file)) fs.writeFileSync(file, text, { mode: 0o600 });
-  }
-
-  #removeStale(): void {
-    const directory = path.join(this.root, INGEST);
-    removeStale(directory, (name) => name.split("@")[1]);
-    for (const name of fs.readdirSync(directory)) {
-      if (name.endsWith(LEASE)) removeStaleLease(path.join(directory, name));
+    if (fs.existsSync(file)) return;
+    try {
+      fs.writeFileSync(file, text, { mode: this.fileMode, flag: "wx" });
+      fs.chmodSync(file, this.fileMode);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }
+
+  #removeLeftovers(): void {
+    const directory = path.join(this.root, INGEST);
+    removeStale(directory, (name) => {
+      if (name.endsWith(LEASE)) return leaseMark(path.join(directory, name));
+      return ARRIVING.test(name) ? undefined : name.split("@")[1];
+    });
+    removeOld(directory, (name) => name.endsWith(LEASE) || lifeOfPartial(name) !== "alive");
+  }
+}
+
+/** What is known of the process that works on an unfinished blob; `alive` for other names. */
+function lifeOfPartial(name: string): Life {
+  const mark = ARRIVING.exec(name)?.[2];
+  if (mark !== undefined) return lifeOf(mark);
+  return name.endsWith(PARTIAL) ? "dead" : "alive";
 }
 
 function hexOf(digest: Digest): string {

@@ -4,7 +4,7 @@
  * packed never waits for one that comes later. A blob that another process fetches is left to it.
  */
 
-import { DenrootError, hasCode } from "../errors.ts";
+import { abortedError, DenrootError, hasCode } from "../errors.ts";
 import { type Holder, Lease } from "../system/files/lease.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobPlace, ImageSource, LocalBlob } from "../types/source.ts";
@@ -31,6 +31,8 @@ export interface ReadableBlob {
   readonly origin: "cache" | "local" | "download";
   /** While the blob is on its way. */
   readonly blob?: ArrivingBlob;
+  /** Another user may write there, so that one reading says nothing about the next. */
+  readonly othersMayWrite: boolean;
 }
 
 export interface FetchOptions {
@@ -67,7 +69,7 @@ export class BlobFetcher {
   /** Only those under way. */
   readonly #downloads: Download[] = [];
   readonly #log: WaitLog;
-  readonly #onAbort = () => this.#fail(this.#options.signal.reason);
+  readonly #onAbort = () => this.#fail(abortedError(this.#options.signal));
   #running = 0;
   /** Grows with every request that ended: see {@link FIRST_CONNECTIONS}. */
   #allowed: number;
@@ -120,7 +122,7 @@ export class BlobFetcher {
     await Promise.race([Promise.all(this.#downloads.map(({ done }) => done)), this.failure]);
   }
 
-  /** Ends all transfers; removes what is incomplete. */
+  /** Ends all transfers. What is incomplete stays in the cache, for a later run. */
   async close(): Promise<void> {
     this.#fail(new DenrootError("aborted", "The transfer was ended"));
     this.#options.signal.removeEventListener("abort", this.#onAbort);
@@ -139,7 +141,8 @@ export class BlobFetcher {
 
   #found(descriptor: Descriptor, place: LocalBlob, origin: "cache" | "local"): void {
     this.#options.onFound?.(descriptor);
-    this.#readables.get(descriptor.digest)!.resolve({ descriptor, place, origin });
+    const othersMayWrite = origin === "cache" && this.#options.cache.sharing.othersMayWrite;
+    this.#readables.get(descriptor.digest)!.resolve({ descriptor, place, origin, othersMayWrite });
   }
 
   /** Whether another process has brought the blob meanwhile. */
@@ -193,9 +196,27 @@ export class BlobFetcher {
     const download = new Download(blob, lease);
     insertInOrder(this.#downloads, download, (one) => this.#rankOf(one.descriptor));
     if (download.isToCommit) this.#commit(download);
+    else if (this.#ranges) this.#resumeEarlier(download);
     const place = { type: "download", paths: blob.paths } as const;
-    const readable = { descriptor, place, origin: "download", blob } as const;
+    const { othersMayWrite } = this.#options.cache.sharing;
+    const readable = { descriptor, place, origin: "download", blob, othersMayWrite } as const;
     this.#readables.get(descriptor.digest)!.resolve(readable);
+  }
+
+  /** Goes on with what an earlier run left of the blob. */
+  #resumeEarlier(download: Download): void {
+    const { descriptor } = download;
+    const { cache, nameOf, onLog, onReceived } = this.#options;
+    const file = cache.partials([descriptor]).get(descriptor.digest);
+    if (file === undefined) return;
+    const received = download.takeOver(file, (error) => {
+      if (error !== undefined) this.#fail(this.#named(descriptor, error));
+      else if (download.isToCommit) this.#commit(download);
+    });
+    if (received === 0) return;
+    const part = `${Math.floor(100 * received / descriptor.size)} %`;
+    onLog?.(`${nameOf(descriptor)} is resumed: ${part} of it are here from an earlier run`);
+    onReceived?.(descriptor, received);
   }
 
   /** Other processes have finished these blobs, or given them up. */
@@ -212,9 +233,11 @@ export class BlobFetcher {
     const { blob, requests } = download;
     const { descriptor } = blob;
     const signal = AbortSignal.any([this.#abort.signal, requests]);
-    const whole = segment.end - segment.start === descriptor.size;
+    const { end } = segment;
+    const start = segment.start + segment.received;
+    const range = end - start === descriptor.size ? undefined : { start, end };
     try {
-      const bytes = this.#options.source.blob!(descriptor, whole ? undefined : segment, signal);
+      const bytes = this.#options.source.blob!(descriptor, range, signal);
       for await (const chunk of bytes) {
         if (signal.aborted) return;
         blob.write(segment, chunk);

@@ -17,3 +17,9 @@ export function cacheError(root: string, cause: unknown): DenrootError {
     hint: "Set ENROOT_CACHE_PATH to a directory that can be written",
   });
 }
+
+/** Whether this user must not do it, or nobody may: another directory would help. */
+export function isForbidden(cause: unknown): boolean {
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  return code === "EACCES" || code === "EPERM" || code === "EROFS";
+}

@@ -35,6 +35,16 @@ export class Download {
     return this.blob.complete && this.#commit === undefined;
   }
 
+  /**
+   * Goes on with what another process left in `file`. Gives how many bytes that are. `onDigested` is
+   * called when they are digested.
+   */
+  takeOver(file: string, onDigested: (error?: unknown) => void): number {
+    const received = this.blob.takeOver(file);
+    if (received > 0) this.blob.catchUp().then(() => onDigested(), onDigested);
+    return received;
+  }
+
   /** Ends all requests; the whole blob is to be asked for anew, in one piece. */
   restart(): void {
     this.#requests.abort();
@@ -50,7 +60,7 @@ export class Download {
     });
   }
 
-  /** Waits for a commit that is under way, and removes the blob's file if there is none. */
+  /** Waits for a commit that is under way. Without one, a later process can go on with the blob. */
   async close(): Promise<void> {
     await this.#commit?.catch(() => {});
     this.blob.close();

@@ -5,22 +5,27 @@ import path from "node:path";
 import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { BlobCache } from "./blob_cache.ts";
-import { processMark, removeStale } from "../system/files/process_mark.ts";
+import { keepFresh, removeStale } from "../system/files/leftovers.ts";
+import { processMark } from "../system/files/process_mark.ts";
+import { isForbidden } from "./cache_error.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
 
 const TEMPORARY = /^\.denroot-(.+)\.cache$/;
 
-export interface OpenCache {
+interface OpenCache {
   readonly cache: BlobCache;
   /** Removes the cache, if it is a temporary one. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Opens the cache that the settings name. When nobody named one and the default cannot be written,
- * the cache is a temporary one in the directory `instead`: an import works without a home directory
- * that can be written. Throws code `file`.
+ * Opens the cache that the settings name. When this user may not write to it, the cache is a
+ * temporary one in the directory `instead`, and `onProgress` is told so; an import works without a
+ * home directory, and beside another user's cache. The default cache is done without whatever is
+ * wrong with it.
+ *
+ * Throws code `file` or `space` when a cache that somebody named cannot be used for another reason.
  */
 export function openCache(
   settings: Settings,
@@ -28,16 +33,13 @@ export function openCache(
   onProgress: OnProgress,
 ): OpenCache {
   const cache = new BlobCache(settings.cachePath);
-  if (isSet(settings, "ENROOT_CACHE_PATH")) {
-    cache.open();
-    return { cache, [Symbol.dispose]: () => {} };
-  }
   try {
     cache.open();
-    fs.accessSync(cache.root, fs.constants.W_OK);
-    return { cache, [Symbol.dispose]: () => {} };
+    return { cache, [Symbol.dispose]: () => cache.close() };
   } catch (error) {
-    const why = messageOf((error as Error).cause ?? error);
+    const { cause } = error as Error;
+    if (isSet(settings, "ENROOT_CACHE_PATH") && !isForbidden(cause)) throw error;
+    const why = messageOf(cause ?? error);
     const message = `The cache ${cache.root} cannot be used (${why}): layers are not kept`;
     onProgress({ type: "log", level: "warn", message });
     return openTemporaryCache(instead);
@@ -65,8 +67,13 @@ function openTemporaryCache(parent: string): OpenCache {
   removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
   const cache = new BlobCache(path.join(parent, `.denroot-${processMark()}.cache`));
   cache.open();
+  const letAge = keepFresh(cache.root);
   return {
     cache,
-    [Symbol.dispose]: () => fs.rmSync(cache.root, { recursive: true, force: true }),
+    [Symbol.dispose]() {
+      letAge();
+      cache.close();
+      fs.rmSync(cache.root, { recursive: true, force: true });
+    },
   };
 }

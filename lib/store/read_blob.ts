@@ -7,7 +7,7 @@ import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobStore, FileBlob, ImageSource } from "../types/source.ts";
 
-export interface ReadBlobOptions {
+interface ReadBlobOptions {
   readonly source: ImageSource;
   /** Where the blob may lie; nothing is put there. */
   readonly cache: BlobStore;

@@ -59,7 +59,8 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
     uid: number(block, at, FIELD.uid),
     gid: number(block, at, FIELD.gid),
     size: number(block, at, FIELD.size),
-    mtime: number(block, at, FIELD.mtime),
+    // The image gets the nearest time that it can hold, however impossible this one is.
+    mtime: parseRounded(block, at + FIELD.mtime[0], FIELD.mtime[1]),
     deviceMajor: device ? deviceNumber(block, at, FIELD.deviceMajor, MAX_MAJOR) : 0,
     deviceMinor: device ? deviceNumber(block, at, FIELD.deviceMinor, MAX_MINOR) : 0,
   };
@@ -67,6 +68,13 @@ export function parseHeader(block: Buffer, at: number): RawHeader | undefined {
 
 /** Reads octal text, or GNU's base-256 if the first bit is set. Throws {@link TarError}. */
 export function parseNumber(block: Uint8Array, start: number, length: number): number {
+  const value = parseRounded(block, start, length);
+  if (!Number.isSafeInteger(value)) throw new TarError("A tar header has a number beyond 2^53");
+  return value;
+}
+
+/** Numbers beyond 2^53 are rounded. */
+function parseRounded(block: Uint8Array, start: number, length: number): number {
   const first = block[start]!;
   if (first & 0x80) return parseBase256(block, start, length);
   let value = 0;
@@ -89,9 +97,6 @@ function parseBase256(block: Uint8Array, start: number, length: number): number 
   const negative = (block[start]! & 0x40) !== 0;
   let value = negative ? (block[start]! & 0x7f) - 0x80 : block[start]! & 0x3f;
   for (let i = start + 1; i < start + length; i++) value = value * 256 + block[i]!;
-  if (!Number.isSafeInteger(value)) {
-    throw new TarError("A tar header has a number beyond 2^53");
-  }
   return value;
 }
 

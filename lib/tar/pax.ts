@@ -96,8 +96,9 @@ export function integer(key: string, text: string): number {
 }
 
 function seconds(text: string): number {
-  const match = /^(-?\d{1,15})(\.\d*)?$/.exec(text);
+  const match = /^(-?\d+)(\.\d*)?$/.exec(text);
   if (match === null) throw new TarError("A PAX mtime is not a time");
+  // A time beyond 2^53 is rounded: the image gets the nearest time that it can hold.
   // The fraction is not parsed: as a double, .999999999 would round up.
   const whole = Number(match[1]);
   const fraction = /[1-9]/.test(match[2] ?? "");

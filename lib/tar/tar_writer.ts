@@ -5,6 +5,8 @@
 
 import { Buffer } from "node:buffer";
 import { BLOCK, type EntryType, padding, ZEROS } from "./entry.ts";
+import { isImageXattr } from "./image_xattrs.ts";
+import { squashfsTime } from "./squashfs_time.ts";
 
 /** Must take all of `bytes` before it returns: the buffer is used again. */
 type ByteSink = (bytes: Uint8Array) => void;
@@ -36,9 +38,6 @@ const FLAGS: Readonly<Record<EntryType, string>> = {
 const BUFFER_SIZE = 512 * 1024;
 /** Content of at least this length goes to the sink without a copy. */
 const DIRECT = 64 * 1024;
-const MAX_UINT32 = 0xffffffff;
-/** mksquashfs can store these attributes; it drops all others with a message. */
-const KEPT_XATTRS = /^(user|security|trusted)\./;
 
 export class TarWriter {
   readonly #sink: ByteSink;
@@ -104,7 +103,7 @@ export class TarWriter {
     octal(block, at + 108, 8, 0);
     octal(block, at + 116, 8, 0);
     sizeField(block, at + 124, size);
-    octal(block, at + 136, 12, Math.min(Math.max(header.mtime, 0), MAX_UINT32));
+    octal(block, at + 136, 12, squashfsTime(header.mtime));
     block.fill(0x20, at + 148, at + 156);
     block[at + 156] = flag.charCodeAt(0);
     block.write(header.linkPath, at + 157, 100, "latin1");
@@ -123,7 +122,7 @@ export class TarWriter {
 
   #xattrs(xattrs: ReadonlyMap<string, Uint8Array>): void {
     const records = [...xattrs]
-      .filter(([name]) => KEPT_XATTRS.test(name))
+      .filter(([name]) => isImageXattr(name))
       .map(([name, value]) => paxRecord(`SCHILY.xattr.${name}`, value));
     if (records.length > 0) this.#metadata("x", "pax", Buffer.concat(records));
   }

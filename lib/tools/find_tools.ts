@@ -27,6 +27,11 @@ export interface SquashfsTool {
 export interface Mksquashfs extends SquashfsTool {
   /** Whether an option sets the root's time; before 4.6 only SOURCE_DATE_EPOCH does. */
   readonly setsRootTime: boolean;
+  /**
+   * Whether its time grows in proportion to the entries of a directory. In one that denroot has not
+   * changed, it grows with the square of their number.
+   */
+  readonly takesWideDirectories: boolean;
 }
 
 export type ToolSettings = RunPlaceSettings & Pick<Settings, "mksquashfs" | "unsquashfs">;
@@ -38,7 +43,7 @@ export interface FindOptions {
   readonly places?: readonly RunPlace[];
 }
 
-type ToolName = "mksquashfs" | "unsquashfs";
+export type ToolName = "mksquashfs" | "unsquashfs";
 
 const SETTINGS = { mksquashfs: "DENROOT_MKSQUASHFS", unsquashfs: "DENROOT_UNSQUASHFS" } as const;
 /** Debian and Red Hat put the tools here, and a user's PATH may lack some of these. */
@@ -47,6 +52,8 @@ const VERSION_TIMEOUT_MS = 10_000;
 /** From 4.5 on mksquashfs reads a tar stream, and unsquashfs prints a pseudo file. */
 const OLDEST = 4005;
 const SETS_ROOT_TIME = 4006;
+/** The mark that scripts/squashfs/wide-directories.patch puts into the version. */
+const WIDE_DIRECTORIES = "+wide-directories";
 
 /** Throws code `squashfs` when there is none that runs, or only one that is older than 4.5. */
 export async function findMksquashfs(
@@ -54,7 +61,11 @@ export async function findMksquashfs(
   options: FindOptions = {},
 ): Promise<Mksquashfs> {
   const tool = await findTool("mksquashfs", settings, options);
-  return { ...tool, setsRootTime: comparable(tool.version) >= SETS_ROOT_TIME };
+  return {
+    ...tool,
+    setsRootTime: comparable(tool.version) >= SETS_ROOT_TIME,
+    takesWideDirectories: tool.version.includes(WIDE_DIRECTORIES),
+  };
 }
 
 /**
@@ -172,7 +183,7 @@ function isExecutable(path: string): boolean {
 /** Ignores the exit status: some versions of unsquashfs print their version and fail. */
 async function versionOf(name: ToolName, path: string): Promise<string> {
   const { stdout } = await runCommand(path, ["-version"], { timeoutMs: VERSION_TIMEOUT_MS });
-  const match = /(\w+) version (\d+\.\d+[\w.-]*)/.exec(stdout.toString("latin1"));
+  const match = /(\w+) version (\d+\.\d+[\w.+-]*)/.exec(stdout.toString("latin1"));
   if (match?.[1] === name) return match[2]!;
   throw new Error(`it does not print a version of ${name}`);
 }

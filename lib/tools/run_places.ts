@@ -8,7 +8,9 @@ import process from "node:process";
 import type { Settings } from "../config/settings.ts";
 import { AtomicFile } from "../system/files/atomic_file.ts";
 import { memoryFile } from "../system/files/memory_file.ts";
-import { processMark, removeStale } from "../system/files/process_mark.ts";
+import { keepFresh, removeStale } from "../system/files/leftovers.ts";
+import { processMark } from "../system/files/process_mark.ts";
+import { realPath, resolvedPath } from "../system/files/real_names.ts";
 import { isOwnFile, makePrivateDirectory } from "../system/files/private_directory.ts";
 
 export interface RunPlace {
@@ -39,7 +41,7 @@ export function runPlaces({ cachePath, environment }: RunPlaceSettings): RunPlac
   const { XDG_RUNTIME_DIR: runtime, TMPDIR: temporary } = environment;
   const directories = [runtime, temporary || "/tmp"]
     .filter((directory) => directory !== undefined && directory !== "")
-    .map((directory) => path.resolve(directory!));
+    .map((directory) => resolvedPath(directory!));
   return [inMemory, inCache(cachePath), ...[...new Set(directories)].map(inTemporaryDirectory)];
 }
 
@@ -79,8 +81,12 @@ export function inTemporaryDirectory(parent: string): RunPlace {
     name: parent,
     async put(name, content) {
       removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
-      const directory = path.join(fs.realpathSync(parent), `.denroot-tools-${processMark()}`);
-      const remove = () => fs.rmSync(directory, { recursive: true, force: true });
+      const directory = path.join(realPath(parent), `.denroot-tools-${processMark()}`);
+      const letAge = keepFresh(directory);
+      const remove = () => {
+        letAge();
+        fs.rmSync(directory, { recursive: true, force: true });
+      };
       try {
         const file = path.join(makePrivateDirectory(directory), name);
         await placeProgram(`${file}.new`, file, content);

@@ -1,9 +1,10 @@
 /** Gives access to the files that make up an image, in a directory or in an archive. */
 
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join, resolve, sep } from "node:path";
+import { join, sep } from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
+import { realPath, resolvedPath } from "../system/files/real_names.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { FileBlob } from "../types/source.ts";
@@ -41,7 +42,7 @@ interface LocatedFile extends FilePosition {
  * directory does not exist, `file` when it cannot be read or is not a directory.
  */
 export function filesOfDirectory(path: string): ImageFiles {
-  const root = resolve(path);
+  const root = resolvedPath(path);
   checkDirectory(root, path);
   const find = (name: string) => locate(root, name, shownFile(join(path, name)));
   return {
@@ -120,18 +121,25 @@ function checkDirectory(root: string, path: string): void {
 function locate(root: string, name: string, what: string): LocatedFile | undefined {
   let path: string;
   try {
-    path = realpathSync(join(root, name));
+    path = realPath(join(root, name));
   } catch (cause) {
+    if (cause instanceof DenrootError) throw cause;
     if (/^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw unreadable(what, cause);
   }
-  // A link that leads out of the directory could make any of the user's files a layer of the image.
-  if (!path.startsWith(realpathSync(root).replace(/\/?$/, sep))) {
-    throw new DenrootError("file", `${what} is a link that leads out of the directory`);
-  }
+  requireInside(root, path, what);
   const stats = statSync(path);
   if (!stats.isFile()) throw new DenrootError("file", `${what} is not a regular file`);
   return { path, offset: 0, size: stats.size };
+}
+
+/**
+ * Throws code `file` unless `path`, which has no links in it, is in the directory `root`. A link that
+ * leads out of the directory could make any of the user's files a layer of the image.
+ */
+export function requireInside(root: string, path: string, what: string): void {
+  if (path.startsWith(realPath(root).replace(/\/?$/, sep))) return;
+  throw new DenrootError("file", `${what} is a link that leads out of the directory`);
 }
 
 function shownFile(path: string): string {

@@ -5,8 +5,6 @@ import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
 import type { SourceContext } from "./source_context.ts";
 
-export type { SourceContext } from "./source_context.ts";
-
 type Opener<S extends Scheme> = (
   reference: ReferenceOf<S>,
   context: SourceContext,

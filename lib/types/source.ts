@@ -1,6 +1,7 @@
 /** The interfaces of the places that images come from and go to. No code. */
 
 import type { ByteRange, ContainerImage, Descriptor, Digest, StoredDocument } from "./image.ts";
+import type { Reference } from "./reference.ts";
 
 /** A blob whose bytes are on this machine already; they are read where they are. */
 export type LocalBlob = FileBlob | SplitLayer | LayerTree;
@@ -79,7 +80,16 @@ export interface BlobWriter {
  * use.
  */
 export interface ImageSource extends AsyncDisposable {
-  /** The canonical URI, without a user. An import records it in the image as its origin. */
+  /**
+   * What the source was opened for, as far as that is known by now: a path has its scheme, and a
+   * short name has its registry once an image was found.
+   */
+  readonly reference: Reference;
+
+  /**
+   * The canonical URI of {@link reference}, without a user. An import records it in the image as its
+   * origin.
+   */
   readonly uri: string;
 
   /**
@@ -157,37 +167,63 @@ export interface ImageContent {
 }
 
 /**
+ * Opens the bytes of a blob, from `start` to its end. A stream that was sent in part cannot be sent
+ * again: a destination whose upload was cut asks anew, from the first byte that it lacks. Throws what
+ * {@link ImageSource.blob} throws; after code `range_unsupported` the blob has to begin at 0.
+ */
+export type OpenBlob = (start: number) => AsyncIterable<Uint8Array>;
+
+/**
  * A place that takes an image. Children are put before their parents, and the name comes last: a
- * destination that was not committed shows nothing new.
+ * destination that was not committed shows nothing new. What was put stays, so that a later attempt
+ * finds it.
+ *
+ * Methods may be called for several blobs at the same time. A place that can only take one after the
+ * other, an archive for example, lets them wait. Errors of the place name it; errors of a blob's own
+ * bytes come through unchanged: so it is clear which side failed.
  */
 export interface ImageDestination extends AsyncDisposable {
-  /** The canonical URI. */
+  /** The canonical URI, without a user. */
   readonly uri: string;
 
-  /** Whether the place already has the complete blob or document. */
-  has(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
+  /**
+   * The digest of the image that has the name now; undefined while the name is free, and when the
+   * reference has no name. With it a copy decides whether it has nothing to do, or would take the
+   * name from another image.
+   */
+  current(signal: AbortSignal): Promise<Digest | undefined>;
 
   /**
-   * Takes a blob from another repository of the same registry. Gives false when the registry
-   * refuses.
+   * Whether the place has the complete blob, as far as it can tell without reading it. That it has a
+   * document proves nothing about the blobs that the document names.
+   */
+  hasBlob(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
+
+  /** Whether the place has this index or manifest. A registry keeps them apart from blobs. */
+  hasDocument(descriptor: Descriptor, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * Takes a blob from another repository of the same registry, without its bytes. Gives false when
+   * the registry does not: the blob is put then. A registry that opened an upload instead has it used
+   * by that put.
    *
    * Absent where a place has no other repositories.
    */
   mount?(descriptor: Descriptor, repository: string, signal: AbortSignal): Promise<boolean>;
 
   /**
-   * Stores a blob. Throws code `digest` when `bytes` do not have the descriptor's digest or size, and
+   * Stores a blob. Throws code `digest` when the bytes do not have the descriptor's digest or size, and
    * keeps none of them then.
    */
-  putBlob(
-    descriptor: Descriptor,
-    bytes: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<void>;
+  putBlob(descriptor: Descriptor, open: OpenBlob, signal: AbortSignal): Promise<void>;
 
-  /** Stores an index or a manifest, after everything that it names has been put. */
+  /**
+   * Stores an index or a manifest, after everything that it names has been put. One that refers to
+   * the image (image-spec, manifest.md, "subject") may also come after the commit. A registry without
+   * a list of referrers then gets it in the index that stands for this list.
+   */
   putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
 
-  /** Gives the image its name. */
+  /** Gives the image its name, and takes that from the image which had it. `root` was put before. */
   commit(root: StoredDocument, signal: AbortSignal): Promise<void>;
 }

@@ -11,7 +11,7 @@ export interface Measurement {
   readonly peakMiB: number;
 }
 
-export interface MeasureOptions {
+interface MeasureOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Read as standard input. */
   readonly input?: string;

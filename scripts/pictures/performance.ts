@@ -15,7 +15,7 @@ export interface PerformanceFigures {
   }[];
 }
 
-export interface Measurement {
+interface Measurement {
   readonly case: string;
   readonly program: string;
   readonly seconds: number;

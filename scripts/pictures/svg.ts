@@ -4,7 +4,7 @@ export const MONOSPACE =
   "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace";
 export const SANS = "system-ui, -apple-system, 'Segoe UI', Helvetica, 'DejaVu Sans', sans-serif";
 
-export interface Frame {
+interface Frame {
   readonly width: number;
   readonly height: number;
   /** For those who cannot see the picture. */

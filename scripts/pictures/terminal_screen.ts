@@ -1,6 +1,6 @@
 /** What a terminal shows in the end, after all that programs wrote to it. */
 
-export interface Style {
+interface Style {
   readonly colour: string | undefined;
   readonly bold: boolean;
 }

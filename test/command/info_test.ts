@@ -88,7 +88,7 @@ test("info --licenses prints the licences of all carried components, or says tha
   const text = await run(["info", "--licenses"]);
   for (
     const words of [
-      /squashfs-tools +4\.6\.1 +GPL-2\.0-or-later/,
+      /squashfs-tools +4\.6\.1\+wide-directories +GPL-2\.0-or-later/,
       /Apache License/,
       /commander \(MIT\)/,
       /GNU GENERAL PUBLIC LICENSE\s+Version 2/,

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { errorText } from "../../lib/command/output/console.ts";
 import { createProgram } from "../../lib/command/run_command_line.ts";
 import { DenrootError } from "../../lib/errors.ts";
 import { newContext, runInProcess as run } from "./command_context.ts";
@@ -36,6 +37,29 @@ test("version prints only the number", async () => {
   assert.match(await run(["version"]), /^\d+\.\d+\.\d+\n$/);
   assert.equal(await run(["--version"]), await run(["version"]));
 });
+
+const WITH_PASSWORD: ReadonlyArray<readonly string[]> = [
+  ["docker://me:hunter2@h#x"],
+  ["docker://me:hun hunter2@h#x"],
+  ["import", "--password=hunter2", "u"],
+  ["import", "u", "hunter2"],
+  ["info", "hunter2"],
+  ["help", "docker://me:hunter2@h/x"],
+  ["completions", "me:hunter2@h"],
+  ["import", "--arch=me:hunter2@h", "u"],
+  ["digest", "me:hunter2@h/x"],
+  ["doctor", "https://me:hunter2@h/x"],
+];
+
+for (const args of WITH_PASSWORD) {
+  test(`no error shows the password of ${args.join(" ")}`, async () => {
+    const error = await run(args).then(() => undefined, (error: unknown) => error);
+    assert(error instanceof DenrootError);
+    for (const debug of [false, true]) {
+      assert.doesNotMatch(errorText(error, { colour: false, debug }), /hunter2/);
+    }
+  });
+}
 
 const IMPORT_OPTIONS: ReadonlyArray<
   [args: readonly string[], options: Readonly<Record<string, unknown>>]

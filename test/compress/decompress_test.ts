@@ -177,10 +177,11 @@ const foreign: readonly [name: string, hex: string][] = [
   ["lz4", "04224d186440a7"],
 ];
 for (const [name, hex] of foreign) {
-  test(`${name} is refused, and the error names it`, async () => {
+  test(`${name} is refused, and the error names it and says what to do`, async () => {
     const stored = Buffer.from(hex.padEnd(200, "0"), "hex");
-    await assert.rejects(collect(stored), { code: "unsupported", message: new RegExp(name) });
-    await assert.rejects(collect(stored, 1), { code: "unsupported", message: new RegExp(name) });
+    const error = { code: "unsupported", message: new RegExp(name), hint: /skopeo copy .*gzip/ };
+    await assert.rejects(collect(stored), error);
+    await assert.rejects(collect(stored, 1), error);
   });
 }
 

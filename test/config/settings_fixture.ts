@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { loadSettings, type SettingEntry, type Settings } from "../../lib/config/settings.ts";
+import type { SettingEntry } from "../../lib/config/read_settings.ts";
+import { loadSettings, type Settings } from "../../lib/config/settings.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
 export const root = scratchDirectory("settings");

@@ -28,7 +28,11 @@ test("the defaults are enroot's, except for packing and retries", async () => {
   assert.equal(settings.maxImageBytes, 2 ** 40);
   assert.equal(settings.mksquashfs, undefined);
   assert.equal(settings.unsquashfs, undefined);
-  assert.deepEqual(settings.tls, { certFile: undefined, certDir: undefined });
+  assert.deepEqual(settings.tls, {
+    curlBundle: undefined,
+    certFile: undefined,
+    certDir: undefined,
+  });
   assert.deepEqual(settings.proxy, { http: undefined, https: undefined, all: undefined, no: "" });
   assert(settings.maxProcessors >= 1 && settings.maxProcessors <= availableParallelism());
   assert.equal(entry(settings, "ENROOT_TRANSFER_RETRIES").origin, "default");

@@ -59,7 +59,7 @@ test("reads everything that the format has", () => {
           { ...mirror, location: "example-mirror-0.local/mirror-for-foo" },
           { location: "example-mirror-1.local/mirrors/foo", insecure: true, pulls: "digest-only" },
         ],
-        place: "FILE, line 5",
+        origin: "FILE, line 5",
       },
       {
         ...rule,
@@ -67,9 +67,9 @@ test("reads everything that the format has", () => {
         location: "registry.com",
         blocked: true,
         mirrors: [{ ...mirror, location: "mirror.registry.com", pulls: "digest-only" }],
-        place: "FILE, line 19",
+        origin: "FILE, line 19",
       },
-      { ...rule, prefix: "*.example.com", location: "", place: "FILE, line 28" },
+      { ...rule, prefix: "*.example.com", location: "", origin: "FILE, line 28" },
     ],
     aliases: new Map([
       ["app", "registry.com/team/app"],
@@ -99,7 +99,7 @@ test("the first of two rules for one prefix counts", () => {
 test("tables may be written inline; the line is then not known", () => {
   const text = 'registry = [{ location = "a.io", mirror = [{ location = "m.io" }] }]';
   const [rule] = parseRegistriesFile(text, "FILE").rules;
-  assert.deepEqual([rule!.mirrors[0]!.location, rule!.place], ["m.io", "FILE"]);
+  assert.deepEqual([rule!.mirrors[0]!.location, rule!.origin], ["m.io", "FILE"]);
 });
 
 /** [what is wrong, the text, what the message begins with] */

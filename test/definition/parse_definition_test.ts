@@ -56,7 +56,7 @@ const TAKEN: ReadonlyArray<[lines: readonly string[], expected: Partial<Definiti
   }],
   [["image oci:/x/layout"], { image: "oci:/x/layout", output: "/defs/layout.sqsh" }],
   [[IMAGE, "output x.sqsh"], { output: "/defs/x.sqsh" }],
-  [[IMAGE, "output ../x.sqsh"], { output: "/x.sqsh" }],
+  [[IMAGE, "output ../x.sqsh"], { output: "/defs/../x.sqsh" }],
   [[IMAGE, "output ${HOME}/x.sqsh"], { output: "/home/me/x.sqsh" }],
   [[IMAGE, "output ~/x.sqsh"], { output: "/home/me/x.sqsh" }],
   [[IMAGE, "output ${UNSET:-/scratch}/x.sqsh"], { output: "/scratch/x.sqsh" }],
@@ -78,13 +78,14 @@ const TAKEN: ReadonlyArray<[lines: readonly string[], expected: Partial<Definiti
 
 for (const [lines, expected] of TAKEN) {
   test(`${JSON.stringify(lines)} is a definition`, () => {
-    assert.deepEqual(parse(...lines), { ...LEAST, ...expected });
+    const { lines: _, ...definition } = parse(...lines);
+    assert.deepEqual(definition, { ...LEAST, ...expected });
   });
 }
 
 const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegExp[]]> = [
-  [[""], [/^a\.def: no line names the image$/]],
-  [["output x"], [/^a\.def: no line names the image$/]],
+  [[""], [/^a\.def, line 1: no line of this definition names the image$/]],
+  [["output x"], [/^a\.def, line 1: no line of this definition names the image$/]],
   [[IMAGE, "ouptut x"], [/^a\.def, line 2: "ouptut" is not known; is it "output"\?$/]],
   [[IMAGE, "squash_options x"], [/^a\.def, line 2: .* is it "squash-options"\?$/]],
   [[IMAGE, "squash-options -comp gzip -pf /x"], [
@@ -95,6 +96,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [[IMAGE, "squash-options -comp"], [/^a\.def, line 2: "-comp" is not allowed/]],
   [[IMAGE, "squash-options -comp -pf /x"], [/^a\.def, line 2: "-pf" is not allowed/]],
   [[IMAGE, "squash-options -p 'x f 755 0 0 touch x'"], [/^a\.def, line 2: "-p" is not allowed/]],
+  [[IMAGE, "squash-options -comp lzma"], [/^a\.def, line 2: "-comp lzma" cannot be used: /]],
   [[IMAGE, "squash-options -Xhc x"], [/^a\.def, line 2: "x" is not allowed/]],
   [[IMAGE, "squash-options -b ../x"], [/^a\.def, line 2: "\.\.\/x" is not allowed/]],
   [[IMAGE, "Platform x"], [/^a\.def, line 2: .* is it "platform"\?$/]],
@@ -130,7 +132,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
     /^a\.def, line 1: "imag" is not known; is it "image"\?$/,
     /^a\.def, line 2: "output" has no value$/,
     /^a\.def, line 3: UNSET is not set/,
-    /^a\.def: no line names the image$/,
+    /^a\.def, line 1: no line of this definition names the image$/,
   ]],
 ];
 

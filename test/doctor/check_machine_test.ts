@@ -21,6 +21,10 @@ const TABLE: readonly (readonly [title: string, machine: FakeMachine, found: rea
     ["another C library", { files: HEALTHY, libc: undefined }, [
       "error C library: this system does not use glibc",
     ]],
+    ["a glibc that cannot be called", {
+      files: { ...HEALTHY, "/proc/self/maps": "7f00 r-xp 0 08:01 1 /lib/libc.so.6" },
+      libc: undefined,
+    }, ["error C library: denroot cannot call it: it gets no memory for that"]],
     ["a clock that was never set", { files: HEALTHY, nowMs: () => 0 }, [
       "warning Clock: it says 1970-01-01 00:00 UTC, which is before denroot's release",
     ]],

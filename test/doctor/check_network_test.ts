@@ -52,7 +52,10 @@ test("proxies are shown with their origin, never with a password", async () => {
 
 test("a proxy that is not a URL is an error", async () => {
   const found = troubles(await check({ https_proxy: "socks5://me:secret@proxy" }));
-  assert.equal(found[0], "error Proxy: A proxy setting is not an http:// or https:// URL");
+  assert.equal(
+    found[0],
+    "error Proxy: https_proxy (or HTTPS_PROXY) names a proxy of the kind socks5, not HTTP",
+  );
   assert.doesNotMatch(found.join("\n"), /secret/);
 });
 

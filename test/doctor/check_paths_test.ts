@@ -42,9 +42,9 @@ test("a directory that exists or can be made is fine", () => {
   assert.deepEqual(check({}, undefined), []);
 });
 
-test("a read-only cache is an error, other read-only directories are warnings", () => {
+test("directories that this user cannot write to are warnings: an import does without a cache", () => {
   assert.deepEqual(check({ isWritable: () => false }), [
-    "error ENROOT_CACHE_PATH: /scratch/me/cache: this user cannot write to it",
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: this user cannot write to it",
     "warning Current directory: /work: this user cannot write to it",
     "warning ENROOT_TEMP_PATH: /tmp: this user cannot write to it",
     "warning ENROOT_DATA_PATH: /scratch/me/data: it does not exist, and this user cannot write " +
@@ -53,9 +53,18 @@ test("a read-only cache is an error, other read-only directories are warnings", 
   ]);
 });
 
-test("a read-only default cache is a warning: an import can do without it", () => {
-  const [first] = check({ isWritable: () => false }, undefined, { ...SETTINGS, entries: [] });
-  assert.equal(first, "warning ENROOT_CACHE_PATH: /scratch/me/cache: this user cannot write to it");
+test("a directory in the cache that only another user can write to is named", () => {
+  const files = { "/scratch/me/cache": "", "/scratch/me/cache/ingest": "", "/work": "" };
+  const isWritable = (path: string) => path !== "/scratch/me/cache/ingest";
+  const found = checkPaths(SETTINGS, fakeMachine({ files, isWritable }), "/work");
+  assert.deepEqual(troubles(found), [
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: this user cannot write to ingest in it",
+  ]);
+  assert.equal(
+    found[0]!.remedy,
+    "Ask its owner to give /scratch/me/cache/ingest the mode of /scratch/me/cache. Or set " +
+      "ENROOT_CACHE_PATH to another directory",
+  );
 });
 
 test("a read-only mount is named", () => {
@@ -63,7 +72,7 @@ test("a read-only mount is named", () => {
   const [first] = check({ mounts, isWritable: (path) => !path.startsWith("/scratch") });
   assert.equal(
     first,
-    "error ENROOT_CACHE_PATH: /scratch/me/cache: /scratch is mounted read-only",
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: /scratch is mounted read-only",
   );
 });
 
@@ -99,6 +108,6 @@ test("a file system that does not answer is reported", () => {
   };
   assert.equal(
     check({ space })[0],
-    "error ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be used: ESTALE: stale file handle",
+    "warning ENROOT_CACHE_PATH: /scratch/me/cache: it cannot be used: ESTALE: stale file handle",
   );
 });

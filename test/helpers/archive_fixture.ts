@@ -14,7 +14,7 @@ export function layoutMembers(path: string, prefix = ""): TarSpec[] {
     .sort((one, other) => one.path < other.path ? -1 : 1);
 }
 
-export interface SavedImage {
+interface SavedImage {
   readonly tags: readonly string[] | null;
   /** An image whose layers are not compressed. */
   readonly image: Image;

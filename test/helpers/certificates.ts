@@ -9,14 +9,14 @@ export interface Certificate {
   readonly keyFile: string;
 }
 
-export interface ServerCertificate extends Certificate {
+interface ServerCertificate extends Certificate {
   /** The private authority's certificate, which a client has to trust. */
   readonly caFile: string;
   readonly authority: Authority;
 }
 
 /** What signs certificates. */
-export interface Authority {
+interface Authority {
   readonly name: Buffer;
   readonly key: KeyObject;
 }
@@ -44,6 +44,15 @@ export function makeServerCertificate(directory: string): ServerCertificate {
   return { ...server, caFile: ca.certFile, authority };
 }
 
+/** A server's certificate by the same authority, valid from and to these times before the year 2050. */
+export function makeDatedCertificate(
+  directory: string,
+  { authority }: ServerCertificate,
+  validity: Validity,
+): Certificate {
+  return makeSigned(directory, "dated", authority, ofThisHost(), validity);
+}
+
 /** A client's certificate, signed by the authority of a server's. */
 export function makeClientCertificate(
   directory: string,
@@ -62,10 +71,11 @@ function makeSigned(
   name: string,
   authority: Authority,
   extension: Buffer,
+  validity?: Validity,
 ): Certificate {
   const { publicKey, privateKey } = newKeys();
   return writeFiles(directory, name, {
-    certificate: certificate(authority, commonName(name), publicKey, extension),
+    certificate: certificate(authority, commonName(name), publicKey, extension, validity),
     key: privateKey,
   });
 }
@@ -93,14 +103,18 @@ function writeFiles(
   return files;
 }
 
+/** In milliseconds since 1970. */
+export type Validity = readonly [fromMs: number, toMs: number];
+
 const dayMs = 86_400_000;
 
-/** A certificate's DER bytes: section 4.1 of RFC 5280. It is valid from yesterday to tomorrow. */
+/** A certificate's DER bytes: section 4.1 of RFC 5280. */
 function certificate(
   issuer: Authority,
   subject: Buffer,
   publicKey: KeyObject,
   extension: Buffer,
+  [fromMs, toMs]: Validity = [Date.now() - dayMs, Date.now() + dayMs],
 ): Buffer {
   const algorithm = issuer.key.asymmetricKeyType === "rsa"
     ? sequence(oid("2a864886f70d01010b"), der(0x05)) // sha256WithRSAEncryption
@@ -110,7 +124,7 @@ function certificate(
     der(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])), // the serial number
     algorithm,
     issuer.name,
-    sequence(utcTime(Date.now() - dayMs), utcTime(Date.now() + dayMs)),
+    sequence(utcTime(fromMs), utcTime(toMs)),
     subject,
     publicKey.export({ type: "spki", format: "der" }),
     der(0xa3, sequence(extension)),

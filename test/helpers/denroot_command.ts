@@ -91,7 +91,7 @@ export function testRuntimes(
   }
 }
 
-export interface DenrootOptions extends ProgramOptions {
+interface DenrootOptions extends ProgramOptions {
   /** Settings on top of the isolated ones; undefined removes one. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -177,14 +177,14 @@ export class Denroot {
     );
   }
 
-  /** Files of the cache that are not whole blobs. */
+  /** Files of the cache that are not whole blobs, but for what the next import goes on with. */
   unfinishedBlobs(): string[] {
     if (!existsSync(this.cache)) return [];
     return readdirSync(this.cache, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
       .filter((path) => !/\/blobs\/(sha256\/[0-9a-f]{64}|sha512\/[0-9a-f]{128})$/.test(path))
-      .filter((path) => !/\/(oci-layout|index\.json)$/.test(path));
+      .filter((path) => !/\/(oci-layout|index\.json|[0-9a-f]+\.partial)$/.test(path));
   }
 
   remove(): void {

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { findProgram, startProgram } from "./run_program.ts";
 
-export type Command = readonly [string, ...string[]];
+type Command = readonly [string, ...string[]];
 
 /** Tells qemu where glibc for arm64 lies. */
 export const armLibraries = { QEMU_LD_PREFIX: "/usr/aarch64-linux-gnu" };

@@ -20,7 +20,7 @@ const ownTools = join(project, "build/squashfs", process.arch);
 const REGISTRIES = ["docker.io", "nvcr.io", "ghcr.io", "registry.example", "registry.example:5000"];
 const MIRROR = "cache.example:5000";
 
-export interface ExampleHomeOptions {
+interface ExampleHomeOptions {
   readonly runtime?: Runtime;
   /** Host and port of the registry that stands for all others. */
   readonly registry?: string;

@@ -23,7 +23,7 @@ export interface Answer {
   readonly delayMs?: number;
 }
 
-export interface Step {
+interface Step {
   /** `GET /v2/a/b/manifests/latest`, query included. */
   readonly request: string;
   /** What the request's headers must be, or match; null where there must be none. */

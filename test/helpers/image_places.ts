@@ -25,7 +25,7 @@ export interface Place {
 }
 
 /** Servers that run before images are brought. */
-export interface Servers {
+interface Servers {
   readonly registry: () => Registry;
   readonly docker: () => DockerDaemon;
   readonly podman: () => PodmanUser;

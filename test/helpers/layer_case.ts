@@ -40,7 +40,7 @@ export function testLayerCases(denroot: () => Denroot, cases: readonly LayerCase
   for (const one of cases) test(one.title, () => runLayerCase(denroot(), one));
 }
 
-export async function runLayerCase(denroot: Denroot, one: LayerCase): Promise<void> {
+async function runLayerCase(denroot: Denroot, one: LayerCase): Promise<void> {
   const spec: ImageSpec = { layers: one.layers };
   if (one.fails !== undefined) {
     const result = await importSpec(denroot, spec);

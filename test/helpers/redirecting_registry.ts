@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from "node:net";
 import { type Registry, storedBlobPath } from "./registry_server.ts";
 
-export interface RedirectingRegistry {
+interface RedirectingRegistry {
   readonly host: string;
   /** Requests to the storage: `METHOD PATH AUTHORIZATION`. */
   readonly storageRequests: string[];

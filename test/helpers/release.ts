@@ -7,7 +7,7 @@ import { runProgram } from "./run_program.ts";
 
 export const project = fileURLToPath(new URL("../..", import.meta.url));
 export const architectures = ["x64", "arm64"] as const;
-export type Architecture = (typeof architectures)[number];
+type Architecture = (typeof architectures)[number];
 
 /** A file of the release; throws when it has not been built. */
 export function releaseFile(path: string): string {
@@ -32,7 +32,7 @@ function builtFile(path: string, script: string): string {
   return whole;
 }
 
-export interface Elf {
+interface Elf {
   readonly machine: string;
   /** The shared libraries it needs; none in a static program. */
   readonly needed: readonly string[];

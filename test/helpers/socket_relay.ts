@@ -10,7 +10,7 @@ export interface SocketRelay {
   close(): void;
 }
 
-export interface RelayOptions {
+interface RelayOptions {
   /** From this many bytes of one answer on, `fault` happens. */
   readonly after?: number;
   /** `cut` ends the connection, `stall` sends nothing more. */

@@ -1,6 +1,6 @@
 /** An independent little tar writer: makes every sound and every broken archive that tests need. */
 
-export type Bytes = string | Uint8Array;
+type Bytes = string | Uint8Array;
 
 /** One member; fields that are left out get plain values. */
 export interface TarSpec {
@@ -292,6 +292,6 @@ function gnuSparse(
 }
 
 /** Strings become UTF-8; other names are given as bytes. */
-export function toBuffer(bytes: Bytes): Buffer {
+function toBuffer(bytes: Bytes): Buffer {
   return typeof bytes === "string" ? Buffer.from(bytes, "utf8") : Buffer.from(bytes);
 }

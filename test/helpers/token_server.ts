@@ -16,7 +16,7 @@ export interface TokenServer {
   stop(): Promise<void>;
 }
 
-export interface TokenServerOptions {
+interface TokenServerOptions {
   readonly certificate: Certificate;
   /** Without it, anyone may pull. */
   readonly user?: string;

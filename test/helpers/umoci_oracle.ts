@@ -24,7 +24,7 @@ export async function umociTreeOf(spec: ImageSpec): Promise<Tree> {
 }
 
 /** Unpacks an image, passes its root directory to `use`, and removes it. */
-export async function withUmoci<T>(
+async function withUmoci<T>(
   image: { directory: string; tag: string },
   use: (rootfs: string) => Promise<T>,
 ): Promise<T> {

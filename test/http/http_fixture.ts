@@ -12,7 +12,7 @@ import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
 export const MIB = 1024 * 1024;
 
-export interface Served extends AsyncDisposable {
+interface Served extends AsyncDisposable {
   readonly url: URL;
   /** What the server saw of each request, `METHOD content-length transfer-encoding`. */
   readonly requests: readonly string[];
@@ -62,7 +62,7 @@ export function makeClient(limits = {}, settings = {}) {
   return { send: client.send, [Symbol.dispose]: () => client.close() };
 }
 
-export interface Upload {
+interface Upload {
   readonly body: StreamedBody;
   /** The bytes that were taken from the source so far, and whether it has ended. */
   readonly source: { taken: number; isEnded: boolean };

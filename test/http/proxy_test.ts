@@ -69,10 +69,17 @@ test("the protocol's own proxy comes before all_proxy; a scheme may be left out"
 });
 
 test("a proxy that cannot be used is an error without its password", () => {
-  for (const https of ["socks5://u:hunter2@proxy:1", "http://"]) {
-    assert.throws(() => chooseProxy(new URL("https://h/"), { https, no: "" }), (error: Error) => {
+  const wrong = [
+    [{ https: "http://" }, /^https_proxy \(or HTTPS_PROXY\) is not an http:\/\/ or https:\/\/ URL/],
+    [{ https: "socks5://u:hunter2@p:1" }, /^https_proxy \(or HTTPS_PROXY\) names .* socks5/],
+    [{ all: "SOCKS5h://u:hunter2@p:1" }, /^all_proxy \(or ALL_PROXY\) names .* SOCKS5h/],
+    [{ all: "ftp://u:hunter2@p:1" }, /^all_proxy/],
+  ] as const;
+  for (const [settings, message] of wrong) {
+    const choose = () => chooseProxy(new URL("https://h/"), { ...settings, no: "" });
+    assert.throws(choose, (error: Error) => {
       assert.ok(!error.message.includes("hunter2"));
-      return isError("settings", /not an http:\/\/ or https:\/\/ URL/)(error);
+      return isError("settings", message)(error);
     });
   }
 });

@@ -8,13 +8,14 @@ import { gzipSync } from "node:zlib";
 import type { PackJob } from "../../lib/pack/pack_job.ts";
 import { planReading } from "../../lib/image/read_plan.ts";
 import { packLayers } from "../../lib/pack/pack_layers.ts";
+import { WIDE_ENTRIES } from "../../lib/pack/wide_directories.ts";
 import type { ReadableBlob } from "../../lib/store/blob_fetcher.ts";
 import { UnusableBlob } from "../../lib/store/unusable_blob.ts";
 import type { Descriptor, ImageConfig } from "../../lib/types/image.ts";
 import { digestOf } from "../helpers/image_fixture.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { directory, file, opaque, tarArchive, type TarSpec } from "../helpers/tar_fixture.ts";
-import { mksquashfs, packOptions } from "../squashfs/packing.ts";
+import { mksquashfs, packOptions, script } from "../squashfs/packing.ts";
 
 const scratch = scratchDirectory("pack-layers");
 const zeros = file("zeros", Buffer.alloc(8 * 2 ** 20));
@@ -77,7 +78,10 @@ function storeLayer(tar: Buffer): { readonly readable: ReadableBlob; readonly di
   writeFileSync(path, bytes);
   const descriptor = { mediaType: "tar+gzip", digest, size: bytes.length };
   const place = { type: "file", path, offset: 0, checkedBy: "digest" } as const;
-  return { readable: { descriptor, place, origin: "local" }, diffId: digestOf(tar) };
+  return {
+    readable: { descriptor, place, origin: "local", othersMayWrite: false },
+    diffId: digestOf(tar),
+  };
 }
 
 function configOf(diffIds: readonly string[]): ImageConfig {
@@ -129,6 +133,20 @@ test("a warning names the times that an old mksquashfs cannot keep", async () =>
     const warning = "warn mksquashfs 4.5.1 cannot keep the times of files after " +
       "2020-09-13T12:26:40.000Z and sets them to that; mksquashfs 4.6 and later keep them";
     assert.deepEqual(messages, warns ? [warning] : []);
+  }
+});
+
+test("a warning names a directory that is too wide for an unchanged mksquashfs", async () => {
+  const quick = script(join(scratch, "quick"), 'cat > /dev/null; : > "$2"');
+  const wide = [...Array(WIDE_ENTRIES).keys()].map((at) => file(`d/${at}`));
+  for (const takesWideDirectories of [false, true]) {
+    const options = packOptions(quick);
+    const squash = { ...options, mksquashfs: { ...options.mksquashfs, takesWideDirectories } };
+    const { messages } = await pack([wide], { squash });
+    const warned = messages.some((message) =>
+      message.startsWith("warn The directory '/d' has 25000")
+    );
+    assert.equal(warned, !takesWideDirectories, messages.join());
   }
 });
 

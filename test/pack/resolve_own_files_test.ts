@@ -274,6 +274,7 @@ async function emitted(
     defaultTime: 0,
     maxBytes: Infinity,
     keepLedger: false,
+    watchWidths: false,
   };
   await pack(input, async (layer, visitor) => {
     const parser = new TarParser(visitor);

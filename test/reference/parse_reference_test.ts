@@ -112,7 +112,6 @@ const DOCKER: ReadonlyArray<
   ],
   ["docker://a/b@host.example#x", "a/b", "host.example", "x", "latest"],
   ["docker://robot$ci+x@host.example/x", "robot$ci+x", "host.example", "x", "latest"],
-  ["docker://user:secret@host.example/x", "user:secret", "host.example", "x", "latest"],
   ["docker://localhost/x", undefined, "localhost", "x", "latest"],
   ["docker://localhost#x/y", undefined, "localhost", "x/y", "latest"],
   ["docker://localhost:5000/x:1", undefined, "localhost:5000", "x", "1"],

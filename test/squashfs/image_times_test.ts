@@ -38,6 +38,17 @@ for (const { title, mksquashfs: program, unsquashfs } of toolPairs) {
     assert.equal(fileSystemTime(image), IMAGE_TIME);
   });
 
+  test(`with ${title} mksquashfs impossible times become the nearest possible ones`, async () => {
+    const last = 2 ** 32 - 1;
+    const times = [-(2 ** 70), -1, 0, last, 2 ** 32, 2 ** 70, Infinity];
+    const entries = times.map((mtime, at) => entry(`${at}`, { mtime }));
+    const image = newImage();
+    await pack(image, entries, packOptions(await find(), { time: last }));
+    const { "/": _, ...found } = await timesIn(unsquashfs, image);
+    assert.deepEqual(Object.values(found), [0, 0, 0, last, last, last, last]);
+    assert.equal(fileSystemTime(image), last);
+  });
+
   test(`with ${title} mksquashfs the user's options decide on times`, async () => {
     const image = newImage();
     const squashOptions = "-all-time 1234567890 -mkfs-time 1234567891";

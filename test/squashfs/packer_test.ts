@@ -7,6 +7,7 @@ import test from "node:test";
 import { splitOptions } from "../../lib/squashfs/mksquashfs_call.ts";
 import { outputExists, startPacker } from "../../lib/squashfs/packer.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
+import { deadMark } from "../helpers/dead_mark.ts";
 import { runProgram, waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { entry, mksquashfs, pack, packOptions, script, send, unsquashfs } from "./packing.ts";
@@ -166,8 +167,7 @@ test("the leftovers of killed runs beside the target are removed, and other file
   const target = newTarget();
   const directory = join(target, "..");
   const own = processMark();
-  const [host] = own.split(".");
-  const dead = `.denroot-${host}.4194304.1.0123abcd.sqsh`;
+  const dead = `.denroot-${deadMark()}.sqsh`;
   const kept = [
     `.denroot-${own}.sqsh`,
     ".denroot-elsewhere.1.1.0123abcd.sqsh",

@@ -65,6 +65,7 @@ export function packOptions(
       version: "4.5.1",
       origin: "setting",
       setsRootTime: false,
+      takesWideDirectories: false,
       [Symbol.dispose]() {},
     },
     squashOptions: "-comp gzip -Xcompression-level 1",

@@ -88,7 +88,7 @@ const agreeing: readonly [title: string, entries: readonly PackedEntry[]][] = [
   ]],
   [
     "attributes",
-    ["user.a", "user.line\nbreak", "security.two  blanks"].flatMap((name, at) => [
+    ["user.a", "user.line\nbreak", "trusted.two  blanks"].flatMap((name, at) => [
       entry(`${at}`, { xattrs: new Map([[name, Buffer.from(`\0\n${name} R 1 644`)]]) }),
       entry(`${at} behind`, name),
     ]),

@@ -10,6 +10,7 @@ import { digestOf } from "../../lib/oci/digest.ts";
 import { Lease } from "../../lib/system/files/lease.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import type { Descriptor } from "../../lib/types/image.ts";
+import { deadMark } from "../helpers/dead_mark.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
 const scratch = scratchDirectory("cache");
@@ -107,10 +108,11 @@ test("opening removes what killed processes left, not what others still write", 
   const cache = openCache();
   const ingest = join(cache.root, "ingest");
   const own = processMark();
-  const [host, , start] = own.split(".") as [string, string, string];
-  const dead = `${hex}@${host}.4194304.1.0123abcd`;
-  const reused = `${hex}@${host}.${process.pid}.1.0123abcd`;
-  const kept = [`${hex}@${own}`, `${hex}@elsewhere.4194304.${start}.0123abcd`, "something-else"];
+  const [, , start, space] = own.split(".") as [string, string, string, string];
+  const dead = `spool0@${deadMark()}`;
+  const reused = `spool0@${own.replace(`.${start}.`, ".1.")}`;
+  const elsewhere = `elsewhere.4194304.${start}.${space}.0123abcd`;
+  const kept = [`${hex}@${own}`, `spool0@${own}`, `spool0@${elsewhere}`, "something-else"];
   for (const name of [dead, reused, ...kept]) fs.writeFileSync(join(ingest, name), "half");
   cache.open();
   assert.deepEqual(fs.readdirSync(ingest).sort(), [...kept].sort());
@@ -133,14 +135,27 @@ test("one process at a time has the lease of a blob, and each blob has its own",
 
 test("opening a cache removes a dead process's lease, and leaves a living one's", () => {
   const cache = openCache();
-  const host = processMark().split(".")[0];
   const dead = digestOf(Buffer.from("another"));
   const file = join(cache.root, "ingest", `${dead.slice("sha256:".length)}.lock`);
-  fs.writeFileSync(file, `${host}.4194304.1.0123abcd`);
+  fs.writeFileSync(file, deadMark());
   const living = leaseOf(cache);
   cache.open();
   assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")), [`${hex}.lock`]);
   living.release();
+});
+
+test("opening a cache removes leases that are a day old, whatever is in them", () => {
+  const cache = openCache();
+  const seconds = Date.now() / 1000 - 25 * 3600;
+  for (const [letter, text] of [["a", "elsewhere.4711.1.0123abcd\n"], ["b", ""]] as const) {
+    for (const age of ["old", "new"]) {
+      const file = join(cache.root, "ingest", `${letter}-${age}.lock`);
+      fs.writeFileSync(file, text);
+      if (age === "old") fs.utimesSync(file, seconds, seconds);
+    }
+  }
+  cache.open();
+  assert.deepEqual(fs.readdirSync(join(cache.root, "ingest")).sort(), ["a-new.lock", "b-new.lock"]);
 });
 
 test("a lease in a directory that is gone is an error of the cache", () => {
@@ -235,7 +250,7 @@ test("the next process removes what a killed one spooled", () => {
   const left = join(
     cache.root,
     "ingest",
-    "spool0@" + processMark().replace(/\.\d+\./, ".999999999."),
+    `spool0@${deadMark()}`,
   );
   fs.writeFileSync(left, content);
   cache.open();

@@ -6,7 +6,7 @@ import { digestOf } from "../../lib/oci/digest.ts";
 import type { ByteRange, Descriptor } from "../../lib/types/image.ts";
 import type { ImageSource } from "../../lib/types/source.ts";
 
-export interface Faults {
+interface Faults {
   /** Ranges that do not begin at 0 are refused. */
   readonly ignoresRanges?: boolean;
   /** Every request ends with this error after this many bytes. */
@@ -22,7 +22,8 @@ export interface Faults {
 }
 
 export class MemorySource implements ImageSource {
-  readonly uri = "memory:";
+  readonly reference = { scheme: "path", path: "memory" } as const;
+  readonly uri = "memory";
   readonly requests: { readonly digest: string; readonly range: ByteRange | undefined }[] = [];
   /** How many requests are under way, and the most that were so at one time. */
   open = 0;
@@ -43,7 +44,7 @@ export class MemorySource implements ImageSource {
     return { mediaType: "application/vnd.oci.image.layer.v1.tar", digest, size: bytes.length };
   }
 
-  bytesOf({ digest }: Descriptor): Uint8Array {
+  bytesOf({ digest }: Pick<Descriptor, "digest">): Uint8Array {
     return this.#blobs.get(digest)!;
   }
 

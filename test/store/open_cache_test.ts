@@ -8,6 +8,7 @@ import { loadSettings } from "../../lib/config/settings.ts";
 import { openCache, openStore } from "../../lib/store/open_cache.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
 import type { ProgressEvent } from "../../lib/types/progress.ts";
+import { deadMark } from "../helpers/dead_mark.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
 const scratch = scratchDirectory("cache");
@@ -36,7 +37,7 @@ test("when the default cache cannot be used, a temporary one lies beside the out
 
 test("the cache of a killed run beside the output is removed, and other files stay", async () => {
   const work = join(scratch, "killed");
-  const stale = processMark().replace(/\.\d+\./, ".4194304.");
+  const stale = deadMark();
   for (const name of [`.denroot-${stale}.cache`, `.denroot-${processMark()}.cache`, "mine.cache"]) {
     mkdirSync(join(work, name, "blobs"), { recursive: true });
   }

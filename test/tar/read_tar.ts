@@ -5,7 +5,7 @@ import type { TarEntry } from "../../lib/tar/entry.ts";
 import { TarParser } from "../../lib/tar/tar_parser.ts";
 import { file, tarMember, type TarSpec } from "../helpers/tar_fixture.ts";
 
-export interface ReadEntry extends TarEntry {
+interface ReadEntry extends TarEntry {
   readonly content: Buffer;
 }
 

@@ -28,6 +28,7 @@ const versions: readonly [printed: string, version: string, setsRootTime: boolea
   ["mksquashfs version 4.10 (2030/01/01)", "4.10", true],
   ["mksquashfs version 5.0 (2031/01/01)", "5.0", true],
   ["mksquashfs version 4.6.1-1ubuntu2 (2023/03/25)", "4.6.1-1ubuntu2", true],
+  ["mksquashfs version 4.6.1+wide-directories (2023/03/25)", "4.6.1+wide-directories", true],
   ["mksquashfs version 4.6-git.1 (2023/03/25)", "4.6-git.1", true],
 ];
 for (const [printed, version, setsRootTime] of versions) {
@@ -37,6 +38,7 @@ for (const [printed, version, setsRootTime] of versions) {
     assert.deepEqual([found.path, found.label, found.location], [path, path, path]);
     assert.deepEqual([found.version, found.setsRootTime], [version, setsRootTime]);
     assert.equal(found.origin, "setting");
+    assert.equal(found.takesWideDirectories, version.endsWith("+wide-directories"));
   });
 }
 

@@ -9,6 +9,7 @@ import process from "node:process";
 import test from "node:test";
 import { inCache, inTemporaryDirectory, runPlaces } from "../../lib/tools/run_places.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
+import { deadMark } from "../helpers/dead_mark.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
 const scratch = scratchDirectory("places");
@@ -163,7 +164,7 @@ test("the next run removes what killed runs left in the cache", async () => {
   const own = dirname(dirname(fileIn(cache)));
   const mark = processMark();
   const kept = [`.${mark}`, digest];
-  for (const name of [`.${mark.split(".")[0]}.4194304.1.0123abcd`, kept[0]!]) {
+  for (const name of [`.${deadMark()}`, kept[0]!]) {
     fs.writeFileSync(join(own, name), "half");
   }
   await inCache(cache).put("tool", content);
@@ -190,7 +191,7 @@ test("only its user can use a temporary directory, and it is removed after its u
 test("the next run removes what killed runs left in a temporary directory", async () => {
   const parent = newCache();
   const own = processMark();
-  const dead = `.denroot-tools-${own.split(".")[0]}.4194304.1.0123abcd`;
+  const dead = `.denroot-tools-${deadMark()}`;
   const kept = [`.denroot-tools-${own}`, ".denroot-tools-elsewhere.1.1.0123abcd", "other"];
   for (const name of [dead, ...kept]) fs.mkdirSync(join(parent, name), { recursive: true });
   (await inTemporaryDirectory(parent).put("tool", content))[Symbol.dispose]();

@@ -34,7 +34,7 @@ export interface ArgumentModel {
 /** A value: its name in the help, and what completion offers for it. */
 export type ValueModel = { readonly name: string } & ValueKind;
 
-export interface Word {
+interface Word {
   readonly text: string;
   readonly description?: string;
 }

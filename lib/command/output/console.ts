@@ -3,6 +3,7 @@
 import { styleText } from "node:util";
 import type { DenrootError } from "../../../mod.ts";
 import { printableLine, printableText } from "../../text/printable.ts";
+import { redact } from "../../text/redact.ts";
 
 export interface Console {
   readonly programName: string;
@@ -15,7 +16,7 @@ export interface Console {
   log(level: "info" | "warn", message: string): void;
 }
 
-export interface ErrorStyle {
+interface ErrorStyle {
   readonly colour: boolean;
   /** Whether the stack and the causes of an error show. */
   readonly debug: boolean;
@@ -27,7 +28,7 @@ const COLOURS = { info: "blueBright", warn: "yellow", error: "red" } as const;
 
 /** `[INFO] …`: one line, with a colour on a terminal. */
 export function logLine(level: Level, message: string, colour: boolean): string {
-  return `${logPrefix(level, colour)} ${printableLine(message)}\n`;
+  return `${logPrefix(level, colour)} ${printableLine(redact(message))}\n`;
 }
 
 /** `[ERROR] what happened`, then the hint; with `debug` also the stack and the causes. */
@@ -38,8 +39,8 @@ export function errorText(error: unknown, style: ErrorStyle): string {
   const hint = known === undefined
     ? "This is a mistake in denroot; please report the output of --debug"
     : known.hint;
-  const lines = [`${logPrefix("error", style.colour)} ${printableText(message)}`];
-  if (hint !== undefined) lines.push(`        ${printableText(hint)}`);
+  const lines = [`${logPrefix("error", style.colour)} ${printableText(redact(message))}`];
+  if (hint !== undefined) lines.push(`        ${printableText(redact(hint))}`);
   if (style.debug) lines.push(...stackLines(error));
   return `${lines.join("\n")}\n`;
 }
@@ -62,7 +63,7 @@ function stackLines(error: unknown): string[] {
   for (let current = error; current !== undefined && current !== null && !seen.has(current);) {
     seen.add(current);
     const text = current instanceof Error ? current.stack ?? String(current) : String(current);
-    lines.push(`        ${lines.length === 0 ? "" : "caused by: "}${printableText(text)}`);
+    lines.push(`        ${lines.length === 0 ? "" : "caused by: "}${printableText(redact(text))}`);
     current = current instanceof Error ? current.cause : undefined;
   }
   return lines;

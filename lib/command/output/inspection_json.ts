@@ -1,6 +1,6 @@
 /** An inspected image as JSON: the fields of `skopeo inspect`, then denroot's own in that style. */
 
-import { type ImageInspection, parseReference } from "../../../mod.ts";
+import { type ImageInspection, parseReference, type Reference } from "../../../mod.ts";
 import { familiarHost } from "../../reference/docker_hub.ts";
 
 export function inspectionJson(image: ImageInspection): Readonly<Record<string, unknown>> {
@@ -10,7 +10,7 @@ export function inspectionJson(image: ImageInspection): Readonly<Record<string, 
 /** skopeo's fields. Unlike skopeo's, an empty list or object is not null. */
 function skopeoFields({ uri, documents, config, layers, tags }: ImageInspection) {
   return {
-    Name: nameOf(uri),
+    Name: repositoryName(parseReference(uri)),
     Digest: documents[0]!.digest,
     RepoTags: tags,
     Created: config.created ?? null,
@@ -70,8 +70,7 @@ function ownFields({ uri, digest, documents, offers, config, steps, sizes }: Ima
 }
 
 /** The name of a repository in Docker's form; undefined outside of registries. */
-export function nameOf(uri: string): string | undefined {
-  const reference = parseReference(uri);
+export function repositoryName(reference: Reference): string | undefined {
   if (reference.scheme !== "docker") return undefined;
   const { registry, repository } = reference;
   return `${familiarHost(registry)}/${repository}`;

@@ -6,7 +6,7 @@ import { renderBars } from "./progress_bars.ts";
 import { ProgressState } from "./progress_state.ts";
 import { formatBytes, formatSeconds } from "./units.ts";
 
-export interface ProgressOptions {
+interface ProgressOptions {
   readonly write: (text: string) => void;
   /** Whether to draw bars. */
   readonly terminal: boolean;

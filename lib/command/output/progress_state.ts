@@ -2,7 +2,7 @@
 
 import type { ProgressEvent } from "../../../mod.ts";
 
-export interface LayerState {
+interface LayerState {
   readonly index: number;
   size: number;
   received: number;
@@ -10,7 +10,7 @@ export interface LayerState {
   readonly rate: Rate;
 }
 
-export interface Totals {
+interface Totals {
   readonly received: number;
   readonly size: number;
   /** Bytes a second. */
@@ -89,7 +89,7 @@ export class ProgressState {
 }
 
 /** A rate over the last few seconds. */
-export class Rate {
+class Rate {
   #lastMs: number | undefined;
   #lastBytes = 0;
   #perSecond = 0;

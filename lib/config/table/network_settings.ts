@@ -54,6 +54,11 @@ export const NETWORK_SETTINGS = {
     meaning: "These directories, with colons between them, hold further certificate authorities.",
     commands: FETCHING,
   },
+  CURL_CA_BUNDLE: {
+    kind: "text",
+    meaning: "This file takes the place of SSL_CERT_FILE and SSL_CERT_DIR, as for curl.",
+    commands: FETCHING,
+  },
   http_proxy: {
     kind: "text",
     meaning: "Plain HTTP goes through this proxy.",

@@ -20,7 +20,7 @@ interface SettingFacts {
 }
 
 /** How a value is read. Numbers and sizes must obey their rule. */
-export type SettingKind =
+type SettingKind =
   | { readonly kind: "text" }
   /** It becomes absolute. */
   | { readonly kind: "path" }
@@ -33,7 +33,7 @@ export type SettingKind =
   | { readonly kind: "bytes" };
 
 /** A default that depends on the machine. */
-export interface ComputedDefault {
+interface ComputedDefault {
   /** For people. */
   readonly shown: string;
   readonly compute: (host: SettingHost) => string;

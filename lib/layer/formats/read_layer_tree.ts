@@ -35,8 +35,6 @@ const OPAQUE_MARKS = [
 ];
 /** The owner and permissions of the image, where the file itself could not get them. */
 const OVERRIDDEN_STATUS = "user.containers.override_stat";
-/** Attributes of the image; all others belong to the storage or to this machine. */
-const IMAGE_XATTRS = /^(security\.capability$|user\.(?!overlay\.|fuseoverlayfs\.|containers\.))/;
 
 const TYPES: Readonly<Record<number, EntryType>> = {
   [REGULAR]: "file",
@@ -206,7 +204,7 @@ function headerOf(
     size: type === "file" ? status.size : 0,
     deviceMajor: status.deviceMajor,
     deviceMinor: status.deviceMinor,
-    xattrs: new Map([...xattrs].filter(([key]) => IMAGE_XATTRS.test(key))),
+    xattrs,
   };
 }
 

@@ -5,8 +5,10 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import { DenrootError } from "../../errors.ts";
-import { processMark, removeStale } from "./process_mark.ts";
+import { keepFresh, removeStale } from "./leftovers.ts";
+import { processMark } from "./process_mark.ts";
 
 const TEMPORARY = /^\.denroot-(.+)\.tmp$/;
 
@@ -16,6 +18,8 @@ export class AtomicFile {
   readonly #mode: number;
   #descriptor: number | undefined;
   #state: "unnamed" | "named" | "closed" = "unnamed";
+  /** Ends what keeps the file from looking like a leftover. */
+  readonly #letAge: () => void;
 
   /**
    * Creates no file yet: {@link create} and {@link write} do. `mode` has the exact permission bits;
@@ -24,6 +28,7 @@ export class AtomicFile {
   constructor(temporary: string, { mode = 0o600 }: { readonly mode?: number } = {}) {
     this.temporary = temporary;
     this.#mode = mode;
+    this.#letAge = keepFresh(temporary);
   }
 
   /** Creates the file, unless this object did so before. Throws when another made one there. */
@@ -42,6 +47,45 @@ export class AtomicFile {
   /** Reads back what was written. Returns the count of bytes; 0 at the end. */
   read(buffer: Uint8Array, position: number): number {
     return fs.readSync(this.#open(), buffer, 0, buffer.length, position);
+  }
+
+  /** Cuts off what was written behind `size` bytes. */
+  truncate(size: number): void {
+    fs.ftruncateSync(this.#open(), size);
+  }
+
+  /** How many bytes the file has, those that were never written between others included. */
+  get size(): number {
+    return fs.fstatSync(this.#open()).size;
+  }
+
+  /**
+   * Takes a file that another process left under the name `from`, to go on with it. Returns false
+   * when it is gone, or when anybody but this user may have changed it, and may still.
+   */
+  takeOver(from: string): boolean {
+    if (!isOwn(fs.lstatSync(from, { throwIfNoEntry: false }))) return false;
+    try {
+      fs.renameSync(from, this.temporary);
+      const flags = fs.constants.O_RDWR | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK;
+      this.#descriptor = fs.openSync(this.temporary, flags);
+    } catch {
+      fs.rmSync(this.temporary, { force: true });
+      return false;
+    }
+    // The name may have changed hands between the look and the renaming.
+    if (isOwn(fs.fstatSync(this.#descriptor))) return true;
+    fs.closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+    fs.rmSync(this.temporary, { force: true });
+    return false;
+  }
+
+  /** Closes the unfinished file and leaves it under the name `name`, for a later process. */
+  leaveAs(name: string): void {
+    fs.renameSync(this.temporary, name);
+    this.#state = "named";
+    this.close();
   }
 
   /** Starts to write to the disk what the file holds so far, so that little is left at the end. */
@@ -69,6 +113,7 @@ export class AtomicFile {
 
   /** Closes the file, and removes it unless it was published. May be called twice. */
   close(): void {
+    this.#letAge();
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
     this.#descriptor = undefined;
     if (this.#state === "unnamed") fs.rmSync(this.temporary, { force: true });
@@ -88,6 +133,7 @@ export class AtomicFile {
     } catch (error) {
       // A file that is there is another's: it must not be removed.
       this.#state = "closed";
+      this.#letAge();
       throw error;
     }
     fs.fchmodSync(descriptor, this.#mode);
@@ -130,6 +176,12 @@ function giveNewName(temporary: string, target: string): boolean {
   }
   fs.rmSync(temporary, { force: true });
   return true;
+}
+
+/** Whether it is a file of this user that no other user may write to, under one name. */
+function isOwn(status: fs.Stats | undefined): boolean {
+  return status !== undefined && status.isFile() && status.nlink === 1 &&
+    status.uid === process.geteuid!() && (status.mode & 0o022) === 0;
 }
 
 function isSameFile(one: string, other: string): boolean {

@@ -5,7 +5,7 @@ import process from "node:process";
 import { loadLibc } from "../libc.ts";
 import { nativeCalls } from "../native_calls.ts";
 
-export interface MemoryFile {
+interface MemoryFile {
   /** This process and its children can run the file by this path while it is open. Needs /proc. */
   readonly path: string;
   close(): void;

@@ -4,6 +4,7 @@ import type { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { realPath } from "./real_names.ts";
 
 /** The write bits of group and others. */
 const WRITABLE_BY_OTHERS = 0o022;
@@ -21,7 +22,7 @@ const ALL_USERS = /^\s*0\s+0\s+4294967295\s*$/;
  */
 export function makePrivateDirectory(name: string): string {
   fs.mkdirSync(path.dirname(name), { recursive: true });
-  const parent = fs.realpathSync(path.dirname(name));
+  const parent = realPath(path.dirname(name));
   const directory = path.join(parent, path.basename(name));
   try {
     fs.mkdirSync(directory, { mode: 0o700 });

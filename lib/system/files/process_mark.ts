@@ -1,87 +1,117 @@
-/** Names for temporary files that tell whether the process that made them still lives. */
+/** Names for temporary files that say which process made them, so that others can ask if it lives. */
 
-import { randomBytes } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
 import os from "node:os";
-import path from "node:path";
 import process from "node:process";
-import { DenrootError, messageOf } from "../../errors.ts";
 
 /** Which process a mark names. */
-export interface MarkedProcess {
+interface MarkedProcess {
   readonly host: string;
   readonly pid: number;
   /** When it began, in clock ticks since its host's boot. */
   readonly start: string;
+  /** Where its process id counts. Undefined when the mark does not say it. */
+  readonly space: string | undefined;
 }
 
-/** `HOST.PID.START.RANDOM`: it names this process, and is different at each call. */
+/** What can be said of a mark's process: `dead` needs proof. */
+export type Life = "alive" | "dead" | "unknown";
+
+/** The space of a process that cannot tell its own: such a mark proves nothing. */
+const NO_SPACE = "0";
+
+/** `HOST.PID.START.SPACE.RANDOM`: it names this process, and is different at each call. */
 export function processMark(): string {
-  const start = startTime(process.pid) ?? "0";
-  return `${hostName()}.${process.pid}.${start}.${randomBytes(4).toString("hex")}`;
+  const start = statOf("self")?.start ?? "0";
+  const random = randomBytes(4).toString("hex");
+  return `${hostName()}.${process.pid}.${start}.${ownSpace()}.${random}`;
 }
 
-/** Returns undefined for a text that is not a mark. */
+/** Returns undefined for a text that is not a mark. Version 0.1.0 made marks without a space. */
 export function parseMark(mark: string): MarkedProcess | undefined {
-  const match = /^([\w-]+)\.(\d+)\.(\d+)\.[0-9a-f]{8}$/.exec(mark);
-  return match === null ? undefined : { host: match[1]!, pid: Number(match[2]), start: match[3]! };
+  const match = /^([\w-]+)\.(\d+)\.(\d+)(?:\.(0|[0-9a-f]{8}))?\.[0-9a-f]{8}$/.exec(mark);
+  if (match === null) return undefined;
+  const [, host, pid, start, space] = match;
+  return { host: host!, pid: Number(pid), start: start!, space };
 }
 
 /**
- * Whether a mark's process is known to have ended. That is never known of a process on another
- * host: directories may be shared over a network.
- */
-export function isMarkStale(mark: string): boolean {
-  const marked = parseMark(mark);
-  if (marked === undefined || marked.host !== hostName()) return false;
-  return startTime(marked.pid) !== marked.start;
-}
-
-/**
- * Removes what killed runs left in a directory: the names in which `markOf` finds a stale mark.
- * A leftover that cannot be removed stays: it may be another user's, and it does no harm.
+ * Whether a mark's process lives, as far as this process can know it.
  *
- * Throws code `file` when the directory cannot be read.
+ * A process id counts only in its PID namespace, during one boot, and a host's name names neither:
+ * all containers of a machine may share it, and two machines may have the same. So a mark from
+ * another space is `unknown`. In this process's own space the kernel answers kill(2) for processes
+ * that `/proc` hides (mount option `hidepid`) too: no such process is the proof of death. So is a
+ * process that began at another time, because the id was used again; where `/proc` hides that time,
+ * the answer is `unknown`.
+ *
+ * A lock on the file would tell nothing better. flock(2) counts on one host only with some mounts of
+ * NFS and Lustre, which nobody can see; it hangs when the lock daemon does; and another user's file
+ * often cannot be opened, so that its lock cannot be tried.
  */
-export function removeStale(directory: string, markOf: (name: string) => string | undefined): void {
-  for (const name of namesIn(directory)) {
-    const mark = markOf(name);
-    if (mark !== undefined && isMarkStale(mark)) removeLeftover(path.join(directory, name));
-  }
-}
-
-/**
- * Removes a file, or a directory that belongs to this user, if that can be done. Even root leaves
- * another user's directory alone: while it is emptied, its owner could put a symlink in the way.
- */
-export function removeLeftover(file: string): void {
-  try {
-    const status = lstatSync(file);
-    if (status.isDirectory() && status.uid !== process.geteuid!()) return;
-    rmSync(file, { recursive: true, force: true });
-  } catch {
-    // It may be another user's, in a shared directory.
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (cause) {
-    throw new DenrootError("file", `${directory} cannot be read: ${messageOf(cause)}`, { cause });
-  }
+export function lifeOf(mark: string): Life {
+  const marked = parseMark(mark);
+  const here = ownSpace();
+  if (marked === undefined || here === NO_SPACE) return "unknown";
+  if (marked.space !== here || marked.host !== hostName()) return "unknown";
+  if (!exists(marked.pid)) return "dead";
+  const found = showsOwnSpace() ? statOf(marked.pid) : undefined;
+  if (found === undefined) return "unknown";
+  // A process that ended and that its parent did not ask for yet has closed its files.
+  return found.start === marked.start && found.state !== "Z" ? "alive" : "dead";
 }
 
 function hostName(): string {
   return os.hostname().replace(/[^\w-]/g, "-").slice(0, 64);
 }
 
-/** When the process began, in ticks since boot (proc(5), field 22). It tells reused ids apart. */
-function startTime(pid: number): string | undefined {
+/** Ids and start times compare only inside one boot, one PID namespace and one time namespace. */
+function ownSpace(): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const parts = [boot, readlinkSync("/proc/self/ns/pid"), timeNamespace()];
+    return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 8);
+  } catch {
+    return NO_SPACE;
+  }
+}
+
+/** Linux has time namespaces since 5.6. */
+function timeNamespace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/time");
+  } catch {
+    return "";
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+/** A `/proc` that came from outside a PID namespace has other ids for the same processes. */
+function showsOwnSpace(): boolean {
+  try {
+    return /^NSpid:\s+\d+$/m.test(readFileSync("/proc/self/status", "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** State, and the start in ticks since boot (proc(5), fields 3 and 22); undefined when hidden. */
+function statOf(
+  pid: number | "self",
+): { readonly state: string; readonly start: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : fields[19];
+    return { state: fields[0]!, start: fields[19]! };
   } catch {
     return undefined;
   }

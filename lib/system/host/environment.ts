@@ -4,9 +4,29 @@ import { readFileSync } from "node:fs";
 import os from "node:os";
 import process from "node:process";
 
-/** A copy of the process's environment. */
+/**
+ * Bun would trust any `https://` proxy for the first, whatever a connection's own options say; for
+ * the second it would warn of secrets in a log that it does not write.
+ */
+const RUNTIME_SWITCHES = ["NODE_TLS_REJECT_UNAUTHORIZED", "NODE_DEBUG"];
+const hidden: Record<string, string> = {};
+
+/** Takes them away from the runtime. {@link environment} still has them, for programs to inherit. */
+export function hideRuntimeSwitches(): void {
+  for (const name of RUNTIME_SWITCHES) {
+    const value = process.env[name];
+    if (value === undefined) continue;
+    hidden[name] = value;
+    delete process.env[name];
+  }
+}
+
+/**
+ * A copy of the environment that the process was started with. Values that are not UTF-8 are not as
+ * they were set.
+ */
 export function environment(): Readonly<Record<string, string | undefined>> {
-  return { ...process.env };
+  return { ...process.env, ...hidden };
 }
 
 /** The processors that this process may use, by affinity mask and cgroup quota. At least 1. */

@@ -2,6 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
 import { DenrootError, messageOf } from "../../errors.ts";
@@ -101,9 +102,12 @@ export class Child {
     clearTimeout(timer);
   }
 
-  /** Kills the child at once. What it may still have to say is lost. */
+  /** Kills the child and its own children at once. What it may still have to say is lost. */
   abandon(): void {
+    const { pid } = this.#process;
+    const others = pid === undefined || this.#hasExited() ? [] : descendants(pid);
     this.#send("SIGKILL");
+    for (const other of others) kill(other, "SIGKILL");
     // Without this "close" would wait for a grandchild that keeps the pipes open.
     for (const stream of this.#process.stdio) stream?.destroy();
   }
@@ -111,17 +115,32 @@ export class Child {
   /** Not by `ChildProcess.kill`: on Deno that sends one signal only, and ignores later ones. */
   #send(signal: NodeJS.Signals): void {
     const { pid } = this.#process;
-    if (pid === undefined || this.#hasExited()) return;
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // It has just ended.
-    }
+    if (pid !== undefined && !this.#hasExited()) kill(pid, signal);
   }
 
   #hasExited(): boolean {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** The processes below `pid`: what a shell started does not end with the shell. */
+function descendants(pid: number): readonly number[] {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  } catch {
+    return [];
+  }
+  const children = (text.match(/\d+/g) ?? []).map(Number);
+  return children.flatMap((child) => [child, ...descendants(child)]);
 }
 
 function endOnAbort(child: Child, signal: AbortSignal): void {

@@ -5,7 +5,8 @@ import { constants } from "node:os";
 import process from "node:process";
 import { DenrootError } from "../../errors.ts";
 
-const NAMES = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** The kernel sends XCPU when the processor time of `ulimit -S -t` is used up. */
+const NAMES = ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"] as const;
 type Name = typeof NAMES[number];
 /**
  * What comes again so soon is no second signal: Ctrl-C reaches a whole group of processes, and a
@@ -14,7 +15,7 @@ type Name = typeof NAMES[number];
 const ECHO_MS = 500;
 
 /**
- * INT, TERM and HUP as an abort. Nothing is caught before {@link signal} is asked for: a command
+ * INT, TERM, HUP and XCPU as an abort. Nothing is caught before {@link signal} is asked for: a command
  * that never asks is ended by the kernel, and one that becomes another program leaves it the
  * signals as it found them. A signal that was ignored from the start, as nohup and background jobs
  * have it, stays ignored.
@@ -52,7 +53,7 @@ export class StopSignals {
     const ignored = ignoredSignals();
     for (const name of NAMES) {
       if (!ignored.has(constants.signals[name])) process.on(name, () => this.#stop(name));
-      // Deno catches all three at the first `on`, and ends the process where it has no handler.
+      // Deno catches INT, TERM and HUP at the first `on`, and ends the process where it has no handler.
       else if ("Deno" in globalThis) process.on(name, () => {});
     }
   }

@@ -2,9 +2,9 @@
 
 import { Buffer } from "node:buffer";
 import { closeSync, createReadStream, openSync, readSync, type Stats, statSync } from "node:fs";
-import { resolve } from "node:path";
 import { compressionOf } from "../../compress/decompress.ts";
 import { abortedError, DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { resolvedPath } from "../../system/files/real_names.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { PATH_HINT } from "../image_files.ts";
 import type { SourceContext } from "../source_context.ts";
@@ -27,7 +27,7 @@ export async function openArchive(path: string, context: SourceContext): Promise
       hint: PATH_HINT,
     });
   }
-  const absolute = resolve(path);
+  const absolute = resolvedPath(path);
   if (stats.isFile() && !isCompressed(absolute, name)) {
     return indexArchive(absolute, name, context.blobs);
   }

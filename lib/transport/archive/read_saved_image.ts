@@ -164,7 +164,7 @@ async function countContent(
     throw new DenrootError(
       cause.code,
       `${contents.name}: the layer ${quoteText(name)} cannot be read: ${cause.message}`,
-      { cause },
+      { cause, hint: cause.hint },
     );
   }
 }

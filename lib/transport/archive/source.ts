@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../../errors.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { DockerArchiveReference } from "../../types/reference.ts";
+import type { DockerArchiveReference, Reference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { openArchive } from "./open_archive.ts";
@@ -30,25 +30,29 @@ export function sourceOfArchive(
 ): ImageSource {
   const { scheme, path } = reference;
   return {
-    ...sourceOfSavedImage(contents, reference, formatReference(reference), context),
+    ...sourceOfSavedImage(contents, reference, reference, context),
     // deno-lint-ignore require-await -- turns a thrown error into a rejection
     tags: async () => [...new Set(readSavedImages(contents).flatMap(({ tags }) => tags))],
     at: (image) => sourceOfArchive(contents, { scheme, path, image }, context),
   };
 }
 
-/** Gives the source of an image in an archive of `docker save`, which may come from an engine. */
+/**
+ * Gives the source of the image that `choice` means in an archive of `docker save`. The archive may
+ * come from an engine: `reference` is then the engine's.
+ */
 export function sourceOfSavedImage(
   contents: ArchiveContents,
   choice: ImageChoice,
-  uri: string,
+  reference: Reference,
   { settings }: Pick<SourceContext, "settings">,
 ): ImageSource {
   let image: SavedImageContent | undefined;
   const resolve = async (signal: AbortSignal) =>
     image ??= await readSavedImage(contents, choice, settings, signal);
   return {
-    uri,
+    reference,
+    uri: formatReference(reference),
     root: async (signal) => ({ document: (await resolve(signal)).document }),
     document: ({ digest }) => Promise.reject(noDocument(contents, digest)),
     contentOf: (_image, signal) => resolve(signal),

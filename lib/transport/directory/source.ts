@@ -27,6 +27,7 @@ export async function openDirectory(
   const bytes = await readManifest(files);
   const root = toDocument(bytes, { digest: digestOf(bytes) }, reference.path);
   return {
+    reference,
     uri: formatReference(reference),
     root: () => Promise.resolve({ document: root }),
     async document(descriptor) {

@@ -8,6 +8,7 @@ import { DenrootError, messageOf } from "../../errors.ts";
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
 import { accountHome } from "../../system/host/environment.ts";
+import { trustedAuthorities } from "../../http/trusted_certificates.ts";
 import { type Endpoint, type EngineTls, parseEndpoint } from "./endpoint.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,7 +29,7 @@ export async function dockerEndpoints(env: Environment): Promise<readonly Endpoi
     return [parseEndpoint(env.DOCKER_HOST, "DOCKER_HOST", tls)];
   }
   const context = env.DOCKER_CONTEXT || await currentContext(directory) || DEFAULT_CONTEXT;
-  if (context !== DEFAULT_CONTEXT) return [await contextEndpoint(directory, context)];
+  if (context !== DEFAULT_CONTEXT) return [await contextEndpoint(directory, context, env)];
   const sockets = ["/var/run/docker.sock"];
   if (env.XDG_RUNTIME_DIR) sockets.push(join(env.XDG_RUNTIME_DIR, "docker.sock"));
   sockets.push(join(homeOf(env), ".docker/run/docker.sock"));
@@ -46,7 +47,7 @@ async function environmentTls(
 ): Promise<EngineTls | undefined> {
   if (!env.DOCKER_TLS_VERIFY && !env.DOCKER_TLS) return undefined;
   const files = await readTlsFiles(env.DOCKER_CERT_PATH || directory);
-  return { ...files, verify: Boolean(env.DOCKER_TLS_VERIFY) };
+  return await toTls(files, Boolean(env.DOCKER_TLS_VERIFY), env);
 }
 
 async function currentContext(directory: string): Promise<string | undefined> {
@@ -60,7 +61,11 @@ async function currentContext(directory: string): Promise<string | undefined> {
 }
 
 /** A context is stored in a directory whose name is the SHA-256 of the context's name. */
-async function contextEndpoint(directory: string, context: string): Promise<Endpoint> {
+async function contextEndpoint(
+  directory: string,
+  context: string,
+  env: Environment,
+): Promise<Endpoint> {
   const id = createHash("sha256").update(context).digest("hex");
   const bytes = await readIfThere(join(directory, "contexts/meta", id, "meta.json"));
   if (bytes === undefined) {
@@ -77,7 +82,23 @@ async function contextEndpoint(directory: string, context: string): Promise<Endp
   });
   const files = await readTlsFiles(join(directory, "contexts/tls", id, "docker"));
   const isSecure = isUnverified || Object.keys(files).length > 0;
-  return parseEndpoint(host, what, isSecure ? { ...files, verify: !isUnverified } : undefined);
+  const tls = isSecure ? await toTls(files, !isUnverified, env) : undefined;
+  return parseEndpoint(host, what, tls);
+}
+
+/** Without a `ca.pem` the authorities count that registries are measured by too. */
+async function toTls(
+  files: Omit<EngineTls, "verify">,
+  verify: boolean,
+  env: Environment,
+): Promise<EngineTls> {
+  if (!verify || files.ca !== undefined) return { ...files, verify };
+  const ca = await trustedAuthorities({
+    curlBundle: env.CURL_CA_BUNDLE,
+    certFile: env.SSL_CERT_FILE,
+    certDir: env.SSL_CERT_DIR,
+  });
+  return { ...files, ca: [...ca], verify };
 }
 
 async function readTlsFiles(directory: string): Promise<Omit<EngineTls, "verify">> {

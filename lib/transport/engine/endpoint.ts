@@ -26,8 +26,8 @@ interface ForeignEndpoint {
 
 /** Certificates and key as PEM. */
 export interface EngineTls {
-  /** The only authority that is trusted; without it, the system's authorities are. */
-  readonly ca?: string;
+  /** The only authorities that are trusted; never left out where `verify` is true. */
+  readonly ca?: string | string[];
   /** The client's certificate. */
   readonly cert?: string;
   readonly key?: string;
@@ -67,7 +67,7 @@ export function formatEndpoint(endpoint: Endpoint): string {
       return plainText(`tcp://${host.includes(":") ? `[${host}]` : host}:${port}`, 300);
     }
     case "foreign":
-      return plainText(endpoint.url.replace(/\/\/[^/@]*@/, "//"), 300);
+      return plainText(withoutUser(endpoint.url), 300);
   }
 }
 
@@ -87,6 +87,11 @@ function parseTcp(
 }
 
 function badEndpoint(text: string, setting: string, rule: string): DenrootError {
-  const shown = quotePath(text.replace(/\/\/[^/@]*@/, "//"));
+  const shown = quotePath(withoutUser(text));
   return new DenrootError("settings", `${setting} has the invalid address ${shown}: ${rule}`);
+}
+
+/** A password may contain any character: all up to the last `@` goes. */
+function withoutUser(text: string): string {
+  return text.replace(/^([a-z+]+:\/\/)?.*@/s, "$1");
 }

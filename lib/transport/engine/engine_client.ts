@@ -126,7 +126,7 @@ export class EngineClient {
     throwIfAborted(signal);
     return new Promise((resolve, reject) => {
       const { request: start } = isSecure(this.#endpoint) ? https : http;
-      const headers = { host: "engine", "user-agent": "denroot" };
+      const headers = { host: hostHeader(this.#endpoint), "user-agent": "denroot" };
       const request = start({ ...target(this.#endpoint), path, agent: this.#agent, headers });
       const stop = () => request.destroy(abortedError(signal));
       signal.addEventListener("abort", stop, { once: true });
@@ -163,6 +163,13 @@ export function imagePath(prefix: string, image: string, action: string): string
 
 function isSecure(endpoint: Endpoint): boolean {
   return endpoint.type === "tcp" && endpoint.tls !== undefined;
+}
+
+/** Over TLS the server's certificate is compared with it. */
+function hostHeader(endpoint: UnixEndpoint | TcpEndpoint): string {
+  if (endpoint.type === "unix") return "engine";
+  const { host, port } = endpoint;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 function target(endpoint: UnixEndpoint | TcpEndpoint): https.RequestOptions {

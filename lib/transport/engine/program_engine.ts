@@ -4,8 +4,10 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
+import { redact } from "../../text/redact.ts";
 import { readFromChild } from "../../system/process/read_from_child.ts";
-import { processMark, removeStale } from "../../system/files/process_mark.ts";
+import { keepFresh, removeStale } from "../../system/files/leftovers.ts";
+import { processMark } from "../../system/files/process_mark.ts";
 import { runCommand } from "../../system/process/run_command.ts";
 import type { NoEngineError } from "./connect_engine.ts";
 import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
@@ -57,6 +59,7 @@ async function* saved(
 ): AsyncIterableIterator<Uint8Array> {
   throwIfAborted(signal);
   const scratch = makeScratch(environment.TMPDIR || "/var/tmp");
+  const letAge = keepFresh(scratch);
   try {
     const env = { ...environment, TMPDIR: scratch };
     const child = await readFromChild(program, ["save", id], { env, signal });
@@ -69,6 +72,7 @@ async function* saved(
       throw new DenrootError("registry", `${program} save failed: ${why}`);
     }
   } finally {
+    letAge();
     fs.rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   }
 }
@@ -122,5 +126,5 @@ function firstOf(text: string): unknown {
 }
 
 function lastLine(messages: string): string {
-  return plainText(messages.trim().split("\n").at(-1) ?? "", 500);
+  return plainText(redact(messages.trim().split("\n").at(-1) ?? ""), 500);
 }

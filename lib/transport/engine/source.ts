@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import { DenrootError, hasCode } from "../../errors.ts";
+import { blobPath } from "../../oci/digest.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { Platform } from "../../types/image.ts";
@@ -24,14 +25,14 @@ export function engineSource(
   reference: EngineReference,
   context: SourceContext,
 ): ImageSource {
-  const uri = formatReference(reference);
   let saved: ImageSource | undefined;
   return {
-    uri,
+    reference,
+    uri: formatReference(reference),
     async root(signal) {
       const image = await inspect(engine, reference, context.platform, signal);
       const use = (contents: ArchiveContents) => {
-        saved = sourceOfSavedImage(contents, {}, uri, context);
+        saved = sourceOfSavedImage(contents, {}, reference, context);
         return saved.root(signal);
       };
       const stored = storedImage(image, engine.name, context.blobs);
@@ -122,9 +123,9 @@ function storedImage(
   for (const digest of new Set([id, ...diffIds])) {
     const path = blobs.find({ digest });
     if (path === undefined) return undefined;
-    addFile(contents, nameOf(digest), { path, offset: 0 }, fs.statSync(path).size);
+    addFile(contents, blobPath(digest), { path, offset: 0 }, fs.statSync(path).size);
   }
-  const list = [{ Config: nameOf(id), Layers: diffIds.map(nameOf) }];
+  const list = [{ Config: blobPath(id), Layers: diffIds.map(blobPath) }];
   const bytes = Buffer.from(JSON.stringify(list));
   addFile(contents, "manifest.json", { bytes }, bytes.length);
   return contents;
@@ -149,8 +150,4 @@ function addFile(
   size: number,
 ): void {
   contents.add({ type: "file", path, linkPath: "", size }, stored);
-}
-
-function nameOf(digest: string): string {
-  return `blobs/${digest.replace(":", "/")}`;
 }

@@ -11,7 +11,7 @@ export const REF_NAME = "org.opencontainers.image.ref.name";
 
 const SHOWN_TAGS = 20;
 /** The annotation in which containerd and Docker keep the image's full name beside the tag. */
-const FULL_NAME = "io.containerd.image.name";
+export const FULL_NAME = "io.containerd.image.name";
 
 /**
  * Gives the entry that has the reference's tag or position, or the only entry when the reference has

@@ -2,68 +2,120 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import { DenrootError } from "../../errors.ts";
 import { isObject, type JsonObject, parseJsonObject } from "../../oci/json_fields.ts";
 import { OCI_INDEX } from "../../oci/media_types.ts";
-import { parseIndex } from "../../oci/parse_manifest.ts";
+import { MAX_MANIFEST_SIZE, parseIndex } from "../../oci/parse_manifest.ts";
 import { writeFileAtomically } from "../../system/files/atomic_file.ts";
 import { waitForLease } from "../../system/files/lease.ts";
-import type { Descriptor } from "../../types/image.ts";
+import type { Descriptor, Digest } from "../../types/image.ts";
+import { quotePath } from "../../text/quote_text.ts";
+import { filesOfDirectory } from "../image_files.ts";
 import { withPath } from "../read_document.ts";
-import { REF_NAME } from "./choose_entries.ts";
+import { FULL_NAME, REF_NAME } from "./choose_entries.ts";
 
+const INDEX = "index.json";
 const LOCK = ".denroot-index.lock";
 const MARKER = '{"imageLayoutVersion":"1.0.0"}';
 const READABLE_BY_ALL = { mode: 0o644 };
 
+type Image = Pick<Descriptor, "mediaType" | "digest" | "size">;
+
 /**
- * Adds an image to the index, under `tag` if there is one: an image that had the tag loses it, as
- * every tool does it. Writers take turns, so none removes what another one adds.
+ * Adds an image to the index, under `tag` if there is one. An image that had the tag loses it, and
+ * stays without a name, as other tools do it. Writers take turns: none removes what another one adds.
+ *
+ * Throws code `manifest` for an index that is invalid, `limit` when it would become larger than is
+ * ever read.
  */
 export async function addToIndex(
   root: string,
-  image: Pick<Descriptor, "mediaType" | "digest" | "size">,
+  image: Image,
   tag: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const lease = await waitForLease(path.join(root, LOCK), { signal });
   try {
-    const index = readIndex(root);
-    const others = index.manifests.filter((entry) => !isReplaced(entry, image.digest, tag));
-    const entry = { ...image, ...(tag !== undefined && { annotations: { [REF_NAME]: tag } }) };
-    const text = JSON.stringify({ ...index, manifests: [...others, entry] });
-    if (!fs.existsSync(path.join(root, "oci-layout"))) {
-      await write(path.join(root, "oci-layout"), MARKER);
-    }
-    await write(path.join(root, "index.json"), text);
+    const index = await readIndex(root);
+    const changed = { ...index, manifests: withImage(index.manifests, image, tag) };
+    const bytes = new TextEncoder().encode(JSON.stringify(changed));
+    if (bytes.length > MAX_MANIFEST_SIZE) throw tooLarge(root);
+    checkIndex(root, bytes);
+    await writeMarker(root);
+    await writeFileAtomically(path.join(root, INDEX), bytes, READABLE_BY_ALL);
   } finally {
     lease.release();
   }
 }
 
-interface IndexFile extends JsonObject {
-  readonly manifests: readonly unknown[];
+/** The digest of the image that has the tag. Throws code `manifest` for an invalid index. */
+export async function digestInIndex(root: string, tag: string): Promise<Digest | undefined> {
+  const { manifests } = await readIndex(root);
+  return manifests.find((entry) => tagOf(entry) === tag)?.digest as Digest | undefined;
 }
 
-/** The whole file, with fields that are not known here. */
-function readIndex(root: string): IndexFile {
-  const file = path.join(root, "index.json");
-  let bytes: Uint8Array;
-  try {
-    bytes = fs.readFileSync(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+interface IndexFile extends JsonObject {
+  readonly manifests: readonly JsonObject[];
+}
+
+/** The whole file, with fields that are not known here. A new layout has none. */
+async function readIndex(root: string): Promise<IndexFile> {
+  const files = filesOfDirectory(root);
+  if (files.locate(INDEX) === undefined) {
     return { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
   }
-  withPath(file, () => parseIndex(bytes));
-  return parseJsonObject(bytes, file) as IndexFile;
+  const bytes = await files.read(INDEX, MAX_MANIFEST_SIZE);
+  checkIndex(root, bytes);
+  return parseJsonObject(bytes, path.join(root, INDEX)) as IndexFile;
 }
 
-function isReplaced(entry: unknown, digest: string, tag: string | undefined): boolean {
-  if (!isObject(entry)) return false;
-  const name = isObject(entry.annotations) ? entry.annotations[REF_NAME] : undefined;
-  return tag === undefined ? name === undefined && entry.digest === digest : name === tag;
+function checkIndex(root: string, bytes: Uint8Array): void {
+  withPath(path.join(root, INDEX), () => parseIndex(bytes));
 }
 
-async function write(file: string, text: string): Promise<void> {
-  await writeFileAtomically(file, new TextEncoder().encode(text), READABLE_BY_ALL);
+async function writeMarker(root: string): Promise<void> {
+  const file = path.join(root, "oci-layout");
+  if (fs.existsSync(file)) return;
+  await writeFileAtomically(file, new TextEncoder().encode(MARKER), READABLE_BY_ALL);
+}
+
+/** An entry without a name for the same image gets the tag, and keeps its other fields. */
+function withImage(
+  entries: readonly JsonObject[],
+  image: Image,
+  tag: string | undefined,
+): readonly JsonObject[] {
+  const isSame = ({ digest }: JsonObject) => digest === image.digest;
+  if (tag === undefined) return entries.some(isSame) ? entries : [...entries, image];
+  const others = entries.map((entry) => tagOf(entry) === tag ? withoutTag(entry) : entry);
+  const isOld = (entry: JsonObject) => isSame(entry) && isNameless(entry);
+  const old = others.find(isOld);
+  const annotations = { ...annotationsOf(old), [REF_NAME]: tag };
+  return [...others.filter((entry) => !isOld(entry)), { ...old, ...image, annotations }];
+}
+
+function tagOf(entry: JsonObject): unknown {
+  return annotationsOf(entry)[REF_NAME];
+}
+
+function withoutTag(entry: JsonObject): JsonObject {
+  const { [REF_NAME]: _, ...annotations } = annotationsOf(entry);
+  return { ...entry, annotations };
+}
+
+function isNameless(entry: JsonObject): boolean {
+  const annotations = annotationsOf(entry);
+  return annotations[REF_NAME] === undefined && annotations[FULL_NAME] === undefined;
+}
+
+function annotationsOf(entry: JsonObject | undefined): JsonObject {
+  return isObject(entry?.annotations) ? entry.annotations : {};
+}
+
+function tooLarge(root: string): DenrootError {
+  return new DenrootError(
+    "limit",
+    `${quotePath(root)} lists too many images: its "index.json" would be larger than ` +
+      `${MAX_MANIFEST_SIZE / 2 ** 20} MiB`,
+  );
 }

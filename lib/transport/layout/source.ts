@@ -16,10 +16,7 @@ import { chooseLayoutEntries, namesOf } from "./choose_entries.ts";
 /** The largest file `oci-layout` that is read, in bytes. */
 const MARKER_LIMIT = 64 * 1024;
 
-/**
- * Throws code `not_found` when the files are not a layout, `manifest` when its marker is invalid,
- * `unsupported` for a layout of another version than 1.
- */
+/** Throws what {@link checkMarker} throws. */
 export async function openLayout(files: ImageFiles, reference: OciReference): Promise<ImageSource> {
   await checkMarker(files);
   return sourceOf(files, reference);
@@ -28,6 +25,7 @@ export async function openLayout(files: ImageFiles, reference: OciReference): Pr
 function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
   const { scheme, path } = reference;
   return {
+    reference,
     uri: formatReference(reference),
     root: () => readRoot(files, reference),
     document: (descriptor) => readDocument(files, descriptor),
@@ -39,7 +37,11 @@ function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
   };
 }
 
-async function checkMarker(files: ImageFiles): Promise<void> {
+/**
+ * Throws code `not_found` when the files are not a layout, `manifest` when its marker is invalid,
+ * `unsupported` for a layout of another version than 1.
+ */
+export async function checkMarker(files: ImageFiles): Promise<void> {
   const layout = quotePath(files.path);
   let bytes: Uint8Array;
   try {

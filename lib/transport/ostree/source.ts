@@ -35,6 +35,7 @@ export function openOstree(
   const layers = new Map<Digest, UnpackedLayer>();
   let made: Digest | undefined;
   return Promise.resolve({
+    reference,
     uri: formatReference(reference),
     async root() {
       const ref = `${PREFIX}${encodeName(reference.image)}`;

@@ -13,9 +13,9 @@ import { BaseUrls } from "./base_urls.ts";
 import type { CredentialsFinder } from "./credentials/credentials.ts";
 import type { RegistryLimits } from "./limits.ts";
 
-export interface RegistryClientOptions {
+interface RegistryClientOptions {
   readonly location: ImageLocation;
-  /** The user to be at this registry; other hosts are never given this name. */
+  /** The user name for this registry; no other host gets it. */
   readonly user?: string;
   /** Whether the settings allow plain HTTP everywhere. */
   readonly allowHttp: boolean;
@@ -48,12 +48,12 @@ export class RegistryClient {
   }
 
   /**
-   * Asks for `path` of the repository (`manifests/latest`). Redirects are followed and challenges
-   * answered, but never with a body that was sent in part already: an upload that would have to
-   * begin again is the caller's. Resolves with any other status.
+   * Asks for `path` of the repository (`manifests/latest`). Redirects are followed and challenges are
+   * answered, but not when a part of the body was sent already: the caller then has to begin the
+   * upload again. Resolves with any other status.
    *
-   * Throws `TransferError`; a `transient` one with status 401 when a token ended during an upload:
-   * there is a new one then. A streamed body is closed in every case.
+   * Throws `TransferError`; a `transient` one with status 401 when a token ended during an upload.
+   * A new token is there then. A streamed body is closed in every case.
    */
   async request(
     method: HttpMethod,

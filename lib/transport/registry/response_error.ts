@@ -1,7 +1,9 @@
-/** A registry's refusal -> an error that explains it. */
+/** Makes an error that explains why a registry refused. */
 
 import type { ErrorCode } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
+import { redact } from "../../text/redact.ts";
+import { withoutSecrets } from "../../http/request_secrets.ts";
 import type { HttpResponse } from "../../http/client.ts";
 import type { RegistryLimits } from "./limits.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
@@ -16,7 +18,8 @@ export async function responseError(
   what: string,
   limits: RegistryLimits,
 ): Promise<TransferError> {
-  const text = await response.body.textStart(limits.errorBytes);
+  const body = await response.body.textStart(limits.errorBytes);
+  const text = redact(withoutSecrets(body, response.secrets));
   const { status } = response;
   const told = tellErrors(text);
   if (status === 429 || /toomanyrequests/i.test(text)) return rateLimitError(response, told);
@@ -104,5 +107,6 @@ const MEANINGS: Readonly<Record<number, string>> = {
 const HINTS: Readonly<Record<number, string>> = {
   401: "Check the credentials for this registry",
   403: "Check that the credentials for this registry may read this image",
+  407: "Write the proxy's user and password into its URL: http://USER:PASSWORD@PROXY:PORT",
   404: "Check the names of registry, image and tag; private images need credentials",
 };

@@ -4,6 +4,7 @@ import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/r
 import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../errors.ts";
 import { plainText } from "../../text/quote_text.ts";
+import { dockerScheme } from "../../reference/docker_scheme.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { StoredDocument } from "../../types/image.ts";
 import type { DockerReference } from "../../types/reference.ts";
@@ -21,6 +22,7 @@ import { openShortName } from "./mirrors/short_name_source.ts";
 
 /** The source of a registry has no local blobs: all of them are fetched. */
 export interface RegistrySource extends Required<Omit<ImageSource, "place" | "contentOf">> {
+  readonly reference: DockerReference;
   root(signal: AbortSignal): Promise<{ readonly document: StoredDocument }>;
   at(tag: string): RegistrySource;
 }
@@ -36,10 +38,10 @@ export async function openRegistry(
 ): Promise<RegistrySource> {
   const conf = await loadRegistriesConf(context.settings.environment);
   const open = (reference: DockerReference) => openEndpoints(reference, conf, context, limits);
-  const { shortName } = reference;
+  const { shortName, ...named } = reference;
   return shortName !== undefined && context.settings.shortNames
-    ? openShortName(shortName, reference, conf, open, context.onProgress)
-    : open(reference);
+    ? openShortName(shortName, named, conf, open, context.onProgress)
+    : open(named);
 }
 
 function openEndpoints(
@@ -53,7 +55,7 @@ function openEndpoints(
   const http = createHttpClient(settings, limits, onProgress);
   const shared = { http, limits, helpers: conf.credentialHelpers };
   const endpoints = new Endpoints(connect(locations, reference, context, shared), onProgress);
-  const repository = shown(formatReference({ ...reference, tag: undefined, digest: undefined }));
+  const repository = shown({ ...reference, tag: undefined, digest: undefined });
   const isElsewhere = locations.length > 1 || !isSameRepository(locations[0]!, reference);
   const tell = (uri: string, { digest }: StoredDocument) => {
     const { name, isMirror } = endpoints.current;
@@ -63,14 +65,16 @@ function openEndpoints(
   };
   const sourceOf = (reference: DockerReference): RegistrySource => {
     const uri = formatReference(reference);
+    const name = shown(reference);
     return {
+      reference,
       uri,
       async root(signal) {
-        const document = await fetchDocument(nameOf(reference), shown(uri), endpoints, signal);
+        const document = await fetchDocument(tagOrDigest(reference), name, endpoints, signal);
         if (isElsewhere) tell(uri, document);
         return { document };
       },
-      document: ({ digest }, signal) => fetchDocument(digest, shown(uri), endpoints, signal),
+      document: ({ digest }, signal) => fetchDocument(digest, name, endpoints, signal),
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),
@@ -106,12 +110,10 @@ function connect(
 }
 
 /** Gives the digest when there is one, or else the tag. */
-function nameOf(reference: DockerReference): string {
-  const name = reference.digest ?? reference.tag;
-  if (name === undefined) {
-    throw new DenrootError("reference", "The reference has neither a tag nor a digest");
-  }
-  return name;
+function tagOrDigest({ tag, digest }: DockerReference): string {
+  const version = digest ?? tag;
+  if (version !== undefined) return version;
+  throw new DenrootError("reference", "The reference has neither a tag nor a digest");
 }
 
 function isSameRepository(
@@ -121,6 +123,7 @@ function isSameRepository(
   return location.registry === registry && location.repository === repository;
 }
 
-function shown(uri: string): string {
-  return plainText(uri.replace(/^docker:\/\//, ""), 300);
+/** The image's name in messages: `REGISTRY#IMAGE:TAG`. */
+function shown(reference: DockerReference): string {
+  return plainText(dockerScheme.format(reference), 300);
 }

@@ -4,7 +4,8 @@ import { DenrootError } from "../../errors.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
 import { fullName, type ImageName, parseImageName } from "../../reference/image_name.ts";
 import type { Digest } from "../../types/image.ts";
-import type { Storage, StoredImage } from "./storage.ts";
+import type { StoredImage } from "./records.ts";
+import type { Storage } from "./storage.ts";
 
 interface FoundImage {
   readonly image: StoredImage;

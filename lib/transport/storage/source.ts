@@ -10,7 +10,8 @@ import type { ImageContent, ImageSource, LocalBlob } from "../../types/source.ts
 import { toDocument } from "../read_document.ts";
 import type { SourceContext } from "../source_context.ts";
 import { findImage, hasManifest } from "./find_image.ts";
-import { Storage, type StoredImage } from "./storage.ts";
+import type { StoredImage } from "./records.ts";
+import { Storage } from "./storage.ts";
 import { findStorage } from "../../containers_conf/storage_conf.ts";
 
 /** Throws what `findStorage` and the {@link Storage} throw. */
@@ -25,6 +26,7 @@ export function openContainersStorage(
   const localBlobs = new Map<Digest, LocalBlob>();
   const warned = new Set<Digest>();
   return Promise.resolve({
+    reference,
     uri: formatReference(reference),
     // deno-lint-ignore require-await -- turns a thrown error into a rejection
     async root() {

@@ -1,52 +1,31 @@
 /**
- * Reads a storage's records of its images and layers. The storage's locks are not needed for this,
- * because its writers replace the files of records as a whole.
+ * The images and layers of a storage, and where their files are. The storage's locks are not needed
+ * to read them, because its writers replace the files of records as a whole.
  */
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf } from "../../errors.ts";
-import { isDigest, verifyDigest } from "../../oci/digest.ts";
-import { Fields, isObject } from "../../oci/json_fields.ts";
+import { DenrootError } from "../../errors.ts";
+import { verifyDigest } from "../../oci/digest.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import type { Digest } from "../../types/image.ts";
 import type { FileBlob, LocalBlob } from "../../types/source.ts";
+import {
+  readError,
+  readImages,
+  readLayers,
+  readStorageFile,
+  type StoredImage,
+  type StoredLayer,
+} from "./records.ts";
 import type { StoragePlace } from "../../containers_conf/storage_conf.ts";
-
-export interface StoredImage {
-  /** 64 hexadecimal digits, nearly always those of the configuration's digest. */
-  readonly id: string;
-  /** The names that podman shows, with a tag or digest. */
-  readonly names: readonly string[];
-  /** The ID of the topmost layer. */
-  readonly topLayer: string | undefined;
-  /** The digests of the image's documents, by the documents' names in the storage. */
-  readonly documents: ReadonlyMap<string, Digest>;
-  /** The directory that has the documents. */
-  readonly directory: string;
-}
-
-interface StoredLayer {
-  readonly id: string;
-  /** The ID of the layer below. */
-  readonly parent: string | undefined;
-  /** The digest of the tar stream; undefined when the storage does not know it. */
-  readonly diffId: Digest | undefined;
-  /** The size of the tar stream in bytes; 0 when the storage does not know it. */
-  readonly size: number;
-  /** Whether a program is still writing the layer, or has never finished it. */
-  readonly isIncomplete: boolean;
-}
 
 const DRIVERS = ["overlay", "vfs"] as const;
 type Driver = typeof DRIVERS[number];
 
-/** In bytes: about ten thousand images have records of this size. */
-const MAX_RECORDS_SIZE = 256 * 1024 * 1024;
 /** In bytes. */
 const MAX_DOCUMENT_SIZE = 16 * 1024 * 1024;
-const ID = /^[0-9a-f]{64}$/;
 
 export class Storage {
   readonly #driver: Driver;
@@ -61,8 +40,12 @@ export class Storage {
   constructor({ driver, roots }: StoragePlace) {
     this.#roots = roots;
     this.#driver = chooseDriver(driver, roots);
-    this.images = roots.flatMap((root) => this.#readImages(root));
-    for (const root of roots) this.#readLayers(root);
+    this.images = roots.flatMap((root) => readImages(path.join(root, `${this.#driver}-images`)));
+    for (
+      const layer of roots.flatMap((root) => readLayers(path.join(root, `${this.#driver}-layers`)))
+    ) {
+      if (!this.#layers.has(layer.id)) this.#layers.set(layer.id, layer);
+    }
   }
 
   /** `/var/lib/containers/storage (overlay)`, safe to show on a terminal. */
@@ -92,7 +75,7 @@ export class Storage {
     const digest = image.documents.get(name);
     const what = `The image's ${quoteText(name)} in the storage`;
     if (digest === undefined) throw new DenrootError("not_found", `${what} is missing`);
-    const bytes = readFile(this.documentPath(image, name), what, MAX_DOCUMENT_SIZE);
+    const bytes = readStorageFile(this.documentPath(image, name), what, MAX_DOCUMENT_SIZE);
     verifyDigest(bytes, digest, what);
     return { digest, bytes };
   }
@@ -137,23 +120,6 @@ export class Storage {
   /** The first of the roots that has the file. */
   #storeOf(file: string): string | undefined {
     return this.#roots.find((root) => isThere(path.join(root, file)));
-  }
-
-  #readImages(root: string): readonly StoredImage[] {
-    const directory = path.join(root, `${this.#driver}-images`);
-    return readRecords(path.join(directory, "images.json")).map((record) =>
-      toImage(record, directory)
-    );
-  }
-
-  #readLayers(root: string): void {
-    const directory = path.join(root, `${this.#driver}-layers`);
-    for (const name of ["layers.json", "volatile-layers.json"]) {
-      for (const record of readRecords(path.join(directory, name))) {
-        const layer = toLayer(record);
-        if (!this.#layers.has(layer.id)) this.#layers.set(layer.id, layer);
-      }
-    }
   }
 }
 
@@ -202,94 +168,6 @@ function listStorage(root: string): readonly string[] {
     if (error.code === "not_found") return [];
     throw error;
   }
-}
-
-/** Gives no records when the file does not exist, as in a new storage. */
-function readRecords(file: string): readonly unknown[] {
-  const what = `The storage's file ${quotePath(file)}`;
-  let records: unknown;
-  try {
-    records = JSON.parse(readFile(file, what, MAX_RECORDS_SIZE).toString() || "[]");
-  } catch (cause) {
-    if (!(cause instanceof DenrootError)) {
-      throw new DenrootError("file", `${what} is not JSON`, { cause });
-    }
-    if (cause.code === "not_found") return [];
-    throw cause;
-  }
-  // Go writes null for an empty list.
-  if (records === null) return [];
-  if (Array.isArray(records)) return records;
-  throw new DenrootError("file", `${what} is not a JSON array`);
-}
-
-function toImage(record: unknown, directory: string): StoredImage {
-  const fields = new Fields(record, "The storage's record of an image");
-  const id = checkId(fields.string("id"));
-  const digests = fields.stringMap("big-data-digests");
-  return {
-    id,
-    names: fields.strings("names"),
-    topLayer: optionalId(fields, "layer"),
-    documents: new Map(Object.entries(digests).filter(([, digest]) => isDigest(digest))),
-    directory: path.join(directory, id),
-  };
-}
-
-function toLayer(record: unknown): StoredLayer {
-  const fields = new Fields(record, "The storage's record of a layer");
-  const diffId = fields.optionalString("diff-digest");
-  return {
-    id: checkId(fields.string("id")),
-    parent: optionalId(fields, "parent"),
-    diffId: diffId !== undefined && isDigest(diffId) ? diffId : undefined,
-    size: sizeOf(record),
-    isIncomplete: (fields.optionalObject("flags") ?? {}).incomplete === true,
-  };
-}
-
-/** The storage writes -1 for a size that it does not know. */
-function sizeOf(record: unknown): number {
-  const size = isObject(record) ? record["diff-size"] : undefined;
-  return Number.isSafeInteger(size) ? Math.max(0, size as number) : 0;
-}
-
-function optionalId(fields: Fields, name: string): string | undefined {
-  const id = fields.optionalString(name);
-  return id === undefined || id === "" ? undefined : checkId(id);
-}
-
-/** IDs are checked because they become parts of paths. */
-function checkId(id: string): string {
-  if (ID.test(id)) return id;
-  throw new DenrootError("file", `The storage's records have the invalid ID ${quoteText(id)}`);
-}
-
-function readFile(file: string, what: string, limit: number): Buffer {
-  try {
-    const stats = fs.statSync(file);
-    if (!stats.isFile()) throw new DenrootError("file", `${what} is not a regular file`);
-    if (stats.size > limit) {
-      throw new DenrootError("limit", `${what} is larger than ${limit} bytes`);
-    }
-    return fs.readFileSync(file);
-  } catch (cause) {
-    throw cause instanceof DenrootError ? cause : readError(what, cause);
-  }
-}
-
-function readError(what: string, cause: unknown): DenrootError {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") {
-    return new DenrootError("not_found", `${what} does not exist`, { cause });
-  }
-  if (code !== "EACCES" && code !== "EPERM") {
-    return new DenrootError("file", `${what} cannot be read: ${messageOf(cause)}`, { cause });
-  }
-  return new DenrootError("file", `${what} is not readable for this user`, {
-    cause,
-    hint: "Run denroot as the user who owns the storage, which may be root",
-  });
 }
 
 function missingLayer(image: StoredImage, id: string, how: string): DenrootError {

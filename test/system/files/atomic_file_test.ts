@@ -7,6 +7,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { AtomicFile, writeFileAtomically } from "../../../lib/system/files/atomic_file.ts";
 import { processMark } from "../../../lib/system/files/process_mark.ts";
+import { deadMark } from "../../helpers/dead_mark.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("atomic");
@@ -108,9 +109,8 @@ test("a whole file is written in one step, with exact permissions", async () => 
 
 test("writing a file removes what killed writers left, and leaves nothing when it fails", async () => {
   const { directory, target } = newFile();
-  const [host] = processMark().split(".");
   const other = `.denroot-${processMark()}.tmp`;
-  for (const name of [other, `.denroot-${host}.4194304.1.0123abcd.tmp`]) {
+  for (const name of [other, `.denroot-${deadMark()}.tmp`]) {
     fs.writeFileSync(join(directory, name), "half");
   }
   fs.mkdirSync(target);

@@ -1,6 +1,7 @@
 /** Leases: one holder at a time, and a holder that died or fell silent loses the lease. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -11,71 +12,118 @@ import {
   type Holder,
   Lease,
   leaseHolder,
-  removeStaleLease,
   takeLease,
   waitForLease,
 } from "../../../lib/system/files/lease.ts";
 import { processMark } from "../../../lib/system/files/process_mark.ts";
+import { SilenceWatch } from "../../../lib/system/files/silence_watch.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("lease");
-const host = processMark().split(".")[0]!;
+const [host, , , space] = processMark().split(".") as [string, string, string, string];
+const DEAD = `${host}.4194304.1.${space}.0123abcd`;
+/** The clock of this process, as the leases of these tests see it. */
+let nowMs = 0;
+const watch = new SilenceWatch(() => nowMs);
 const ELSEWHERE = "elsewhere.4711.1.0123abcd";
 let files = 0;
 
 test("the second to take a lease learns who holds it, until the first lets go", () => {
   const file = newFile();
   const first = taken(file);
-  const holder = takeLease(file);
+  const holder = takeLease(file, watch);
   assert.ok(!(holder instanceof Lease));
   assert.deepEqual([holder.host, holder.pid], [host, process.pid]);
-  assert.deepEqual(leaseHolder(file), holder);
+  assert.deepEqual(leaseHolder(file, watch), holder);
   first.release();
   first.release();
-  assert.equal(leaseHolder(file), undefined);
+  assert.equal(leaseHolder(file, watch), undefined);
   assert.ok(!fs.existsSync(file));
   taken(file).release();
 });
 
 test("a dead process's lease is taken over", () => {
-  const file = newFile(`${host}.4194304.1.0123abcd`);
-  assert.equal(leaseHolder(file), undefined);
+  const file = newFile(DEAD);
+  assert.equal(leaseHolder(file, watch), undefined);
   taken(file).release();
 });
 
-test("another host's lease holds while it is renewed, and is taken over when it is not", () => {
+const times: readonly [title: string, aheadMs: number][] = [
+  ["an hour in the past", -3600_000],
+  ["a year in the past", -365 * 24 * 3600_000],
+  ["now", 0],
+  ["an hour in the future", 3600_000],
+  ["twenty years in the future", 20 * 365 * 24 * 3600_000],
+];
+for (const [title, aheadMs] of times) {
+  test(`a silent lease of another host is taken over after a minute, its time ${title}`, () => {
+    const file = newFile(ELSEWHERE);
+    setTime(file, aheadMs);
+    assert.ok(!(takeLease(file, watch) instanceof Lease));
+    passTime(50_000, () => assert.equal(leaseHolder(file, watch)?.host, "elsewhere"));
+    passTime(20_000, () => leaseHolder(file, watch));
+    taken(file).release();
+  });
+
+  test(`a lease that another host renews holds, its time ${title}`, () => {
+    const file = newFile(`${ELSEWHERE}\n`);
+    passTime(300_000, () => {
+      // With each step one of the ways in which versions of denroot renew.
+      if (nowMs % 40_000 === 0) setTime(file, aheadMs + nowMs);
+      else if (nowMs % 20_000 === 0) fs.appendFileSync(file, ".");
+      assert.equal(leaseHolder(file, watch)?.host, "elsewhere");
+    });
+  });
+}
+
+test("time in which this process was stopped does not count", () => {
   const file = newFile(ELSEWHERE);
-  assert.ok(!(takeLease(file) instanceof Lease));
-  setAge(file, 55_000);
-  assert.equal(leaseHolder(file)?.host, "elsewhere");
-  setAge(file, 65_000);
-  assert.equal(leaseHolder(file), undefined);
-  taken(file).release();
+  assert.ok(!(takeLease(file, watch) instanceof Lease));
+  nowMs += 3600_000;
+  assert.equal(leaseHolder(file, watch)?.host, "elsewhere");
+});
+
+test("a lease is renewed by bytes that are added to it", (context) => {
+  context.mock.timers.enable({ apis: ["setInterval"] });
+  const file = newFile();
+  const lease = taken(file);
+  const { size } = fs.statSync(file);
+  context.mock.timers.tick(10_000);
+  context.mock.timers.tick(10_000);
+  assert.equal(fs.statSync(file).size, size + 2);
+  assert.equal(leaseHolder(file, watch)?.pid, process.pid);
+  lease.release();
+  assert.ok(!fs.existsSync(file));
 });
 
 test("a lease that another process took over is not released by its first holder", () => {
   const file = newFile();
   const first = taken(file);
-  setAge(file, 65_000);
+  passTime(70_000, () => leaseHolder(file, watch));
   const second = taken(file);
   first.release();
-  assert.equal(leaseHolder(file)?.pid, process.pid);
+  assert.equal(leaseHolder(file, watch)?.pid, process.pid);
   second.release();
   assert.ok(!fs.existsSync(file));
 });
 
-test("only the leases of living processes survive a clean-up", () => {
-  const [dead, living, missing] = [newFile(`${host}.4194304.1.0123abcd`), newFile(), newFile()];
-  const lease = taken(living);
-  const directory = newFile();
-  fs.mkdirSync(directory);
-  for (const file of [dead, living, missing, directory]) removeStaleLease(file);
-  assert.deepEqual([dead, living, directory].map(fs.existsSync), [false, true, true]);
-  lease.release();
-});
+const obstacles: readonly [title: string, make: (file: string) => void][] = [
+  ["directory", (file) => fs.mkdirSync(file)],
+  ["symlink that leads nowhere", (file) => fs.symlinkSync("/nonexistent", file)],
+  ["pipe", (file) => void execFileSync("mkfifo", [file])],
+];
+for (const [title, make] of obstacles) {
+  test(`a ${title} in a lease's place costs a minute, and blocks nobody`, () => {
+    const file = newFile();
+    make(file);
+    assert.ok(!(takeLease(file, watch) instanceof Lease));
+    passTime(70_000, () => leaseHolder(file, watch));
+    taken(file).release();
+  });
+}
 
 test("a lease in a directory that is not there cannot be taken", () => {
-  assert.throws(() => takeLease(join(scratch, "none", "lease")), { code: "ENOENT" });
+  assert.throws(() => takeLease(join(scratch, "none", "lease"), watch), { code: "ENOENT" });
 });
 
 const descriptions: readonly [mark: string, text: string][] = [
@@ -85,7 +133,7 @@ const descriptions: readonly [mark: string, text: string][] = [
 ];
 for (const [mark, text] of descriptions) {
   test(`the holder with the mark "${mark}" is called ${text}`, () => {
-    assert.equal(describeHolder(leaseHolder(newFile(mark))!), text);
+    assert.equal(describeHolder(leaseHolder(newFile(mark), watch)!), text);
   });
 }
 
@@ -111,7 +159,7 @@ test("waiting for a lease ends with the caller's signal", async () => {
 });
 
 function taken(file: string): Lease {
-  const lease = takeLease(file);
+  const lease = takeLease(file, watch);
   assert.ok(lease instanceof Lease);
   return lease;
 }
@@ -123,7 +171,15 @@ function newFile(mark?: string): string {
   return file;
 }
 
-function setAge(file: string, ageMs: number): void {
-  const then = new Date(Date.now() - ageMs);
+function setTime(file: string, aheadMs: number): void {
+  const then = new Date(Date.now() + aheadMs);
   fs.utimesSync(file, then, then);
+}
+
+/** Looks every ten seconds. */
+function passTime(durationMs: number, look: () => void): void {
+  for (const endMs = nowMs + durationMs; nowMs < endMs;) {
+    nowMs += 10_000;
+    look();
+  }
 }

@@ -1,72 +1,65 @@
-/** Marks of processes: a mark is stale only when its process has certainly ended. */
+/** Marks of processes: a process is called dead only when that is proven. */
 
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
+import { readFileSync } from "node:fs";
 import test from "node:test";
-import { isMarkStale, processMark, removeStale } from "../../../lib/system/files/process_mark.ts";
-import { startProgram, stopProgram } from "../../helpers/run_program.ts";
-import { scratchDirectory } from "../../helpers/scratch.ts";
+import {
+  type Life,
+  lifeOf,
+  parseMark,
+  processMark,
+} from "../../../lib/system/files/process_mark.ts";
+import { startProgram, stopProgram, waitUntil } from "../../helpers/run_program.ts";
 
-test("a mark of this process is not stale, and no two marks are the same", () => {
+test("a mark of this process is alive, and no two marks are the same", () => {
   const marks = Array.from({ length: 50 }, () => processMark());
   assert.equal(new Set(marks).size, 50);
   for (const mark of marks) {
-    assert.match(mark, /^[\w-]+\.\d+\.\d+\.[0-9a-f]{8}$/);
-    assert.equal(isMarkStale(mark), false);
+    assert.match(mark, /^[\w-]+\.\d+\.\d+\.[0-9a-f]{8}\.[0-9a-f]{8}$/);
+    assert.equal(lifeOf(mark), "alive");
   }
 });
 
-test("another living process's mark is not stale until it ends", async () => {
+test("another process is alive until it ends", async () => {
   const program = startProgram("sleep", ["20"]);
   const stat = readFileSync(`/proc/${program.pid}/stat`, "utf8");
   const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  const mark = `${processMark().split(".")[0]}.${program.pid}.${start}.0123abcd`;
-  assert.equal(isMarkStale(mark), false);
+  const mark = `${host}.${program.pid}.${start}.${space}.0123abcd`;
+  assert.equal(lifeOf(mark), "alive");
   await stopProgram(program);
-  assert.equal(isMarkStale(mark), true);
+  assert.equal(lifeOf(mark), "dead");
 });
 
-const [host, pid, start] = processMark().split(".") as [string, string, string];
-const marks: readonly [title: string, mark: string, stale: boolean][] = [
-  ["the mark of a process id that another process has now", `${host}.${pid}.1.0123abcd`, true],
-  ["the mark of a process that does not exist", `${host}.4194304.${start}.0123abcd`, true],
-  ["the mark of another host", `x${host}.4194304.${start}.0123abcd`, false],
-  ["an empty mark", "", false],
-  ["a text that is not a mark", "README", false],
-  ["a mark with more text behind it", `${host}.4194304.1.0123abcd.tmp`, false],
-  ["a mark with a newline behind it", `${host}.4194304.1.0123abcd\n`, false],
-  ["a mark without its random part", `${host}.4194304.1`, false],
+test("a process that ended is dead before its parent asks for it", async () => {
+  const parent = startProgram("sh", ["-c", "true & exec sleep 20"]);
+  const children = () => readFileSync(`/proc/${parent.pid}/task/${parent.pid}/children`, "utf8");
+  const state = () => readFileSync(`/proc/${children().trim()}/stat`, "utf8").split(" ");
+  await waitUntil("its child has ended", () => children() !== "" && state()[2] === "Z");
+  const mark = `${host}.${children().trim()}.${state()[21]}.${space}.0123abcd`;
+  assert.equal(lifeOf(mark), "dead");
+  await stopProgram(parent);
+});
+
+const [host, pid, start, space] = processMark().split(".") as [string, string, string, string];
+const marks: readonly [title: string, mark: string, life: Life][] = [
+  ["a process id that another process has now", `${host}.${pid}.1.${space}.0123abcd`, "dead"],
+  ["a process that does not exist", `${host}.4194304.${start}.${space}.0123abcd`, "dead"],
+  ["a process of another host", `x${host}.4194304.${start}.${space}.0123abcd`, "unknown"],
+  ["a process of another PID namespace", `${host}.4194304.1.00000000.0123abcd`, "unknown"],
+  ["a process that could not tell its PID namespace", `${host}.4194304.1.0.0123abcd`, "unknown"],
+  ["a process of version 0.1.0", `${host}.4194304.1.0123abcd`, "unknown"],
 ];
-for (const [title, mark, stale] of marks) {
-  test(`${title} is ${stale ? "stale" : "not stale"}`, () => {
-    assert.equal(isMarkStale(mark), stale);
+for (const [title, mark, life] of marks) {
+  test(`${title} is ${life}`, () => {
+    assert.equal(lifeOf(mark), life);
+    assert.equal(parseMark(mark)?.start, mark.split(".")[2]);
   });
 }
 
-const dead = (name: string) => `${name}@${host}.4194304.1.0123abcd`;
-const markOf = (name: string) => name.split("@")[1];
-
-test("leftovers are removed with all that they contain, and other files stay", () => {
-  const directory = scratchDirectory("leftovers");
-  mkdirSync(join(directory, dead("directory"), "in"), { recursive: true });
-  writeFileSync(join(directory, dead("file")), "");
-  const kept = ["file", `file@${processMark()}`];
-  for (const name of kept) writeFileSync(join(directory, name), "");
-  removeStale(directory, markOf);
-  assert.deepEqual(readdirSync(directory).sort(), kept);
-  const missing = join(directory, "missing");
-  assert.throws(() => removeStale(missing, markOf), { code: "file", message: /missing cannot be/ });
-});
-
-test("another user's directory stays, and the leftovers after it are removed", (context) => {
-  if (process.getuid!() !== 0) return context.skip("needs root");
-  const directory = scratchDirectory("leftovers");
-  const stuck = dead("1");
-  mkdirSync(join(directory, stuck));
-  writeFileSync(join(directory, dead("2")), "");
-  chownSync(join(directory, stuck), 54321, 54321);
-  removeStale(directory, markOf);
-  assert.deepEqual(readdirSync(directory), [stuck]);
-});
+const others = ["", "README", `${processMark()}.tmp`, `${processMark()}\n`, `${host}.4194304.1`];
+for (const text of others) {
+  test(`${JSON.stringify(text)} is not a mark`, () => {
+    assert.equal(parseMark(text), undefined);
+    assert.equal(lifeOf(text), "unknown");
+  });
+}

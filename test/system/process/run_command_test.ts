@@ -1,9 +1,10 @@
 /** Programs that are run to their end, or are ended. */
 
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../../lib/errors.ts";
 import { runCommand } from "../../../lib/system/process/run_command.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
@@ -64,3 +65,30 @@ test("a timeout, too much output and an abort end the program at once", async ()
   await assert.rejects(stopped, reason);
   assert.ok(performance.now() - start < 4000);
 });
+
+test("an abort ends what the program itself has started", async () => {
+  const controller = new AbortController();
+  const pidFile = join(scratch, "grandchild");
+  const script = `sleep 60 & echo $! >"${pidFile}"; wait`;
+  const running = runCommand("sh", ["-c", script], { signal: controller.signal });
+  const rejected = assert.rejects(running, hasCode("aborted"));
+  const pid = () => existsSync(pidFile) ? readFileSync(pidFile, "utf8").trim() : "";
+  await until(() => pid() !== "");
+  controller.abort();
+  await rejected;
+  // What is left without a parent may stay as a zombie where nobody collects it.
+  await until(() => !/sleep/.test(commandOf(pid())));
+});
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let round = 0; round < 300 && !holds(); round++) await sleep(10);
+  assert.ok(holds(), "it did not happen within 3 seconds");
+}

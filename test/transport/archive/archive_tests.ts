@@ -30,7 +30,7 @@ export function makeContext(directory: string): SourceContext {
   };
 }
 
-export interface OpenedImage {
+interface OpenedImage {
   readonly uri: string;
   readonly image: ResolvedImage;
   readonly content: ImageContent;

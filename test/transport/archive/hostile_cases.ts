@@ -8,13 +8,13 @@ import { file, link, node, symlink, tarMember, type TarSpec } from "../../helper
 export type Scheme = "oci-archive" | "docker-archive";
 
 /** The names of the files in an archive of one image. */
-export interface MemberNames {
+interface MemberNames {
   readonly config: string;
   readonly layer: string;
   readonly manifest: string;
 }
 
-export interface Case {
+interface Case {
   readonly what: string;
   readonly of: Scheme;
   readonly change: (members: readonly TarSpec[]) => readonly (TarSpec | Uint8Array)[];

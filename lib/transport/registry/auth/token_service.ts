@@ -16,7 +16,7 @@ import {
 import { responseError } from "../response_error.ts";
 import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
-export interface TokenRequest {
+interface TokenRequest {
   readonly realm: URL;
   readonly service?: string | undefined;
   readonly scopes: readonly string[];

@@ -2,6 +2,7 @@
 
 import { DenrootError } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
+import { redact } from "../../../text/redact.ts";
 import { runCommand } from "../../../system/process/run_command.ts";
 import type { AuthEntry } from "../../../containers_conf/auth_file.ts";
 
@@ -27,7 +28,9 @@ export async function askHelper(
     // Helpers report failures on standard output.
     const said = stdout.toString("utf8").trim() || messages.trim();
     if (/credentials not found/i.test(said)) return undefined;
-    throw failed(program, server, `exit code ${exitCode}: ${plainText(said, 200)}`);
+    // A helper that fails late may have printed its answer.
+    const shown = /"Secret"/.test(said) ? "" : `: ${plainText(redact(said), 200)}`;
+    throw failed(program, server, `exit code ${exitCode}${shown}`);
   }
   return parseAnswer(stdout.toString("utf8"), program, server);
 }

@@ -1,4 +1,4 @@
-/** What a user proves the identity with at a registry. Kept in memory only, never shown. */
+/** A user name and password, or a token, for a registry. Kept in memory only, never shown. */
 
 export interface Credentials {
   readonly username: string;

@@ -32,6 +32,35 @@ export function parseNetrc(text: string): readonly NetrcEntry[] {
   return entries.filter((entry) => entry.machine !== "");
 }
 
+/** A line whose entry no registry can match, and why; without what it says, which may be secret. */
+export interface UselessLine {
+  readonly line: number;
+  readonly reason: string;
+}
+
+export function uselessLines(entries: readonly NetrcEntry[]): readonly UselessLine[] {
+  return entries.flatMap((entry, index) => {
+    const reason = reasonAgainst(entry, entries.slice(0, index));
+    return reason === undefined ? [] : [{ line: entry.line, reason }];
+  });
+}
+
+function reasonAgainst(
+  { machine, login, password }: NetrcEntry,
+  earlier: readonly NetrcEntry[],
+): string | undefined {
+  if (machine !== undefined && !/^(?:[\w.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(machine)) {
+    return "its machine is not a host's name: it has no https:// and no path";
+  }
+  if (login === undefined) return "it has no login";
+  if (password === undefined) return "it has no password";
+  const isSame = (one: NetrcEntry) =>
+    one.machine?.toLowerCase() === machine?.toLowerCase() && one.login === login &&
+    one.password !== undefined;
+  const twin = earlier.find(isSame);
+  return twin && `line ${twin.line} is for the same machine and login`;
+}
+
 type Draft = { -readonly [Key in keyof NetrcEntry]: NetrcEntry[Key] };
 
 function readPassword(reader: Reader, entry: Draft): void {

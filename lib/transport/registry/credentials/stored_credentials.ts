@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import type { Settings } from "../../../config/settings.ts";
 import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
-import { DOCKER_HUB_CREDENTIAL_HOSTS, DOCKER_HUB_SERVER } from "../../../reference/docker_hub.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import { askPassword } from "./ask_password.ts";
@@ -13,9 +12,10 @@ import {
   parseAuthFile,
 } from "../../../containers_conf/auth_file.ts";
 import { askHelper } from "./credential_helper.ts";
+import { hostsOf, keysOf, serverOf } from "./credential_keys.ts";
 import type { Credentials, CredentialsFinder, CredentialsQuery } from "./credentials.ts";
 import { authFilePaths, netrcPath, readCredentialsFile } from "./credentials_files.ts";
-import { type NetrcEntry, parseNetrc } from "./netrc.ts";
+import { type NetrcEntry, parseNetrc, uselessLines } from "./netrc.ts";
 import { substitutePassword } from "./substitute_password.ts";
 
 /** Asks the person at the terminal; undefined where there is no terminal. */
@@ -23,12 +23,15 @@ export type AskPassword = (question: string, signal: AbortSignal) => Promise<str
 
 /** What `credential-helpers` calls the files of podman and docker. */
 const AUTH_FILES = "containers-auth.json";
+const PATIENCE_MS = 5000;
 
-export interface StoredCredentialsOptions {
+interface StoredCredentialsOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly ask?: AskPassword;
   /** `credential-helpers` of registries.conf: they are asked in this order. */
   readonly helpers?: readonly string[];
+  /** How long a program may run before a message names it. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -41,10 +44,13 @@ export class StoredCredentials implements CredentialsFinder {
   readonly #onProgress: OnProgress | undefined;
   readonly #ask: AskPassword;
   readonly #helpers: readonly string[];
+  readonly #patienceMs: number;
   readonly #told = new Set<string>();
   readonly #typed = new Map<string, string>();
 
-  constructor(settings: Settings, { onProgress, ask, helpers }: StoredCredentialsOptions = {}) {
+  constructor(settings: Settings, options: StoredCredentialsOptions = {}) {
+    const { onProgress, ask, helpers, patienceMs = PATIENCE_MS } = options;
+    this.#patienceMs = patienceMs;
     this.#settings = settings;
     this.#onProgress = onProgress;
     this.#ask = ask ?? askPassword;
@@ -54,6 +60,9 @@ export class StoredCredentials implements CredentialsFinder {
   async find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined> {
     const path = netrcPath(this.#settings);
     const entries = parseNetrc(await readCredentialsFile(path, this.#warn) ?? "");
+    for (const { line, reason } of uselessLines(entries)) {
+      this.#warn(`${plainText(path, 300)}, line ${line}: the entry has no effect: ${reason}`);
+    }
     const found = await this.#fromNetrc(entries, path, query, signal) ??
       await this.#fromHelpers(query, signal) ??
       await this.#fromDefault(entries, path, query, signal) ??
@@ -68,7 +77,7 @@ export class StoredCredentials implements CredentialsFinder {
     query: CredentialsQuery,
     signal: AbortSignal,
   ): Promise<Credentials | undefined> {
-    for (const host of hostsOf(query)) {
+    for (const host of hostsOf(query, { isPortOptional: true })) {
       const entry = entries.find(({ machine, login, password }) =>
         machine?.toLowerCase() === host && password !== undefined && isUser(login, query)
       );
@@ -96,10 +105,13 @@ export class StoredCredentials implements CredentialsFinder {
     signal: AbortSignal,
   ): Promise<Credentials> {
     const machine = entry.machine === undefined ? "default" : `machine ${plainText(entry.machine)}`;
-    const place = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
+    const origin = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
     const text = entry.password ?? "";
     const password = entry.isExpression
-      ? await substitutePassword({ text, place }, this.#settings.environment, signal)
+      ? await this.#tellIfSlow(
+        `The password command ${programIn(text)}of ${origin}`,
+        substitutePassword({ text, origin }, this.#settings.environment, signal),
+      )
       : text;
     return { username: entry.login ?? "", password, origin: plainText(path, 300), host };
   }
@@ -163,7 +175,7 @@ export class StoredCredentials implements CredentialsFinder {
     for (const host of new Set(servers)) {
       let entry: AuthEntry | undefined;
       try {
-        entry = await askHelper(store, host, this.#settings.environment, signal);
+        entry = await this.#askProgram(store, host, signal);
       } catch (error) {
         if (!hasCode(error, "not_found")) throw error;
         // The store is for all registries and may know nothing of this one. Desktop users copy such
@@ -177,6 +189,28 @@ export class StoredCredentials implements CredentialsFinder {
     return undefined;
   }
 
+  #askProgram(
+    helper: string,
+    server: string,
+    signal: AbortSignal,
+  ): Promise<AuthEntry | undefined> {
+    const asked = askHelper(helper, server, this.#settings.environment, signal);
+    return this.#tellIfSlow(`docker-credential-${helper}`, asked);
+  }
+
+  /** A program may wait for a person, or for ever: the user should know what is waited for. */
+  async #tellIfSlow<T>(what: string, work: Promise<T>): Promise<T> {
+    const message = `${what} has not answered for ${
+      this.#patienceMs / 1000
+    } seconds; still waiting`;
+    const timer = setTimeout(() => this.#tell("warn", message), this.#patienceMs);
+    try {
+      return await work;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** A helper that is configured for exactly this host must work. */
   async #fromHelper(
     helper: string,
@@ -184,7 +218,7 @@ export class StoredCredentials implements CredentialsFinder {
     signal: AbortSignal,
   ): Promise<AuthEntry | undefined> {
     try {
-      return await askHelper(helper, serverOf(host), this.#settings.environment, signal);
+      return await this.#askProgram(helper, serverOf(host), signal);
     } catch (error) {
       if (hasCode(error, "aborted")) throw error;
       throw new DenrootError("credentials", messageOf(error), {
@@ -224,29 +258,10 @@ export class StoredCredentials implements CredentialsFinder {
   }
 }
 
-/** All names of the registry, then those of its token service. */
-function hostsOf({ registry, realmHost }: CredentialsQuery): readonly string[] {
-  const hosts = [registry, realmHost ?? ""].filter((host) => host !== "").flatMap((host) => {
-    const name = host.toLowerCase();
-    const bare = name.replace(/:\d+$/, "");
-    const isHub = DOCKER_HUB_CREDENTIAL_HOSTS.includes(bare);
-    return isHub ? [name, bare, ...DOCKER_HUB_CREDENTIAL_HOSTS] : [name, bare];
-  });
-  return [...new Set(hosts)];
-}
-
-/** What docker calls the host when it talks to its helpers. */
-function serverOf(host: string): string {
-  return DOCKER_HUB_CREDENTIAL_HOSTS.includes(host) ? DOCKER_HUB_SERVER : host;
-}
-
-/** `host/a/b`, `host/a`, `host`: the longest key that exists counts. */
-function* keysOf(host: string, repository: string): Generator<string> {
-  const parts = repository.split("/").slice(0, 32);
-  for (let count = parts.length; count > 0; count--) {
-    yield [host, ...parts.slice(0, count)].join("/");
-  }
-  yield host;
+/** The name of the program in `$(program …)`, for a message. Its arguments may be secrets. */
+function programIn(expression: string): string {
+  const name = /^"?\$\(\s*([\w./+-]+)/.exec(expression)?.[1];
+  return name === undefined ? "" : `${plainText(name)} `;
 }
 
 function isUser(login: string | undefined, { user }: CredentialsQuery): boolean {

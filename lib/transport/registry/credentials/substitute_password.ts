@@ -2,12 +2,13 @@
 
 import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
+import { redact } from "../../../text/redact.ts";
 import { runCommand } from "../../../system/process/run_command.ts";
 
-export interface Expression {
+interface Expression {
   readonly text: string;
   /** The entry that it is from, for errors: `FILE, line 3 (machine nvcr.io)`. */
-  readonly place: string;
+  readonly origin: string;
 }
 
 /**
@@ -82,13 +83,13 @@ function isOneWord(text: string): boolean {
 function reason(text: string, exitCode: number | null, stderr: string): string {
   const said = text.startsWith("$(") ? stderr.trim().split("\n").at(-1) ?? "" : "";
   const status = exitCode === null ? "it was killed" : `exit code ${exitCode}`;
-  return said === "" ? status : `${status}: ${plainText(said, 200)}`;
+  return said === "" ? status : `${status}: ${plainText(redact(said), 200)}`;
 }
 
 function failed(expression: Expression, why: string, cause?: unknown): DenrootError {
   return new DenrootError(
     "credentials",
-    `The password in ${expression.place} could not be substituted: ${why}`,
+    `The password in ${expression.origin} could not be substituted: ${why}`,
     {
       cause,
       hint: "The shell evaluates a password that begins with $; put a literal one in quotes",

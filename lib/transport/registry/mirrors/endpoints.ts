@@ -4,7 +4,7 @@ import { type ImageLocation, locationName } from "../../../containers_conf/image
 import { DenrootError } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
-import { BlobPlaces } from "../read/blob_places.ts";
+import { BlobTargets } from "../read/blob_targets.ts";
 import type { RegistryLimits } from "../limits.ts";
 import type { RegistryClient } from "../registry_client.ts";
 import { Retries } from "../../../http/retry.ts";
@@ -18,7 +18,7 @@ export interface RegistryEndpoint {
   /** The line of the configuration that forbids it. */
   readonly blockedBy?: string;
   readonly client: RegistryClient;
-  readonly places: BlobPlaces;
+  readonly targets: BlobTargets;
   readonly limits: RegistryLimits;
   /** How often a failed request is made again here. */
   readonly retries: number;
@@ -37,7 +37,7 @@ export function toRegistryEndpoint(
     isMirror,
     ...(blockedBy !== undefined && { blockedBy }),
     client,
-    places: new BlobPlaces(),
+    targets: new BlobTargets(),
     limits: isMirror ? { ...limits, retryAfterMaxMs: limits.mirrorRetryAfterMaxMs } : limits,
     retries: isMirror ? Math.min(retries, limits.mirrorRetries) : retries,
   };
@@ -114,7 +114,7 @@ export class Endpoints {
 }
 
 /** One request on its way through the endpoints, with a number of retries at each. */
-export class Attempts {
+class Attempts {
   readonly #state: State;
   /** Shared with other requests for the same thing. */
   readonly #start: StartingPoint;

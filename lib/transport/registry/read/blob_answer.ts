@@ -6,7 +6,7 @@ import type { ByteRange, Descriptor } from "../../../types/image.ts";
 import type { HttpResponse } from "../../../http/client.ts";
 import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
-/** The bytes to ask for; `isFirst` while none of the blob were handed on. */
+/** The bytes to ask for. `isFirst` says that no byte of the blob was handed on yet. */
 export interface BlobPart extends ByteRange {
   readonly isFirst: boolean;
 }
@@ -66,7 +66,7 @@ function contentRange(
 
 function checkLength(response: HttpResponse, expected: number, descriptor: Descriptor): void {
   const text = response.header("content-length");
-  // Without the header only the counting of the bytes remains.
+  // Without the header only the count of the bytes tells.
   if (text === undefined || Number(text) === expected) return;
   throw new TransferError(
     "network",

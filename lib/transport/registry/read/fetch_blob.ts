@@ -57,12 +57,12 @@ async function openPart(
   endpoint: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<BlobAnswer> {
-  const { places } = endpoint;
-  if (part.start > 0 && part.isFirst && places.ignoresRanges) throw rangeUnsupported(descriptor);
+  const { targets } = endpoint;
+  if (part.start > 0 && part.isFirst && targets.ignoresRanges) throw rangeUnsupported(descriptor);
   const response = await requestPart(descriptor, part, endpoint, signal);
   try {
     const answer = checkAnswer(response, descriptor, part);
-    if (answer.isRangeIgnored) places.ignoresRanges = true;
+    if (answer.isRangeIgnored) targets.ignoresRanges = true;
     if (answer.skip > 0 && part.isFirst) throw rangeUnsupported(descriptor);
     return answer;
   } catch (error) {
@@ -96,10 +96,10 @@ async function requestPart(
 async function requestKnownTarget(
   descriptor: Descriptor,
   headers: Readonly<Record<string, string>>,
-  { client, places, limits }: RegistryEndpoint,
+  { client, targets, limits }: RegistryEndpoint,
   signal: AbortSignal,
 ): Promise<HttpResponse | undefined> {
-  const target = places.target(descriptor.digest);
+  const target = targets.target(descriptor.digest);
   if (target === undefined) return undefined;
   try {
     const response = await client.requestUrl("GET", target, { headers, actions: ["pull"], signal });
@@ -108,13 +108,13 @@ async function requestKnownTarget(
   } catch (error) {
     if (!(error instanceof TransferError)) throw error;
   }
-  places.forget(descriptor.digest);
+  targets.forget(descriptor.digest);
   return undefined;
 }
 
 function rememberTarget(digest: Digest, response: HttpResponse, endpoint: RegistryEndpoint): void {
   if (!endpoint.client.isOwn(response.url)) {
-    endpoint.places.remember(digest, response.url, endpoint.limits.redirectReuseMs);
+    endpoint.targets.remember(digest, response.url, endpoint.limits.redirectReuseMs);
   }
 }
 

@@ -218,6 +218,46 @@ test("the error for refused credentials names their file and not the secret", as
   });
 });
 
+/** A server that quotes in its refusal what it was sent. */
+const ECHOES: readonly (readonly [title: string, login: string, challenge: string])[] = [
+  ["a password", "u password hunter2", "Basic realm=x"],
+  ["a password at the token service", "u password hunter2", BEARER],
+  ["a refresh token", "<token> password hunter2", BEARER],
+];
+
+for (const [title, login, value] of ECHOES) {
+  test(`a server that quotes ${title} does not get it shown`, async () => {
+    await using registry = await startFakeRegistry(({ line, headers, body }) => {
+      const { authorization = "" } = headers;
+      if (authorization === "" && line.startsWith("GET /v2/")) return challenge(value);
+      const pair = atob(authorization.replace(/^Basic /, ""));
+      const message = `bad ${authorization} ${pair} ${body} at https://me:hunter2@h/?sig=hunter2`;
+      return { status: 403, body: JSON.stringify({ errors: [{ code: "DENIED", message }] }) };
+    });
+    const settings = config(`machine 127.0.0.1 login ${login}\n`);
+    await using source = await open(registry.host, { settings });
+    await assert.rejects(resolveImage(source, AMD64, NEVER), (error: Error) => {
+      assert.match(`${error.message} ${error.cause}`, /DENIED bad/);
+      assert.doesNotMatch(`${error.message} ${error.cause}`, /hunter2|aHVudGVyM|dTpodW50ZXIy/);
+      return true;
+    });
+  });
+}
+
+test("a signature in a redirect's target is not shown", async () => {
+  await using registry = await startFakeRegistry(({ line }) =>
+    line.includes("/v2/")
+      ? { status: 307, headers: { location: "{origin}/blob?X-Amz-Signature=hunter2" } }
+      : { status: 403, body: "<Error><Message>hunter2 is expired</Message></Error>" }
+  );
+  await using source = await open(registry.host);
+  await assert.rejects(resolveImage(source, AMD64, NEVER), (error: Error) => {
+    assert.match(error.message, /\*\*\* is expired/);
+    assert.doesNotMatch(`${error.message} ${error.stack}`, /hunter2/);
+    return true;
+  });
+});
+
 test("a registry that asks for Basic where there are no credentials has an error of its own", async () => {
   await using registry = await startFakeRegistry([
     { request: MANIFEST_REQUEST, answer: challenge("Basic realm=x") },

@@ -1,63 +1,14 @@
 /** Which credentials are found, where, and which messages appear. */
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { test } from "node:test";
 import type { CredentialsQuery } from "../../../../lib/transport/registry/credentials/credentials.ts";
-import {
-  type AskPassword,
-  StoredCredentials,
-} from "../../../../lib/transport/registry/credentials/stored_credentials.ts";
+import type { AskPassword } from "../../../../lib/transport/registry/credentials/stored_credentials.ts";
+import { isError } from "../registry_fixture.ts";
 import { scratchDirectory } from "../../../helpers/scratch.ts";
-import { isError, makeSettings, NEVER } from "../registry_fixture.ts";
+import { auth, DOCKER, finderIn, NETRC, PODMAN } from "./credentials_fixture.ts";
 
-const scratch = scratchDirectory("credentials");
-let homes = 0;
-
-interface Home {
-  /** Contents by path below the home directory. */
-  readonly files?: Readonly<Record<string, string | object>>;
-  readonly mode?: number;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly ask?: AskPassword;
-  readonly helpers?: readonly string[];
-}
-
-async function find(home: Home, query: Partial<CredentialsQuery> = {}) {
-  const root = join(scratch, `${homes++}`);
-  mkdirSync(root);
-  for (const [name, content] of Object.entries(home.files ?? {})) {
-    const path = join(root, name);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
-    chmodSync(path, name.startsWith("bin/") ? 0o755 : home.mode ?? 0o600);
-  }
-  const env: Record<string, string> = { HOME: root, PATH: `${join(root, "bin")}:/usr/bin:/bin` };
-  for (const [name, value] of Object.entries(home.env ?? {})) env[name] = value.replace("~", root);
-  const log: string[] = [];
-  const credentials = new StoredCredentials(
-    makeSettings({ configPath: join(root, "enroot"), environment: env }),
-    {
-      onProgress: (event) => event.type === "log" && log.push(`${event.level}: ${event.message}`),
-      ask: home.ask ?? (() => Promise.resolve(undefined)),
-      ...(home.helpers && { helpers: home.helpers }),
-    },
-  );
-  const wanted = { registry: "reg.io", repository: "team/app", ...query };
-  const found = await credentials.find(wanted, NEVER);
-  const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
-  return { found: shown, log: log.map((line) => line.replaceAll(root, "~")) };
-}
-
-function auth(text: string) {
-  return { auth: Buffer.from(text).toString("base64") };
-}
-
-const NETRC = "enroot/.credentials";
-const PODMAN = ".config/containers/auth.json";
-const DOCKER = ".docker/config.json";
+const find = finderIn(scratchDirectory("stored-credentials"));
 
 test("without any file there are no credentials", async () => {
   assert.deepEqual(await find({}), { found: undefined, log: [] });
@@ -111,7 +62,6 @@ const NETRC_TABLE: readonly (readonly [
     "v:q",
   ],
   ["by default at last", "default login u password p\nmachine x login v password q", {}, "u:p"],
-  ["only with a password", "machine reg.io login u", {}, undefined],
   ["after substitution", "machine reg.io login u password $(echo $HOME | wc -l)", {}, "u:1"],
 ];
 
@@ -125,6 +75,42 @@ for (const [title, file, query, expected] of NETRC_TABLE) {
     assert.deepEqual(log, told);
   });
 }
+
+const USELESS: readonly (readonly [file: string, warning: RegExp])[] = [
+  ["machine reg.io login u", /line 1: the entry has no effect: it has no password/],
+  ["\nmachine reg.io password hunter2", /line 2: .*: it has no login/],
+  ["machine https://reg.io login u password hunter2", /line 1: .*not a host's name/],
+  ["machine reg.io/hunter2 login u password hunter2", /line 1: .*not a host's name/],
+  [
+    "machine a login u password p\nmachine A login u password hunter2",
+    /line 2: .*: line 1 is for the same machine and login/,
+  ],
+];
+
+for (const [file, warning] of USELESS) {
+  test(`an entry that matches nothing draws one warning: ${JSON.stringify(file)}`, async () => {
+    const { found, log } = await find({ files: { [NETRC]: file } });
+    assert.equal(found, undefined);
+    assert.equal(log.length, 1);
+    assert.match(log[0]!, /^warn: ~\/enroot\/\.credentials, /);
+    assert.match(log[0]!, warning);
+    assert.doesNotMatch(log[0]!, /hunter2/);
+  });
+}
+
+test("a password command that hangs is named, and ends with the abort", async () => {
+  const told: string[] = [];
+  const file = "machine reg.io login u password $(sleep 61; echo hunter2)";
+  const started = performance.now();
+  await assert.rejects(
+    find({ files: { [NETRC]: file }, abortAfterMs: 300, log: (line) => told.push(line) }),
+    isError("aborted", /Interrupted/),
+  );
+  assert.ok(performance.now() - started < 5000);
+  assert.equal(told.length, 1);
+  assert.match(told[0]!, /^warn: The password command sleep of .*line 1 .* has not answered for/);
+  assert.doesNotMatch(told[0]!, /hunter2/);
+});
 
 test("a substitution that fails is an error and does not lead to an anonymous pull", async () => {
   const file = "# mine\nmachine reg.io login u password $(exit 7)\n";
@@ -204,6 +190,24 @@ const AUTH_TABLE: readonly (readonly [
     {},
     "b:p",
   ],
+  [
+    "an entry for another port",
+    { auths: { "reg.io": auth("u:p"), "reg.io/team": auth("u:p"), "reg.io:5001": auth("v:p") } },
+    { registry: "reg.io:5000" },
+    undefined,
+  ],
+  [
+    "an entry for a port, asked for without",
+    { auths: { "reg.io:5000": auth("u:p") }, credHelpers: { "reg.io:5000": "none" } },
+    {},
+    undefined,
+  ],
+  [
+    "an entry for the port",
+    { auths: { "reg.io": auth("u:p"), "reg.io:5000/team": auth("v:p") } },
+    { registry: "reg.io:5000" },
+    "v:p",
+  ],
   ["another user's entry", { auths: { "reg.io": auth("u:p") } }, { user: "v" }, "v:typed"],
   ["the empty entry of a store", { auths: { "reg.io": {} } }, {}, undefined],
   ["no entries", {}, {}, undefined],
@@ -231,95 +235,6 @@ for (
     });
   });
 }
-
-/** A helper, as docker runs it: it reads the server on standard input and prints JSON. */
-const HELPER = `#!/bin/sh
-read -r server || :
-[ "$1" = get ] || exit 9
-case "$server" in
-  reg.io) echo '{"ServerURL":"reg.io","Username":"u","Secret":"p"}' ;;
-  token.io) echo '{"ServerURL":"token.io","Username":"<token>","Secret":"refresh"}' ;;
-  https://index.docker.io/v1/) echo '{"Username":"hub","Secret":"p"}' ;;
-  broken.io) echo 'it is locked'; exit 1 ;;
-  garbled.io) echo 'hunter2' ;;
-  *) echo 'credentials not found in native keychain'; exit 1 ;;
-esac
-`;
-
-for (const kind of ["credHelpers", "credsStore"]) {
-  const files = (host: string) => ({
-    "bin/docker-credential-fake": HELPER,
-    [DOCKER]: kind === "credsStore" ? { credsStore: "fake" } : { credHelpers: { [host]: "fake" } },
-  });
-
-  test(`${kind}: the helper program is asked`, async () => {
-    assert.deepEqual(await find({ files: files("reg.io") }), {
-      found: "u:p",
-      log: ["info: Using credentials from docker-credential-fake"],
-    });
-  });
-
-  test(`${kind}: a token of the helper is an identity token`, async () => {
-    const { found } = await find({ files: files("token.io") }, { registry: "token.io" });
-    assert.equal(found, "<token>:refresh");
-  });
-
-  test(`${kind}: the helper gets docker's name for Docker Hub`, async () => {
-    const query = { registry: "registry-1.docker.io" };
-    assert.equal((await find({ files: files("docker.io") }, query)).found, "hub:p");
-  });
-
-  test(`${kind}: a helper without an entry is not an error`, async () => {
-    assert.equal(
-      (await find({ files: files("none.io") }, { registry: "none.io" })).found,
-      undefined,
-    );
-  });
-
-  test(`${kind}: a helper that fails is an error`, async () => {
-    await assert.rejects(
-      find({ files: files("broken.io") }, { registry: "broken.io" }),
-      isError(
-        "credentials",
-        /docker-credential-fake failed for broken\.io: exit code 1: it is locked/,
-      ),
-    );
-    await assert.rejects(
-      find({ files: files("garbled.io") }, { registry: "garbled.io" }),
-      isError("credentials", /its answer is not JSON$/),
-    );
-  });
-}
-
-test("a missing helper that is configured for the registry is an error", async () => {
-  await assert.rejects(
-    find({ files: { [DOCKER]: { credHelpers: { "reg.io": "missing" } } } }),
-    isError("credentials", /docker-credential-missing was not found/),
-  );
-});
-
-test("a missing store for all registries is ignored with a warning", async () => {
-  const { found, log } = await find({ files: { [DOCKER]: { credsStore: "desktop" } } });
-  assert.equal(found, undefined);
-  assert.match(log[0] ?? "", /^warn: .*docker-credential-desktop was not found/);
-});
-
-test("the helpers of registries.conf are asked in their order, and so are the files", async () => {
-  const files = {
-    "bin/docker-credential-fake": HELPER,
-    [PODMAN]: { auths: { "reg.io": auth("file:p"), "none.io": auth("file:p") } },
-  };
-  const first = { files, helpers: ["fake", "containers-auth.json"] };
-  assert.equal((await find(first)).found, "u:p");
-  assert.equal((await find(first, { registry: "none.io" })).found, "file:p");
-  const last = { files, helpers: ["containers-auth.json", "fake"] };
-  assert.equal((await find(last)).found, "file:p");
-  // Without containers-auth.json in the list the files are not read.
-  assert.equal(
-    (await find({ files, helpers: ["fake"] }, { registry: "none.io" })).found,
-    undefined,
-  );
-});
 
 test("when a user has no entry, the password is asked for", async () => {
   const questions: string[] = [];

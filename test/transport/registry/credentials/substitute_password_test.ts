@@ -9,7 +9,7 @@ import { scratchDirectory } from "../../../helpers/scratch.ts";
 import { isError, NEVER } from "../registry_fixture.ts";
 
 const scratch = scratchDirectory("substitution");
-const place = "FILE, line 1 (machine h)";
+const origin = "FILE, line 1 (machine h)";
 
 const KEY = String
   .raw`{"type": "service account", "private_key": "-----BEGIN KEY-----\nAB* [x] ?\n"}`;
@@ -55,7 +55,7 @@ const TABLE: readonly (readonly [text: string, expected: string])[] = [
 
 for (const [text, expected] of TABLE) {
   test(`the password ${text} is substituted`, async () => {
-    assert.equal(await substitutePassword({ text, place }, env, NEVER), expected);
+    assert.equal(await substitutePassword({ text, origin }, env, NEVER), expected);
   });
 }
 
@@ -72,7 +72,7 @@ const FAILURES: readonly (readonly [title: string, text: string, message: RegExp
 for (const [title, text, message] of FAILURES) {
   test(`${title} is an error that names the entry`, async () => {
     await assert.rejects(
-      substitutePassword({ text, place }, env, NEVER),
+      substitutePassword({ text, origin }, env, NEVER),
       isError("credentials", message),
     );
   });
@@ -80,7 +80,7 @@ for (const [title, text, message] of FAILURES) {
 
 test("the shell's message about a literal password is not shown", async () => {
   await assert.rejects(
-    substitutePassword({ text: "$ecret'hunter2", place }, env, NEVER),
+    substitutePassword({ text: "$ecret'hunter2", origin }, env, NEVER),
     (error) => {
       assert.doesNotMatch((error as Error).message, /hunter2/);
       return true;
@@ -90,5 +90,5 @@ test("the shell's message about a literal password is not shown", async () => {
 
 test("the expression is not in the arguments of any process", async () => {
   const text = "$(tr '\\0' ' ' < /proc/$PPID/cmdline; cat /proc/$$/cmdline | tr '\\0' ' ')";
-  assert.doesNotMatch(await substitutePassword({ text, place }, env, NEVER), /cmdline;/);
+  assert.doesNotMatch(await substitutePassword({ text, origin }, env, NEVER), /cmdline;/);
 });

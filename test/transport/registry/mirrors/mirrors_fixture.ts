@@ -64,7 +64,7 @@ export function registriesConf(scratch: string, text: string): Record<string, st
   return { HOME: home, PATH: "/usr/bin:/bin", CONTAINERS_REGISTRIES_CONF: path };
 }
 
-export interface MirrorRule {
+interface MirrorRule {
   readonly host: string;
   /** Further lines of the mirror's table. */
   readonly more?: string;

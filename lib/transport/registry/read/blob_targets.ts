@@ -3,7 +3,7 @@
 import type { Digest } from "../../../types/image.ts";
 
 /** Where an endpoint's blobs are stored, and how they are served; shared by all its transfers. */
-export class BlobPlaces {
+export class BlobTargets {
   /** Whether a part was asked for and a whole blob came. */
   ignoresRanges = false;
   readonly #targets = new Map<Digest, { url: URL; until: number }>();

@@ -1,0 +1,34 @@
+/** For how long a thing did not change, by this process's own clock: no other clock is trusted. */
+
+/**
+ * What a single look may add. When this process, and with it perhaps the one that it watches, was
+ * stopped for an hour, the next look must not count that hour.
+ */
+const MOST_PER_LOOK_MS = 20_000;
+
+interface Seen {
+  readonly state: string;
+  readonly atMs: number;
+  readonly silentMs: number;
+}
+
+export class SilenceWatch {
+  readonly #nowMs: () => number;
+  readonly #seen = new Map<string, Seen>();
+
+  /** `nowMs` never goes back. */
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  /** For how many milliseconds `thing` has been in `state`; 0 at the first look. */
+  silentMs(thing: string, state: string): number {
+    const atMs = this.#nowMs();
+    const before = this.#seen.get(thing);
+    const silentMs = before?.state === state
+      ? before.silentMs + Math.min(atMs - before.atMs, MOST_PER_LOOK_MS)
+      : 0;
+    this.#seen.set(thing, { state, atMs, silentMs });
+    return silentMs;
+  }
+}

@@ -1,0 +1,52 @@
+/** What has to be right before a command begins: its arguments, and the memory of the runtime. */
+
+import process from "node:process";
+import { memoryLimit, readLimits } from "../host/limits.ts";
+import { systemFiles } from "../host/system_files.ts";
+import { requireUtf8Arguments } from "../host/utf8_surroundings.ts";
+
+/** With less than this, Bun's usual reservations leave too little for its threads. */
+const PLENTY_BYTES = 8 * 1024 ** 3;
+/**
+ * With less than this, Bun may crash in the middle of an import. With its usual reservations it
+ * cannot begin one there, and an error says so.
+ */
+export const LEAST_BYTES = 1_250_000_000;
+/**
+ * Bun reads these only when it starts: the memory for compiled code, in bytes, and the steps by which
+ * it takes memory, in KiB. Both are a gigabyte by default; denroot needs far less.
+ */
+const RESERVATIONS = {
+  BUN_JSC_jitMemoryReservationSize: "67108864",
+  MIMALLOC_ARENA_RESERVE: "65536",
+} as const;
+
+/** Bun has it; its types and those of Deno do not show it. */
+type Execute = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
+
+/**
+ * `words` is the whole command line, and `args` the arguments at its end. Throws code `usage` for
+ * arguments that are not UTF-8.
+ */
+export function prepareStart(args: readonly string[], words: readonly string[]): void {
+  requireUtf8Arguments(args);
+  fitIntoMemory(words);
+}
+
+/**
+ * Runs the program anew in this process, once, where a limit leaves too little address space for
+ * Bun's usual reservations. Deno needs more, and does not start at all there.
+ */
+function fitIntoMemory(words: readonly string[]): void {
+  if (!("Bun" in globalThis)) return;
+  const names = Object.keys(RESERVATIONS);
+  if (names.every((name) => process.env[name] !== undefined)) {
+    // Other programs must not inherit them.
+    for (const name of names) delete process.env[name];
+    return;
+  }
+  const limit = memoryLimit(readLimits(systemFiles));
+  if (limit === undefined || limit[1] < LEAST_BYTES || limit[1] >= PLENTY_BYTES) return;
+  const { execve } = process as unknown as { readonly execve: Execute };
+  execve(process.execPath, words, { ...process.env, ...RESERVATIONS });
+}
