@@ -7,7 +7,7 @@ import { runProgram } from "./run_program.ts";
 
 export const project = fileURLToPath(new URL("../..", import.meta.url));
 export const architectures = ["x64", "arm64"] as const;
-type Architecture = (typeof architectures)[number];
+export type Architecture = (typeof architectures)[number];
 
 /** A file of the release; throws when it has not been built. */
 export function releaseFile(path: string): string {
