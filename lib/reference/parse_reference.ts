@@ -47,7 +47,12 @@ function parsePath(text: string): Reference {
   if (name !== undefined) {
     const known = PREFIXED.find(({ prefix }) => prefix.startsWith(`${name}:`));
     if (known !== undefined) {
-      throw badReference(text, 0, `this scheme is written "${known.prefix}"`, HINT);
+      throw badReference(
+        text,
+        0,
+        `this scheme is written "${known.prefix}"`,
+        `Write ${text.replace(/^[^:]*:\/*/, known.prefix)}`,
+      );
     }
     if (FOREIGN_SCHEMES.has(name) || text.includes("://")) {
       throw new DenrootError("unsupported", `The scheme "${name}:" is not supported`, {

@@ -116,7 +116,7 @@ export function badReference(
     : "the end";
   return new DenrootError(
     "reference",
-    `Invalid image reference ${quotePath(text)}: ${found} at character ${index + 1}: ${rule}`,
+    `Invalid image reference ${quotePath(text)}: ${rule} (${found} is at character ${index + 1})`,
     { hint },
   );
 }

@@ -5,10 +5,10 @@ import { runProgram } from "../../test/helpers/run_program.ts";
 import { escapeText, MONOSPACE, svg } from "./svg.ts";
 import { renderScreen, type Run } from "./terminal_screen.ts";
 
-/** What is typed. */
+/** What is typed. The picture stays below 600 pixels, so that it fits a screen. */
 const COMMANDS = [
   "denroot import oci:sample/hello",
-  "denroot inspect oci:sample/hello",
+  "denroot inspect oci:sample/hello | head -n 9",
   "unsquashfs -lls hello.sqsh etc | grep etc/",
 ];
 const COLUMNS = 108;

@@ -34,6 +34,7 @@ const NOT_RUN = [
   "docs/engines-and-storages.md: needs podman",
   "docs/performance.md: takes minutes and gigabytes",
   "docs/references-and-transports.md: needs Docker, skopeo and another machine",
+  "docs/registries-and-credentials.md: needs a proxy",
   "docs/registries-and-credentials.md: needs a registry with a certificate of its own",
   "docs/release.md: needs Bun and Deno on the PATH",
   "docs/release.md: the release's own tests install the packages",

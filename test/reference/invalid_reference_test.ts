@@ -116,7 +116,7 @@ for (const [text, character, rule] of WRONG) {
     assert.throws(() => parseReference(text), (error: unknown) => {
       assert(error instanceof DenrootError);
       assert.equal(error.code, "reference");
-      assert.match(error.message, new RegExp(`at character ${character}\\b`));
+      assert.match(error.message, new RegExp(`at character ${character}\\)`));
       assert.match(error.message, rule);
       assert.doesNotMatch(error.message, /\p{Cc}/u);
       return true;
@@ -133,6 +133,17 @@ for (const text of FOREIGN) {
       (error: unknown) =>
         error instanceof DenrootError && error.code === "unsupported" &&
         /docker:\/\/.* or the path/.test(error.hint ?? ""),
+    );
+  });
+}
+
+for (
+  const [text, meant] of [["docker:alpine", "docker://alpine"], ["OCI://a:b", "oci:a:b"]] as const
+) {
+  test(`the error for ${text} says how that is written`, () => {
+    assert.throws(
+      () => parseReference(text),
+      (error: unknown) => error instanceof DenrootError && error.hint === `Write ${meant}`,
     );
   });
 }

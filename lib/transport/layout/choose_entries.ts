@@ -83,7 +83,9 @@ function listTags(entries: readonly Descriptor[]): string {
   const rest = tags.length > SHOWN_TAGS ? ` and ${tags.length - SHOWN_TAGS} more` : "";
   return tags.length === 0
     ? "no tags"
-    : `the tags ${tags.slice(0, SHOWN_TAGS).map((tag) => plainText(tag)).join(", ")}${rest}`;
+    : `the ${tags.length === 1 ? "tag" : "tags"} ${
+      tags.slice(0, SHOWN_TAGS).map((tag) => plainText(tag)).join(", ")
+    }${rest}`;
 }
 
 function noSuchIndex(

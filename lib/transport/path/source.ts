@@ -6,6 +6,7 @@ import { DenrootError, hasCode, messageOf } from "../../errors.ts";
 import { blobPath, parseDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { requireImage } from "../../oci/require_image.ts";
+import { TarError } from "../../tar/entry.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
 import type { Digest, ImageManifest } from "../../types/image.ts";
 import type { PathReference } from "../../types/reference.ts";
@@ -41,8 +42,11 @@ async function openSomeArchive(path: string, context: SourceContext): Promise<Ar
   try {
     return await openArchive(path, context);
   } catch (cause) {
-    if (!hasCode(cause, "file")) throw cause;
-    throw new DenrootError("file", cause.message, { cause, hint: cause.hint ?? KINDS });
+    const isDamaged = hasCode(cause, "file") &&
+      (cause.cause instanceof TarError || hasCode(cause.cause, "layer"));
+    if (!isDamaged) throw cause;
+    const hint = `If the file was cut short, copy it again; ${KINDS}`;
+    throw new DenrootError("file", cause.message, { cause, hint });
   }
 }
 
@@ -216,7 +220,7 @@ function nothingThere(path: string, cause: unknown): DenrootError {
   const colon = path.indexOf(":");
   const holder = colon > 0 && statSync(path.slice(0, colon), { throwIfNoEntry: false });
   const hint = !holder
-    ? `For an image in a registry, write docker://${path.replace(/^[./]+/, "")}`
+    ? `For an image in a registry, write docker://${path.replace(/^(docker:?\/+|[./]+)/, "")}`
     : holder.isDirectory()
     ? `To name one image of several, write oci:${path}`
     : `To name one image of several, write oci-archive:${path} or docker-archive:${path}`;

@@ -102,10 +102,13 @@ function notThere(storage: Storage, text: string): DenrootError {
   const names = storage.images.flatMap(({ names }) => names);
   const shown = names.slice(0, 20).map((name) => plainText(name)).join(", ");
   const rest = names.length > 20 ? ` and ${names.length - 20} more` : "";
+  const has = storage.images.length === 0
+    ? "it is empty"
+    : names.length === 0
+    ? "none of its images has a name"
+    : `it has ${shown}${rest}`;
   return new DenrootError(
     "not_found",
-    `The storage ${storage.name} has no image ${quoteText(text)}; ${
-      names.length === 0 ? "none of its images has a name" : `it has ${shown}${rest}`
-    }`,
+    `The storage ${storage.name} has no image ${quoteText(text)}; ${has}`,
   );
 }

@@ -95,6 +95,14 @@ test("without a tag, several images give an error that lists the tags", async ()
   );
 });
 
+test("a layout with one tag says it in the singular", async () => {
+  const path = layout([{ text: MANIFEST, tag: "one" }]);
+  await assert.rejects(
+    resolved(path, { tag: "two" }),
+    isError("not_found", /has no tag "two"; it has the tag one$/),
+  );
+});
+
 test("entries for different platforms under one tag count as one image", async () => {
   const entries = [
     { text: OTHER, tag: "t", platform: ARM64 },

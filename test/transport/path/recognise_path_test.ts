@@ -182,6 +182,13 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     ] as const,
   ],
   ["a short name", () => "alpine", "not_found", /"alpine"$/, /write docker:\/\/alpine$/],
+  [
+    "a URI without its colon",
+    () => "docker//alpine",
+    "not_found",
+    /alpine"$/,
+    /write docker:\/\/alpine$/,
+  ],
   ["a layout and a tag", () => `${layout}:v1`, "not_found", /:v1"$/, /write oci:.*:v1$/],
   [
     "an archive and a tag",
@@ -277,8 +284,9 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     },
     "file",
     /is damaged or not a tar archive/,
-    /oci-archive:FILE/,
+    /^If the file was cut short, copy it again; .*oci-archive:FILE/,
   ],
+  ["a file that cannot be read", () => "/proc/self/mem", "file", /cannot be read: EIO/, /^$/],
 ];
 
 for (const [what, path, code, message, hint] of OTHERS) {

@@ -132,8 +132,8 @@ export class Authenticator {
 function noCredentials(url: URL): TransferError {
   const host = plainText(url.host);
   return new TransferError("credentials", `${host} asks for a user and a password`, {
-    hint: `Add "machine ${plainText(url.hostname)} login USER password PASSWORD" to ` +
-      "$ENROOT_CONFIG_PATH/.credentials",
+    hint: `Run podman login ${host}, or add "machine ${plainText(url.hostname)} login USER ` +
+      'password PASSWORD" to the file .credentials; denroot info shows its directory, ENROOT_CONFIG_PATH',
   });
 }
 

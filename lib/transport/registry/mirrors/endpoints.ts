@@ -219,7 +219,10 @@ function mayWorkElsewhere(error: unknown): error is DenrootError {
 /** The last endpoint is the image's own registry: its error decides the code and the hint. */
 function allFailed(what: string, failures: readonly Failure[]): TransferError {
   const { error } = failures.at(-1)!;
-  const list = failures.map(({ name, error }) => `${name}: ${error.message}`).join("; ");
+  const list = failures.map(({ name, error: { message } }) =>
+    // Most errors begin with what was asked for, which stands before the list already.
+    `${name}: ${message.startsWith(`${what}: `) ? message.slice(what.length + 2) : message}`
+  ).join("; ");
   const count = failures.length === 1 ? "" : `All ${failures.length} registries failed: `;
   return new TransferError(error.code, `${what}: ${count}${list}`, {
     cause: error,

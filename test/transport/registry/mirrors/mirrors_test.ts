@@ -241,8 +241,9 @@ test("when all registries fail, the error gives each one's reason", async () => 
       "credentials",
       new RegExp(
         `^The manifest of ${origin.host}#team/app:latest: All 3 registries failed: ` +
-          `${first.host}/team/app: .*status 500.*; ${second.host}/team/app: .*status 404.*; ` +
-          `${origin.host}/team/app: .*status 403`,
+          `${first.host}/team/app: (?!The manifest).*status 500.*; ` +
+          `${second.host}/team/app: (?!The manifest).*status 404.*; ` +
+          `${origin.host}/team/app: (?!The manifest).*status 403`,
       ),
     ),
   );
