@@ -14,14 +14,14 @@ import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest } from "../types/image.ts";
+import type { Digest, ResolvedImage } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { blobName } from "./blob_name.ts";
 import { checkOutput } from "./check_output.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
-import { warnOfMismatch } from "./platform.ts";
+import { checkPlatform } from "./platform.ts";
 import { planReading } from "./read_plan.ts";
 import { reportLayers } from "./report_layers.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
@@ -80,7 +80,7 @@ export async function importImage(
   onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
 
   const bytes = await withFreshBlobs(cache, context, () =>
-    fetchAndPack(content, {
+    fetchAndPack(image, content, {
       ...context,
       source,
       cache,
@@ -103,13 +103,17 @@ interface PackingContext extends ImageContext {
 }
 
 /** Gives the size of the image in bytes. */
-async function fetchAndPack(content: ImageContent, context: PackingContext): Promise<number> {
-  const { settings, platform, source, mksquashfs, signal, onProgress } = context;
+async function fetchAndPack(
+  image: ResolvedImage,
+  content: ImageContent,
+  context: PackingContext,
+): Promise<number> {
+  const { settings, source, mksquashfs, signal, onProgress } = context;
   const fetcher = fetchContent(content, context);
   try {
     const config = await fetchConfig(content.config, fetcher);
     const plan = planReading(config, content.layers);
-    warnOfMismatch(platform, config, onProgress);
+    checkPlatform(config, image, context);
     const created = settings.sourceDateEpoch ?? secondsOf(config.created);
     return await packLayers({
       target: context.output,
@@ -194,8 +198,12 @@ function imageTime(created: number, { setsRootTime }: Mksquashfs): number {
   return setsRootTime ? created : Math.max(created, RELEASED);
 }
 
-/** Gives seconds since 1970; 0 when the image does not have the time at which it was made. */
+/**
+ * Gives seconds since 1970, as far as a squashfs can hold them: until 2106. Gives 0 when the image does
+ * not have the time at which it was made.
+ */
 function secondsOf(created: string | undefined): number {
   const milliseconds = created === undefined ? NaN : Date.parse(created);
-  return Number.isNaN(milliseconds) ? 0 : Math.max(0, Math.floor(milliseconds / 1000));
+  if (Number.isNaN(milliseconds)) return 0;
+  return Math.min(Math.max(0, Math.floor(milliseconds / 1000)), 2 ** 32 - 1);
 }

@@ -3,6 +3,7 @@
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../errors.ts";
+import { verifySize } from "../../oci/digest.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { StoredDocument } from "../../types/image.ts";
@@ -70,7 +71,11 @@ function openEndpoints(
         if (isElsewhere) tell(uri, document);
         return { document };
       },
-      document: ({ digest }, signal) => fetchDocument(digest, shown(uri), endpoints, signal),
+      async document({ digest, size }, signal) {
+        const document = await fetchDocument(digest, shown(uri), endpoints, signal);
+        verifySize(document.bytes, size, `The manifest ${digest} of ${shown(uri)}`);
+        return document;
+      },
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),
