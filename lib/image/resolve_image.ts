@@ -83,7 +83,7 @@ function chooseOnly(images: readonly IndexEntry[], platform: Platform, uri: stri
     "reference",
     `${plainText(uri, 300)} names several images for ${formatPlatform(platform)}: ` +
       `${chosen.digest} and ${other.digest}`,
-    { hint: "Name one of them by its digest, as in oci:PATH@sha256:..." },
+    { hint: `Name one of them by its digest: ${plainText(uri.split(":", 1)[0]!)}:PATH@DIGEST` },
   );
 }
 

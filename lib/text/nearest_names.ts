@@ -3,13 +3,19 @@
 /** Names are compared up to this length: an attacker may choose them. */
 const MAX_LENGTH = 64;
 
-/** Gives at most `count` of `names`: those that differ least from `wanted`, the nearest first. */
+/**
+ * Gives at most `count` of `names`: those that begin with `wanted`, then those that differ least from
+ * it; the nearest first.
+ */
 export function nearestNames(
   names: readonly string[],
   wanted: string,
   count: number,
 ): readonly string[] {
-  const ranked = names.map((name) => ({ name, distance: editDistance(name, wanted) }));
+  const ranked = names.map((name) => ({
+    name,
+    distance: name.startsWith(wanted) ? 0 : editDistance(name, wanted),
+  }));
   ranked.sort((one, other) => one.distance - other.distance);
   return ranked.slice(0, count).map(({ name }) => name);
 }

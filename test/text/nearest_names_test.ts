@@ -11,7 +11,7 @@ for (
     ["24.4", ["24.04", "24.10"]],
     ["lastest", ["latest", "devel"]],
     ["24.04slim", ["24.04-slim", "24.04"]],
-    ["devel", ["devel", "latest"]],
+    ["dev", ["devel", "latest"]],
   ] as const
 ) {
   test(`${nearest[0]} is nearest to ${wanted}`, () => {
