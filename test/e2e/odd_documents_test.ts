@@ -71,7 +71,10 @@ testOneRuntime("a login page in place of a registry is named, and not shown", as
     const uri = `docker://${portal.host}/team/app`;
     const { exitCode, stderr } = await home.run([command, uri], { env });
     assert.equal(exitCode, 1);
-    assert.match(stderr, /answered with a web page, "Log in to the network"\n.*proxy, a VPN/);
+    assert.match(
+      stderr,
+      /answered with a web page \(text\/html\), "Log in to the network"\n.*proxy, a VPN/,
+    );
     assert.doesNotMatch(stderr, /<|secret/);
   }
 });

@@ -40,7 +40,7 @@ export async function readJsonAnswer(
 }
 
 /**
- * Gives `a web page "Log in"` when the answer is one, with the title that it has; no other part of
+ * Gives `a web page (text/html), "Log in"` when the answer is one, with the title that it has; no other part of
  * it is shown. `text` is the beginning of the body.
  */
 export function describePage(response: HttpResponse, text: string): string | undefined {
@@ -48,7 +48,9 @@ export function describePage(response: HttpResponse, text: string): string | und
     /^(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html|head)\b/is.test(text);
   if (!isPage || /^\s*[[{]/.test(text)) return undefined;
   const title = /<title[^>]*>([^<]*)/i.exec(text)?.[1]?.replace(/\s+/g, " ").trim() ?? "";
-  return title === "" ? "a web page" : `a web page, ${quoteText(title, 80)}`;
+  const type = essenceOf(response.header("content-type"));
+  const page = type === "" ? "a web page" : `a web page (${plainText(type, 80)})`;
+  return title === "" ? page : `${page}, ${quoteText(title, 80)}`;
 }
 
 export function isHtml(response: HttpResponse): boolean {

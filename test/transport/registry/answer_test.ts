@@ -26,13 +26,33 @@ const PAGE = "<!DOCTYPE html>\n<html><head><title>\n Log in \u001b[31m\n</title>
 
 /** [what answers, the answer, what the message calls it] */
 const PAGES: readonly (readonly [what: string, answer: Answer, called: RegExp])[] = [
-  ["a login page", { body: PAGE, headers: TYPE }, /a web page, "Log in \\u\{1b\}\[31m"/],
+  [
+    "a login page",
+    { body: PAGE, headers: TYPE },
+    /a web page \(text\/html\), "Log in \\u\{1b\}\[31m"/,
+  ],
   ["a page without a type", { body: PAGE }, /a web page, "Log in/],
   ["a page behind a comment", { body: `<!-- x -->${PAGE}` }, /a web page, "Log in/],
-  ["a page without a title", { body: "<html>Log in</html>", headers: TYPE }, /a web page$/],
-  ["a text that is called a page", { body: "it is blocked", headers: TYPE }, /a web page$/],
-  ["a page in place of an error", { status: 403, body: PAGE, headers: TYPE }, /: a web page, "Log/],
-  ["a page for what is missing", { status: 404, body: PAGE, headers: TYPE }, /: a web page, "Log/],
+  [
+    "a page without a title",
+    { body: "<html>Log in</html>", headers: TYPE },
+    /a web page \(text\/html\)$/,
+  ],
+  [
+    "a text that is called a page",
+    { body: "it is blocked", headers: TYPE },
+    /a web page \(text\/html\)$/,
+  ],
+  [
+    "a page in place of an error",
+    { status: 403, body: PAGE, headers: TYPE },
+    /: a web page \(text\/html\), "Log/,
+  ],
+  [
+    "a page for what is missing",
+    { status: 404, body: PAGE, headers: TYPE },
+    /: a web page \(text\/html\), "Log/,
+  ],
 ];
 
 for (const [what, answer, called] of PAGES) {
