@@ -40,8 +40,8 @@ export async function readJsonAnswer(
 }
 
 /**
- * Gives `a web page (text/html), "Log in"` when the answer is one, with the title that it has; no other part of
- * it is shown. `text` is the beginning of the body.
+ * Gives `a web page (text/html), "Log in"` when the answer is one, with the title that it has. No
+ * other part of it is shown. `text` is the beginning of the body.
  */
 export function describePage(response: HttpResponse, text: string): string | undefined {
   const isPage = isHtml(response) ||
