@@ -6,7 +6,7 @@ import type { Digest, Platform } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { ImageSource } from "../types/source.ts";
-import { imageContext, type ImageOptions } from "./image_options.ts";
+import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
 import { inspectSource } from "./inspect_image.ts";
 import type { TagList } from "./list_tags.ts";
 import { openStore } from "../store/open_cache.ts";
@@ -56,7 +56,8 @@ export async function* describeTags(
   const common = await imageContext(options);
   const signal = AbortSignal.any([stop.signal, common.signal]);
   using blobs = openStore(common.settings, silent);
-  const context = { ...common, blobs, signal, onProgress: silent };
+  // A tag with an image for another platform is described too, and says so.
+  const context = { ...common, isPlatformAsked: false, blobs, signal, onProgress: silent };
   await using source = await openSource(withoutDigest(reference), context);
   if (source.at === undefined) throw notDescribed(reference);
   const begin = (tag: string) => {
@@ -92,7 +93,7 @@ const OF_THE_PLACE: ReadonlySet<string> = new Set([
 async function describeTag(
   source: ImageSource,
   tag: string,
-  context: Required<SourceContext>,
+  context: ImageContext & SourceContext,
 ): Promise<TagDescription> {
   try {
     const { digest, sizes, config } = await inspectSource(source.at!(tag), context);

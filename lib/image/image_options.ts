@@ -20,12 +20,16 @@ export interface ImageOptions {
 }
 
 /** The options, with a value for each. */
-export type ImageContext = Required<Omit<SourceContext, "blobs">>;
+export interface ImageContext extends Required<Omit<SourceContext, "blobs">> {
+  /** Whether the caller named the architecture, so that an image for another one is an error. */
+  readonly isPlatformAsked: boolean;
+}
 
 /** Throws code `usage` for an architecture that cannot be a name, `settings` for invalid settings. */
 export async function imageContext(options: ImageOptions): Promise<ImageContext> {
   return {
     platform: requestedPlatform(options.architecture),
+    isPlatformAsked: options.architecture !== undefined,
     settings: options.settings ?? await loadSettings(),
     onProgress: options.onProgress ?? (() => {}),
     signal: options.signal ?? new AbortController().signal,
@@ -36,7 +40,7 @@ export async function imageContext(options: ImageOptions): Promise<ImageContext>
 export async function withSource<T>(
   reference: Reference | string,
   options: ImageOptions,
-  use: (source: ImageSource, context: Required<SourceContext>) => Promise<T>,
+  use: (source: ImageSource, context: ImageContext & SourceContext) => Promise<T>,
 ): Promise<T> {
   const parsed = typeof reference === "string" ? parseReference(reference) : reference;
   const context = await imageContext(options);

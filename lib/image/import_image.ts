@@ -17,7 +17,7 @@ import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest } from "../types/image.ts";
+import type { Digest, ResolvedImage } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { blobName } from "./blob_name.ts";
 import { checkOutput, outputPath } from "./check_output.ts";
@@ -26,7 +26,7 @@ import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "./image_options.ts";
 import { creationTime, imageTime } from "./image_time.ts";
-import { warnOfMismatch } from "./platform.ts";
+import { checkPlatform } from "./platform.ts";
 import { planReading } from "./read_plan.ts";
 import { reportLayers } from "./report_layers.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
@@ -91,7 +91,7 @@ export async function importImage(
   onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
 
   const bytes = await withFreshBlobs(cache, context, () =>
-    fetchAndPack(content, {
+    fetchAndPack(image, content, {
       ...context,
       source,
       cache,
@@ -116,13 +116,17 @@ interface PackingContext extends ImageContext {
 }
 
 /** Gives the size of the image in bytes. */
-async function fetchAndPack(content: ImageContent, context: PackingContext): Promise<number> {
-  const { settings, platform, source, mksquashfs, limits, signal, onProgress } = context;
+async function fetchAndPack(
+  image: ResolvedImage,
+  content: ImageContent,
+  context: PackingContext,
+): Promise<number> {
+  const { settings, source, mksquashfs, limits, signal, onProgress } = context;
   const fetcher = fetchContent(content, context);
   try {
     const config = await fetchConfig(content.config, fetcher);
     const plan = planReading(config, content.layers);
-    warnOfMismatch(platform, config, onProgress);
+    checkPlatform(config, image, context);
     const created = settings.sourceDateEpoch ?? creationTime(config.created);
     return await packLayers({
       target: context.output,

@@ -1,11 +1,9 @@
 /** Describes an image without fetching its layers. */
 
-import { isAttestation } from "../oci/choose_platform.ts";
+import { isAttestation, isUsable } from "../oci/choose_platform.ts";
 import { isIndexType } from "../oci/media_types.ts";
-import { MAX_CONFIG_SIZE } from "../oci/parse_config.ts";
 import { type HistoryEntry, type ImageDetails, parseDetails } from "../oci/parse_details.ts";
 import { parseIndex } from "../oci/parse_manifest.ts";
-import { readBlob } from "../store/read_blob.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type {
   Descriptor,
@@ -15,10 +13,11 @@ import type {
   ResolvedImage,
   StoredDocument,
 } from "../types/image.ts";
-import type { BlobStore, ImageContent, ImageSource } from "../types/source.ts";
+import type { BlobStore, ImageSource } from "../types/source.ts";
 import { estimateImageBytes } from "./estimate_image.ts";
-import { type ImageOptions, withSource } from "./image_options.ts";
-import { warnOfMismatch } from "./platform.ts";
+import { type ImageContext, type ImageOptions, withSource } from "./image_options.ts";
+import { checkPlatform } from "./platform.ts";
+import { readConfig } from "./read_config.ts";
 import { planReading } from "./read_plan.ts";
 import { contentOf, resolveImage } from "./resolve_image.ts";
 
@@ -98,15 +97,15 @@ export async function inspectImage(
 /** Like {@link inspectImage}, for a source that is open. */
 export async function inspectSource(
   source: ImageSource,
-  context: Required<SourceContext>,
+  context: ImageContext & SourceContext,
 ): Promise<ImageInspection> {
-  const { settings, blobs, platform, onProgress, signal } = context;
+  const { settings, blobs, platform, signal } = context;
   const image = await resolveImage(source, platform, signal);
   const content = await contentOf(source, image, signal);
   const configBytes = await readConfig(source, content, context);
   const config = parseDetails(configBytes);
   const plan = planReading(config, content.layers);
-  warnOfMismatch(platform, config, onProgress);
+  checkPlatform(config, image, context);
   const originOf = (blob: Descriptor) => findBlob(blob, source, blobs);
   const tags = source.blob === undefined ? await source.tags?.(signal) : undefined;
   return {
@@ -126,20 +125,6 @@ export async function inspectSource(
   };
 }
 
-function readConfig(
-  source: ImageSource,
-  { config }: ImageContent,
-  { blobs, signal }: SourceContext,
-): Promise<Uint8Array> {
-  return readBlob(config, {
-    source,
-    cache: blobs,
-    name: "The image's configuration",
-    maxBytes: MAX_CONFIG_SIZE,
-    signal,
-  });
-}
-
 function findBlob(blob: Descriptor, source: ImageSource, cache: BlobStore): BlobOrigin {
   if (source.place?.(blob) !== undefined) return "local";
   return cache.find(blob) === undefined ? "missing" : "cache";
@@ -148,7 +133,7 @@ function findBlob(blob: Descriptor, source: ImageSource, cache: BlobStore): Blob
 function offersOf({ documents }: ResolvedImage): readonly PlatformOffer[] {
   return documents.filter(({ mediaType }) => isIndexType(mediaType))
     .flatMap(({ bytes, mediaType }) => parseIndex(bytes, mediaType).manifests)
-    .filter((entry) => !isAttestation(entry))
+    .filter((entry) => isUsable(entry) && !isAttestation(entry))
     .flatMap(({ platform, digest }) => platform === undefined ? [] : [{ platform, digest }]);
 }
 

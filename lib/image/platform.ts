@@ -1,10 +1,11 @@
-/** The platform that was asked for, and the warning about an image for another platform. */
+/** The platform that was asked for, and what happens with an image for another platform. */
 
-import { parseArchitecture } from "../oci/architecture.ts";
-import { formatPlatform } from "../oci/choose_platform.ts";
+import { DenrootError } from "../errors.ts";
+import { normalizePlatform, parseArchitecture } from "../oci/architecture.ts";
+import { formatPlatform, isFitting } from "../oci/choose_platform.ts";
 import { hostArchitecture } from "../system/host/environment.ts";
-import type { ImageConfig, Platform } from "../types/image.ts";
-import type { OnProgress } from "../types/progress.ts";
+import type { ImageConfig, Platform, ResolvedImage } from "../types/image.ts";
+import type { ImageContext } from "./image_options.ts";
 
 /**
  * Takes the name of an architecture from `uname -m` or Docker; undefined stands for this machine's.
@@ -14,28 +15,36 @@ export function requestedPlatform(architecture: string | undefined): Platform {
   return { os: "linux", ...parseArchitecture(architecture ?? hostArchitecture()) };
 }
 
-/** An image for only one platform is accepted, with a warning when it is for another platform. */
-export function warnOfMismatch(
-  wanted: Platform,
+/**
+ * Compares the image's platform with the one that is wanted. An image for only one other platform is
+ * accepted with a warning, unless the caller named the platform: then it throws code `platform`. Where
+ * an index gave the image for the wanted platform, a configuration that says something else is only
+ * worth a warning.
+ */
+export function checkPlatform(
   config: ImageConfig,
-  onProgress: OnProgress,
+  image: ResolvedImage,
+  { platform: wanted, isPlatformAsked, onProgress }: PlatformContext,
 ): void {
   const actual = otherPlatform(wanted, config);
   if (actual === undefined) return;
-  onProgress({
-    type: "log",
-    level: "warn",
-    message: `The image is for ${formatPlatform(actual)}, not for ${formatPlatform(wanted)}`,
-  });
+  const message = `The image is for ${formatPlatform(actual)}, not for ${formatPlatform(wanted)}`;
+  if (isPlatformAsked && image.platform === undefined) {
+    throw new DenrootError("platform", message, {
+      hint: "There is no other image under this name; leave --arch out to take this one",
+    });
+  }
+  onProgress({ type: "log", level: "warn", message });
 }
 
+type PlatformContext = Pick<ImageContext, "platform" | "isPlatformAsked" | "onProgress">;
+
 /**
- * The image's platform when it is not `wanted`; undefined when it is, or when the image does not name
- * its platform.
+ * The image's platform when `wanted` cannot mean it; undefined when it can, or when the image does
+ * not name its platform. Variants are compared only where both have one.
  */
 export function otherPlatform(wanted: Platform, config: ImageConfig): Platform | undefined {
-  const { os = "linux", architecture = "", variant } = config;
-  const isWanted = os === wanted.os &&
-    (architecture === wanted.architecture || architecture === "");
-  return isWanted ? undefined : { os, architecture, ...(variant !== undefined && { variant }) };
+  const { os = "linux", architecture = wanted.architecture, variant } = config;
+  const actual = normalizePlatform({ os, architecture, ...(variant !== undefined && { variant }) });
+  return isFitting(wanted, { ...wanted, ...actual }) ? undefined : actual;
 }

@@ -1,11 +1,23 @@
 /** Finds the image for a platform in a source, in the same way for all transports. */
 
 import { DenrootError, throwIfAborted } from "../errors.ts";
-import { choosePlatform, formatPlatform } from "../oci/choose_platform.ts";
+import {
+  choosePlatform,
+  formatPlatform,
+  isAttestation,
+  isOrdinary,
+  isUsable,
+} from "../oci/choose_platform.ts";
 import { MAX_INDEX_DEPTH, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { requireImage } from "../oci/require_image.ts";
 import { plainText } from "../text/quote_text.ts";
-import type { Descriptor, Platform, ResolvedImage, StoredDocument } from "../types/image.ts";
+import type {
+  Descriptor,
+  IndexEntry,
+  Platform,
+  ResolvedImage,
+  StoredDocument,
+} from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 
 /**
@@ -22,19 +34,21 @@ export async function resolveImage(
 ): Promise<ResolvedImage> {
   const root = await source.root(signal);
   const documents: StoredDocument[] = [];
-  const outer: Descriptor[] = [];
-  let document = "document" in root
-    ? root.document
-    : await source.document(chooseOnly(root.images, platform, source.uri), signal);
+  const outer: IndexEntry[] = [];
+  let chosen = "images" in root ? chooseOnly(root.images, platform, source.uri) : undefined;
+  let said = platformOf(chosen);
+  let document = "document" in root ? root.document : await source.document(chosen!, signal);
   for (let depth = 0; depth <= MAX_INDEX_DEPTH; depth++) {
     throwIfAborted(signal);
     documents.push(document);
     const parsed = parseManifestOrIndex(document.bytes, document.mediaType);
     if (parsed.kind === "manifest") {
-      return { digest: document.digest, manifest: parsed.manifest, documents };
+      const { digest } = document;
+      return { digest, manifest: parsed.manifest, ...(said && { platform: said }), documents };
     }
     const { manifests } = parsed.index;
-    const chosen = choosePlatform(manifests, platform, outer);
+    chosen = choosePlatform(manifests, platform, outer);
+    said = platformOf(chosen) ?? said;
     outer.push(...manifests);
     document = await source.document(chosen, signal);
   }
@@ -58,16 +72,23 @@ export async function contentOf(
 }
 
 /** Images that share a name without an index must all be for different platforms. */
-function chooseOnly(images: readonly Descriptor[], platform: Platform, uri: string): Descriptor {
+function chooseOnly(images: readonly IndexEntry[], platform: Platform, uri: string): Descriptor {
   const chosen = choosePlatform(images, platform);
-  const other = images.find((one) => one.digest !== chosen.digest && isSamePlatform(one, chosen));
+  const other = images.find((one) =>
+    one.digest !== chosen.digest && isSamePlatform(one, chosen) && isUsable(one) &&
+    !isAttestation(one) && isOrdinary(one) === isOrdinary(chosen)
+  );
   if (other === undefined) return chosen;
   throw new DenrootError(
     "reference",
     `${plainText(uri, 300)} names several images for ${formatPlatform(platform)}: ` +
       `${chosen.digest} and ${other.digest}`,
-    { hint: "Name one of them by its digest, as in oci:PATH@sha256:..." },
+    { hint: `Name one of them by its digest: ${plainText(uri.split(":", 1)[0]!)}:PATH@DIGEST` },
   );
+}
+
+function platformOf(chosen: Descriptor | undefined): Platform | undefined {
+  return chosen?.platform?.architecture ? chosen.platform : undefined;
 }
 
 function isSamePlatform({ platform: one }: Descriptor, { platform: other }: Descriptor): boolean {

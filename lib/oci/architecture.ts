@@ -1,4 +1,4 @@
-/** Translates the architecture names of people and of `uname -m` to those of Go and the image-spec. */
+/** Translates the platform names of people and of `uname -m` to those of Go and the image-spec. */
 
 import { DenrootError } from "../errors.ts";
 import type { Platform } from "../types/image.ts";
@@ -21,6 +21,22 @@ export function parseArchitecture(text: string): Pick<Platform, "architecture" |
   }
   const known = NAMES.get(name) ?? { architecture: name };
   return variant === undefined ? known : { ...known, variant };
+}
+
+/**
+ * Gives the platform of an image with the names of Go: `Linux` and `x86_64` become `linux` and
+ * `amd64`, the variant `8` becomes `v8`. Unknown names stay, in lower case.
+ */
+export function normalizePlatform(platform: Platform): Platform {
+  const name = platform.architecture.toLowerCase();
+  const known = NAMES.get(name) ?? { architecture: name };
+  const variant = platform.variant?.toLowerCase().replace(/^(?=\d)/, "v") || known.variant;
+  return {
+    ...platform,
+    os: platform.os.toLowerCase(),
+    architecture: known.architecture,
+    ...(variant && { variant }),
+  };
 }
 
 const NAMES: ReadonlyMap<string, Pick<Platform, "architecture" | "variant">> = new Map([

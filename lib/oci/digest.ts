@@ -3,7 +3,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { DenrootError } from "../errors.ts";
 import type { Digest } from "../types/image.ts";
-import { quoteText } from "../text/quote_text.ts";
+import { plainText, quoteText } from "../text/quote_text.ts";
 
 type DigestAlgorithm = "sha256" | "sha512";
 
@@ -28,6 +28,33 @@ export function isDigest(text: string): boolean {
 export function blobPath(digest: Digest): string {
   const { algorithm, hex } = parseDigest(digest);
   return `blobs/${algorithm}/${hex}`;
+}
+
+/**
+ * The error for text where a digest is expected: code `unsupported` when its algorithm is one that
+ * denroot does not know, else `manifest`. The message begins with `what`.
+ */
+export function digestFault(text: string, what: string): DenrootError {
+  const algorithm = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):[\w=-]+$/.exec(text)?.[1];
+  if (algorithm !== undefined && !Object.hasOwn(HEX_LENGTHS, algorithm)) {
+    return new DenrootError(
+      "unsupported",
+      `${what} has a digest of the algorithm ${plainText(algorithm, 40)}; ` +
+        "denroot knows sha256 and sha512",
+    );
+  }
+  return new DenrootError("manifest", `${what} is invalid: ${quoteText(text)} is not a digest`, {
+    hint: DIGEST_HINT,
+  });
+}
+
+/** Throws code `manifest` when a descriptor's size is not that of the document that it names. */
+export function verifySize(bytes: Uint8Array, size: number | undefined, what: string): void {
+  if (size === undefined || bytes.length === size) return;
+  throw new DenrootError(
+    "manifest",
+    `${what} has ${bytes.length} bytes, but the index that names it says ${size}`,
+  );
 }
 
 /** Starts a hash with the algorithm of `digest`. */
@@ -61,6 +88,8 @@ function invalidDigest(text: string): DenrootError {
   return new DenrootError(
     "manifest",
     `${quoteText(text)} is not a digest`,
-    { hint: "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits" },
+    { hint: DIGEST_HINT },
   );
 }
+
+const DIGEST_HINT = "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits";

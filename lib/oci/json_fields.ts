@@ -6,8 +6,10 @@ import { quoteText } from "../text/quote_text.ts";
 export type JsonObject = { readonly [name: string]: unknown };
 
 /**
- * Parses a JSON object in UTF-8. Throws code `manifest` for anything else; the message begins with
- * `what`, the document's name.
+ * Parses a JSON object in UTF-8. A byte order mark and white space around it do no harm. When several
+ * fields have one name, the last one counts, as in Go, so that denroot sees the image that other
+ * tools see. Throws code `manifest` for anything else; the message begins with `what`, the
+ * document's name.
  */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   let value: unknown;
@@ -43,6 +45,11 @@ export class Fields {
   /** Only own properties count: a member of Object.prototype is not a field. */
   has(name: string): boolean {
     return Object.hasOwn(this.#object, name) && this.#object[name] !== null;
+  }
+
+  /** Whether the field is there and JSON null: Go writes an empty list so. */
+  isNull(name: string): boolean {
+    return Object.hasOwn(this.#object, name) && this.#object[name] === null;
   }
 
   string(name: string): string {
@@ -111,6 +118,18 @@ export class Fields {
     }
     // Object.fromEntries defines own properties, so that "__proto__" is an ordinary name.
     return Object.fromEntries(entries) as Record<string, string>;
+  }
+
+  /**
+   * Gives those members of an object that are strings. It is for fields that only inform, such as
+   * annotations: one of a wrong type is left out.
+   */
+  looseStringMap(name: string): Readonly<Record<string, string>> {
+    const value = this.has(name) ? this.#object[name] : {};
+    const entries = isObject(value) ? Object.entries(value) : [];
+    return Object.fromEntries(
+      entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+    );
   }
 
   #missing(name: string, expected: string): never {

@@ -2,10 +2,9 @@
 
 import { DenrootError } from "../errors.ts";
 import type { ImageConfig } from "../types/image.ts";
-import { isDigest } from "./digest.ts";
+import { digestFault, isDigest } from "./digest.ts";
 import { Fields, parseJsonObject } from "./json_fields.ts";
 import { MAX_LAYERS } from "./parse_manifest.ts";
-import { quoteText } from "../text/quote_text.ts";
 
 /** The largest configuration that is read, in bytes. Real ones have a few kilobytes. */
 export const MAX_CONFIG_SIZE = 16 * 1024 * 1024;
@@ -35,7 +34,8 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
 const WHAT = "The image's configuration";
 
 function diffIds(fields: Fields): readonly string[] {
-  const rootfs = new Fields(fields.object("rootfs"), `${WHAT}'s "rootfs"`);
+  const value = fields.isNull("rootfs") ? {} : fields.object("rootfs");
+  const rootfs = new Fields(value, `${WHAT}'s "rootfs"`);
   const ids = rootfs.strings("diff_ids");
   if (ids.length > MAX_LAYERS) {
     throw new DenrootError(
@@ -45,7 +45,7 @@ function diffIds(fields: Fields): readonly string[] {
   }
   const wrong = ids.find((id) => !isDigest(id));
   if (wrong === undefined) return ids;
-  throw new DenrootError("manifest", `${WHAT} is invalid: ${quoteText(wrong)} is not a digest`);
+  throw digestFault(wrong, WHAT);
 }
 
 /** A string counts as a list of one, as in Docker. */

@@ -1,9 +1,10 @@
 /** Parses and checks manifests and indexes (image-spec, manifest.md and image-index.md). */
 
 import { DenrootError } from "../errors.ts";
-import type { Descriptor, Manifest, Platform } from "../types/image.ts";
-import { isDigest, parseDigest } from "./digest.ts";
-import { Fields, parseJsonObject } from "./json_fields.ts";
+import type { Descriptor, IndexEntry, Manifest, Platform } from "../types/image.ts";
+import { normalizePlatform } from "./architecture.ts";
+import { digestFault, isDigest } from "./digest.ts";
+import { Fields, isObject, parseJsonObject } from "./json_fields.ts";
 import {
   essenceOf,
   isIndexType,
@@ -12,12 +13,11 @@ import {
   OCI_INDEX,
   OCI_MANIFEST,
 } from "./media_types.ts";
-import { quoteText } from "../text/quote_text.ts";
 
 /** A list of manifests, in the order of the document. */
 interface ImageIndex {
   readonly mediaType: string;
-  readonly manifests: readonly Descriptor[];
+  readonly manifests: readonly IndexEntry[];
 }
 
 type ManifestOrIndex =
@@ -41,7 +41,8 @@ export const MAX_MANIFEST_SIZE = 8 * 1024 * 1024;
  * decides what it is. Without one, `contentType` decides (the header, or the descriptor's type), and
  * then the document's fields.
  *
- * Artifacts, encrypted layers and unknown media types are accepted, because they can be copied.
+ * Artifacts, encrypted layers and unknown media types are accepted, because they can be copied. An
+ * index's entry that breaks the specification gets a `fault`: only those who need it fail.
  *
  * Throws code `unsupported` for Docker schema 1, whose digest does not cover all of its bytes,
  * `limit` for too many layers or entries, and `manifest` for a document that breaks the
@@ -76,7 +77,7 @@ function isSchema1(fields: Fields): boolean {
 
 function toIndex(fields: Fields, mediaType: string): ImageIndex {
   checkSchemaVersion(fields);
-  const entries = fields.array("manifests");
+  const entries = fields.isNull("manifests") ? [] : fields.array("manifests");
   if (entries.length > MAX_INDEX_ENTRIES) {
     throw new DenrootError(
       "limit",
@@ -84,7 +85,7 @@ function toIndex(fields: Fields, mediaType: string): ImageIndex {
     );
   }
   const manifests = entries.map((entry, position) =>
-    toDescriptor(entry, `The index's manifest ${position + 1}`)
+    toEntry(entry, `The index's manifest ${position + 1}`)
   );
   return { mediaType: isIndexType(mediaType) ? mediaType : OCI_INDEX, manifests };
 }
@@ -95,19 +96,22 @@ function toManifest(fields: Fields, mediaType: string): Manifest {
   const layers = toLayers(fields);
   const isEmpty = layers.length === 0 && artifactType === undefined;
   const config = isEmpty ? fields.object("config") : fields.optionalObject("config");
-  const subject = fields.optionalObject("subject");
+  const subject = fields.has("subject")
+    ? toEntry(fields.optionalObject("subject"), "The manifest's subject")
+    : undefined;
   return {
     mediaType: fields.has("mediaType") || isManifestType(mediaType) ? mediaType : OCI_MANIFEST,
     ...(artifactType && { artifactType }),
     ...(config && { config: toDescriptor(config, "The manifest's config") }),
     layers,
-    ...(subject && { subject: toDescriptor(subject, "The manifest's subject") }),
+    ...(subject && subject.fault === undefined && { subject }),
   };
 }
 
 /** Artifact manifests from before image-spec 1.1 have `blobs` instead. */
 function toLayers(fields: Fields): readonly Descriptor[] {
-  const mayHaveNone = fields.has("artifactType") || !fields.has("config");
+  const mayHaveNone = fields.has("artifactType") || !fields.has("config") ||
+    fields.isNull("layers");
   const entries = fields.optionalArray("layers") ?? fields.optionalArray("blobs") ??
     (mayHaveNone ? [] : fields.array("layers"));
   if (entries.length > MAX_LAYERS) {
@@ -133,21 +137,46 @@ function checkSchemaVersion(fields: Fields): void {
   }
 }
 
+function toEntry(value: unknown, what: string): IndexEntry {
+  try {
+    return toDescriptor(value, what);
+  } catch (fault) {
+    if (!(fault instanceof DenrootError)) throw fault;
+    return { ...readableParts(value, what), digest: "", fault };
+  }
+}
+
+/** The type, platform and annotations of a descriptor that is broken elsewhere. */
+function readableParts(value: unknown, what: string): Omit<Descriptor, "digest"> {
+  const parts = isObject(value) ? value : {};
+  const { mediaType, platform } = parts;
+  return {
+    mediaType: typeof mediaType === "string" ? mediaType : "",
+    size: 0,
+    ...readablePlatform(platform, what),
+    annotations: new Fields(parts, what).looseStringMap("annotations"),
+  };
+}
+
+function readablePlatform(value: unknown, what: string): { readonly platform?: Platform } {
+  try {
+    return { platform: toPlatform(value, what) };
+  } catch {
+    return {};
+  }
+}
+
 function toDescriptor(value: unknown, what: string): Descriptor {
   const fields = new Fields(value, what);
   const digest = fields.string("digest");
-  if (!isDigest(digest)) {
-    throw new DenrootError("manifest", `${what} is invalid: ${quoteText(digest)} is not a digest`, {
-      hint: "A digest is sha256: and 64, or sha512: and 128, lower-case hexadecimal digits",
-    });
-  }
+  if (!isDigest(digest)) throw digestFault(digest, what);
   const urls = fields.strings("urls");
   const platform = fields.optionalObject("platform");
-  const annotations = fields.stringMap("annotations");
+  const annotations = fields.looseStringMap("annotations");
   const artifactType = fields.optionalString("artifactType");
   return {
     mediaType: fields.optionalString("mediaType") ?? "",
-    digest: `${parseDigest(digest).algorithm}:${parseDigest(digest).hex}`,
+    digest,
     size: fields.count("size"),
     ...(urls.length > 0 && { urls }),
     ...(platform && { platform: toPlatform(platform, what) }),
@@ -159,11 +188,13 @@ function toDescriptor(value: unknown, what: string): Descriptor {
 function toPlatform(value: unknown, what: string): Platform {
   const fields = new Fields(value, `${what}'s platform`);
   const variant = fields.optionalString("variant");
-  return {
+  const features = fields.strings("os.features");
+  return normalizePlatform({
     os: fields.optionalString("os") ?? "",
     architecture: fields.optionalString("architecture") ?? "",
     ...(variant && { variant }),
-  };
+    ...(features.length > 0 && { features }),
+  });
 }
 
 function schema1Refused(): DenrootError {

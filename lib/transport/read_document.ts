@@ -1,21 +1,24 @@
 /** Verifies and checks a document of an image that is on this machine. */
 
 import { DenrootError, hasCode } from "../errors.ts";
-import { verifyDigest } from "../oci/digest.ts";
+import { verifyDigest, verifySize } from "../oci/digest.ts";
 import { mediaTypeOf, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor, StoredDocument } from "../types/image.ts";
 
 /**
- * Verifies the digest of `bytes`, and parses them once to find faults early. `path` is the one that
- * the user gave; messages name it. Throws code `digest`, and what `parseManifestOrIndex` throws.
+ * Verifies the digest of `bytes` and their size if it is known, and parses them once to find faults
+ * early. `path` is the one that the user gave; messages name it. Throws code `digest`, `manifest` for
+ * a wrong size, and what `parseManifestOrIndex` throws.
  */
 export function toDocument(
   bytes: Uint8Array,
-  { digest, mediaType }: Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "mediaType">>,
+  { digest, mediaType, size }: Pick<Descriptor, "digest"> & Partial<Descriptor>,
   path: string,
 ): StoredDocument {
-  verifyDigest(bytes, digest, `The manifest ${digest} in ${quotePath(path)}`);
+  const what = `The manifest ${digest} in ${quotePath(path)}`;
+  verifyDigest(bytes, digest, what);
+  verifySize(bytes, size, what);
   const parsed = withPath(path, () => parseManifestOrIndex(bytes, mediaType));
   return { mediaType: mediaTypeOf(parsed), digest, bytes };
 }

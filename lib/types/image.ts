@@ -16,11 +16,21 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+/**
+ * An entry of an index. One that cannot be used is kept, because the others may be good: it has the
+ * reason as its `fault`, an empty digest, and those of its other fields that could be read.
+ */
+export interface IndexEntry extends Descriptor {
+  readonly fault?: Error;
+}
+
 /** Has the names that Go and the image-spec use: `linux`, `amd64`, `arm64` with variant `v8`. */
 export interface Platform {
   readonly os: string;
   readonly architecture: string;
   readonly variant?: string;
+  /** Features that the image needs; an ordinary image names none. */
+  readonly features?: readonly string[];
 }
 
 /**
@@ -35,7 +45,10 @@ export interface Manifest {
   readonly config?: Descriptor;
   /** An image's layers, base first; or another artifact's blobs. */
   readonly layers: readonly Descriptor[];
-  /** The manifest that this one refers to (image-spec, manifest.md, "subject"). */
+  /**
+   * The manifest that this one refers to (image-spec, manifest.md, "subject"). Absent when denroot
+   * cannot read its descriptor: the image itself does not need it.
+   */
   readonly subject?: Descriptor;
 }
 
@@ -88,6 +101,8 @@ export interface ResolvedImage {
   readonly digest: Digest;
   /** The last of `documents`, parsed. */
   readonly manifest: Manifest;
+  /** The platform that an index gives for the manifest; absent where no index names one. */
+  readonly platform?: Platform;
   /** The indexes on the way to the manifest, if there are any, outermost first; then the manifest. */
   readonly documents: readonly StoredDocument[];
 }

@@ -1,6 +1,13 @@
 /** The interfaces of the places that images come from and go to. No code. */
 
-import type { ByteRange, ContainerImage, Descriptor, Digest, StoredDocument } from "./image.ts";
+import type {
+  ByteRange,
+  ContainerImage,
+  Descriptor,
+  Digest,
+  IndexEntry,
+  StoredDocument,
+} from "./image.ts";
 import type { Reference } from "./reference.ts";
 
 /** A blob whose bytes are on this machine already; they are read where they are. */
@@ -100,7 +107,7 @@ export interface ImageSource extends AsyncDisposable {
 
   /**
    * A document that another document names. Throws code `digest` when its bytes do not have the
-   * descriptor's digest.
+   * descriptor's digest, `manifest` when they do not have its size.
    */
   document(descriptor: Descriptor, signal: AbortSignal): Promise<StoredDocument>;
 
@@ -154,7 +161,7 @@ export interface ImageSource extends AsyncDisposable {
 /** An index or a manifest; or the images of one name, where no index lists them. */
 export type ImageRoot =
   | { readonly document: StoredDocument }
-  | { readonly images: readonly Descriptor[] };
+  | { readonly images: readonly IndexEntry[] };
 
 /**
  * The configuration and layers that a place gives for an image. The digest of a layer that is stored

@@ -227,10 +227,11 @@ testOneRuntime("an image, a daemon or a context that is not there", async (denro
   assert.ok(existsSync(DOCKER_CERT_PATH!));
 });
 
-testOneRuntime("an image of another architecture is taken with a warning", async (denroot) => {
+testOneRuntime("an image of another architecture than --arch names is refused", async (denroot) => {
   const args = ["import", "--arch", "s390x", `dockerd://${NAME}`];
-  const { stderr } = await denroot.succeed(args, { env: ways["its socket"] });
-  assert.match(stderr, /The image is for linux\/\w+, not for linux\/s390x/);
+  const { exitCode, stderr } = await denroot.run(args, { env: ways["its socket"] });
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /The image is for linux\/\w+, not for linux\/s390x\n.*leave --arch out/);
 });
 
 for (const fault of ["cut", "stall"] as const) {

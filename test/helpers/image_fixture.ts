@@ -33,6 +33,8 @@ export interface ImageSpec {
     readonly architecture: string;
     readonly variant?: string;
   };
+  /** When the image was made. */
+  readonly created?: string;
   readonly format?: "oci" | "docker";
   readonly tag?: string;
   /** False keeps the manifest out of `index.json`, for images that only an index names. */
@@ -99,7 +101,7 @@ export function writeImage(directory: string, spec: ImageSpec): Image {
     });
   }
   const config = jsonBlob(types.config, {
-    created: "2024-01-02T03:04:05Z",
+    created: spec.created ?? "2024-01-02T03:04:05Z",
     ...platform,
     config: spec.config ?? {},
     rootfs: { type: "layers", diff_ids: diffIds },

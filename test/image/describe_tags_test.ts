@@ -72,6 +72,16 @@ test("a compressed archive is read once for all its tags", async () => {
   }
 });
 
+test("an image for another platform than the one that was asked for is described", async () => {
+  const reference: Reference = { scheme: "oci", path: layout };
+  const settings = makeSettings({ cachePath: join(scratch, "cache") });
+  const options = { settings, architecture: "s390x" };
+  for await (const one of describeTags({ reference, tags: [TAGS[0]!] }, options)) {
+    assert.ok(!("error" in one), JSON.stringify(one));
+    assert.equal(one.otherPlatform?.architecture, image.platform.architecture);
+  }
+});
+
 test("a mirror that fails is not asked again for every tag", async () => {
   await using mirror = await serve(
     new Proxy({}, { get: () => ({ status: 500 }) }) as Parameters<typeof serve>[0],

@@ -215,10 +215,10 @@ test("an image that unpacks to more than the setting allows is refused", async (
   await assert.rejects(makeHome().run(uri, { maxImageBytes: 1000 }), { code: "limit" });
 });
 
-test("an image for another platform is imported with a warning", async () => {
+test("an image that is not for the architecture asked for is not imported", async () => {
   const home = makeHome();
-  await home.run(`oci:${image.directory}`, {}, { architecture: "neither" });
-  assert.match(home.log.join("\n"), /^warn The image is for linux\/\w+, not for linux\/neither$/);
+  const importing = home.run(`oci:${image.directory}`, {}, { architecture: "neither" });
+  await assert.rejects(importing, { code: "platform" });
 });
 
 test("files keep their times, and denroot's own get the image's; a setting gives one to all", async () => {

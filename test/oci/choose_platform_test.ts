@@ -90,6 +90,39 @@ test("an attestation with a real platform is recognised by its annotation", () =
   assert.equal(choosePlatform(entries, platformOf("linux/amd64")).size, 1);
 });
 
+const NYDUS = { features: ["nydus.remoteimage.v1"] };
+const SOCI = { artifactType: "application/vnd.amazon.soci.index.v2+json" };
+
+test("images with features and artifacts are chosen only when there is nothing else", () => {
+  const [first, ordinary] = entriesOf("linux/amd64 linux/amd64/v2");
+  const special = [
+    { ...first!, platform: { ...first!.platform!, ...NYDUS } },
+    { ...first!, ...SOCI },
+  ];
+  for (const entry of special) {
+    assert.equal(choosePlatform([entry, ordinary!], platformOf("linux/amd64")), ordinary);
+    assert.equal(choosePlatform([entry], platformOf("linux/amd64")), entry);
+  }
+  const image = { ...first!, artifactType: "application/vnd.oci.image.config.v1+json" };
+  assert.equal(choosePlatform([image, ordinary!], platformOf("linux/amd64")), image);
+  const { platform: _, ...unsaid } = ordinary!;
+  assert.equal(choosePlatform([{ ...unsaid, ...SOCI }, unsaid], platformOf("linux/amd64")), unsaid);
+});
+
+test("the hint names --arch only where it can choose another image", () => {
+  const hintFor = (offered: string) => {
+    try {
+      choosePlatform(entriesOf(offered), platformOf("linux/amd64"));
+    } catch (error) {
+      return (error as DenrootError).hint;
+    }
+    throw new Error("An entry was chosen");
+  };
+  assert.match(hintFor("windows/amd64 linux/arm64") ?? "", /--arch/);
+  assert.equal(hintFor("windows/amd64 windows/arm64"), undefined);
+  assert.equal(hintFor("- -"), undefined);
+});
+
 const ARCHITECTURES: readonly (readonly [text: string, expected: string])[] = [
   ["x86_64", "amd64"],
   ["amd64", "amd64"],

@@ -59,6 +59,11 @@ test("fields that are null or missing count as empty, as in Go", () => {
   assert.deepEqual(parse({ config, rootfs: {}, architecture: "", os: null }), NOTHING);
 });
 
+test("a configuration whose every field is null is that of an image without layers", () => {
+  const names = ["architecture", "os", "variant", "created", "config", "rootfs", "history"];
+  assert.deepEqual(parse(Object.fromEntries(names.map((name) => [name, null]))), NOTHING);
+});
+
 test("a command that is a string becomes a list of one", () => {
   assert.deepEqual(parse({ config: { Entrypoint: "/init" }, rootfs: ROOTFS }).entrypoint, [
     "/init",

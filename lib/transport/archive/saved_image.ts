@@ -7,11 +7,13 @@
 import { DenrootError } from "../../errors.ts";
 import { Fields } from "../../oci/json_fields.ts";
 import { MAX_INDEX_ENTRIES, MAX_LAYERS, MAX_MANIFEST_SIZE } from "../../oci/parse_manifest.ts";
+import { nearestNames } from "../../text/nearest_names.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 
 const MANIFEST = "manifest.json";
+const SHOWN_IMAGES = 20;
 
 /** One image in `manifest.json`. */
 interface SavedImage {
@@ -148,7 +150,10 @@ function noSuchImage(
 ): DenrootError {
   return new DenrootError(
     "not_found",
-    `${contents.name} has no image ${quoteText(image)}; it has ${listImages(images)}`,
+    `${contents.name} has no image ${quoteText(image)}; it has ${listImages(images, image)}`,
+    {
+      hint: images.length > SHOWN_IMAGES ? "denroot tags docker-archive:PATH lists all" : undefined,
+    },
   );
 }
 
@@ -161,8 +166,12 @@ function ambiguous(contents: ArchiveContents, images: readonly SavedImage[]): De
   );
 }
 
-function listImages(images: readonly SavedImage[]): string {
+/** Lists those images first whose names are like `wanted`. */
+function listImages(images: readonly SavedImage[], wanted?: string): string {
   const names = images.map(({ tags }, index) => tags[0] ?? `@${index}`);
-  const rest = names.length > 20 ? ` and ${names.length - 20} more` : "";
-  return `${names.slice(0, 20).map((name) => plainText(name)).join(", ")}${rest}`;
+  const shown = wanted === undefined
+    ? names.slice(0, SHOWN_IMAGES)
+    : nearestNames(names, wanted, SHOWN_IMAGES);
+  const rest = names.length > SHOWN_IMAGES ? ` and ${names.length - SHOWN_IMAGES} more` : "";
+  return `${shown.map((name) => plainText(name)).join(", ")}${rest}`;
 }

@@ -1,9 +1,11 @@
 /** Chooses the images in an image layout's `index.json` that a reference means. */
 
 import { DenrootError } from "../../errors.ts";
+import { isUsable } from "../../oci/choose_platform.ts";
+import { nearestNames } from "../../text/nearest_names.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
-import type { Descriptor } from "../../types/image.ts";
+import type { IndexEntry } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
 
 /** The annotation that holds an image's tag. */
@@ -16,16 +18,16 @@ export const FULL_NAME = "io.containerd.image.name";
 /**
  * Gives the entry that has the reference's tag or position, or the only entry when the reference has
  * neither. Gives several entries when the layout lists the image under one name for several
- * platforms. Throws code `not_found` when no entry fits, `reference` when it is not clear which image
+ * platforms. The entry may be one that cannot be used. Throws code `not_found` when no entry fits, `reference` when it is not clear which image
  * is meant.
  */
 export function chooseLayoutEntries(
-  entries: readonly Descriptor[],
+  entries: readonly IndexEntry[],
   reference: OciReference,
-): readonly Descriptor[] {
+): readonly IndexEntry[] {
   const { tag, index } = reference;
   if (index !== undefined) return [entries[index] ?? fail(noSuchIndex(reference, entries, index))];
-  const wanted = tag === undefined ? entries : withTag(entries, tag);
+  const wanted = preferUsable(tag === undefined ? entries : withTag(entries, tag));
   const [first] = wanted;
   if (first === undefined) throw noSuchTag(reference, entries);
   // One image may have several tags.
@@ -36,22 +38,28 @@ export function chooseLayoutEntries(
   throw ambiguous(reference, entries);
 }
 
+/** An entry that cannot be used is chosen only when there is no other one. */
+function preferUsable(entries: readonly IndexEntry[]): readonly IndexEntry[] {
+  const usable = entries.filter(isUsable);
+  return usable.length > 0 ? usable : entries;
+}
+
 /** The names that a reference can use for the entries, in their order and without repetitions. */
-export function namesOf(entries: readonly Descriptor[]): readonly string[] {
+export function namesOf(entries: readonly IndexEntry[]): readonly string[] {
   return [...new Set(entries.map(nameOf))].filter((name) => name !== undefined);
 }
 
 /** The full name comes first: Docker saves many different images with the same tag, `latest`. */
-function nameOf(entry: Descriptor): string | undefined {
+function nameOf(entry: IndexEntry): string | undefined {
   return entry.annotations?.[FULL_NAME] ?? tagOf(entry);
 }
 
 /** Some tools write only the tag into the annotation, others the image's full name. */
-function withTag(entries: readonly Descriptor[], tag: string): readonly Descriptor[] {
+function withTag(entries: readonly IndexEntry[], tag: string): readonly IndexEntry[] {
   const matches = [
-    (entry: Descriptor) => tagOf(entry) === tag,
-    (entry: Descriptor) => isSameName(entry.annotations?.[FULL_NAME], tag),
-    (entry: Descriptor) => tagOf(entry)?.endsWith(`:${tag}`),
+    (entry: IndexEntry) => tagOf(entry) === tag,
+    (entry: IndexEntry) => isSameName(entry.annotations?.[FULL_NAME], tag),
+    (entry: IndexEntry) => tagOf(entry)?.endsWith(`:${tag}`),
   ];
   for (const match of matches) {
     const found = entries.filter(match);
@@ -60,7 +68,7 @@ function withTag(entries: readonly Descriptor[], tag: string): readonly Descript
   return [];
 }
 
-function tagOf(entry: Descriptor): string | undefined {
+function tagOf(entry: IndexEntry): string | undefined {
   return entry.annotations?.[REF_NAME];
 }
 
@@ -78,19 +86,23 @@ function fail(error: DenrootError): never {
   throw error;
 }
 
-function listTags(entries: readonly Descriptor[]): string {
+/** Lists those tags first that are like `wanted`. */
+function listTags(entries: readonly IndexEntry[], wanted?: string): string {
   const tags = namesOf(entries);
   const rest = tags.length > SHOWN_TAGS ? ` and ${tags.length - SHOWN_TAGS} more` : "";
+  const shown = wanted === undefined
+    ? tags.slice(0, SHOWN_TAGS)
+    : nearestNames(tags, wanted, SHOWN_TAGS);
   return tags.length === 0
     ? "no tags"
     : `the ${tags.length === 1 ? "tag" : "tags"} ${
-      tags.slice(0, SHOWN_TAGS).map((tag) => plainText(tag)).join(", ")
+      shown.map((tag) => plainText(tag)).join(", ")
     }${rest}`;
 }
 
 function noSuchIndex(
   reference: OciReference,
-  entries: readonly Descriptor[],
+  entries: readonly IndexEntry[],
   index: number,
 ): DenrootError {
   const path = quotePath(reference.path);
@@ -101,12 +113,21 @@ function noSuchIndex(
   );
 }
 
-function noSuchTag(reference: OciReference, entries: readonly Descriptor[]): DenrootError {
+function noSuchTag(reference: OciReference, entries: readonly IndexEntry[]): DenrootError {
+  const { scheme, tag = "" } = reference;
   const path = quotePath(reference.path);
   if (entries.length === 0) return emptyLayout(path);
+  const names = namesOf(entries).length;
   return new DenrootError(
     "not_found",
-    `The layout ${path} has no tag ${quoteText(reference.tag ?? "")}; it has ${listTags(entries)}`,
+    `The layout ${path} has no tag ${quoteText(tag)}; it has ${listTags(entries, tag)}`,
+    {
+      hint: names > SHOWN_TAGS
+        ? `denroot tags ${scheme}:PATH lists all tags`
+        : names === 0
+        ? `Name an image by its position or digest: ${scheme}:PATH:@INDEX or ${scheme}:PATH@DIGEST`
+        : undefined,
+    },
   );
 }
 
@@ -114,7 +135,7 @@ function emptyLayout(path: string): DenrootError {
   return new DenrootError("not_found", `The layout ${path} is empty`);
 }
 
-function ambiguous({ scheme, path }: OciReference, entries: readonly Descriptor[]): DenrootError {
+function ambiguous({ scheme, path }: OciReference, entries: readonly IndexEntry[]): DenrootError {
   return new DenrootError(
     "reference",
     `The layout ${quotePath(path)} holds ${entries.length} images, and the reference fits ` +

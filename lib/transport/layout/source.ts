@@ -1,12 +1,13 @@
 /** Reads an image layout (image-spec, image-layout.md) from a directory or an archive. */
 
 import { DenrootError, hasCode } from "../../errors.ts";
+import { requireUsable } from "../../oci/choose_platform.ts";
 import { blobPath } from "../../oci/digest.ts";
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
 import { MAX_MANIFEST_SIZE, parseIndex } from "../../oci/parse_manifest.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
 import { formatReference } from "../../reference/format_reference.ts";
-import type { Descriptor, StoredDocument } from "../../types/image.ts";
+import type { Descriptor, IndexEntry, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
 import type { ImageContent, ImageRoot, ImageSource } from "../../types/source.ts";
 import { type ImageFiles, locateBlob, PATH_HINT } from "../image_files.ts";
@@ -69,7 +70,8 @@ async function readRoot(files: ImageFiles, reference: OciReference): Promise<Ima
   if (digest !== undefined) return { document: await readDocument(files, { digest }) };
   const images = chooseLayoutEntries(await readLayoutEntries(files), reference);
   const [only, ...others] = images;
-  return others.length > 0 ? { images } : { document: await readDocument(files, only!) };
+  if (others.length > 0) return { images };
+  return { document: await readDocument(files, requireUsable(only!)) };
 }
 
 /** Writes those blobs of an archive to the disk that are only in memory, because they are small. */
@@ -79,7 +81,7 @@ async function keepContent(files: ImageFiles, content: ImageContent): Promise<Im
 }
 
 /** Reads the entries of the layout's `index.json`. Throws code `not_found` or `manifest`. */
-export async function readLayoutEntries(files: ImageFiles): Promise<readonly Descriptor[]> {
+export async function readLayoutEntries(files: ImageFiles): Promise<readonly IndexEntry[]> {
   const bytes = await files.read("index.json", MAX_MANIFEST_SIZE);
   return withPath(files.path, () => parseIndex(bytes)).manifests;
 }

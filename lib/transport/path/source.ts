@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { closeSync, existsSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { DenrootError, hasCode, messageOf } from "../../errors.ts";
 import { blobPath, parseDigest } from "../../oci/digest.ts";
+import { isUsable } from "../../oci/choose_platform.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { requireImage } from "../../oci/require_image.ts";
 import { TarError } from "../../tar/entry.ts";
@@ -88,7 +89,7 @@ async function openRecognisedArchive(
 async function isLayoutWhole(files: ImageFiles, contents: ArchiveContents): Promise<boolean> {
   const saved = readSavedImages(contents);
   if (contents.find("index.json") === undefined) return false;
-  for (const { digest } of await readLayoutEntries(files)) {
+  for (const { digest } of (await readLayoutEntries(files)).filter(isUsable)) {
     const manifest = await readImageManifest(files, digest);
     if (manifest === undefined) continue;
     const { config, layers } = manifest;

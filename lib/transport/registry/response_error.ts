@@ -6,22 +6,26 @@ import { redact } from "../../text/redact.ts";
 import { withoutSecrets } from "../../http/request_secrets.ts";
 import type { HttpResponse } from "../../http/client.ts";
 import type { RegistryLimits } from "./limits.ts";
+import { describePage, PAGE_HINT } from "./answer.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
 import { shownUrl, TransferError } from "../../http/transfer_error.ts";
 
 /**
  * Reads and ends the body of an answer that is no success (distribution-spec, "Error Codes").
- * `what` names what was asked for, as in "The manifest of ubuntu:24.04".
+ * `what` names what was asked for, as in "The manifest of ubuntu:24.04". `hints` says what to do
+ * about some of the specification's error codes.
  */
 export async function responseError(
   response: HttpResponse,
   what: string,
   limits: RegistryLimits,
+  hints: Readonly<Record<string, string | undefined>> = {},
 ): Promise<TransferError> {
   const body = await response.body.textStart(limits.errorBytes);
   const text = redact(withoutSecrets(body, response.secrets));
   const { status } = response;
-  const told = tellErrors(text);
+  const page = describePage(response, text);
+  const { codes, told } = page === undefined ? tellErrors(text) : { codes: [], told: page };
   if (status === 429 || /toomanyrequests/i.test(text)) return rateLimitError(response, told);
   const where = shownUrl(response.url);
   const said = told === "" ? "" : `: ${told}`;
@@ -29,7 +33,9 @@ export async function responseError(
     status,
     transient: status >= 500 || status === 408 || status === 425,
     retryAfterMs: parseRetryAfter(response.header("retry-after")),
-    hint: HINTS[status],
+    hint: page !== undefined && PAGE_STATUSES.has(status)
+      ? PAGE_HINT
+      : codes.map((code) => hints[code]).find((hint) => hint !== undefined) ?? HINTS[status],
   });
 }
 
@@ -64,22 +70,30 @@ function quota(response: HttpResponse): string[] {
   return facts;
 }
 
+interface ToldErrors {
+  /** The error codes of the specification. */
+  readonly codes: readonly string[];
+  /** Safe to show; empty when the body says nothing. */
+  readonly told: string;
+}
+
 /** The errors in the body as `CODE message`, or the first words of another kind of body. */
-function tellErrors(text: string): string {
+function tellErrors(text: string): ToldErrors {
   try {
-    const { errors, details, message } = JSON.parse(text);
+    const { errors, details, message } = JSON.parse(text.trim());
     if (Array.isArray(errors)) {
       const told = errors.slice(0, 3).map((error) =>
         [error?.code, error?.message].filter((part) => typeof part === "string").join(" ")
       );
-      return plainText(told.filter((part) => part !== "").join("; "), 300);
+      const codes = errors.map((error) => String(error?.code));
+      return { codes, told: plainText(told.filter((part) => part !== "").join("; "), 300) };
     }
     const other = details ?? message;
-    return typeof other === "string" ? plainText(other, 300) : "";
+    return { codes: [], told: typeof other === "string" ? plainText(other, 300) : "" };
   } catch {
     const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1];
     const words = message ?? (/^\s*</.test(text) ? "" : text.trim());
-    return words === "" ? "" : quoteText(words, 160);
+    return { codes: [], told: words === "" ? "" : quoteText(words, 160) };
   }
 }
 
@@ -103,6 +117,9 @@ const MEANINGS: Readonly<Record<number, string>> = {
   503: "the server is unavailable",
   504: "the server's backend did not answer",
 };
+
+/** With these a page is hardly the registry's own; with 401 it may be, and with 5xx it often is. */
+const PAGE_STATUSES: ReadonlySet<number> = new Set([400, 403, 404, 405, 451, 511]);
 
 const HINTS: Readonly<Record<number, string>> = {
   401: "Check the credentials for this registry",

@@ -3,6 +3,7 @@
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../errors.ts";
+import { verifySize } from "../../oci/digest.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { dockerScheme } from "../../reference/docker_scheme.ts";
 import { formatReference } from "../../reference/format_reference.ts";
@@ -74,7 +75,11 @@ function openEndpoints(
         if (isElsewhere) tell(uri, document);
         return { document };
       },
-      document: ({ digest }, signal) => fetchDocument(digest, name, endpoints, signal),
+      async document({ digest, size }, signal) {
+        const document = await fetchDocument(digest, name, endpoints, signal);
+        verifySize(document.bytes, size, `The manifest ${digest} of ${name}`);
+        return document;
+      },
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),

@@ -2,6 +2,7 @@
 
 import { DenrootError, throwIfAborted } from "../../errors.ts";
 import { DOCKER_MANIFEST, DOCKER_PLAIN_LAYER, OCI_PLAIN_LAYER } from "../../oci/media_types.ts";
+import { verifySize } from "../../oci/digest.ts";
 import { parseConfig } from "../../oci/parse_config.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import type { Descriptor, Digest, ImageManifest, StoredDocument } from "../../types/image.ts";
@@ -34,7 +35,11 @@ export function openContainersStorage(
       return { document: readDocument(storage, image, digest, reference) };
     },
     // deno-lint-ignore require-await -- as above
-    document: async ({ digest }) => readDocument(storage, imageFor(digest), digest, reference),
+    async document({ digest, size }) {
+      const document = readDocument(storage, imageFor(digest), digest, reference);
+      verifySize(document.bytes, size, `The manifest ${digest}`);
+      return document;
+    },
     // deno-lint-ignore require-await -- as above
     contentOf: async ({ digest, manifest }) =>
       unpackedContent(storage, imageFor(digest), manifest, localBlobs),

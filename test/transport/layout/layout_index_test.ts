@@ -117,10 +117,10 @@ test("an index that cannot be read or is invalid is an error, and it stays", asy
   const path = newLayout();
   await write(path, imageOf("first"), "v1");
   const file = join(path, "index.json");
-  const invalid = '{"schemaVersion":2,"manifests":[{}]}';
+  const invalid = '{"schemaVersion":2,"manifests":5}';
   writeFileSync(file, invalid);
   const again = () => write(path, imageOf("second"), "v2");
-  await assert.rejects(again, isError("manifest", /index\.json": .*"digest" must be a string/));
+  await assert.rejects(again, isError("manifest", /index\.json": .*"manifests" must be an array/));
   assert.equal(readFileSync(file, "utf8"), invalid);
   rmSync(file);
   symlinkSync("index.json", file);

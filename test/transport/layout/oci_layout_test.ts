@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { DenrootError } from "../../../lib/errors.ts";
 import { blobPath, digestOf } from "../../../lib/oci/digest.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
 import { openSource } from "../../../lib/transport/open_source.ts";
@@ -101,6 +102,53 @@ test("a layout with one tag says it in the singular", async () => {
     resolved(path, { tag: "two" }),
     isError("not_found", /has no tag "two"; it has the tag one$/),
   );
+});
+
+test("of many tags those nearest to the wrong one are listed, and the command for all", async () => {
+  const entries = Array.from(
+    { length: 40 },
+    (_, index) => ({ text: MANIFEST, tag: `v${index}.0` }),
+  );
+  const error = await resolved(layout(entries), { tag: "v39" }).catch((error: Error) => error);
+  assert.ok(error instanceof DenrootError);
+  assert.match(error.message, /it has the tags v39\.0, .* and 20 more$/);
+  assert.equal(error.hint, "denroot tags oci:PATH lists all tags");
+});
+
+test("entries that cannot be used do not hide the one that can", async () => {
+  const path = layout([{ text: MANIFEST, tag: "good" }]);
+  const file = join(path, "index.json");
+  const index = JSON.parse(readFileSync(file, "utf8"));
+  const annotations = { "org.opencontainers.image.ref.name": "bad", odd: 5 };
+  const broken = { ...index.manifests[0], digest: `blake3:${"0".repeat(64)}`, annotations };
+  index.manifests.unshift(broken, null);
+  writeFileSync(file, JSON.stringify(index));
+  assert.equal(await resolved(path), MANIFEST_DIGEST);
+  assert.equal(await resolved(path, { tag: "good" }), MANIFEST_DIGEST);
+  assert.equal(await resolved(path, { index: 2 }), MANIFEST_DIGEST);
+  await assert.rejects(resolved(path, { tag: "bad" }), isError("unsupported", /algorithm blake3;/));
+  await assert.rejects(resolved(path, { index: 1 }), isError("manifest", /must be an object$/));
+});
+
+test("a manifest of another size than the index says is refused", async () => {
+  const path = layout([{ text: MANIFEST }]);
+  const file = join(path, "index.json");
+  const index = JSON.parse(readFileSync(file, "utf8"));
+  index.manifests[0].size += 1;
+  writeFileSync(file, JSON.stringify(index));
+  await assert.rejects(
+    resolved(path),
+    isError("manifest", /has \d+ bytes, but the index that names it says \d+$/),
+  );
+});
+
+test("an image in a special format beside the ordinary one is not taken for a second one", async () => {
+  const features = ["nydus.remoteimage.v1"];
+  const entries = [
+    { text: OTHER, tag: "t", platform: { ...AMD64, "os.features": features } },
+    { text: MANIFEST, tag: "t", platform: AMD64 },
+  ];
+  assert.equal(await resolved(layout(entries)), MANIFEST_DIGEST);
 });
 
 test("entries for different platforms under one tag count as one image", async () => {

@@ -72,7 +72,13 @@ for (const [title, answers, tags] of LISTS) {
 /** [what is wrong, the answers, the code, the message] */
 const REFUSED = [
   ["a repository that does not exist", {}, "not_found", /^The tags of \S+#team\/app: not found/],
-  ["text", { [FIRST]: { body: "hello" } }, "manifest", /is not JSON/],
+  ["text", { [FIRST]: { body: "hello" } }, "registry", /with something which is not JSON/],
+  [
+    "a page",
+    { [FIRST]: { body: "<!DOCTYPE html><title>Log in</title>" } },
+    "registry",
+    /^The tags of \S+: \S+ answered with a web page, "Log in"$/,
+  ],
   ["a text for the list", { [FIRST]: page("a") }, "manifest", /"tags" must be an array/],
   ["numbers", { [FIRST]: page([1]) }, "manifest", /"tags" must be an array of strings/],
   [

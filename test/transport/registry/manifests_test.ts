@@ -41,6 +41,19 @@ test("an index leads to the platform's manifest, whose digest is the result", as
   assert.equal(manifest.layers.length, 1);
 });
 
+test("a manifest of another size than the index says is refused", async () => {
+  const index = indexText([[MANIFEST, AMD64]]).replace(/"size":\d+/, '"size":5');
+  await using registry = await startFakeRegistry([
+    { request: MANIFEST_REQUEST, answer: manifestAnswer(index, OCI_INDEX) },
+    { request: requestFor(MANIFEST), answer: manifestAnswer() },
+  ]);
+  await using source = await open(registry.host);
+  await assert.rejects(
+    resolveImage(source, AMD64, NEVER),
+    isError("manifest", /has \d+ bytes, but the index that names it says 5$/),
+  );
+});
+
 test("a Docker manifest without a digest header is hashed (ECR, Red Hat)", async () => {
   const text = manifestText({ mediaType: DOCKER_MANIFEST });
   await using registry = await startFakeRegistry(() => manifestAnswer(text, DOCKER_MANIFEST));

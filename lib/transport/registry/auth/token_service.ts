@@ -13,6 +13,7 @@ import {
   redirectTarget,
   tooManyRedirects,
 } from "../../../http/redirect.ts";
+import { readJsonAnswer } from "../answer.ts";
 import { responseError } from "../response_error.ts";
 import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
@@ -175,7 +176,7 @@ async function readToken(
 ): Promise<string> {
   const where = `The token service ${shownUrl(request.realm)}`;
   if (response.status !== 200) throw await refusal(response, request, where, limits);
-  const bytes = await response.body.bytes(limits.tokenBytes, () => invalid(where));
+  const bytes = await readJsonAnswer(response, where, limits.tokenBytes, () => invalid(where));
   let answer: { token?: unknown; access_token?: unknown };
   try {
     answer = JSON.parse(new TextDecoder().decode(bytes)) ?? {};

@@ -1,9 +1,10 @@
 /** Checks what a server sent for a blob against what was asked for. */
 
 import { DenrootError } from "../../../errors.ts";
-import { plainText } from "../../../text/quote_text.ts";
+import { plainText, quoteText } from "../../../text/quote_text.ts";
 import type { ByteRange, Descriptor } from "../../../types/image.ts";
 import type { HttpResponse } from "../../../http/client.ts";
+import { encodingOf } from "../answer.ts";
 import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
 /** The bytes to ask for. `isFirst` says that no byte of the blob was handed on yet. */
@@ -64,6 +65,14 @@ function contentRange(
   return { start: Number(match[1]), end: Number(match[2]) + 1, size };
 }
 
+/** Bytes are taken as they come, whatever the encoding: it explains why they do not fit. */
+function encodingNote(response: HttpResponse): string {
+  const encoding = encodingOf(response);
+  return encoding === undefined
+    ? ""
+    : `; it was sent with the Content-Encoding ${quoteText(encoding, 40)}, perhaps by a proxy`;
+}
+
 function checkLength(response: HttpResponse, expected: number, descriptor: Descriptor): void {
   const text = response.header("content-length");
   // Without the header only the count of the bytes tells.
@@ -72,7 +81,7 @@ function checkLength(response: HttpResponse, expected: number, descriptor: Descr
     "network",
     `${plainText(response.url.host)} announced ${
       plainText(text, 20)
-    } bytes instead of ${expected} for blob ${descriptor.digest}`,
+    } bytes instead of ${expected} for blob ${descriptor.digest}${encodingNote(response)}`,
     { transient: true },
   );
 }
@@ -135,7 +144,9 @@ function shortBody(
     "network",
     `${
       shownUrl(response.url)
-    } ended after ${received} of ${descriptor.size} bytes of blob ${descriptor.digest}`,
+    } ended after ${received} of ${descriptor.size} bytes of blob ${descriptor.digest}${
+      encodingNote(response)
+    }`,
     { transient: true },
   );
 }
@@ -145,7 +156,9 @@ function surplusBody(response: HttpResponse, descriptor: Descriptor): TransferEr
     "network",
     `${
       plainText(response.url.host)
-    } sent more bytes than the ${descriptor.size} of blob ${descriptor.digest}`,
+    } sent more bytes than the ${descriptor.size} of blob ${descriptor.digest}${
+      encodingNote(response)
+    }`,
     { transient: true },
   );
 }

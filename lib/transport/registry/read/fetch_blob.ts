@@ -10,6 +10,7 @@ import {
 } from "./blob_answer.ts";
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
+import { describePage, isHtml, pageError } from "../answer.ts";
 import { responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
@@ -60,6 +61,7 @@ async function openPart(
   const { targets } = endpoint;
   if (part.start > 0 && part.isFirst && targets.ignoresRanges) throw rangeUnsupported(descriptor);
   const response = await requestPart(descriptor, part, endpoint, signal);
+  await refusePage(response, descriptor, endpoint);
   try {
     const answer = checkAnswer(response, descriptor, part);
     if (answer.isRangeIgnored) targets.ignoresRanges = true;
@@ -69,6 +71,20 @@ async function openPart(
     response.body.destroy();
     throw error;
   }
+}
+
+/** A blob may be of any type, but an HTML page of another length is a proxy's or a login page. */
+async function refusePage(
+  response: HttpResponse,
+  descriptor: Descriptor,
+  { limits }: RegistryEndpoint,
+): Promise<void> {
+  const length = response.header("content-length");
+  const isPage = response.status === 200 && isHtml(response) && Number(length) !== descriptor.size;
+  if (!isPage) return;
+  const text = await response.body.textStart(limits.errorBytes);
+  const page = describePage(response, text) ?? "a web page";
+  throw pageError(response, `Blob ${descriptor.digest}`, page, true);
 }
 
 /** Asks the storage that is known already, then the registry, then the layer's own URLs. */

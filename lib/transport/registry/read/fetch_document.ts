@@ -7,6 +7,7 @@ import { plainText } from "../../../text/quote_text.ts";
 import type { Digest, StoredDocument } from "../../../types/image.ts";
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
+import { readJsonAnswer } from "../answer.ts";
 import { responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
@@ -25,7 +26,7 @@ export async function fetchDocument(
   endpoints: Endpoints,
   signal: AbortSignal,
 ): Promise<StoredDocument> {
-  const what = `The manifest of ${image}`;
+  const what = `${WHAT}${image}`;
   const attempts = endpoints.attempts(what);
   for (;;) {
     try {
@@ -44,6 +45,8 @@ export async function fetchDocument(
   }
 }
 
+const WHAT = "The manifest of ";
+
 async function fetchOnce(
   name: string,
   what: string,
@@ -57,16 +60,11 @@ async function fetchOnce(
     actions: ["pull"],
     signal,
   });
-  if (response.status !== 200) throw await responseError(response, what, limits);
-  const announced = Number(response.header("content-length") ?? 0);
-  if (announced > limits.manifestBytes) {
-    response.body.destroy();
-    throw tooLarge(what, limits.manifestBytes);
+  if (response.status !== 200) {
+    throw await responseError(response, what, limits, { MANIFEST_UNKNOWN: tagsHint(name, what) });
   }
-  const bytes = await response.body.bytes(
-    limits.manifestBytes,
-    () => tooLarge(what, limits.manifestBytes),
-  );
+  const tooLong = () => tooLarge(what, limits.manifestBytes);
+  const bytes = await readJsonAnswer(response, what, limits.manifestBytes, tooLong);
   return { response, bytes };
 }
 
@@ -87,6 +85,15 @@ function verifiedDigest(
   }
   if (isDigest(name)) return name;
   return isDigest(announced) ? announced : digestOf(bytes);
+}
+
+/** The command that lists the tags which a repository has instead. */
+function tagsHint(name: string, what: string): string | undefined {
+  const image = what.slice(WHAT.length);
+  return !isDigest(name) && image.endsWith(`:${name}`)
+    ? `Check the name and the tag: denroot tags docker://${image.slice(0, -name.length - 1)} ` +
+      "lists the tags that there are"
+    : undefined;
 }
 
 function tooLarge(what: string, limit: number): TransferError {

@@ -5,6 +5,7 @@ import { quoteText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
+import { readJsonAnswer } from "../answer.ts";
 import { responseError } from "../response_error.ts";
 import { shownUrl, TransferError } from "../../../http/transfer_error.ts";
 
@@ -60,10 +61,9 @@ class TagPages {
       ? await client.request("GET", `tags/list?n=${limits.tagsPerPage}`, request)
       : await client.requestUrl("GET", this.#next, request);
     if (response.status !== 200) throw await responseError(response, this.#what, limits);
-    const bytes = await response.body.bytes(
-      limits.tagPageBytes,
-      () => tooMany(this.#what, `a page of more than ${limits.tagPageBytes / 2 ** 20} MiB`),
-    );
+    const tooLong = () =>
+      tooMany(this.#what, `a page of more than ${limits.tagPageBytes / 2 ** 20} MiB`);
+    const bytes = await readJsonAnswer(response, this.#what, limits.tagPageBytes, tooLong);
     for (const tag of parseTags(bytes, this.#what)) this.tags.add(tag);
     if (this.tags.size > limits.tags) throw tooMany(this.#what, `more than ${limits.tags} tags`);
     this.#goTo(nextPage(response));

@@ -73,7 +73,7 @@ const FAILURES: readonly (readonly [title: string, answer: Answer, warning: RegE
   [
     "is a captive portal",
     { body: "<html>Log in", headers: { "Content-Type": "text/html" } },
-    /JSON/,
+    /answered with a web page/,
   ],
   [
     "lies about the digest",
