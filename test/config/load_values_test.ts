@@ -8,10 +8,11 @@ import { load, root } from "./settings_fixture.ts";
 
 test("drop-in files are read by name, without hidden ones", async () => {
   const files = Object.fromEntries(
-    [".0", "30", "10", "20"].map((name) => [
-      `enroot.conf.d/${name}.conf`,
-      `ENROOT_MAX_CONNECTIONS ${Number(name.slice(-2)) + 1}\n`,
-    ]),
+    [".0", ...Array.from({ length: 40 }, (_, at) => String(10 + (at + 17) * 29 % 40))]
+      .map((name) => [
+        `enroot.conf.d/${name}.conf`,
+        `ENROOT_MAX_CONNECTIONS ${Number(name.slice(-2)) + 1}\n`,
+      ]),
   );
   assert.equal((await load({}, files)).maxConnections, 11);
 });

@@ -300,11 +300,14 @@ test("a layer that is cut short is named, and so is a path in UTF-8", async () =
 
 test("mksquashfs has the last word when it stops reading, or ends while layers are awaited", async () => {
   using timers = watchTimers();
-  const squash = scriptedMksquashfs("exec 0<&-; sleep 0.2; echo 'FATAL: no luck' >&2; exit 1");
+  const squash = scriptedMksquashfs(
+    "head -c 1 >/dev/null; exec 0<&-; sleep 0.3; echo 'FATAL: no luck' >&2; exit 1",
+  );
   const error = failureOf(await pack([[zeros], [zeros]], { squash }));
   assert.deepEqual([error.code, /FATAL: no luck/.test(error.message)], ["squashfs", true]);
   const fetcher = { readable: () => new Promise<never>(() => {}) };
-  const waiting = failureOf(await pack([[zeros]], { squash, fetcher }));
+  const ended = scriptedMksquashfs("echo 'FATAL: no luck' >&2; exit 1");
+  const waiting = failureOf(await pack([[zeros]], { squash: ended, fetcher }));
   assert.match(waiting.message, /FATAL: no luck/);
   assert.ok(!timers.delaysMs.includes(1000), "the wait for the last word goes on");
 });
@@ -324,7 +327,7 @@ test("packings leave no threads and no open files, whichever way they end", asyn
     failureOf(await pack([[zeros]], { maxBytes: 1000 }));
   }
   await waitUntil("threads end", () => threads() < before.threads + 4);
-  assert.ok(openFiles() < before.files + 6, `${openFiles() - before.files} more files are open`);
+  await waitUntil("files are closed", () => openFiles() < before.files + 6);
 });
 
 /** A program in the place of mksquashfs. */

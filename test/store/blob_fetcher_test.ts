@@ -98,7 +98,7 @@ test("a blob in the cache, or elsewhere on this machine, is not asked for", asyn
   const local = Object.assign(source, {
     place: ({ digest }: Descriptor) => digest === descriptors[1]!.digest ? place : undefined,
   });
-  const again = new BlobFetcher(descriptors, {
+  const again = new BlobFetcher([...descriptors, ...descriptors], {
     source: local,
     cache,
     connections: 4,

@@ -46,7 +46,7 @@ export function spawnChild(
   try {
     spawned = spawn(command, [...args], {
       stdio: [stdin, stdout, "pipe"],
-      ...(env && { env: definedOnly(env) }),
+      ...(env && { env }),
       ...(name !== undefined && { argv0: name }),
     });
   } catch (cause) {
@@ -159,11 +159,6 @@ function keepEnd(stream: Readable): () => string {
     if (kept.length > 2 * MAX_MESSAGES) kept = kept.slice(-MAX_MESSAGES);
   });
   return () => Buffer.from(kept.slice(-MAX_MESSAGES), "latin1").toString("utf8");
-}
-
-function definedOnly(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const entries = Object.entries(env).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Record<string, string>;
 }
 
 function startError(command: string, cause: unknown): DenrootError {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   readdirSync,
@@ -126,6 +126,23 @@ test("an abort ends the writing of a document too", async () => {
   const put = layout.putDocument(imageOf().document, AbortSignal.abort());
   await assert.rejects(put, isError("aborted", /./));
   assert.deepEqual(readdirSync(path), []);
+});
+
+test("a disk that is full is an error of its own", async () => {
+  const path = newLayout();
+  await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
+  const { mkdirSync: real } = fs;
+  for (const code of ["ENOSPC", "EDQUOT"]) {
+    fs.mkdirSync = () => {
+      throw Object.assign(new Error("no room"), { code });
+    };
+    try {
+      const put = layout.putDocument(imageOf().document, NEVER);
+      await assert.rejects(put, isError("space", /^There is no room left in /));
+    } finally {
+      fs.mkdirSync = real;
+    }
+  }
 });
 
 test("a name without its image is a mistake of the program", async () => {

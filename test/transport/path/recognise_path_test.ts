@@ -14,6 +14,7 @@ import {
   withoutMember,
 } from "../../helpers/archive_fixture.ts";
 import { digestOf, type Image, writeImage, writeIndex } from "../../helpers/image_fixture.ts";
+import { openFiles } from "../../helpers/leaks.ts";
 import { runProgram } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { directory, file, tarArchive, type TarSpec } from "../../helpers/tar_fixture.ts";
@@ -312,3 +313,19 @@ for (const [program, args] of [["bzip2", ["-k"]], ["xz", ["-k"]]] as const) {
     assert.match(error.hint!, /^Decompress it first/);
   });
 }
+
+test("an archive of unknown content that has no end may have been cut short", async () => {
+  const whole = tarArchive([file("unknown", "x")]);
+  const path = writeArchive(scratch, whole.subarray(0, 1024));
+  const error = await errorOf(open(path));
+  assert.equal(error.code, "unsupported");
+  assert.match(error.hint ?? "", /it may have been cut short$/);
+});
+
+test("files that are looked at are closed", async () => {
+  const path = join(scratch, "squashfs");
+  writeFileSync(path, "hsqs and more");
+  const before = openFiles();
+  for (let turn = 0; turn < 20; turn++) await errorOf(open(path));
+  assert.ok(openFiles() < before + 5);
+});
