@@ -110,8 +110,8 @@ test("a streamed body of no bytes is sent as such", async () => {
   assert.deepEqual(server.requests, ["PUT 0 -"]);
 });
 
-test("100 MB go to a slow server with little memory: the source is not read ahead", async () => {
-  const size = 100 * MIB;
+test("300 MB go to a slow server with little memory: the source is not read ahead", async () => {
+  const size = 300 * MIB;
   let received = 0;
   let paused = false;
   await using server = await serve(async (request, response) => {
@@ -142,5 +142,5 @@ test("100 MB go to a slow server with little memory: the source is not read ahea
   clearInterval(watch);
   assert.equal(await response.body.textStart(100), String(size));
   assert.ok(mostAhead < 24 * MIB, `${mostAhead} bytes ahead of the server`);
-  assert.ok(mostMemory < 90 * MIB, `${mostMemory} bytes of memory`);
+  assert.ok(mostMemory < 200 * MIB, `${mostMemory} bytes of memory`);
 });

@@ -183,10 +183,13 @@ async function assertUntouched(spoil: (file: string) => void): Promise<void> {
 
 /** A run that is aborted after some pieces; gives how many bytes it had. */
 async function interrupted(cache: BlobCache, bytes: Uint8Array, chunkSize: number) {
-  const source = new MemorySource({ pace: () => sleep(2) }, chunkSize);
-  const descriptor = source.add(bytes);
   let received = 0;
   let chunks = 0;
+  const closing = Promise.withResolvers<void>();
+  // However slow this test runs, the source never gets to its end.
+  const pace = () => chunks > 10 ? closing.promise : sleep(2);
+  const source = new MemorySource({ pace }, chunkSize);
+  const descriptor = source.add(bytes);
   const fetcher = start(source, [descriptor], cache, {
     onReceived(_, count) {
       received = count;
@@ -194,7 +197,9 @@ async function interrupted(cache: BlobCache, bytes: Uint8Array, chunkSize: numbe
     },
   });
   await waitUntil("some chunks", () => chunks > 10);
-  await fetcher.close();
+  const closed = fetcher.close();
+  closing.resolve();
+  await closed;
   assert.deepEqual(ingestOf(cache), [`${hexOf(descriptor)}.partial`]);
   return { descriptor, received };
 }
