@@ -60,8 +60,10 @@ export interface Registry {
   addLayout(directory: string, repository: string, tag?: string): void;
   /** `docker://HOST#REPOSITORY:TAG`. */
   uri(repository: string, tag?: string): string;
-  /** The log since the start: one line a request. */
+  /** The log since the start: one line a request. It may lack the last requests for a moment. */
   log(): string;
+  /** Waits until the log has this text, from a position on. Throws when it does not come. */
+  hasLogged(text: string, from?: number): Promise<void>;
   /** Kills it with all its connections. */
   kill(): Promise<void>;
   /** Starts it again on the same port. */
@@ -142,6 +144,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     addLayout: (directory, repository, tag) => storeLayout(storage, directory, repository, tag),
     uri: (repository, tag = "latest") => `docker://127.0.0.1:${port}#${repository}:${tag}`,
     log: () => running.stdout(),
+    hasLogged: (text, from = 0) =>
+      waitUntil(`the registry logs ${text}`, () => running.stdout().includes(text, from), 5_000),
     async kill() {
       running.child.kill("SIGKILL");
       await running.done;
