@@ -14,7 +14,7 @@ import {
   leaseMark,
   takeLease,
 } from "../system/files/lease.ts";
-import { removeOld, removeStale } from "../system/files/leftovers.ts";
+import { refreshAll, removeOld, removeStale } from "../system/files/leftovers.ts";
 import { type Life, lifeOf, processMark } from "../system/files/process_mark.ts";
 import { SilenceWatch } from "../system/files/silence_watch.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
@@ -30,6 +30,9 @@ const LEASE = ".lock";
 const PARTIAL = ".partial";
 /** A blob on its way, `HEX@MARK`: it can be gone on with when its process is dead. */
 const ARRIVING = /^([0-9a-f]{64}|[0-9a-f]{128})@(.+)$/;
+
+/** Pruning keeps what was used in the last hour. */
+const KEEP_USED_MS = 15 * 60 * 1000;
 
 /** Makes the spools of this process differ in name. */
 let spools = 0;
@@ -119,6 +122,19 @@ export class BlobCache implements BlobStore, IngestCache {
     } catch {
       this.#damaged.add(digest);
     }
+  }
+
+  /**
+   * Marks those of the blobs that are here as used, now and again and again, so that pruning keeps
+   * them. Other users' blobs cannot be marked. Returns the function that ends this.
+   */
+  keepUsed(digests: readonly Digest[], everyMs = KEEP_USED_MS): () => void {
+    const files = digests.map((digest) => this.#blobPath(digest));
+    const mark = () => refreshAll(files, path.join(this.root, INGEST));
+    mark();
+    const timer = setInterval(mark, everyMs);
+    timer.unref();
+    return () => clearInterval(timer);
   }
 
   /** A place for a blob that is to come. */
