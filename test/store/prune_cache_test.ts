@@ -6,7 +6,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import * as digests from "../../lib/oci/digest.ts";
-import type { BlobCache } from "../../lib/store/blob_cache.ts";
+import { BlobCache } from "../../lib/store/blob_cache.ts";
 import { cacheContents } from "../../lib/store/cache_contents.ts";
 import { pruneCache, type PruneOptions } from "../../lib/store/prune_cache.ts";
 import { processMark } from "../../lib/system/files/process_mark.ts";
@@ -121,6 +121,51 @@ test("an import that runs keeps its blobs, however old they are", async () => {
   assert.deepEqual(removed.map(({ digest }) => digest), [stale]);
   assert.ok(cache.find(descriptors[0]!) !== undefined);
   await fetcher.close();
+});
+
+test("an import that is over keeps its blobs no longer", async () => {
+  let kept = 0;
+  const cache = new (class extends BlobCache {
+    override keepUsed(digests: readonly string[]) {
+      kept++;
+      const letAge = super.keepUsed(digests);
+      return () => {
+        kept--;
+        letAge();
+      };
+    }
+  })(newCache().root);
+  const { fetcher } = start(new MemorySource(), [], { cache });
+  assert.equal(kept, 1);
+  await fetcher.close();
+  assert.equal(kept, 0);
+});
+
+test("a blob that an import marks or removes while others are pruned is left to it", () => {
+  const cache = newCache();
+  const [first, marked, removed] = ["1", "2", "3"].map((name, index) =>
+    add(cache, name, 9 - index)
+  ) as [
+    string,
+    string,
+    string,
+  ];
+  const { rmSync } = fs;
+  Object.assign(fs, {
+    rmSync(file: string, options?: fs.RmOptions) {
+      rmSync(file, options);
+      if (!file.includes("blobs")) return;
+      age(join(cache.root, digests.blobPath(marked)), 0);
+      rmSync(join(cache.root, digests.blobPath(removed)), { force: true });
+    },
+  });
+  try {
+    const result = pruneCache(cache.root, { keepBytes: 0 });
+    assert.deepEqual(result.removed.map(({ digest }) => digest), [first]);
+  } finally {
+    Object.assign(fs, { rmSync });
+  }
+  assert.deepEqual(cacheContents(cache.root).blobs.map(({ digest }) => digest), [marked]);
 });
 
 test("blobs are marked as used again and again, until nobody needs them", async () => {
