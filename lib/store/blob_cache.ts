@@ -50,6 +50,8 @@ export class BlobCache implements BlobStore, IngestCache {
   readonly #leases: SilenceWatch;
   /** Verified blobs that may not be put where they belong: another user owns what lies there. */
   readonly #unpublished = new Map<Digest, AtomicFile>();
+  /** What ends the marking of blobs that came in a stream. */
+  readonly #spooled: (() => void)[] = [];
   /** Damaged blobs that this user may not remove. */
   readonly #damaged = new Set<Digest>();
 
@@ -76,6 +78,8 @@ export class BlobCache implements BlobStore, IngestCache {
   close(): void {
     for (const file of this.#unpublished.values()) file.close();
     this.#unpublished.clear();
+    for (const letAge of this.#spooled) letAge();
+    this.#spooled.length = 0;
   }
 
   /** Throws the system's errors when the cache's directory is not there. */
@@ -164,7 +168,11 @@ export class BlobCache implements BlobStore, IngestCache {
   spool(): BlobWriter {
     this.open();
     const file = this.#ingestPath(`spool${spools++}@${processMark()}`);
-    return new Spool(this, file, (digest) => this.#blobPath(digest));
+    return new Spool(this, file, (digest) => {
+      // The rest of an archive may take hours, and only then does a fetcher keep its blobs.
+      this.#spooled.push(this.keepUsed([digest]));
+      return this.#blobPath(digest);
+    });
   }
 
   makeDirectoryOf(file: string): void {

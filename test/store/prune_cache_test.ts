@@ -124,22 +124,36 @@ test("an import that runs keeps its blobs, however old they are", async () => {
 });
 
 test("an import that is over keeps its blobs no longer", async () => {
-  let kept = 0;
-  const cache = new (class extends BlobCache {
-    override keepUsed(digests: readonly string[]) {
-      kept++;
-      const letAge = super.keepUsed(digests);
-      return () => {
-        kept--;
-        letAge();
-      };
-    }
-  })(newCache().root);
+  const cache = new CountingCache(newCache().root);
   const { fetcher } = start(new MemorySource(), [], { cache });
-  assert.equal(kept, 1);
+  assert.equal(cache.kept, 1);
   await fetcher.close();
-  assert.equal(kept, 0);
+  assert.equal(cache.kept, 0);
 });
+
+test("a blob that came in a stream is kept until the cache is closed", async () => {
+  const cache = new CountingCache(newCache().root);
+  const writer = cache.spool();
+  writer.write(Buffer.from("of an archive"));
+  await writer.commit();
+  assert.equal(cache.kept, 1);
+  cache.close();
+  assert.equal(cache.kept, 0);
+});
+
+/** It counts whose blobs are kept from pruning. */
+class CountingCache extends BlobCache {
+  kept = 0;
+
+  override keepUsed(digests: readonly string[]) {
+    this.kept++;
+    const letAge = super.keepUsed(digests);
+    return () => {
+      this.kept--;
+      letAge();
+    };
+  }
+}
 
 test("a blob that an import marks or removes while others are pruned is left to it", () => {
   const cache = newCache();
