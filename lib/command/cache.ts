@@ -112,7 +112,7 @@ async function pruneText(
   const verb = dryRun ? "Would remove" : "Removed";
   return [
     ...removed.map(blobLine),
-    `${verb} ${blobsText(amountOfBlobs(removed))}; ${blobsText(kept)} stay`,
+    `${verb} ${blobsText(amountOfBlobs(removed))}; kept: ${blobsText(kept)}`,
     ...(inUse.count > 0 ? [`Used or stored in the last hour: ${blobsText(inUse)}`] : []),
     ...(others.count > 0 ? [`Other users own ${blobsText(others)}`] : []),
   ].join("\n");
