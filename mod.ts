@@ -42,6 +42,14 @@ export {
 } from "./lib/tools/find_tools.ts";
 export type { RunnableProgram, RunPlace, RunPlaceSettings } from "./lib/tools/run_places.ts";
 export { type Component, components, licenceTexts } from "./lib/tools/components.ts";
+export {
+  type Amount,
+  amountOfBlobs,
+  type CacheContents,
+  cacheContents,
+  type CachedBlob,
+} from "./lib/store/cache_contents.ts";
+export { pruneCache, type PruneOptions, type PruneResult } from "./lib/store/prune_cache.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";

@@ -4,6 +4,7 @@ import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";
 import { VERSION } from "../system/version.ts";
 import { type CommandContext, newCommand } from "./common.ts";
+import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
@@ -21,6 +22,7 @@ const COMMANDS = [
   inspectCommand,
   digestCommand,
   tagsCommand,
+  cacheCommand,
   infoCommand,
   doctorCommand,
   completionsCommand,

@@ -2,6 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { REPLACEMENT, resolvedPath } from "../system/files/real_names.ts";
+import { parseBytes } from "../text/parse_units.ts";
 import type { Value } from "./load_values.ts";
 import { meansNo } from "./means_no.ts";
 import type { SettingDefinition, SettingHost } from "./table/setting_definition.ts";
@@ -111,7 +112,8 @@ function parseValue(text: string, definition: SettingDefinition): SettingValue |
       return seconds === undefined ? undefined : Math.ceil(seconds * 1000);
     }
     case "bytes":
-      return parseBytes(text);
+      // A limit of 0 bytes would refuse everything.
+      return parseBytes(text) || undefined;
   }
 }
 
@@ -138,21 +140,6 @@ function parseNumber(
 ): number | undefined {
   const value = form.test(text.trim()) ? Number(text) : NaN;
   return value >= min && value <= max ? value : undefined;
-}
-
-const BYTE_UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  K: 2 ** 10,
-  M: 2 ** 20,
-  G: 2 ** 30,
-  T: 2 ** 40,
-};
-
-function parseBytes(text: string): number | undefined {
-  const match = /^([0-9]{1,15})([KMGT]?)(?:i?B)?$/i.exec(text.trim());
-  if (match === null) return undefined;
-  const value = Number(match[1]) * BYTE_UNITS[match[2]!.toUpperCase()]!;
-  return value > 0 && Number.isSafeInteger(value) ? value : undefined;
 }
 
 function noteOf(

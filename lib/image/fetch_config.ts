@@ -25,13 +25,18 @@ export async function fetchConfig(
   }
   const readable = await fetcher.readable(descriptor);
   await fetcher.verified(readable);
-  const bytes = readStored(readable);
+  return parseConfig(readVerified(readable));
+}
+
+/** Throws UnusableBlob when the configuration is damaged, or was removed meanwhile. */
+function readVerified(readable: ReadableBlob): Uint8Array {
   try {
-    verifyDigest(bytes, descriptor.digest, "The image's configuration");
+    const bytes = readStored(readable);
+    verifyDigest(bytes, readable.descriptor.digest, "The image's configuration");
+    return bytes;
   } catch (error) {
     throw new UnusableBlob(readable, error as Error);
   }
-  return parseConfig(bytes);
 }
 
 /** Gives all bytes of a verified blob. */
@@ -39,7 +44,8 @@ function readStored({ place, descriptor }: ReadableBlob): Uint8Array {
   if (place.type === "download") {
     // It keeps its temporary name where it cannot get its final one.
     const [temporary, final] = place.paths;
-    return fs.readFileSync(fs.existsSync(temporary) ? temporary : final);
+    const path = fs.existsSync(temporary) ? temporary : final;
+    return readStretch({ path, offset: 0 }, descriptor.size);
   }
   if (place.type !== "file") throw new TypeError("The configuration is not a file");
   return readStretch(place, descriptor.size);

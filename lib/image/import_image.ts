@@ -1,5 +1,6 @@
 /** Imports a container image as an enroot image: denroot's main operation. */
 
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { hasCode, throwIfAborted } from "../errors.ts";
 import { ownFiles } from "../enroot/own_files.ts";
@@ -12,7 +13,7 @@ import { type Limits, memoryLimit, processorsWithin, readLimits } from "../syste
 import { systemFiles } from "../system/host/system_files.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
-import { BlobFetcher } from "../store/blob_fetcher.ts";
+import { BlobFetcher, type ReadableBlob } from "../store/blob_fetcher.ts";
 import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
@@ -196,11 +197,16 @@ async function withFreshBlobs(
   }
 }
 
-/** Whether another transfer can help, because the cached copy or the transfer was at fault. */
+/** Whether another transfer can help: the cached copy or the transfer was at fault, or it is gone. */
 function isDamaged(error: unknown): boolean {
   return error instanceof UnusableBlob
-    ? error.readable.origin === "cache"
+    ? error.readable.origin === "cache" || isGone(error.readable)
     : hasCode(error, "digest");
+}
+
+/** Whether a blob that this import fetched was removed from the cache before its last reading. */
+function isGone({ place }: ReadableBlob): boolean {
+  return place.type === "download" && !place.paths.some((path) => existsSync(path));
 }
 
 function removeDamaged(error: unknown, cache: BlobCache): void {

@@ -74,8 +74,23 @@ export class Arrival {
   }
 }
 
-/** Opens the file that holds a blob; gives where in it the blob begins. */
-function openPlace(place: BlobPlace): { readonly fd: number; readonly offset: number } {
+/** Opens the file that holds a blob. Throws code `not_found` when another process removed it. */
+function openPlace(place: BlobPlace): OpenFile {
+  try {
+    return openFile(place);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    throw new DenrootError("not_found", "It was removed while it was needed", { cause });
+  }
+}
+
+interface OpenFile {
+  readonly fd: number;
+  /** Where the blob begins. */
+  readonly offset: number;
+}
+
+function openFile(place: BlobPlace): OpenFile {
   switch (place.type) {
     case "file":
       return { fd: fs.openSync(place.path, "r"), offset: place.offset };

@@ -14,7 +14,7 @@ import {
   leaseMark,
   takeLease,
 } from "../system/files/lease.ts";
-import { removeOld, removeStale } from "../system/files/leftovers.ts";
+import { refreshAll, removeOld, removeStale } from "../system/files/leftovers.ts";
 import { type Life, lifeOf, processMark } from "../system/files/process_mark.ts";
 import { SilenceWatch } from "../system/files/silence_watch.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
@@ -30,6 +30,9 @@ const LEASE = ".lock";
 const PARTIAL = ".partial";
 /** A blob on its way, `HEX@MARK`: it can be gone on with when its process is dead. */
 const ARRIVING = /^([0-9a-f]{64}|[0-9a-f]{128})@(.+)$/;
+
+/** Pruning keeps what was used in the last hour. */
+const KEEP_USED_MS = 15 * 60 * 1000;
 
 /** Makes the spools of this process differ in name. */
 let spools = 0;
@@ -47,6 +50,8 @@ export class BlobCache implements BlobStore, IngestCache {
   readonly #leases: SilenceWatch;
   /** Verified blobs that may not be put where they belong: another user owns what lies there. */
   readonly #unpublished = new Map<Digest, AtomicFile>();
+  /** What ends the marking of blobs that came in a stream. */
+  readonly #spooled: (() => void)[] = [];
   /** Damaged blobs that this user may not remove. */
   readonly #damaged = new Set<Digest>();
 
@@ -73,6 +78,8 @@ export class BlobCache implements BlobStore, IngestCache {
   close(): void {
     for (const file of this.#unpublished.values()) file.close();
     this.#unpublished.clear();
+    for (const letAge of this.#spooled) letAge();
+    this.#spooled.length = 0;
   }
 
   /** Throws the system's errors when the cache's directory is not there. */
@@ -121,6 +128,19 @@ export class BlobCache implements BlobStore, IngestCache {
     }
   }
 
+  /**
+   * Marks those of the blobs that are here as used, now and again and again, so that pruning keeps
+   * them. Other users' blobs cannot be marked. Returns the function that ends this.
+   */
+  keepUsed(digests: readonly Digest[], everyMs = KEEP_USED_MS): () => void {
+    const files = digests.map((digest) => this.#blobPath(digest));
+    const mark = () => refreshAll(files, path.join(this.root, INGEST));
+    mark();
+    const timer = setInterval(mark, everyMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
   /** A place for a blob that is to come. */
   ingest(descriptor: Descriptor): Ingest {
     const hex = hexOf(descriptor.digest);
@@ -148,7 +168,11 @@ export class BlobCache implements BlobStore, IngestCache {
   spool(): BlobWriter {
     this.open();
     const file = this.#ingestPath(`spool${spools++}@${processMark()}`);
-    return new Spool(this, file, (digest) => this.#blobPath(digest));
+    return new Spool(this, file, (digest) => {
+      // The rest of an archive may take hours, and only then does a fetcher keep its blobs.
+      this.#spooled.push(this.keepUsed([digest]));
+      return this.#blobPath(digest);
+    });
   }
 
   makeDirectoryOf(file: string): void {

@@ -69,6 +69,7 @@ export class BlobFetcher {
   /** Only those under way. */
   readonly #downloads: Download[] = [];
   readonly #log: WaitLog;
+  readonly #letAge: () => void;
   readonly #onAbort = () => this.#fail(abortedError(this.#options.signal));
   #running = 0;
   /** Grows with every request that ended: see {@link FIRST_CONNECTIONS}. */
@@ -86,6 +87,7 @@ export class BlobFetcher {
     this.#ranks = new Map(descriptors.map(({ digest }, index) => [digest, index]));
     this.failure = new Promise((_, reject) => this.#failed = reject);
     this.failure.catch(() => {});
+    this.#letAge = options.cache.keepUsed([...this.#ranks.keys()]);
     this.#log = new WaitLog(options.nameOf, options.onLog);
     this.#awaited = new AwaitedBlobs({
       rankOf: (descriptor) => this.#rankOf(descriptor),
@@ -126,6 +128,7 @@ export class BlobFetcher {
   async close(): Promise<void> {
     this.#fail(new DenrootError("aborted", "The transfer was ended"));
     this.#options.signal.removeEventListener("abort", this.#onAbort);
+    this.#letAge();
     await Promise.all(this.#downloads.map((download) => download.close()));
   }
 

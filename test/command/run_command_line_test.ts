@@ -7,7 +7,7 @@ import { createProgram } from "../../lib/command/run_command_line.ts";
 import { DenrootError } from "../../lib/errors.ts";
 import { newContext, runInProcess as run } from "./command_context.ts";
 
-const COMMANDS = ["import", "digest", "info", "doctor", "completions", "version", "help"];
+const COMMANDS = ["import", "digest", "cache", "info", "doctor", "completions", "version", "help"];
 
 for (const command of COMMANDS) {
   test(`${command} --help shows the options and an example`, async () => {
@@ -112,6 +112,21 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
   [["digest", "-o", "F", "u"], /Unknown option '-o'/, "See denroot digest --help"],
   [["version", "x"], /Too many arguments/, "See denroot version --help"],
   [["help", "frob"], /no command "frob"/, "See denroot --help"],
+  [["cache", "frob"], /Allowed choices are show, prune/, "See denroot cache --help"],
+  [["cache", "prune"], /needs --older-than or --keep-bytes/, "See denroot cache --help"],
+  [["cache", "prune", "--dry-run"], /needs --older-than or/, "See denroot cache --help"],
+  [["cache", "--keep-bytes", "1G"], /Only cache prune takes/, "See denroot cache --help"],
+  [["cache", "show", "--dry-run"], /Only cache prune takes/, "See denroot cache --help"],
+  [
+    ["cache", "prune", "--older-than", "30"],
+    /'30' is invalid. It is not a number with m, h, d or w/,
+    "See denroot cache --help",
+  ],
+  [
+    ["cache", "prune", "--keep-bytes", "-1"],
+    /'-1' is invalid. It is not a number with K, M, G or T/,
+    "See denroot cache --help",
+  ],
   [["create", "x.sqsh"], /has no command "create"/, "See denroot --help"],
 ];
 

@@ -20,10 +20,10 @@ export const OTHER_VARIABLES: Readonly<Record<string, VariableFacts>> = {
   },
   NO_COLOR: {
     meaning: "denroot prints no colours.",
-    commands: [...FETCHING, "info"],
+    commands: [...FETCHING, "cache", "info"],
   },
   DENROOT_DEBUG: {
     meaning: "denroot shows the stack of an error and its causes, as with --debug.",
-    commands: [...FETCHING, "info"],
+    commands: [...FETCHING, "cache", "info"],
   },
 };

@@ -6,7 +6,7 @@ export const PATH_SETTINGS = {
   ENROOT_SYSCONF_PATH: {
     kind: "path",
     meaning: "The file enroot.conf lies in this directory.",
-    commands: [...FETCHING, "info"],
+    commands: [...FETCHING, "cache", "info"],
     // The loader looks for the directory before it can read any setting.
     default: "/etc/enroot",
   },
@@ -24,7 +24,7 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning:
       "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
-    commands: ["import", "inspect", "tags", "doctor"],
+    commands: ["import", "inspect", "tags", "doctor", "cache"],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>

@@ -99,8 +99,17 @@ function isOld(file: string, clock: FileSystemClock): boolean {
   return nowMs - status.mtimeMs > OLD_MS;
 }
 
+/**
+ * Gives files the file system's present time, asked for in `directory`. Files that are absent or
+ * another user's stay as they are.
+ */
+export function refreshAll(files: readonly string[], directory: string): void {
+  const nowMs = fileSystemTime(directory);
+  for (const file of files) refresh(file, nowMs);
+}
+
 /** Milliseconds since 1970, as the file system sets the time of what is made in the directory now. */
-function fileSystemTime(directory: string): number | undefined {
+export function fileSystemTime(directory: string): number | undefined {
   const probe = path.join(directory, `.denroot-${processMark()}.now`);
   try {
     fs.mkdirSync(probe, { mode: 0o700 });

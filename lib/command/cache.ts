@@ -1,0 +1,166 @@
+/** `cache`: shows what the cache of layers holds, and prunes it. */
+
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import type { Amount, CacheContents, CachedBlob, PruneResult } from "../../mod.ts";
+import { DenrootError } from "../errors.ts";
+import { printableJson, printableLine } from "../text/printable.ts";
+import { parseAge, parseBytes } from "../text/parse_units.ts";
+import { type CommandContext, newCommand } from "./common.ts";
+import { shortDigest } from "./output/inspection_table.ts";
+import { formatBytes } from "./output/units.ts";
+
+/** Largest blobs that are shown; `--json` has all. */
+const SHOWN_BLOBS = 10;
+/** A day: `2025-06-10`. */
+const DATE_COLUMNS = 10;
+
+export function cacheCommand(context: CommandContext): Command {
+  return newCommand("cache", "Show what the cache of layers holds, or prune it.")
+    .explain(
+      "It looks at ENROOT_CACHE_PATH. A blob is a layer or a configuration. Its date is that of the " +
+        "last import by its owner that needed it.",
+      "prune removes blobs, the least recently used first, and leftovers of imports that died. " +
+        "With both limits, a blob goes when one of them asks for it. Imports may run meanwhile: " +
+        "prune keeps blobs that were used or stored in the last hour. It also keeps other users' " +
+        "blobs.",
+    )
+    .addArgument(
+      new Argument("[ACTION]", "what to do").choices(["show", "prune"]).default("show", "show"),
+    )
+    .addOption(
+      new Option("--older-than <AGE>", "prune what was not used for this time, as 30d or 12h")
+        .argParser(wellFormed(parseAge, "It is not a number with m, h, d or w.")),
+    )
+    .addOption(
+      new Option("--keep-bytes <SIZE>", "prune until your blobs have at most this size, as 100G")
+        .argParser(wellFormed(parseBytes, "It is not a number with K, M, G or T.")),
+    )
+    .option("--dry-run", "change nothing, and show what prune would remove")
+    .option("--json", "print everything as JSON")
+    .examples("cache", "cache prune --older-than 30d", "cache prune --keep-bytes 100G --dry-run")
+    .action((action, options) => runCache(action, options, context));
+}
+
+interface Options {
+  /** Milliseconds. */
+  readonly olderThan?: number;
+  readonly keepBytes?: number;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+async function runCache(
+  action: "show" | "prune",
+  options: Options,
+  { console }: CommandContext,
+): Promise<void> {
+  const { olderThan, keepBytes, dryRun, json } = options;
+  requireFitting(action, options, console.programName);
+  const { cacheContents, loadSettings, pruneCache } = await import("../../mod.ts");
+  const { cachePath } = await loadSettings();
+  if (action === "show") {
+    const contents = cacheContents(cachePath);
+    console.result(json ? printableJson(contentsJson(contents)) : await contentsTable(contents));
+    return;
+  }
+  const result = pruneCache(cachePath, { olderThanMs: olderThan, keepBytes, dryRun });
+  console.result(
+    json ? printableJson(pruneJson(result, dryRun)) : await pruneText(result, dryRun),
+  );
+}
+
+/** Throws code `usage` for a prune without a limit, and for limits without a prune. */
+function requireFitting(action: string, options: Options, programName: string): void {
+  const { olderThan, keepBytes, dryRun } = options;
+  const hint = `See ${programName} cache --help`;
+  const isLimited = olderThan !== undefined || keepBytes !== undefined;
+  if (action === "prune" && !isLimited) {
+    throw new DenrootError("usage", "cache prune needs --older-than or --keep-bytes", { hint });
+  }
+  if (action === "show" && (isLimited || dryRun)) {
+    throw new DenrootError("usage", "Only cache prune takes limits and --dry-run", { hint });
+  }
+}
+
+async function contentsTable({ path, blobs, unfinished, tools }: CacheContents): Promise<string> {
+  const { amountOfBlobs } = await import("../../mod.ts");
+  const others = amountOfBlobs(blobs.filter(({ isOwn }) => !isOwn));
+  const [oldest, newest] = [blobs[0], blobs.at(-1)];
+  const lines = [
+    `Cache       ${printableLine(path)}`,
+    `Blobs       ${amountText(amountOfBlobs(blobs))}`,
+    ...(others.count > 0 ? [`Others      other users own ${amountText(others)} of them`] : []),
+    `Unfinished  ${amountText(unfinished)}`,
+    `Tools       ${amountText(tools)}`,
+  ];
+  if (oldest === undefined) return lines.join("\n");
+  const largest = [...blobs].sort((one, other) => other.bytes - one.bytes).slice(0, SHOWN_BLOBS);
+  return [
+    ...lines,
+    `Used        ${dayOf(oldest)} to ${dayOf(newest!)}`,
+    "",
+    "Largest blobs",
+    ...largest.map(blobLine),
+  ].join("\n");
+}
+
+async function pruneText(
+  { removed, kept, inUse, others }: PruneResult,
+  dryRun = false,
+): Promise<string> {
+  const { amountOfBlobs } = await import("../../mod.ts");
+  const verb = dryRun ? "Would remove" : "Removed";
+  return [
+    ...removed.map(blobLine),
+    `${verb} ${blobsText(amountOfBlobs(removed))}; kept: ${blobsText(kept)}`,
+    ...(inUse.count > 0 ? [`Used or stored in the last hour: ${blobsText(inUse)}`] : []),
+    ...(others.count > 0 ? [`Other users own ${blobsText(others)}`] : []),
+  ].join("\n");
+}
+
+/** `3 blobs (1.2 GiB)`. */
+function blobsText({ count, bytes }: Amount): string {
+  if (count === 0) return "no blobs";
+  return `${count} ${count === 1 ? "blob" : "blobs"} (${formatBytes(bytes)})`;
+}
+
+/** `3 (1.2 GiB)`. */
+function amountText({ count, bytes }: Amount): string {
+  return count === 0 ? "none" : `${count} (${formatBytes(bytes)})`;
+}
+
+function blobLine(blob: CachedBlob): string {
+  const owner = blob.isOwn ? "" : "  another user's";
+  const size = formatBytes(blob.bytes).padStart(8);
+  return `  ${shortDigest(blob.digest)}  ${size}  used ${dayOf(blob)}${owner}`;
+}
+
+function dayOf({ used }: CachedBlob): string {
+  return used.toISOString().slice(0, DATE_COLUMNS);
+}
+
+function contentsJson({ path, blobs, unfinished, tools }: CacheContents) {
+  return {
+    path,
+    bytes: blobs.reduce((sum, blob) => sum + blob.bytes, 0),
+    blobs: blobs.map(blobJson),
+    unfinished,
+    tools,
+  };
+}
+
+function pruneJson({ path, removed, kept, inUse, others }: PruneResult, dryRun = false) {
+  return { path, dryRun, removed: removed.map(blobJson), kept, inUse, others };
+}
+
+function blobJson({ digest, bytes, used, isOwn }: CachedBlob) {
+  return { digest, bytes, used: used.toISOString(), own: isOwn };
+}
+
+function wellFormed(parse: (text: string) => number | undefined, message: string) {
+  return (text: string): number => {
+    const value = parse(text);
+    if (value === undefined) throw new InvalidArgumentError(message);
+    return value;
+  };
+}

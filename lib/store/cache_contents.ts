@@ -1,0 +1,125 @@
+/** What lies in a blob cache: whole blobs, unfinished ones, and the tools that denroot carries. */
+
+import fs from "node:fs";
+import path from "node:path";
+import process from "node:process";
+import type { Digest } from "../types/image.ts";
+import { cacheError } from "./cache_error.ts";
+
+/** A whole blob in a cache. */
+export interface CachedBlob {
+  readonly digest: Digest;
+  readonly bytes: number;
+  /**
+   * The file's time: the last import by the blob's owner that needed it, or else its arrival. Imports
+   * by other users leave no trace.
+   */
+  readonly used: Date;
+  /** Whether the blob belongs to the user of this process. */
+  readonly isOwn: boolean;
+}
+
+/** How many things there are, and how many bytes they have together. */
+export interface Amount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+export interface CacheContents {
+  /** The cache's directory, which may be absent. */
+  readonly path: string;
+  /** Least recently used first. */
+  readonly blobs: readonly CachedBlob[];
+  /** Downloads that are under way or were stopped; the bytes that they take on the disk. */
+  readonly unfinished: Amount;
+  /** Files of the squashfs tools that denroot put there. */
+  readonly tools: Amount;
+}
+
+const ALGORITHMS = { sha256: /^[0-9a-f]{64}$/, sha512: /^[0-9a-f]{128}$/ } as const;
+/** Blobs on their way, unfinished ones that wait, and streams; leases are none of these. */
+const UNFINISHED = /^[0-9a-f]+(?:@.+|\.partial)$|^spool\d+@.+$/;
+const TOOLS = /^tools-\d+$/;
+
+/**
+ * Looks into the cache whose directory is `root`, and changes nothing there. An absent cache is an
+ * empty one. Throws code `file` when a directory cannot be read.
+ */
+export function cacheContents(root: string): CacheContents {
+  try {
+    const unfinished = filesIn(path.join(root, "ingest"))
+      .filter(({ name }) => UNFINISHED.test(name));
+    const tools = namesIn(root).filter((name) => TOOLS.test(name))
+      .flatMap((name) => readableFilesBelow(path.join(root, name)));
+    return {
+      path: root,
+      blobs: blobsIn(root),
+      unfinished: amountOf(unfinished.map(({ status }) => bytesOnDisk(status))),
+      tools: amountOf(tools.map(({ status }) => status.size)),
+    };
+  } catch (cause) {
+    throw cacheError(root, cause);
+  }
+}
+
+/** How many blobs these are, and how many bytes they have. */
+export function amountOfBlobs(blobs: readonly CachedBlob[]): Amount {
+  return amountOf(blobs.map(({ bytes }) => bytes));
+}
+
+interface Found {
+  readonly name: string;
+  readonly status: fs.Stats;
+}
+
+function blobsIn(root: string): CachedBlob[] {
+  const blobs = Object.entries(ALGORITHMS).flatMap(([algorithm, form]) =>
+    filesIn(path.join(root, "blobs", algorithm))
+      .filter(({ name }) => form.test(name))
+      .map(({ name, status }) => ({
+        digest: `${algorithm}:${name}` as Digest,
+        bytes: status.size,
+        used: status.mtime,
+        isOwn: status.uid === process.geteuid!(),
+      }))
+  );
+  return blobs.sort((one, other) => one.used.getTime() - other.used.getTime());
+}
+
+/** The regular files of a directory. Files may come and go meanwhile. */
+function filesIn(directory: string): Found[] {
+  return namesIn(directory).flatMap((name) => {
+    const status = fs.lstatSync(path.join(directory, name), { throwIfNoEntry: false });
+    return status?.isFile() ? [{ name, status }] : [];
+  });
+}
+
+/** Without what this user may not read: each user's tools lie in a private directory. */
+function readableFilesBelow(directory: string): Found[] {
+  try {
+    const deeper = fs.readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => readableFilesBelow(path.join(directory, name)));
+    return [...filesIn(directory), ...deeper];
+  } catch {
+    return [];
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return fs.readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** An unfinished blob has holes. */
+function bytesOnDisk({ size, blocks }: fs.Stats): number {
+  return Math.min(size, blocks * 512);
+}
+
+function amountOf(sizes: readonly number[]): Amount {
+  return { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
