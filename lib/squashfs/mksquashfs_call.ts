@@ -29,8 +29,13 @@ export function splitOptions(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== "");
 }
 
+/** What of the settings makes the arguments. */
+type ArgumentSettings = Omit<SquashSettings, "mksquashfs"> & {
+  readonly mksquashfs: Pick<Mksquashfs, "setsRootTime">;
+};
+
 /** Arguments for a tar stream on standard input and an image in the file `output`. */
-export function mksquashfsArguments(output: string, settings: SquashSettings): string[] {
+export function mksquashfsArguments(output: string, settings: ArgumentSettings): string[] {
   const user = splitOptions(settings.squashOptions);
   const { processors, rootMode, time } = settings;
   const ours = [

@@ -89,13 +89,15 @@ export class Ingest {
     return inCache(this.#cache.root, () => this.#file.read(buffer, position));
   }
 
-  /** Writes the verified blob to the disk and gives it its name. */
+  /** Gives the verified blob its name. */
   async commit(): Promise<void> {
     try {
       this.#file.create();
       if (this.#hasRecord) this.#file.truncate(this.#descriptor.size);
       this.#cache.makeDirectoryOf(this.paths[1]);
-      await this.#file.publish(this.paths[1], { replace: true });
+      // A slow disk needs long for the gigabyte of an image. Nothing relies on it after a power
+      // failure: each reader verifies the blob or its content, and a torn one is fetched again.
+      await this.#file.publish(this.paths[1], { replace: true, durable: false });
     } catch (cause) {
       if (!isForbidden(cause)) throw cacheError(this.#cache.root, cause);
       this.#cache.keepUnpublished(this.#descriptor.digest, this.#file);
@@ -153,6 +155,7 @@ export class Spool implements BlobWriter {
     const final = this.#pathOf(digest);
     try {
       this.#cache.makeDirectoryOf(final);
+      // It reaches the disk before it has its name: an engine's torn layer would fail an import.
       const isNew = await this.#file.publish(final, { replace: false });
       if (isNew) this.#added = final;
       // The copy that is there may be damaged.

@@ -10,7 +10,7 @@ import { findProgram } from "../../test/helpers/run_program.ts";
 import { type Registry, startRegistry } from "../../test/helpers/registry_server.ts";
 import { startWireProxy, type WireProxy } from "../../test/helpers/wire_proxy.ts";
 import { type BenchImage, type ImageName, makeImage } from "./images.ts";
-import { type Limit, measureLimit } from "./limit.ts";
+import { type Limit, measureLimit, mksquashfs } from "./limit.ts";
 import { measure, type Measurement, median, processors } from "./measure.ts";
 
 const usage = `Usage: scripts/bench [options]
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   const work = mkdtempSync(join(options.work, "run-"));
   const place = { registry, proxy, work, runs: options.runs };
   try {
-    say(`Machine: ${processors()} processors, squashfs-tools at ${findProgram("mksquashfs")}`);
+    say(`Machine: ${processors()} processors, mksquashfs at ${mksquashfs()}`);
     for (const image of images) {
       registry.addLayout(image.layout, image.name);
       if (image.flat === undefined) await benchMemory(image, place, options);
@@ -242,7 +242,8 @@ function sayLimit(title: string, limit: Limit): void {
 
 function header(): void {
   say(
-    "case".padEnd(24) + "program".padEnd(26) + "wall s".padStart(8) + "cpu s".padStart(8) +
+    "case".padEnd(24) + "program".padEnd(26) + "wall s".padStart(8) + "own cpu s".padStart(11) +
+      "other cpu s".padStart(13) +
       "limit s".padStart(9) + "ratio".padStart(7) + "goal".padStart(6) + "peak MiB".padStart(10),
   );
 }
@@ -251,7 +252,8 @@ function row(title: string, name: string, result: Measurement, one: Partial<Benc
   const ratio = one.limitS === undefined ? "-" : (result.wallS / one.limitS).toFixed(2);
   say(
     title.padEnd(24) + name.padEnd(26) + result.wallS.toFixed(2).padStart(8) +
-      result.cpuS.toFixed(2).padStart(8) + (one.limitS?.toFixed(2) ?? "-").padStart(9) +
+      (result.cpuS - result.childCpuS).toFixed(2).padStart(11) +
+      result.childCpuS.toFixed(2).padStart(13) + (one.limitS?.toFixed(2) ?? "-").padStart(9) +
       ratio.padStart(7) + (one.target?.toFixed(1) ?? "-").padStart(6) +
       result.peakMiB.toFixed(0).padStart(10),
   );

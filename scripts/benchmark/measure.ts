@@ -3,10 +3,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { startProgram } from "../../test/helpers/run_program.ts";
 
+/** Between two looks at a running program. */
+const LOOK_MS = 20;
+
 export interface Measurement {
   readonly wallS: number;
   /** User and system time of the program and of all that it ran. */
   readonly cpuS: number;
+  /** What the programs that it ran have of that, such as mksquashfs. */
+  readonly childCpuS: number;
   /** The program's own, not that of what it ran; 0 where it ended too soon to be seen. */
   readonly peakMiB: number;
 }
@@ -31,9 +36,13 @@ export async function measure(
     timeoutMs: 3_600_000,
   });
   let peakKiB = 0;
+  let childCpuS = 0;
   const timer = setInterval(() => {
-    for (const pid of childrenOf(shell.pid)) peakKiB = Math.max(peakKiB, peakOf(pid));
-  }, 50);
+    for (const pid of childrenOf(shell.pid)) {
+      peakKiB = Math.max(peakKiB, peakOf(pid));
+      childCpuS = Math.max(childCpuS, cpuOfChildren(pid));
+    }
+  }, LOOK_MS);
   const result = await shell.done;
   const wallS = (performance.now() - started) / 1000;
   clearInterval(timer);
@@ -41,7 +50,7 @@ export async function measure(
   if (result.exitCode !== 0) {
     throw new Error(`${command.join(" ")}: exit ${result.exitCode}\n${result.stderr.slice(-3000)}`);
   }
-  return { wallS, cpuS: (user ?? 0) + (system ?? 0), peakMiB: peakKiB / 1024 };
+  return { wallS, cpuS: (user ?? 0) + (system ?? 0), childCpuS, peakMiB: peakKiB / 1024 };
 }
 
 /** Of each figure on its own. */
@@ -54,9 +63,26 @@ export function median(measurements: readonly Measurement[]): Measurement {
   return {
     wallS: middle(measurements.map((one) => one.wallS)),
     cpuS: middle(measurements.map((one) => one.cpuS)),
+    childCpuS: middle(measurements.map((one) => one.childCpuS)),
     // Memory is a promise about the worst.
     peakMiB: Math.max(...measurements.map((one) => one.peakMiB)),
   };
+}
+
+/** Seconds of the processes that a process started: those that run, and those that ended. */
+function cpuOfChildren(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + cpuOf(child).own, cpuOf(pid).ended);
+}
+
+/** By the kernel's clock of 100 ticks a second. */
+function cpuOf(pid: number): { readonly own: number; readonly ended: number } {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+    const [user, system, endedUser, endedSystem] = stat.slice(11, 15).map(Number);
+    return { own: (user! + system!) / 100, ended: (endedUser! + endedSystem!) / 100 };
+  } catch {
+    return { own: 0, ended: 0 };
+  }
 }
 
 function childrenOf(pid: number): number[] {

@@ -231,6 +231,12 @@ for (
       writeFileSync(path, bytes);
     }],
     ["emptied", (path: string) => truncateSync(path, 0)],
+    // What a power failure leaves of a file whose bytes had not reached the disk.
+    ["zero-filled from its middle on", (path: string) => {
+      const bytes = readFileSync(path);
+      writeFileSync(path, bytes.fill(0, bytes.length >> 1));
+    }],
+    ["zero-filled", (path: string) => writeFileSync(path, readFileSync(path).fill(0))],
   ] as const
 ) {
   test(`a blob that was ${title} in the cache is thrown away and fetched again`, async () => {

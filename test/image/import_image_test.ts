@@ -1,6 +1,7 @@
 /** Tests what an import does around the packing: it checks, fetches in order, and tries again. */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import {
   chmodSync,
   existsSync,
@@ -139,17 +140,31 @@ test("bytes that are damaged every time are given up after three tries", async (
   assert.deepEqual(readdirSync(home.work), []);
 });
 
-test("a damaged blob in the cache is replaced", async () => {
-  const [base] = image.layers;
-  const home = makeHome();
-  await using registry = await startFakeRegistry(serving(image));
-  await home.run(`docker://${registry.host}#app`);
-  const cached = blobPath(home.cache, base!.digest);
-  writeFileSync(cached, spoilt(base!).body);
-  await home.run(`docker://${registry.host}#app`, { forceOverride: true });
-  assert.ok(readFileSync(cached).equals(base!.bytes));
-  assert.equal(blobRequests(registry.requests).filter((one) => one === base!.digest).length, 2);
-});
+for (
+  const [title, spoil] of [
+    ["damaged", (bytes: Buffer) => bytes.fill(0x55, 0, 3)],
+    // What a power failure leaves of a file whose bytes had not reached the disk.
+    ["zero-filled", (bytes: Buffer) => bytes.fill(0)],
+    ["half zero-filled", (bytes: Buffer) => bytes.fill(0, bytes.length >> 1)],
+    ["cut short", (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1)],
+  ] as const
+) {
+  test(`a blob that is ${title} in the cache is replaced`, async () => {
+    const home = makeHome();
+    await using registry = await startFakeRegistry(serving(image));
+    await home.run(`docker://${registry.host}#app`);
+    const blobs = [image.config, image.layers[0]!];
+    for (const { digest, bytes } of blobs) {
+      writeFileSync(blobPath(home.cache, digest), spoil(Buffer.from(bytes)));
+    }
+    await home.run(`docker://${registry.host}#app`, { forceOverride: true });
+    for (const { digest, bytes } of blobs) {
+      assert.ok(readFileSync(blobPath(home.cache, digest)).equals(bytes));
+      const requests = blobRequests(registry.requests).filter((one) => one === digest);
+      assert.equal(requests.length, 2);
+    }
+  });
+}
 
 test("an image that is faulty itself is fetched once", async () => {
   const faulty = writeImage(join(scratch, "faulty"), {

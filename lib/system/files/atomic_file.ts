@@ -1,6 +1,6 @@
 /**
  * A file that appears under its name whole, or not at all: it is written under a temporary name in
- * the same file system, reaches the disk, and only then gets its name.
+ * the same file system, reaches the disk unless that is not wanted, and only then gets its name.
  */
 
 import fs from "node:fs";
@@ -12,12 +12,23 @@ import { processMark } from "./process_mark.ts";
 
 const TEMPORARY = /^\.denroot-(.+)\.tmp$/;
 
+interface PublishOptions {
+  readonly replace: boolean;
+  /**
+   * False leaves it to the kernel when the bytes reach the disk: after a power failure the file may
+   * be torn, so its readers must check it. True unless told.
+   */
+  readonly durable?: boolean;
+}
+
 export class AtomicFile {
   /** Where the file is until it gets its name. Another program may write it there. */
   readonly temporary: string;
   readonly #mode: number;
   #descriptor: number | undefined;
   #state: "unnamed" | "named" | "closed" = "unnamed";
+  /** No more is written: it gets its name. */
+  #isSealed = false;
   /** Ends what keeps the file from looking like a leftover. */
   readonly #letAge: () => void;
 
@@ -101,9 +112,11 @@ export class AtomicFile {
    *
    * Throws the system's errors. {@link close} must not be called before the promise is settled.
    */
-  async publish(target: string, { replace }: { readonly replace: boolean }): Promise<boolean> {
+  async publish(target: string, { replace, durable = true }: PublishOptions): Promise<boolean> {
     this.#descriptor ??= fs.openSync(this.temporary, "r");
-    await sync(this.#descriptor);
+    this.#isSealed = true;
+    if (durable) await sync(this.#descriptor);
+    await this.#closeWritten();
     if (replace) fs.renameSync(this.temporary, target);
     else if (!giveNewName(this.temporary, target)) return false;
     this.#state = "named";
@@ -120,9 +133,21 @@ export class AtomicFile {
     this.#state = "closed";
   }
 
+  /**
+   * A network file system sends what was written when the file is closed: that takes time, must
+   * come before other hosts see the name, and may fail.
+   */
+  async #closeWritten(): Promise<void> {
+    const descriptor = this.#descriptor!;
+    this.#descriptor = undefined;
+    await close(descriptor);
+  }
+
   #open(): number {
     // A writer that ends late must not create again what was removed.
-    if (this.#state !== "unnamed") throw new DenrootError("aborted", "The file was closed");
+    if (this.#isSealed || this.#state !== "unnamed") {
+      throw new DenrootError("aborted", "The file was closed");
+    }
     return this.#descriptor ??= this.#create();
   }
 
@@ -192,5 +217,11 @@ function isSameFile(one: string, other: string): boolean {
 function sync(descriptor: number): Promise<void> {
   return new Promise((resolve, reject) =>
     fs.fsync(descriptor, (error) => error ? reject(error) : resolve())
+  );
+}
+
+function close(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) =>
+    fs.close(descriptor, (error) => error ? reject(error) : resolve())
   );
 }

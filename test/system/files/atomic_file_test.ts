@@ -85,6 +85,29 @@ test("another program may write the file", async () => {
   assert.deepEqual(fs.readdirSync(directory), ["target"]);
 });
 
+test("a file waits for the disk unless its readers check it", async (context) => {
+  const { mock } = context.mock.method(fs, "fsync");
+  for (const options of [{}, { durable: true }, { durable: false }]) {
+    const { file, target } = newFile();
+    file.write(content, 0);
+    const before = mock.callCount();
+    assert.ok(await file.publish(target, { replace: true, ...options }));
+    assert.equal(mock.callCount() - before, options.durable === false ? 0 : 1);
+    assert.deepEqual(fs.readFileSync(target), content);
+  }
+});
+
+test("a file whose publication failed is not written to any more", async () => {
+  const { file, target } = newFile();
+  fs.writeFileSync(target, "precious");
+  file.write(content, 0);
+  assert.equal(await file.publish(target, { replace: false }), false);
+  assert.throws(() => file.write(content, 0), { code: "aborted" });
+  assert.deepEqual(fs.readFileSync(file.temporary), content);
+  file.close();
+  assert.ok(!fs.existsSync(file.temporary));
+});
+
 test("files are closed after use, published or not", async () => {
   const before = fs.readdirSync("/proc/self/fd").length;
   for (let turn = 0; turn < 20; turn++) {

@@ -1,4 +1,4 @@
-/** Our change to mksquashfs makes wide directories fast, and changes no byte of an image. */
+/** Our changes to mksquashfs make it fast, and change no byte of an image. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -13,9 +13,15 @@ import { scratchDirectory } from "../helpers/scratch.ts";
 
 const unchanged = join(project, "build/squashfs-work/unchanged-programs/mksquashfs");
 const skip = existsSync(unchanged) ? false : "scripts/build_squashfs has not been run here";
-const scratch = scratchDirectory("wide");
+const scratch = scratchDirectory("mksquashfs");
 
-type Entry = Pick<EntryHeader, "path"> & Partial<EntryHeader> & { readonly text?: string };
+type Entry = Pick<EntryHeader, "path"> & Partial<EntryHeader> & {
+  readonly text?: string;
+  readonly content?: Uint8Array;
+};
+
+const ONE = Buffer.from([1]);
+const GZIP = ["-comp", "gzip", "-Xcompression-level", "1", "-no-duplicates"];
 
 const trees: readonly [title: string, () => Generator<Entry>][] = [
   ["a wide directory in the order of names", () => wide("w", 5000, (at) => String(at).padStart(9))],
@@ -32,6 +38,20 @@ for (const [title, entries] of trees) {
   });
 }
 
+for (const algorithm of ["lzo1x_1", "lzo1x_1_11", "lzo1x_1_12", "lzo1x_1_15", "lzo1x_999"]) {
+  for (const duplicates of ["-no-duplicates", "-duplicate-checking"]) {
+    const title = `the changed mksquashfs gives the same bytes with ${algorithm} ${duplicates}`;
+    test(title, { skip }, () => {
+      const tar = writeTar("files.tar", allSorts());
+      const options = ["-comp", "lzo", "-Xalgorithm", algorithm];
+      if (duplicates === "-no-duplicates") options.push(duplicates);
+      const [before, after] = bothImages(tar, options).map(({ image }) => readFileSync(image));
+      assert.ok(before!.length > 1_000_000);
+      assert.ok(before!.equals(after!), "The images differ");
+    });
+  }
+}
+
 test("the changed mksquashfs is not slow with a wide directory", { skip }, () => {
   const tar = writeTar("wide.tar", wide("w", 40_000, shuffled));
   const [before, after] = bothImages(tar).map(({ seconds }) => seconds);
@@ -41,6 +61,37 @@ test("the changed mksquashfs is not slow with a wide directory", { skip }, () =>
 function* wide(directory: string, width: number, name: (at: number) => string) {
   yield { path: directory, type: "directory" as const };
   for (let at = 0; at < width; at++) yield { path: `${directory}/${name(at)}`, text: `${at}` };
+}
+
+/** Files of all sizes and kinds: empty, of zeros in part or whole, twice there, hard to compress. */
+function* allSorts(): Generator<Entry> {
+  const program = readFileSync(unchanged);
+  const block = 128 * 1024;
+  for (const [at, size] of [0, 1, 2, 3, 20, 21, 100, 5000, block, block + 1, 300_000].entries()) {
+    yield { path: `zeros-${size}`, content: Buffer.alloc(size) };
+    yield { path: `zeros-and-one-${size}`, content: Buffer.concat([Buffer.alloc(size), ONE]) };
+    yield { path: `one-and-zeros-${size}`, content: Buffer.concat([ONE, Buffer.alloc(size)]) };
+    yield { path: `random-${size}`, content: noise(size) };
+    yield { path: `program-${size}`, content: program.subarray(at * block, at * block + size) };
+    yield { path: `again-${size}`, content: program.subarray(at * block, at * block + size) };
+    // Short repetitions, some of two and three bytes only.
+    yield { path: `short-${size}`, content: noise(size).map((byte) => byte & 3) };
+    yield {
+      path: `mixed-${size}`,
+      content: noise(size).map((byte) => byte < 180 ? byte & 7 : byte),
+    };
+  }
+  yield { path: "program", content: program };
+}
+
+/** Bytes that are the same each time, and that a program does not compress. */
+function noise(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let at = 0, state = size + 1; at < size; at++) {
+    state = Math.imul(state, 1_103_515_245) + 12_345;
+    bytes[at] = state >>> 16;
+  }
+  return bytes;
 }
 
 /** Names that come in no order. */
@@ -82,8 +133,7 @@ function writeTar(name: string, entries: Iterable<Entry>): string {
   const path = join(scratch, name);
   const file = openSync(path, "w");
   const writer = new TarWriter((bytes) => void writeSync(file, bytes));
-  for (const { text = "", ...entry } of entries) {
-    const content = Buffer.from(text);
+  for (const { text = "", content = Buffer.from(text), ...entry } of entries) {
     const numbers = { mode: 0o755, mtime: 1_600_000_000, deviceMajor: 0, deviceMinor: 0 };
     writer.entry({ type: "file", linkPath: "", ...numbers, ...entry, size: content.length });
     if (content.length > 0) writer.content(content);
@@ -94,17 +144,20 @@ function writeTar(name: string, entries: Iterable<Entry>): string {
 }
 
 /** Packs the tar with the unchanged mksquashfs and with ours; gives the seconds of each, too. */
-function bothImages(tar: string): { readonly image: string; readonly seconds: number }[] {
+function bothImages(
+  tar: string,
+  options: readonly string[] = GZIP,
+): { readonly image: string; readonly seconds: number }[] {
   const programs = [unchanged, squashfsTool(arch() as Architecture, "mksquashfs")];
   return programs.map((program, at) => {
     const image = join(scratch, `${at}.sqsh`);
     const input = readFileSync(tar);
     const start = performance.now();
     execFileSync(program, [
-      ...["-", image, "-tar", "-noappend", "-quiet", "-no-progress", "-no-duplicates"],
+      ...["-", image, "-tar", "-noappend", "-quiet", "-no-progress"],
       // Parents that the tar lacks get this time.
-      ...["-all-time", "0", "-mkfs-time", "0", "-all-root", "-comp", "gzip"],
-      ...["-Xcompression-level", "1"],
+      ...["-all-time", "0", "-mkfs-time", "0", "-all-root"],
+      ...options,
     ], { input, stdio: ["pipe", "inherit", "inherit"] });
     return { image, seconds: (performance.now() - start) / 1000 };
   });
