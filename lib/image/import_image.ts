@@ -57,7 +57,7 @@ export interface ImportResult {
   readonly seconds: number;
 }
 
-/** How many times an import is tried when bytes turn out to be damaged. */
+/** How many times an import is tried with one blob whose bytes turn out to be damaged. */
 const MAX_ATTEMPTS = 3;
 
 /**
@@ -179,7 +179,8 @@ async function withFreshBlobs(
   { signal, onProgress }: ImageContext,
   attempt: () => Promise<number>,
 ): Promise<number> {
-  for (let count = 1;; count++) {
+  const failures = new Map<string, number>();
+  for (;;) {
     try {
       return await attempt();
     } catch (error) {
@@ -187,7 +188,11 @@ async function withFreshBlobs(
       const cause = error instanceof UnusableBlob ? error.cause : error;
       if (!isDamaged(error)) throw cause;
       removeDamaged(error, cache);
+      // Each blob has its own attempts: any number of them may be damaged in a cache.
+      const digest = error instanceof UnusableBlob ? error.readable.descriptor.digest : "";
+      const count = (failures.get(digest) ?? 0) + 1;
       if (count === MAX_ATTEMPTS) throw cause;
+      failures.set(digest, count);
       onProgress({
         type: "log",
         level: "warn",

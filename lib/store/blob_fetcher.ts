@@ -144,6 +144,9 @@ export class BlobFetcher {
 
   #found(descriptor: Descriptor, place: LocalBlob, origin: "cache" | "local"): void {
     this.#options.onFound?.(descriptor);
+    // As if its request had ended: the configuration is here, say, and as many layers may begin.
+    const atOnce = Math.min(FIRST_CONNECTIONS + 1, this.#options.connections);
+    this.#allowed = Math.max(this.#allowed, atOnce);
     const othersMayWrite = origin === "cache" && this.#options.cache.sharing.othersMayWrite;
     this.#readables.get(descriptor.digest)!.resolve({ descriptor, place, origin, othersMayWrite });
   }

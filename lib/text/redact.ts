@@ -19,9 +19,10 @@ export function redact(text: string): string {
  */
 export function hidePassword(text: string): string {
   const [, bracket, scheme = "", rest] =
-    /^([(<[=]*)((?:docker|docker-daemon):\/?(?!\/)|[a-z][\w+.-]*:\/\/)?(.*)$/is
+    /^([(<[=]*)((?:docker|docker-daemon):\/?(?!\/)|(?:docker|https?)\/\/|[a-z][\w+.-]*:\/\/)?(.*)$/is
       .exec(text)!;
-  if (scheme === "" && PATH.test(rest!)) return text;
+  // The second is the form that help and hints show: docker://[USER@][REGISTRY#]IMAGE[:TAG].
+  if ((scheme === "" && PATH.test(rest!)) || rest!.startsWith("[USER@]")) return text;
   // A user without a host: `docker://me:secret#image`.
   const user = LAST_AT.exec(rest!)?.[1] ?? /^([^:/#@[]*:(?!\d+#)[^/#@]+)#/.exec(rest!)?.[1];
   const colon = user?.search(/:|%3a/i) ?? -1;

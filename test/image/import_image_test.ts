@@ -166,6 +166,22 @@ for (
   });
 }
 
+test("any number of damaged blobs in the cache are replaced in one import", async () => {
+  const tall = writeImage(join(scratch, "tall"), {
+    layers: Array.from({ length: 5 }, (_, index) => [file(`f${index}`, `${index}`)]),
+  });
+  await using registry = await startFakeRegistry(serving(tall));
+  const home = makeHome();
+  await home.run(`docker://${registry.host}#app`);
+  for (const { digest, bytes } of tall.layers) {
+    writeFileSync(blobPath(home.cache, digest), Buffer.from(bytes).fill(0x55, 0, 3));
+  }
+  await home.run(`docker://${registry.host}#app`, { forceOverride: true });
+  for (const { digest, bytes } of tall.layers) {
+    assert.ok(readFileSync(blobPath(home.cache, digest)).equals(bytes));
+  }
+});
+
 test("an image that is faulty itself is fetched once", async () => {
   const faulty = writeImage(join(scratch, "faulty"), {
     layers: [{ tar: [file("a", "1")], diffId: digestOf(Buffer.from("other")) }],

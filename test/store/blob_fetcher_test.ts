@@ -115,6 +115,23 @@ test("a blob in the cache, or elsewhere on this machine, is not asked for", asyn
   assert.equal(source.requests.length, 1);
 });
 
+test("with a blob in the cache, as many requests begin at once as after a first small one", async () => {
+  const source = new MemorySource();
+  const small = source.add("configuration");
+  const { cache, fetcher: first } = start(source, [small]);
+  await first.finished();
+  await first.close();
+  const waiting = Promise.withResolvers<void>();
+  const slow = new MemorySource({ pace: () => waiting.promise });
+  const layers = ["a", "b", "c", "d"].map((content) => slow.add(content));
+  const { fetcher } = start(slow, [small, ...layers], { cache });
+  await sleep(20);
+  assert.equal(slow.open, 3);
+  waiting.resolve();
+  await fetcher.finished();
+  await fetcher.close();
+});
+
 for (const deaf of [false, true]) {
   test(`a server that ignores ranges is asked for whole blobs${deaf ? ", even if it sends on" : ""}`, async () => {
     const source = new MemorySource({ ignoresRanges: true, deaf, pace: () => sleep(1) }, 500_000);

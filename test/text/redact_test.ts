@@ -20,7 +20,12 @@ const TABLE: readonly (readonly [text: string, shown: string])[] = [
   ["oci://me:s3cret@h/x", "oci://me:***@h/x"],
   ["ssh://me:s3cret@h", "ssh://me:***@h"],
   ["me:s3cret@h/x", "me:***@h/x"],
+  ["docker//me:s3cret@h/x", "docker//me:***@h/x"],
   // These hold none.
+  [
+    "docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]",
+    "docker://[USER@][REGISTRY#]IMAGE[:TAG][@DIGEST]",
+  ],
   ["docker://me@h:5000#x:t", "docker://me@h:5000#x:t"],
   ["docker://$oauthtoken@nvcr.io#x", "docker://$oauthtoken@nvcr.io#x"],
   ["docker://[::1]:5000#x", "docker://[::1]:5000#x"],
