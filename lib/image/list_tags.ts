@@ -22,7 +22,7 @@ export async function listTags(uri: string, options: ImageOptions = {}): Promise
   const reference = parseReference(uri);
   if (namesOnlyRegistry(reference)) throw noRepository(uri);
   return await withSource(reference, options, async (source, { signal }) => {
-    if (source.tags === undefined) throw noTags(reference);
+    if (source.tags === undefined) throw noTags(source.reference);
     const tags = await source.tags(signal);
     return { reference: source.reference, tags };
   });

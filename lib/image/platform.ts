@@ -31,7 +31,9 @@ export function checkPlatform(
   const message = `The image is for ${formatPlatform(actual)}, not for ${formatPlatform(wanted)}`;
   if (isPlatformAsked && image.platform === undefined) {
     throw new DenrootError("platform", message, {
-      hint: "There is no other image under this name; leave --arch out to take this one",
+      hint:
+        "There is no other image under this name. Without --arch, or platform in a definition, " +
+        "denroot takes this one",
     });
   }
   onProgress({ type: "log", level: "warn", message });
