@@ -45,8 +45,9 @@ before(async () => {
 
 const optionSets = [
   "-comp lz4",
+  "-comp zstd -Xcompression-level 1 -b 256K",
   // An enroot.conf from elsewhere must not switch the protection off.
-  "-comp gzip -Xcompression-level 1 -b 256K -exit-on-error",
+  "-comp gzip -Xcompression-level 1 -exit-on-error",
 ];
 
 for (const options of optionSets) {
@@ -60,6 +61,7 @@ for (const options of optionSets) {
 test("the default options give every byte, and the same image on any number of processors", async () => {
   const outputs = [
     await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "1" } }),
+    await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "2" } }),
     // denroot's own comparison must agree as well.
     await denroot.import(uri(), { env: { ENROOT_MAX_PROCESSORS: "4" }, args: ["--verify"] }),
   ];

@@ -62,7 +62,7 @@ export function keepFresh(file: string, everyMs = REFRESH_MS): () => void {
  * Removes a file, or a directory that belongs to this user, if that can be done. Even root leaves
  * another user's directory alone: while it is emptied, its owner could put a symlink in the way.
  */
-export function removeLeftover(file: string): void {
+function removeLeftover(file: string): void {
   try {
     const status = fs.lstatSync(file);
     if (status.isDirectory() && status.uid !== process.geteuid!()) return;
