@@ -57,6 +57,7 @@ export { loadSettings, type Settings } from "./lib/config/settings.ts";
 export type { SettingEntry } from "./lib/config/read_settings.ts";
 export { DenrootError, type ErrorCode } from "./lib/errors.ts";
 export { VERSION as version } from "./lib/system/version.ts";
+export type * from "./lib/types/container.ts";
 export type * from "./lib/types/image.ts";
 export type * from "./lib/types/progress.ts";
 export type * from "./lib/types/reference.ts";

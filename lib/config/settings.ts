@@ -35,6 +35,17 @@ export interface Settings {
   readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
   readonly unsquashfs?: string | undefined;
+  readonly loginShell: boolean;
+  readonly rootfsWritable: boolean;
+  readonly remapRoot: boolean;
+  readonly unsharePid: boolean;
+  readonly unshareNet: boolean;
+  readonly unshareIpc: boolean;
+  readonly unshareUts: boolean;
+  /** Whether root starts containers without a user namespace. */
+  readonly allowSuperuser: boolean;
+  readonly mountHome: boolean;
+  readonly restrictDev: boolean;
   readonly tls: {
     readonly curlBundle?: string | undefined;
     readonly certFile?: string | undefined;
@@ -92,6 +103,16 @@ export async function loadSettings(
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
+    loginShell: values.ENROOT_LOGIN_SHELL,
+    rootfsWritable: values.ENROOT_ROOTFS_WRITABLE,
+    remapRoot: values.ENROOT_REMAP_ROOT,
+    unsharePid: values.ENROOT_UNSHARE_PID,
+    unshareNet: values.ENROOT_UNSHARE_NET,
+    unshareIpc: values.ENROOT_UNSHARE_IPC,
+    unshareUts: values.ENROOT_UNSHARE_UTS,
+    allowSuperuser: values.ENROOT_ALLOW_SUPERUSER,
+    mountHome: values.ENROOT_MOUNT_HOME,
+    restrictDev: values.ENROOT_RESTRICT_DEV,
     tls: {
       curlBundle: values.CURL_CA_BUNDLE,
       certFile: values.SSL_CERT_FILE,
@@ -128,6 +149,6 @@ function otherEntries({ values }: LoadedValues): SettingEntry[] {
       name,
       value: withoutPassword(value),
       origin,
-      note: [note, "no effect on an import"].filter((text) => text !== undefined).join("; "),
+      note: [note, "no effect"].filter((text) => text !== undefined).join("; "),
     }));
 }

@@ -321,9 +321,9 @@ test("info says what holds while a setting without a default is not set", async 
 });
 
 test("info lists settings without effect with a note, and enroot's other variables that are set", async () => {
-  const settings = await load({ ENROOT_LOGIN_SHELL: "no", ENROOT_GZIP_PROGRAM: "pigz" });
+  const settings = await load({ ENROOT_HOOK_TRACE: "no", ENROOT_GZIP_PROGRAM: "pigz" });
   assert.match(entry(settings, "ENROOT_GZIP_PROGRAM").note ?? "", /no effect/);
   assert.match(entry(settings, "ENROOT_ZSTD_OPTIONS").note ?? "", /no effect/);
-  assert.match(entry(settings, "ENROOT_LOGIN_SHELL").note ?? "", /no effect/);
+  assert.match(entry(settings, "ENROOT_HOOK_TRACE").note ?? "", /no effect/);
   assert.match(entry(settings, "ENROOT_TRANSFER_RETRIES").note ?? "", /enroot's default is 0/);
 });

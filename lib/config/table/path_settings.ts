@@ -43,23 +43,22 @@ export const PATH_SETTINGS = {
   },
   ENROOT_DATA_PATH: {
     kind: "path",
-    meaning: "enroot keeps containers in this directory.",
-    commands: ["doctor"],
+    meaning: "Containers lie in this directory.",
+    commands: ["create", "load", "start", "list", "remove", "export", "doctor"],
     default: {
       shown: "$XDG_DATA_HOME/enroot",
       compute: ({ variable }) =>
         `${variable("XDG_DATA_HOME") ?? `${variable("HOME") ?? ""}/.local/share`}/enroot`,
     },
-    note: "not used yet",
   },
   ENROOT_RUNTIME_PATH: {
     kind: "path",
-    meaning: "enroot keeps the files that running containers need in this directory.",
-    commands: ["doctor"],
+    meaning: "The files that a starting container needs lie in this directory. Each container " +
+      "has a file system of its own there, in memory.",
+    commands: ["start", "batch", "doctor"],
     default: {
       shown: "$XDG_RUNTIME_DIR/enroot",
       compute: ({ variable }) => `${variable("XDG_RUNTIME_DIR") ?? "/run"}/enroot`,
     },
-    note: "not used yet",
   },
 } as const satisfies Readonly<Record<string, SettingDefinition>>;

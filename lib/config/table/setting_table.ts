@@ -3,13 +3,19 @@
  * an entry here, and a field of `Settings` where code uses it.
  */
 
+import { CONTAINER_SETTINGS } from "./container_settings.ts";
 import { NETWORK_SETTINGS } from "./network_settings.ts";
 import { PACKING_SETTINGS } from "./packing_settings.ts";
 import { PATH_SETTINGS } from "./path_settings.ts";
 import type { SettingDefinition } from "./setting_definition.ts";
 
 /** All settings by name, in the order in which people see them. */
-export const SETTINGS = { ...PATH_SETTINGS, ...PACKING_SETTINGS, ...NETWORK_SETTINGS } as const;
+export const SETTINGS = {
+  ...PATH_SETTINGS,
+  ...PACKING_SETTINGS,
+  ...CONTAINER_SETTINGS,
+  ...NETWORK_SETTINGS,
+} as const;
 
 export type SettingName = keyof typeof SETTINGS;
 

@@ -1,0 +1,69 @@
+/** Settings for containers. */
+
+import type { SettingDefinition } from "./setting_definition.ts";
+
+const STARTING = ["start", "batch"];
+
+export const CONTAINER_SETTINGS = {
+  ENROOT_LOGIN_SHELL: {
+    kind: "flag",
+    meaning: "A container's shell is a login shell, which reads the image's /etc/profile.",
+    commands: STARTING,
+    default: "yes",
+  },
+  ENROOT_ROOTFS_WRITABLE: {
+    kind: "flag",
+    meaning: "A container may write to its root file system, as with --rw.",
+    commands: STARTING,
+    default: "no",
+    olderName: "ENROOT_ROOTFS_RW",
+  },
+  ENROOT_REMAP_ROOT: {
+    kind: "flag",
+    meaning: "The user is root inside the container, as with --root.",
+    commands: STARTING,
+    default: "no",
+  },
+  ENROOT_UNSHARE_PID: {
+    kind: "flag",
+    meaning: "A container sees only its own processes, as with --pid.",
+    commands: STARTING,
+    default: "no",
+  },
+  ENROOT_UNSHARE_NET: {
+    kind: "flag",
+    meaning: "A container has a network of its own with a loopback alone, as with --net.",
+    commands: STARTING,
+    default: "no",
+  },
+  ENROOT_UNSHARE_IPC: {
+    kind: "flag",
+    meaning: "A container has shared memory and message queues of its own, as with --ipc.",
+    commands: STARTING,
+    default: "no",
+  },
+  ENROOT_UNSHARE_UTS: {
+    kind: "flag",
+    meaning: "A container has a host name of its own, as with --uts.",
+    commands: STARTING,
+    default: "no",
+  },
+  ENROOT_ALLOW_SUPERUSER: {
+    kind: "flag",
+    meaning: "root starts containers without a user namespace. Such a container is not confined.",
+    commands: [...STARTING, "exec"],
+    default: "no",
+  },
+  ENROOT_MOUNT_HOME: {
+    kind: "flag",
+    meaning: "The home directory is mounted into each container.",
+    commands: STARTING,
+    default: "no",
+  },
+  ENROOT_RESTRICT_DEV: {
+    kind: "flag",
+    meaning: "A container gets a /dev of its own with the harmless devices alone.",
+    commands: STARTING,
+    default: "no",
+  },
+} as const satisfies Readonly<Record<string, SettingDefinition>>;

@@ -1,0 +1,190 @@
+/** What a container is made of, as plain data. No code. */
+
+/** One line of a mount table: enroot's dialect of fstab(5), with its escapes resolved. */
+export interface MountLine {
+  /** A path of the host, or a word such as `tmpfs`, `proc` or `none`. */
+  readonly source: string;
+  /** A path in the container; links on the way are resolved inside the container. */
+  readonly target: string;
+  /** A file system's name; `none` for binds and changes. */
+  readonly type: string;
+  /** Words of mount(8) and enroot's own (`x-create=dir`, `nofail`), in the order of the line. */
+  readonly options: readonly string[];
+  /** -1 before the hooks, 0 after them; a line with another number is never carried out. */
+  readonly pass: number;
+}
+
+/** A mount, and the place that asks for it: a path, `--mount`, `built in`, a hook's name. */
+export interface PlannedMount extends MountLine {
+  readonly origin: string;
+}
+
+/** A variable of the container's environment, and the place that gives its value. */
+export interface PlannedVariable {
+  readonly name: string;
+  readonly value: string;
+  readonly origin: string;
+}
+
+/** A program or a built-in function that prepares the container before it starts. */
+export interface PlannedHook {
+  /** The file name, also of a built-in one: `10-devices.sh`. */
+  readonly name: string;
+  /** The script's path; undefined for a built-in hook. */
+  readonly path?: string;
+  /** Why it runs, or why it does not: for `denroot hooks`. */
+  readonly reason: string;
+  /** A hook that does not run is listed all the same. */
+  readonly runs: boolean;
+}
+
+/** The namespaces that a container has for itself; each has a mount namespace of its own. */
+export interface ContainerNamespaces {
+  /** Absent for a superuser's container, which keeps the host's users. */
+  readonly user?: IdMap;
+  readonly pid: boolean;
+  readonly net: boolean;
+  readonly ipc: boolean;
+  readonly uts: boolean;
+}
+
+/** The one user and the one group that a container has; numbers up to 2^32 - 2. */
+export interface IdMap {
+  readonly insideUid: number;
+  readonly outsideUid: number;
+  readonly insideGid: number;
+  readonly outsideGid: number;
+}
+
+/** Where the root file system comes from. */
+export type RootPlace =
+  /** A container that was created: an absolute path. */
+  | { readonly type: "directory"; readonly path: string }
+  /** An image file, which is mounted, or unpacked into a temporary directory. */
+  | { readonly type: "image"; readonly path: string; readonly unpack: boolean };
+
+/** What the first stage, on the host, hands to the second one, inside the new namespaces. */
+export interface StartRequest {
+  /** The container's name or the image's path, as the user gave it. */
+  readonly name: string;
+  readonly root: RootPlace;
+  readonly writable: boolean;
+  readonly namespaces: ContainerNamespaces;
+  /** Whether the container starts, or its plan is printed. */
+  readonly dryRun: boolean;
+  readonly settings: StartSettings;
+  /** `NAME=VALUE`, or `NAME` for the host's value. */
+  readonly environment: readonly string[];
+  /** Lines of a mount table, `:` already replaced by blanks. */
+  readonly mounts: readonly string[];
+  /** The path of a configuration script. */
+  readonly configScript?: string;
+  /** The path of a command script, which may be a FIFO or a descriptor's path. */
+  readonly rc?: string;
+  readonly command: readonly string[];
+  /** The limits of open files that the caller had, as text in the words of proc(5). */
+  readonly fileLimit: readonly [soft: string, hard: string];
+}
+
+/** The settings that a start needs. The fields are those of `Settings`. */
+export interface StartSettings {
+  readonly configPath: string;
+  readonly sysconfPath: string;
+  readonly dataPath: string;
+  readonly runtimePath: string;
+  readonly tempPath: string;
+  readonly loginShell: boolean;
+  readonly mountHome: boolean;
+  readonly restrictDev: boolean;
+}
+
+/** What is executed at last: an executable of the container, its whole argv, and its directory. */
+export interface PlannedCommand {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly directory: string;
+}
+
+/** A container, decided: one executor carries it out, and `start --dry-run` prints it. */
+export interface ContainerPlan {
+  readonly request: StartRequest;
+  /** In the order in which they are made. */
+  readonly mounts: readonly PlannedMount[];
+  /** Later ones win over earlier ones of the same name. Hooks may add more. */
+  readonly environment: readonly PlannedVariable[];
+  /** In the order in which they run, with those that do not run. */
+  readonly hooks: readonly PlannedHook[];
+}
+
+/**
+ * The files of a container's root, reached without ever leaving it: every path is resolved inside
+ * the root by the kernel (openat2(2), `RESOLVE_IN_ROOT`), or component by component where the kernel
+ * is older than 5.6. Paths are absolute in the container. Methods throw code `file`.
+ */
+export interface RootedFiles {
+  /** The root's path on the host. */
+  readonly path: string;
+  /** A regular file's content; undefined where there is none. Throws code `limit` for a longer one. */
+  read(path: string, limitBytes: number): Uint8Array | undefined;
+  /** What is at the path, without following a last link; undefined where nothing is. */
+  kind(path: string): "file" | "directory" | "symlink" | "other" | undefined;
+  /** Names in a directory, sorted; none where there is no directory. */
+  list(path: string): readonly string[];
+  readLink(path: string): string | undefined;
+  /** Replaces what is at the path, but not a directory, at once. Parents are made with mode 0755. */
+  write(path: string, content: Uint8Array, mode: number): void;
+  /** Makes an empty file where nothing is, with its parents. An existing file is not opened. */
+  makeFile(path: string, mode: number): void;
+  makeDirectory(path: string, mode: number): void;
+  /** Replaces what is at the path, but not a directory. */
+  makeLink(path: string, target: string): void;
+  /** Removes a file or a link; nothing there is no error. */
+  remove(path: string): void;
+  /**
+   * What the path leads to, last links followed, held open: the path below `/proc/self/fd` stays
+   * right whatever others do to the root. Undefined where nothing is.
+   */
+  hold(path: string): HeldFile | undefined;
+}
+
+export interface HeldFile extends Disposable {
+  /** `/proc/self/fd/N`, fit for mount(2). */
+  readonly path: string;
+  readonly isDirectory: boolean;
+}
+
+/** A hook that denroot has built in; a site's file of the same name replaces it. */
+export interface BuiltInHook {
+  /** A file name such as `10-devices.sh`. */
+  readonly name: string;
+  /** One sentence for `denroot hooks`. */
+  readonly summary: string;
+  /**
+   * Why it has something to do here; undefined when it has nothing to do. `denroot hooks` asks this
+   * without a container.
+   */
+  reason(host: HookHost): string | undefined;
+  /** Throws `DenrootError`; the start ends then. */
+  run(context: HookContext): void | Promise<void>;
+}
+
+/** What a hook sees of the host. */
+export interface HookHost {
+  /** The environment of the process that starts the container. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly namespaces: ContainerNamespaces;
+  readonly settings: StartSettings;
+}
+
+/** What a hook may do to the container. */
+export interface HookContext extends HookHost {
+  readonly root: RootedFiles;
+  /** The process that becomes the container. */
+  readonly pid: number;
+  /** The container's environment so far, as the files and options give it. */
+  readonly variables: ReadonlyMap<string, string>;
+  setVariable(name: string, value: string): void;
+  /** Makes a mount now. The line's pass has no meaning here. */
+  mount(line: MountLine): void;
+  log(level: "info" | "warn", message: string): void;
+}
