@@ -29,11 +29,11 @@ export function cacheCommand(context: CommandContext): Command {
     )
     .addOption(
       new Option("--older-than <AGE>", "prune what was not used for this time, as 30d or 12h")
-        .argParser(wellFormed(parseAge, "It is not a number with m, h, d or w.")),
+        .argParser(wellFormed(parseAge, "Write a time, such as 90m, 12h, 30d or 2w.")),
     )
     .addOption(
       new Option("--keep-bytes <SIZE>", "prune until your blobs have at most this size, as 100G")
-        .argParser(wellFormed(parseBytes, "It is not a number with K, M, G or T.")),
+        .argParser(wellFormed(parseBytes, "Write a size below 8192T, such as 500M or 1.5G.")),
     )
     .option("--dry-run", "change nothing, and show what prune would remove")
     .option("--json", "print everything as JSON")

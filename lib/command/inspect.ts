@@ -23,7 +23,8 @@ export function inspectCommand(context: CommandContext): Command {
         .conflicts("json"),
     )
     .addOption(
-      new Option("--config", "print the image's configuration, byte for byte").conflicts("json"),
+      new Option("--config", "print the image's configuration, byte for byte")
+        .conflicts(["json", "raw"]),
     )
     .section(URI_SECTION)
     .section(JSON_SECTION)

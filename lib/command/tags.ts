@@ -1,6 +1,7 @@
 /** `tags`: lists the versions of an image. */
 
 import type { Command } from "commander";
+import { DenrootError } from "../errors.ts";
 import type { TagDescription, TagList } from "../../mod.ts";
 import {
   architectureOption,
@@ -42,6 +43,11 @@ interface Options {
 }
 
 async function runTags(uri: string, options: Options, context: CommandContext): Promise<void> {
+  if (options.arch !== undefined && !options.long) {
+    throw new DenrootError("usage", "--arch needs --long: a list of names has no architectures", {
+      hint: `See ${context.console.programName} tags --help`,
+    });
+  }
   const { describeTags, listTags, loadSettings } = await import("../../mod.ts");
   const shared = {
     architecture: options.arch,

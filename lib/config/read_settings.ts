@@ -125,7 +125,7 @@ function ruleOf(definition: SettingDefinition): string {
     case "seconds":
       return `seconds from 0 to ${definition.max}, 0 for no limit`;
     case "bytes":
-      return "a number of bytes over 0, with K, M, G or T for powers of 1024";
+      return "a number of bytes from 1 to below 8192T, with K, M, G or T for powers of 1024";
     case "path":
       return "a path in UTF-8";
     default:
