@@ -5,7 +5,7 @@ import type { Amount, CacheContents, CachedBlob, PruneResult } from "../../mod.t
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import { shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -52,12 +52,13 @@ interface Options {
 async function runCache(
   action: "show" | "prune",
   options: Options,
-  { console }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { console } = context;
   const { olderThan, keepBytes, dryRun, json } = options;
   requireFitting(action, options, console.programName);
-  const { cacheContents, loadSettings, pruneCache } = await import("../../mod.ts");
-  const { cachePath } = await loadSettings();
+  const { cacheContents, pruneCache } = await import("../../mod.ts");
+  const { cachePath } = await commandSettings(context);
   if (action === "show") {
     const contents = cacheContents(cachePath);
     console.result(json ? printableJson(contentsJson(contents)) : await contentsTable(contents));

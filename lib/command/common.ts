@@ -1,6 +1,7 @@
 /** The parts that commands share: their context, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
+import type { Settings } from "../../mod.ts";
 import { ALL_SCHEME_FACTS } from "../reference/scheme_facts.ts";
 import type { Console } from "./output/console.ts";
 import { DocumentedCommand, type HelpSection } from "./help/documented_command.ts";
@@ -23,6 +24,16 @@ export function newCommand(name: string, summary: string): DocumentedCommand {
     .description(summary)
     .helpOption("-h, --help", "show this help")
     .option("--debug", "show the stack of an error and its causes");
+}
+
+/** The settings; the log tells of values that do not mean what they seem to. */
+export async function commandSettings({ console }: CommandContext): Promise<Settings> {
+  const { loadSettings } = await import("../../mod.ts");
+  const settings = await loadSettings();
+  for (const { warning } of settings.entries) {
+    if (warning !== undefined) console.log("warn", warning);
+  }
+  return settings;
 }
 
 export function architectureOption(): Option {

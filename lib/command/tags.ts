@@ -6,6 +6,7 @@ import type { TagDescription, TagList } from "../../mod.ts";
 import {
   architectureOption,
   type CommandContext,
+  commandSettings,
   newCommand,
   REPOSITORY_SECTION,
 } from "./common.ts";
@@ -48,10 +49,10 @@ async function runTags(uri: string, options: Options, context: CommandContext): 
       hint: `See ${context.console.programName} tags --help`,
     });
   }
-  const { describeTags, listTags, loadSettings } = await import("../../mod.ts");
+  const { describeTags, listTags } = await import("../../mod.ts");
   const shared = {
     architecture: options.arch,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     signal: context.signal,
   };
   const onProgress = context.progress.handle.bind(context.progress);
