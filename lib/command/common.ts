@@ -55,12 +55,15 @@ export const URI_SECTION: HelpSection = {
   ]),
 };
 
-/** What may be written for a repository, whose tags can be listed. */
+/** What may be written for a repository, whose tags can be listed, and for a registry. */
 export const REPOSITORY_SECTION: HelpSection = {
   title: "URI",
-  rows: ALL_SCHEME_FACTS.flatMap(({ repository }) =>
-    repository === undefined ? [] : [[repository.form, repository.meaning]]
-  ),
+  rows: [
+    ...ALL_SCHEME_FACTS.flatMap(({ repository }) =>
+      repository === undefined ? [] : [[repository.form, repository.meaning] as const]
+    ),
+    ["docker://[USER@]REGISTRY[:PORT]", "a registry alone"],
+  ],
 };
 
 function notEmpty(value: string): string {
