@@ -109,6 +109,8 @@ function unwritableTrouble(place: Place, directory: string, mount: Mount | undef
   const isInside = place.inside.includes(directory);
   const what = mount?.readOnly
     ? `${mount.path} is mounted read-only`
+    : fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false
+    ? `${directory} is not a directory`
     : directory === place.path
     ? "this user cannot write to it"
     : isInside
