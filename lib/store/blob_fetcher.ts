@@ -289,7 +289,9 @@ export class BlobFetcher {
 
   #named(descriptor: Descriptor, error: unknown): unknown {
     if (!(error instanceof DenrootError) || error.code === "aborted") return error;
-    const message = `${this.#options.nameOf(descriptor)}: ${error.message}`;
+    // A source names the blob by its digest, and so does nameOf().
+    const what = error.message.replace(`Blob ${descriptor.digest}: `, "");
+    const message = `${this.#options.nameOf(descriptor)}: ${what}`;
     return new DenrootError(error.code, message, { cause: error, hint: error.hint });
   }
 
