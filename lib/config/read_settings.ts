@@ -171,7 +171,7 @@ function warningOf({ name, value: { value, origin } }: FoundValue): Pick<Setting
 const LIKE_NO = /^\s*(?:0+|no?|f|false|off|never|none|null|disabled?)\s*$/i;
 
 function oddYes(text: string): string {
-  return `"${text}" means yes, as in enroot`;
+  return `"${withoutPassword(text)}" means yes, as in enroot`;
 }
 
 /** Takes user and password out of a URL. In doubt it takes out more. */

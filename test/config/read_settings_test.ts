@@ -42,6 +42,11 @@ test("each setting is listed once, also one that has its older name", async () =
   assert.ok(!names.includes("ENROOT_SQUASH_OPTS"));
 });
 
+test("no note shows a password", async () => {
+  const { entries } = await load({ ENROOT_ALLOW_HTTP: "me:secret@host" });
+  assert.doesNotMatch(JSON.stringify(entries), /secret/);
+});
+
 test("a yes that looks like a no has a warning, other values have none", async () => {
   for (const value of ["0", "00", "off", "Off", "No ", "nO", "fAlse", "none", "disabled"]) {
     const settings = await load({ ENROOT_ALLOW_HTTP: value });

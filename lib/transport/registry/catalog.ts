@@ -1,6 +1,6 @@
 /** The repositories of a registry (`/v2/_catalog`): many registries have this list, few show it all. */
 
-import { imageLocations } from "../../containers_conf/image_locations.ts";
+import { registryLocation } from "../../containers_conf/image_locations.ts";
 import { loadRegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { DenrootError, hasCode } from "../../errors.ts";
 import { createHttpClient } from "../../http/client.ts";
@@ -30,9 +30,7 @@ export async function readCatalog(
   limits: RegistryLimits = DEFAULT_LIMITS,
 ): Promise<readonly string[]> {
   const conf = await loadRegistriesConf(settings.environment);
-  // A rule for the whole registry counts; those for parts of it do not have this name.
-  const reference = { scheme: "docker", registry, repository: "image", tag: "latest" } as const;
-  const location = imageLocations(reference, conf).at(-1)!;
+  const location = registryLocation(registry, conf);
   const http = createHttpClient(settings, limits, onProgress);
   const credentials = new StoredCredentials(settings, {
     onProgress,

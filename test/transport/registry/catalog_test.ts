@@ -146,10 +146,26 @@ test("what is no list, and lists without an end, are refused", async () => {
   }
 });
 
-test("a registry that registries.conf blocks is not asked", async () => {
-  await using registry = await serve({});
-  const conf = `[[registry]]\nlocation = "${registry.host}"\nblocked = true\n`;
-  const environment = registriesConf(scratch, conf);
-  await assert.rejects(catalogOf(registry.host, { environment }), isError("settings", /blocked/));
+test("registries.conf may block, move or mark the registry", async () => {
+  await using registry = await serve({ [FIRST]: page(["a"]) });
+  const { host } = registry;
+  const rule = (lines: string) => ({
+    environment: registriesConf(scratch, `[[registry]]\n${lines}\n`),
+    allowHttp: false,
+  });
+  const named = (lines: string) => catalogOf("registry.example", rule(lines));
+  const blocked = rule(`location = "${host}"\nblocked = true`);
+  await assert.rejects(
+    catalogOf(host, blocked),
+    isError("settings", new RegExp(`^${host} is blocked`)),
+  );
+  const moved = `prefix = "registry.example"\nlocation = "${host}"`;
+  await assert.rejects(named(`${moved}\nblocked = true`), isError("settings", /is blocked/));
+  await assert.rejects(
+    named('prefix = "registry.example"\nlocation = "me:secret@h"'),
+    isError("settings", /the location "me:\*\*\*@h" names no registry$/),
+  );
   assert.equal(registry.requests.length, 0);
+  assert.deepEqual(await named(`${moved}\ninsecure = true`), ["a"]);
+  assert.deepEqual(await catalogOf(host, rule(`location = "${host}"\ninsecure = true`)), ["a"]);
 });
