@@ -76,7 +76,7 @@ function openEndpoints(
         return { document };
       },
       async document({ digest, size }, signal) {
-        const document = await fetchDocument(digest, name, endpoints, signal);
+        const document = await fetchDocument(digest, name, endpoints, signal, true);
         verifySize(document.bytes, size, `The manifest ${digest} of ${name}`);
         return document;
       },
