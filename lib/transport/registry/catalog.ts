@@ -82,7 +82,10 @@ function explained(error: unknown, host: string): unknown {
       );
     }
   }
-  if (!hasCode(error, "credentials")) return error;
+  // Without a status the registry did not refuse this list, but there are no good credentials.
+  if (!hasCode(error, "credentials") || !(error instanceof TransferError && error.status)) {
+    return error;
+  }
   return new DenrootError("credentials", error.message, {
     cause: error,
     hint: `Many registries show this list to nobody, or to administrators alone. ` +

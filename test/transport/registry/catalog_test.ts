@@ -130,6 +130,18 @@ for (const [what, answer, code, message, hint] of REFUSALS) {
   });
 }
 
+test("without good credentials the error is about these", async () => {
+  await using registry = await serve({ [FIRST]: challenge('Basic realm="r"') });
+  const wrong = configIn(scratch, `machine ${registry.host} login me password pw\n`);
+  for (const [settings, hint] of [[{}, /podman login/], [wrong, /Check the user/]] as const) {
+    await assert.rejects(catalogOf(registry.host, settings), (error) => {
+      assert.ok(hasCode(error, "credentials"), String(error));
+      assert.match(error.hint ?? "", hint);
+      return true;
+    });
+  }
+});
+
 test("what is no list, and lists without an end, are refused", async () => {
   const again = page(["a"], `<${FIRST}>; rel="next"`);
   const cases = [

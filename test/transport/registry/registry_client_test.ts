@@ -3,22 +3,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasCode } from "../../../lib/errors.ts";
 import { createHttpClient, type HttpClient, type HttpResponse } from "../../../lib/http/client.ts";
 import { StreamedBody } from "../../../lib/http/streamed_body.ts";
 import { TransferError } from "../../../lib/http/transfer_error.ts";
-import { parseReference } from "../../../lib/reference/parse_reference.ts";
 import type { CredentialsFinder } from "../../../lib/transport/registry/credentials/credentials.ts";
 import {
   RegistryClient,
   type RegistryClientOptions,
   type RegistryRequest,
 } from "../../../lib/transport/registry/registry_client.ts";
-import type { DockerReference } from "../../../lib/types/reference.ts";
 import { startFakeRegistry } from "../../helpers/fake_registry.ts";
 import { serve, until } from "../../http/http_fixture.ts";
 import { basic, BEARER, challenge, token, TOKEN_REQUEST } from "./auth/authentication_fixture.ts";
-import { isError, makeSettings, NEVER, open, QUICK_LIMITS } from "./registry_fixture.ts";
+import { isError, makeSettings, NEVER, QUICK_LIMITS } from "./registry_fixture.ts";
 
 const BLOB = "/v2/team/app/blobs/sha256:0";
 const UPLOADS = "/v2/team/app/blobs/uploads/";
@@ -336,20 +333,4 @@ test("one connection is enough for redirects and challenges with long answers", 
   assert.equal(await (await get()).body.textStart(10), "ok");
   await assert.rejects(get(), isError("registry", /redirects more than 10 times/));
   assert.equal(await (await get()).body.textStart(10), "again");
-});
-
-test("a registry alone is no image of Docker Hub", async () => {
-  const uris = ["localhost:5000", "registry.example.com", "registry.example.com:443"];
-  for (const uri of uris) {
-    const reference = parseReference(`docker://${uri}`) as DockerReference;
-    await assert.rejects(open("unused", { reference }), (error) => {
-      assert.ok(hasCode(error, "reference"), String(error));
-      assert.equal(error.message, `docker://${uri} names a registry, but no image in it`);
-      return true;
-    });
-  }
-  for (const uri of ["my.app:1.0", "alpine:5000", "my.app:v1", "localhost/app"]) {
-    const reference = parseReference(`docker://${uri}`) as DockerReference;
-    await (await open("unused", { reference }))[Symbol.asyncDispose]();
-  }
 });
