@@ -29,8 +29,8 @@ export function inspectCommand(context: CommandContext): Command {
         .conflicts("json"),
     )
     .addOption(
-      new Option("--config", "print the image's configuration, byte for byte")
-        .conflicts(["json", "raw"]),
+      new Option("--config", "print the image's configuration, byte for byte, also with --raw")
+        .conflicts("json"),
     )
     .section(URI_SECTION)
     .section(JSON_SECTION)

@@ -128,11 +128,6 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
     "See denroot cache --help",
   ],
   [
-    ["inspect", "--raw", "--config", "u"],
-    /'--config' cannot be used with option '--raw'/,
-    "See denroot inspect --help",
-  ],
-  [
     ["inspect", "--raw", "--json", "u"],
     /'--raw' cannot be used with option '--json'/,
     "See denroot inspect --help",
