@@ -17,12 +17,12 @@ export interface RegistryLimits extends HttpLimits {
   readonly progressBytes: number;
   /** How long the target of a blob's redirect is used without asking the registry again. */
   readonly redirectReuseMs: number;
-  /** How many tags to ask for in one page of the list. */
-  readonly tagsPerPage: number;
-  readonly tagPageBytes: number;
-  readonly tagPages: number;
-  /** How many tags one repository may have. */
-  readonly tags: number;
+  /** How many tags or repositories to ask for in one page of their list. */
+  readonly namesPerPage: number;
+  readonly listPageBytes: number;
+  readonly listPages: number;
+  /** How many tags one repository may have, and how many repositories a registry. */
+  readonly listedNames: number;
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
@@ -34,8 +34,8 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   mirrorRetries: 1,
   progressBytes: 1024 * 1024,
   redirectReuseMs: 60_000,
-  tagsPerPage: 1000,
-  tagPageBytes: 16 * 1024 * 1024,
-  tagPages: 10_000,
-  tags: 1_000_000,
+  namesPerPage: 1000,
+  listPageBytes: 16 * 1024 * 1024,
+  listPages: 10_000,
+  listedNames: 1_000_000,
 };

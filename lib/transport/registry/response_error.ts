@@ -13,7 +13,7 @@ import { shownUrl, TransferError } from "../../http/transfer_error.ts";
 /**
  * Reads and ends the body of an answer that is no success (distribution-spec, "Error Codes").
  * `what` names what was asked for, as in "The manifest of ubuntu:24.04". `hints` says what to do
- * about some of the specification's error codes.
+ * about some of the specification's error codes, or about a status.
  */
 export async function responseError(
   response: HttpResponse,
@@ -35,7 +35,8 @@ export async function responseError(
     retryAfterMs: parseRetryAfter(response.header("retry-after")),
     hint: page !== undefined && PAGE_STATUSES.has(status)
       ? PAGE_HINT
-      : codes.map((code) => hints[code]).find((hint) => hint !== undefined) ?? HINTS[status],
+      : [...codes, status].map((key) => hints[key]).find((hint) => hint !== undefined) ??
+        HINTS[status],
   });
 }
 
@@ -126,4 +127,10 @@ const HINTS: Readonly<Record<number, string>> = {
   403: "Check that the credentials for this registry may read this image",
   407: "Write the proxy's user and password into its URL: http://USER:PASSWORD@PROXY:PORT",
   404: "Check the names of registry, image and tag; private images need credentials",
+};
+
+/** What to do where a registry has an image, but not all of its parts. */
+export const PART_HINTS: Readonly<Record<string, string>> = {
+  404:
+    "The registry has the image's name, but not all of the image: its owner has to push it again",
 };
