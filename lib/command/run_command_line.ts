@@ -14,11 +14,13 @@ import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { startCommand } from "./start.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  startCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
@@ -40,7 +42,6 @@ const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "list",
   "load",
   "remove",
-  "start",
 ]);
 
 /** Runs the command in `args`. Throws code `usage` when they are wrong. */
