@@ -7,9 +7,9 @@ export interface Directive {
   readonly text: string;
 }
 
-/** Lines such as `#ENROOT_REMAP_ROOT=y`; blanks may stand behind the `#`. */
+/** Lines such as `#ENROOT_REMAP_ROOT=y`, also with denroot's own settings; blanks may stand behind the `#`. */
 export function parseDirectives(script: string): readonly Directive[] {
   return script.split("\n").flatMap((line, index) =>
-    /^#\s*ENROOT_/.test(line) ? [{ line: index + 1, text: line.slice(1) }] : []
+    /^#\s*(?:DEN|EN)ROOT_/.test(line) ? [{ line: index + 1, text: line.slice(1) }] : []
   );
 }
