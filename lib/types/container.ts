@@ -117,9 +117,10 @@ export interface ContainerPlan {
 }
 
 /**
- * The files of a container's root, reached without ever leaving it: every path is resolved inside
- * the root by the kernel (openat2(2), `RESOLVE_IN_ROOT`), or component by component where the kernel
- * is older than 5.6. Paths are absolute in the container. Methods throw code `file`.
+ * The files of a container's root, reached without ever leaving it: every path is walked inside the
+ * root, component by component, and links lead to where they would in the container. Paths are
+ * absolute in the container. Only one process at a time may write into a root. Methods throw code
+ * `file`, and `space` where a disk is full.
  */
 export interface RootedFiles {
   /** The root's path on the host. */
@@ -128,13 +129,19 @@ export interface RootedFiles {
   read(path: string, limitBytes: number): Uint8Array | undefined;
   /** What is at the path, without following a last link; undefined where nothing is. */
   kind(path: string): "file" | "directory" | "symlink" | "other" | undefined;
-  /** Names in a directory, sorted; none where there is no directory. */
+  /** The permission bits of what the path leads to; undefined where nothing is. */
+  permissions(path: string): number | undefined;
+  /** Names in a directory, sorted, without those that are not UTF-8; none where there is no directory. */
   list(path: string): readonly string[];
   readLink(path: string): string | undefined;
   /** Replaces what is at the path, but not a directory, at once. Parents are made with mode 0755. */
   write(path: string, content: Uint8Array, mode: number): void;
-  /** Makes an empty file where nothing is, with its parents. An existing file is not opened. */
+  /**
+   * Makes an empty file where nothing is, with its parents; the target of a link that leads nowhere
+   * is made. What exists is not opened.
+   */
   makeFile(path: string, mode: number): void;
+  /** Makes a directory in the same way. Throws where something else is. */
   makeDirectory(path: string, mode: number): void;
   /** Replaces what is at the path, but not a directory. */
   makeLink(path: string, target: string): void;
