@@ -2,13 +2,12 @@
 
 import { Buffer } from "node:buffer";
 import { mkdirSync, openSync } from "node:fs";
-import os from "node:os";
 import { DenrootError, messageOf } from "../../errors.ts";
-import { carriedFile } from "../../system/carried_file.ts";
 import { memoryDescriptor, setInherited } from "../../system/linux/descriptors.ts";
 import { execute, inheritedEnvironment } from "../../system/linux/execute.ts";
 import { ownCommand } from "../../system/process/own_command.ts";
 import type { StartRequest } from "../../types/container.ts";
+import { enterProgram } from "../enter_program.ts";
 import { enterSteps } from "./enter_steps.ts";
 
 /**
@@ -43,12 +42,4 @@ function makeRuntimeDirectory(path: string): void {
       hint: "Set ENROOT_RUNTIME_PATH to a directory that you may make",
     });
   }
-}
-
-function enterProgram(): Uint8Array {
-  const program = carriedFile(`build/enter/${os.arch()}/enter`);
-  if (program !== undefined) return program;
-  throw new DenrootError("unsupported", "This denroot lacks the program that enters namespaces", {
-    hint: "Run scripts/build_enter, or take a released executable",
-  });
 }

@@ -4,7 +4,8 @@ import { mkdirSync } from "node:fs";
 import { DenrootError } from "../../errors.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
-import type { RootPlace } from "../../types/container.ts";
+import type { ContainerNamespaces, RootPlace, StartRequest } from "../../types/container.ts";
+import { mountImage } from "./mount_image.ts";
 
 export interface MountedRoot {
   /** Where it is mounted. */
@@ -18,11 +19,15 @@ export interface MountedRoot {
  * the container may write, else an overlay that keeps the directory untouched. Throws
  * {@link SystemError}.
  */
-export function makeRoot(place: RootPlace, runtimePath: string, writable: boolean): MountedRoot {
-  if (place.type === "image") throw noImages(place.path);
+export function makeRoot(
+  place: RootPlace,
+  { namespaces, writable, settings: { runtimePath } }: StartRequest,
+): MountedRoot {
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
-  const path = (!writable && mountOverlay(place.path, `${runtimePath}/overlay`)) ||
-    bindDirectory(place.path);
+  const overlay = `${runtimePath}/overlay`;
+  const path = place.type === "image"
+    ? imageRoot(place.path, `${runtimePath}/image`, overlay, namespaces)
+    : (!writable && mountOverlay(place.path, overlay)) || bindDirectory(place.path);
   setPropagation(path, MS.SLAVE);
   return {
     path,
@@ -53,8 +58,19 @@ function bindDirectory(path: string): string {
   return path;
 }
 
-function noImages(path: string): DenrootError {
-  return new DenrootError("unsupported", `${path} is an image, and no container`, {
-    hint: "Make a container of it first: denroot create",
+/** The image below a layer in memory, which takes what the container writes. */
+function imageRoot(
+  image: string,
+  directory: string,
+  overlay: string,
+  namespaces: ContainerNamespaces,
+): string {
+  mountImage(image, directory, namespaces);
+  const root = mountOverlay(directory, overlay);
+  if (root !== undefined) return root;
+  throw new DenrootError("unsupported", "This kernel lets no user namespace mount an overlay", {
+    hint:
+      "It takes Linux 5.11 or later. Start the image with --unpack, or make a container of it " +
+      "with denroot create",
   });
 }

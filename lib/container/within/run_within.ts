@@ -21,11 +21,11 @@ export async function runWithin(words: readonly string[]): Promise<never> {
   const request = readRequest(descriptor);
   if (step !== undefined) throw enterFailed(step, Number(errno));
   inheritOnlyStandard();
-  const { namespaces, settings } = request;
+  const { namespaces } = request;
   if (namespaces.net) raiseLoopback();
   // Without a user namespace mounts would reach the host.
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
-  const root = makeRoot(request.root, settings.runtimePath, request.writable);
+  const root = makeRoot(request.root, request);
   if (namespaces.user !== undefined) fakeOwnership();
   mountDefaults(root.path);
   root.finish();

@@ -23,6 +23,21 @@ export function openPath(path: string): number {
   return openDescriptor(path, O_PATH | O_DIRECTORY);
 }
 
+/** A pipe that no program inherits (pipe2(2)). */
+export function openPipe(): { readonly readEnd: number; readonly writeEnd: number } {
+  const pair = new Int32Array(2);
+  check(libc().pipe2(pair, O_CLOEXEC), "pipe");
+  return { readEnd: pair[0]!, writeEnd: pair[1]! };
+}
+
+/** Writes all of the bytes. */
+export function writeDescriptor(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    const rest = bytes.subarray(at);
+    at += check(libc().write(descriptor, rest, rest.length), "write");
+  }
+}
+
 export function closeDescriptor(descriptor: number): void {
   libc().close(descriptor);
 }
@@ -46,9 +61,6 @@ export function memoryDescriptor(name: string, content: Uint8Array): number {
   const title = cString(name);
   let descriptor = libc().memfd_create(title, MFD_CLOEXEC | MFD_EXEC);
   if (descriptor < 0) descriptor = check(libc().memfd_create(title, MFD_CLOEXEC), "memfd_create");
-  for (let at = 0; at < content.length;) {
-    const rest = content.subarray(at);
-    at += check(libc().write(descriptor, rest, rest.length), `write ${name}`);
-  }
+  writeDescriptor(descriptor, content);
   return descriptor;
 }
