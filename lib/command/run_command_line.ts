@@ -9,6 +9,7 @@ import { completionsCommand } from "./completions.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
+import { execCommand } from "./exec.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
@@ -21,6 +22,7 @@ import { versionCommand } from "./version.ts";
 const COMMANDS = [
   importCommand,
   startCommand,
+  execCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
@@ -37,7 +39,6 @@ const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "batch",
   "bundle",
   "create",
-  "exec",
   "export",
   "list",
   "load",

@@ -46,7 +46,7 @@ interface Options {
 async function runStart(name: string, command: string[], options: Options): Promise<void> {
   const { loadSettings, startRequest, becomeContainer } = await import("../../mod.ts");
   const settings = await loadSettings();
-  becomeContainer(startRequest(name, {
+  const request = startRequest(name, {
     command,
     environment: options.env ?? [],
     mounts: options.mount ?? [],
@@ -61,7 +61,8 @@ async function runStart(name: string, command: string[], options: Options): Prom
     unpack: options.unpack,
     dryRun: options.dryRun,
     settings,
-  }));
+  });
+  await becomeContainer(request, settings);
 }
 
 function append(value: string, before: readonly string[] = []): string[] {

@@ -84,6 +84,8 @@ export interface StartRequest {
   readonly command: readonly string[];
   /** The limits of open files that the caller had, as text in the words of proc(5). */
   readonly fileLimit: readonly [soft: string, hard: string];
+  /** Open descriptors that the caller handed over, besides the standard ones. The container gets them. */
+  readonly descriptors: readonly number[];
 }
 
 /** The settings that a start needs. The fields are those of `Settings`. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { Settings } from "../../config/settings.ts";
 import { DenrootError } from "../../errors.ts";
+import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
 import { inheritedFileLimit } from "../../system/linux/execute.ts";
 import type { ContainerNamespaces, RootPlace, StartRequest } from "../../types/container.ts";
 
@@ -53,6 +54,7 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
     ...(options.rc !== undefined && { rc: options.rc }),
     command: options.command ?? [],
     fileLimit: inheritedFileLimit(),
+    descriptors: inheritedDescriptors(),
   };
 }
 

@@ -2,7 +2,11 @@
 
 import { readFileSync } from "node:fs";
 import { DenrootError, messageOf } from "../../errors.ts";
-import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
+import {
+  closeDescriptor,
+  inheritOnlyStandard,
+  setInherited,
+} from "../../system/linux/descriptors.ts";
 import { execute, restoreInherited } from "../../system/linux/execute.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { MS, setPropagation, switchRoot } from "../../system/linux/mounts.ts";
@@ -35,6 +39,7 @@ export async function runWithin(words: readonly string[]): Promise<never> {
 
 function becomeCommand(root: string, request: StartRequest): never {
   inheritOnlyStandard();
+  for (const descriptor of request.descriptors) setInherited(descriptor, true);
   switchRoot(root);
   unshareCgroups();
   forbidNewPrivileges();
