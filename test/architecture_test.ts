@@ -20,7 +20,7 @@ const levels: readonly (readonly string[])[] = [
   ["containers_conf", "http", "merge", "enroot", "tools"],
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
-  ["image"],
+  ["image", "container"],
   ["definition", "doctor"],
   ["mod"],
 ];
