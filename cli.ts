@@ -62,6 +62,7 @@ async function main(): Promise<number> {
   const hasStray = catchStrays(stops, fail);
 
   try {
+    if (args[0] === "within") await within(args.slice(1));
     prepareStart(args, commandLine());
     await runCommandLine(args, {
       console: {
@@ -84,6 +85,12 @@ async function main(): Promise<number> {
     const code = fail(error);
     return stops.exitCode ?? code;
   }
+}
+
+/** The second stage of `start`: nothing else of denroot is loaded for it. */
+async function within(words: readonly string[]): Promise<never> {
+  const { runWithin } = await import("./lib/container/within/run_within.ts");
+  return await runWithin(words);
 }
 
 /**

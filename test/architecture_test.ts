@@ -21,6 +21,7 @@ const levels: readonly (readonly string[])[] = [
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
   ["image"],
+  ["container"],
   ["definition", "doctor"],
   ["mod"],
 ];
@@ -33,7 +34,7 @@ const neighbours: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that see less than all levels above them: the public API is enough for a command. */
 const narrow: Readonly<Record<string, readonly string[]>> = {
   command: ["mod", "errors", "types", "text"],
-  cli: ["command", "mod", "errors", "types", "text", "system"],
+  cli: ["command", "container", "mod", "errors", "types", "text", "system"],
 };
 const directions = allowedImports();
 
