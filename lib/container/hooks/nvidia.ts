@@ -100,7 +100,8 @@ async function configure(
   context: HookContext,
 ): Promise<void> {
   const { environment } = context;
-  const ldconfig = findProgram("ldconfig.real", environment) ?? findProgram("ldconfig", environment);
+  const ldconfig = findProgram("ldconfig.real", environment) ??
+    findProgram("ldconfig", environment);
   const debug = variables.has("NVIDIA_DEBUG_LOG");
   const { exitCode, messages } = await runCommand(tool, [
     "--user",
