@@ -52,9 +52,7 @@ export function findAdapters(sys: string): readonly Adapter[] {
     .map((device) => {
       const classNames = new Map(CLASSES.map((name) => [name, namesIn(join(device, name))]));
       const devices = (kind: typeof CLASSES[number]) =>
-        classNames.get(kind)!.flatMap((name) =>
-          deviceOf(join(device, kind, name, "uevent")) ?? []
-        );
+        classNames.get(kind)!.flatMap((name) => deviceOf(join(device, kind, name, "uevent")) ?? []);
       return {
         classNames,
         devices: devices("infiniband_verbs"),

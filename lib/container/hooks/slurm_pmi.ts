@@ -12,16 +12,26 @@ const CLIENT_NAMES: readonly (readonly [server: string, client: string])[] = [
 export const slurmPmiHook: BuiltInHook = {
   name: "50-slurm-pmi.sh",
   summary: "Passes Slurm's variables and its PMIx or PMI server on to the container.",
-  reason: (host) => isSet(host, "SLURM_JOB_ID") && isSet(host, "SLURM_STEP_ID")
-    ? "this is a step of a Slurm job"
-    : undefined,
+  reason: (host) =>
+    isSet(host, "SLURM_JOB_ID") && isSet(host, "SLURM_STEP_ID")
+      ? "this is a step of a Slurm job"
+      : undefined,
   run(context) {
     const { environment } = context;
     for (const [name, value] of pmiVariables(environment)) context.setVariable(name, value);
     const directory = environment["PMIX_SERVER_TMPDIR"];
     if (!directory || !hasPmix(environment)) return;
     // The server may have gone, or lie where this node's processes cannot reach it.
-    const options = ["x-create=dir", "bind", "rw", "nosuid", "noexec", "nodev", "private", "nofail"];
+    const options = [
+      "x-create=dir",
+      "bind",
+      "rw",
+      "nosuid",
+      "noexec",
+      "nodev",
+      "private",
+      "nofail",
+    ];
     context.mountLater({ source: directory, target: directory, type: "none", options, pass: 0 });
   },
 };
