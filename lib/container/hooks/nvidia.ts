@@ -5,7 +5,7 @@ import { DenrootError } from "../../errors.ts";
 import { runCommand } from "../../system/process/run_command.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { printableText } from "../../text/printable.ts";
-import type { BuiltInHook, HookContext, HookHost } from "../../types/container.ts";
+import type { BuiltInHook, HookContext } from "../../types/container.ts";
 import { hardwareVariables } from "./hardware_variables.ts";
 
 const TOOL = "nvidia-container-cli";

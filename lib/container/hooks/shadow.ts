@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { type Account, accounts } from "../../system/host/accounts.ts";
-import type { BuiltInHook, HookContext, HookHost, RootedFiles } from "../../types/container.ts";
+import type { BuiltInHook, HookHost, RootedFiles } from "../../types/container.ts";
 import {
   type ContainerGroup,
   type ContainerUser,
