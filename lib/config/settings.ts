@@ -2,6 +2,7 @@
 
 import { cpuCount, environment } from "../system/host/environment.ts";
 import { requireUtf8Variables } from "../system/host/utf8_surroundings.ts";
+import type { ImageMounts } from "../types/container.ts";
 import { type LoadedValues, loadValues, type SettingLines } from "./load_values.ts";
 import { readSettings, type SettingEntry, withoutPassword } from "./read_settings.ts";
 import { ALL_SETTINGS } from "./table/setting_table.ts";
@@ -46,6 +47,7 @@ export interface Settings {
   readonly allowSuperuser: boolean;
   readonly mountHome: boolean;
   readonly restrictDev: boolean;
+  readonly imageMounts: ImageMounts;
   readonly tls: {
     readonly curlBundle?: string | undefined;
     readonly certFile?: string | undefined;
@@ -114,6 +116,7 @@ export async function loadSettings(
     allowSuperuser: values.ENROOT_ALLOW_SUPERUSER,
     mountHome: values.ENROOT_MOUNT_HOME,
     restrictDev: values.ENROOT_RESTRICT_DEV,
+    imageMounts: values.DENROOT_IMAGE_MOUNTS as ImageMounts,
     tls: {
       curlBundle: values.CURL_CA_BUNDLE,
       certFile: values.SSL_CERT_FILE,

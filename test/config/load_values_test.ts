@@ -57,3 +57,11 @@ test("a mistake in a script's setting names the script and the line", async () =
     message: /ENROOT_DATA_PATH in \/script, line 2/,
   });
 });
+
+test("a setting with a few choices takes no other", async () => {
+  assert.equal((await load({ DENROOT_IMAGE_MOUNTS: "none" })).imageMounts, "none");
+  await assert.rejects(load({ DENROOT_IMAGE_MOUNTS: "some" }), {
+    code: "settings",
+    message: /DENROOT_IMAGE_MOUNTS.*one of own, all, none/,
+  });
+});

@@ -1,16 +1,25 @@
 /** The root file system of a container, mounted. */
 
 import { mkdirSync } from "node:fs";
-import { DenrootError } from "../../errors.ts";
+import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
-import type { ContainerNamespaces, RootPlace, StartRequest } from "../../types/container.ts";
+import { DenrootError } from "../../errors.ts";
+import type {
+  ContainerNamespaces,
+  RootedFiles,
+  RootPlace,
+  StartRequest,
+} from "../../types/container.ts";
+import { LOCK_NAME } from "../running_containers.ts";
 import { mountImage } from "./mount_image.ts";
+import { openRootLock, type RootLock } from "./root_lock.ts";
 
-export interface MountedRoot {
+export interface MountedRoot extends Disposable {
   /** Where it is mounted. */
   readonly path: string;
-  /** After the hooks: makes it read-only, unless the container may write. */
+  readonly files: RootedFiles;
+  /** When all is prepared: the container sees the lock, and writes only where it may. */
   finish(): void;
 }
 
@@ -19,20 +28,29 @@ export interface MountedRoot {
  * the container may write, else an overlay that keeps the directory untouched. Throws
  * {@link SystemError}.
  */
-export function makeRoot(
+export async function makeRoot(
   place: RootPlace,
   { namespaces, writable, settings: { runtimePath } }: StartRequest,
-): MountedRoot {
+): Promise<MountedRoot> {
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const overlay = `${runtimePath}/overlay`;
+  // An image is never written to, and needs no lock.
+  const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
   const path = place.type === "image"
     ? imageRoot(place.path, `${runtimePath}/image`, overlay, namespaces)
-    : (!writable && mountOverlay(place.path, overlay)) || bindDirectory(place.path);
+    : (!writable && mountOverlay(place.path, overlay)) || await lockedRoot(place.path, lock);
   setPropagation(path, MS.SLAVE);
+  const files = await rootedFiles(path);
   return {
     path,
-    finish: () => {
+    files,
+    finish() {
+      if (lock !== undefined) showLock(lock, files);
       if (!writable) remount(path, MS.RDONLY);
+    },
+    [Symbol.dispose]() {
+      lock?.[Symbol.dispose]();
+      files[Symbol.dispose]();
     },
   };
 }
@@ -40,22 +58,36 @@ export function makeRoot(
 /** Undefined where the kernel lets a user namespace mount no overlay: before 5.11, for example. */
 function mountOverlay(lower: string, directory: string): string | undefined {
   const [root, upper, work] = ["root", "upper", "work"].map((name) => `${directory}/${name}`);
-  for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true });
-  const quote = (path: string) => path.replace(/[\\,:]/g, "\\$&");
-  const data = `lowerdir=${quote(lower)},upperdir=${quote(upper!)},workdir=${quote(work!)}`;
+  for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true, mode: 0o755 });
+  const escaped = (path: string) => path.replace(/[\\,:]/g, "\\$&");
+  const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper!)},workdir=${escaped(work!)}`;
   try {
     mount("overlay", root!, "overlay", MS.NOSUID | MS.NODEV, `${data},userxattr,xino=off`);
   } catch (error) {
-    if (hasErrno(error, "EPERM", "EINVAL", "ENODEV")) return undefined;
+    if (hasErrno(error, "EPERM", "EACCES", "EINVAL", "ENODEV", "ELOOP")) return undefined;
     throw error;
   }
   return root;
 }
 
-function bindDirectory(path: string): string {
+/** Where the preparation writes to the directory itself, one start does so after the other. */
+async function lockedRoot(path: string, lock: RootLock | undefined): Promise<string> {
+  await lock?.take();
   mount(path, path, "none", MS.BIND);
   remount(path, MS.NOSUID | MS.NODEV);
   return path;
+}
+
+/** `list -f` finds the container of a process by the file that it sees there. */
+function showLock(lock: RootLock, files: RootedFiles): void {
+  const path = `/${LOCK_NAME}`;
+  if (files.kind(path) !== "file") files.remove(path);
+  files.makeFile(path, 0o644);
+  using held = files.hold(path);
+  if (held === undefined) return;
+  mount(lock.path, held.path, "none", MS.BIND);
+  using mounted = files.hold(path);
+  if (mounted !== undefined) remount(mounted.path, MS.RDONLY);
 }
 
 /** The image below a layer in memory, which takes what the container writes. */

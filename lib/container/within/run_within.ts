@@ -3,48 +3,62 @@
 import { readFileSync } from "node:fs";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
-import { execute, restoreInherited } from "../../system/linux/execute.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
-import { MS, setPropagation, switchRoot } from "../../system/linux/mounts.ts";
-import { raiseLoopback, unshareCgroups } from "../../system/linux/namespaces.ts";
-import { dropCapabilities, forbidNewPrivileges } from "../../system/linux/privileges.ts";
+import { MS, setPropagation } from "../../system/linux/mounts.ts";
+import { raiseLoopback } from "../../system/linux/namespaces.ts";
 import type { StartRequest } from "../../types/container.ts";
+import { enterError, explained } from "../enter/explain_refusal.ts";
+import { becomeCommand } from "./become_command.ts";
 import { mountDefaults } from "./default_mounts.ts";
 import { makeRoot } from "./make_root.ts";
 
+/** How the second stage speaks to the user. */
+export interface WithinOutput {
+  /** Prints a result to standard output. */
+  result(text: string): void;
+  log(level: "info" | "warn", message: string): void;
+}
+
 /**
  * `words` are the descriptor of the request and, where `enter` failed, its step and the error's
- * number. Only returns by throwing {@link DenrootError}.
+ * number. Resolves to an exit code only when no command is to run; throws {@link DenrootError}.
  */
-export async function runWithin(words: readonly string[]): Promise<never> {
+export async function runWithin(words: readonly string[], output: WithinOutput): Promise<number> {
   const [descriptor = "", step, errno] = words;
   const request = readRequest(descriptor);
-  if (step !== undefined) throw enterFailed(step, Number(errno));
+  if (step !== undefined) throw enterError(step, Number(errno));
+  try {
+    return await start(request, output);
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+async function start(request: StartRequest, _output: WithinOutput): Promise<number> {
   inheritOnlyStandard();
   const { namespaces } = request;
   if (namespaces.net) raiseLoopback();
   // Without a user namespace mounts would reach the host.
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
-  const root = makeRoot(request.root, request);
+  using root = await makeRoot(request.root, request);
   if (namespaces.user !== undefined) fakeOwnership();
   mountDefaults(root.path);
   root.finish();
-  await Promise.resolve();
-  return becomeCommand(root.path, request);
-}
-
-function becomeCommand(root: string, request: StartRequest): never {
-  inheritOnlyStandard();
-  switchRoot(root);
-  unshareCgroups();
-  forbidNewPrivileges();
-  const { user } = request.namespaces;
-  if (user !== undefined && user.insideUid !== 0) dropCapabilities();
-  restoreInherited(request.fileLimit);
   const [path = "/bin/sh"] = request.command;
-  execute(path, request.command.length === 0 ? ["sh"] : request.command, [
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  ]);
+  return becomeCommand({
+    request,
+    root: root.path,
+    command: {
+      path,
+      argv: request.command.length === 0 ? ["sh"] : request.command,
+      directory: "/",
+      directoryIsOptional: false,
+      environment: [],
+      refusesLogins: false,
+    },
+    environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    descriptors: [],
+  });
 }
 
 function readRequest(descriptor: string): StartRequest {
@@ -58,8 +72,4 @@ function readRequest(descriptor: string): StartRequest {
       hint: "See denroot start --help",
     });
   }
-}
-
-function enterFailed(step: string, errno: number): DenrootError {
-  return new DenrootError("unsupported", `The namespaces cannot be made: ${step} ${errno}`);
 }

@@ -47,6 +47,31 @@ export function setInherited(descriptor: number, inherited: boolean): void {
   check(libc().fcntl(descriptor, F_SETFD, inherited ? 0 : FD_CLOEXEC), "fcntl F_SETFD");
 }
 
+/** What only a runtime opens for itself. */
+const EVENTS = /^anon_inode:\[(?:event|timer|signal|io_uring)/;
+const CLOSES_ON_EXEC = /^flags:\s*[0-7]*[2367][0-7]{6}$/m;
+
+/**
+ * Descriptors besides the standard ones that this process was started with. It has to be called
+ * before the process opens files of its own. Bun marks all descriptors as its own at the start, and
+ * Deno leaves the marks as they were.
+ */
+export function inheritedDescriptors(): number[] {
+  const marks = "Deno" in globalThis;
+  return fs.readdirSync("/proc/self/fd").map(Number).filter((descriptor) => {
+    try {
+      if (descriptor <= 2) return false;
+      if (marks) {
+        return !CLOSES_ON_EXEC.test(fs.readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8"));
+      }
+      return !EVENTS.test(fs.readlinkSync(`/proc/self/fd/${descriptor}`));
+    } catch {
+      // The listing's own.
+      return false;
+    }
+  });
+}
+
 /** Keeps every descriptor but the standard ones from programs that start later. */
 export function inheritOnlyStandard(): void {
   for (const name of fs.readdirSync("/proc/self/fd")) {

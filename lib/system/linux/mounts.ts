@@ -86,6 +86,11 @@ export function remount(path: string, flags: number): void {
   mount("none", path, "none", MS.BIND | MS.REMOUNT | flags | mountFlags(path));
 }
 
+/** chdir(2), without the looks at the path that the runtimes take. */
+export function changeDirectory(path: string): void {
+  check(libc().chdir(cString(path)), `chdir ${path}`);
+}
+
 /**
  * Makes the mount at `root` the root of this mount namespace, and takes the old one away, as
  * pivot_root(2) describes it. The current directory becomes `/`.
