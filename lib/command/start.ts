@@ -23,7 +23,7 @@ export function startCommand(_context: CommandContext): Command {
     .option("--net", "the container has a network of its own with a loopback alone")
     .option("--ipc", "the container has shared memory and message queues of its own")
     .option("--uts", "the container has a host name of its own")
-    .option("--unpack", "unpack an image file into a temporary directory instead of mounting it")
+    .option("--unpack", "unpack an image file into memory instead of mounting it")
     .option("--dry-run", "print the mounts, the environment, the hooks and the command alone")
     .examples("start ubuntu", "start -r -w ubuntu apt-get update", "start -m /data ubuntu ls /data")
     .passThroughOptions()

@@ -37,7 +37,7 @@ export async function makeRoot(
   // An image is never written to, and needs no lock.
   const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
   const path = place.type === "image"
-    ? imageRoot(place.path, `${runtimePath}/image`, overlay, namespaces)
+    ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
     : (!writable && mountOverlay(place.path, overlay)) || await lockedRoot(place.path, lock);
   setPropagation(path, MS.SLAVE);
   const files = await rootedFiles(path);
@@ -73,6 +73,10 @@ function mountOverlay(lower: string, directory: string): string | undefined {
 /** Where the preparation writes to the directory itself, one start does so after the other. */
 async function lockedRoot(path: string, lock: RootLock | undefined): Promise<string> {
   await lock?.take();
+  return bindDirectory(path);
+}
+
+function bindDirectory(path: string): string {
   mount(path, path, "none", MS.BIND);
   remount(path, MS.NOSUID | MS.NODEV);
   return path;
@@ -90,13 +94,18 @@ function showLock(lock: RootLock, files: RootedFiles): void {
   if (mounted !== undefined) remount(mounted.path, MS.RDONLY);
 }
 
-/** The image below a layer in memory, which takes what the container writes. */
-function imageRoot(
-  image: string,
+/** The image below a layer in memory, which takes what the container writes; or all of it there. */
+async function imageRoot(
+  { path: image, unpack }: RootPlace & { type: "image" },
   directory: string,
   overlay: string,
   namespaces: ContainerNamespaces,
-): string {
+): Promise<string> {
+  if (unpack) {
+    const { unpackInMemory } = await import("./unpack_in_memory.ts");
+    await unpackInMemory(image, directory);
+    return bindDirectory(directory);
+  }
   mountImage(image, directory, namespaces);
   const root = mountOverlay(directory, overlay);
   if (root !== undefined) return root;
