@@ -7,13 +7,22 @@ import type { Settings } from "../../config/settings.ts";
 import { DenrootError } from "../../errors.ts";
 import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
 import { inheritedFileLimit } from "../../system/linux/execute.ts";
-import type { ContainerNamespaces, RootPlace, StartRequest } from "../../types/container.ts";
+import type {
+  ContainerNamespaces,
+  RootPlace,
+  StartRequest,
+  TextFile,
+} from "../../types/container.ts";
 
 /** What a start can be told. Options that are absent follow the settings. */
 export interface StartOptions {
   readonly command?: readonly string[];
   /** `NAME=VALUE`, or `NAME` for the host's value. */
   readonly environment?: readonly string[];
+  /** Files of variables, which come before those of `environment`. */
+  readonly environmentFiles?: readonly TextFile[];
+  /** The directory in the container in which the command starts. */
+  readonly workdir?: string | undefined;
   /** Lines of a mount table. */
   readonly mounts?: readonly string[];
   readonly configScript?: string | undefined;
@@ -47,12 +56,15 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
       loginShell: settings.loginShell,
       mountHome: settings.mountHome,
       restrictDev: settings.restrictDev,
+      imageMounts: settings.imageMounts,
     },
     environment: options.environment ?? [],
+    environmentFiles: options.environmentFiles ?? [],
     mounts: options.mounts ?? [],
     ...(options.configScript !== undefined && { configScript: options.configScript }),
     ...(options.rc !== undefined && { rc: options.rc }),
     command: options.command ?? [],
+    ...(options.workdir !== undefined && { workdir: options.workdir }),
     fileLimit: inheritedFileLimit(),
     descriptors: inheritedDescriptors(),
   };
