@@ -27,6 +27,23 @@ export {
 } from "./lib/image/describe_tags.ts";
 export { type ResolvedDigest, resolveDigest } from "./lib/image/resolve_digest.ts";
 export type { ImageOptions } from "./lib/image/image_options.ts";
+export {
+  containerNames,
+  type ContainerPlace,
+  findContainer,
+} from "./lib/container/container_name.ts";
+export {
+  createContainer,
+  type CreatedContainer,
+  type CreateOptions,
+} from "./lib/container/create_container.ts";
+export {
+  listContainers,
+  type ListedContainer,
+  type ListOptions,
+} from "./lib/container/list_containers.ts";
+export type { ProcessFacts } from "./lib/container/process_facts.ts";
+export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";
 export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";
 export type { Finding, FindingStatus } from "./lib/doctor/finding.ts";
 export type { FileSystem, Machine } from "./lib/doctor/machine.ts";

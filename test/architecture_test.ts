@@ -20,7 +20,8 @@ const levels: readonly (readonly string[])[] = [
   ["containers_conf", "http", "merge", "enroot", "tools"],
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
-  ["image", "container"],
+  ["image"],
+  ["container"],
   ["definition", "doctor"],
   ["mod"],
 ];

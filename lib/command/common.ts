@@ -35,6 +35,11 @@ export function outputOption(): Option {
     .argParser(notEmpty);
 }
 
+/** `description` says which name a container gets without it. */
+export function nameOption(description: string): Option {
+  return new Option("-n, --name <NAME>", description).argParser(notEmpty);
+}
+
 /** What may be written for an image. */
 export const URI_SECTION: HelpSection = {
   title: "URI",

@@ -6,6 +6,7 @@ import { VERSION } from "../system/version.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
+import { createCommand } from "./create.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -15,6 +16,8 @@ import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { listCommand } from "./list.ts";
+import { removeCommand } from "./remove.ts";
 import { startCommand } from "./start.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
@@ -26,6 +29,9 @@ const COMMANDS = [
   inspectCommand,
   digestCommand,
   tagsCommand,
+  createCommand,
+  listCommand,
+  removeCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,
@@ -38,11 +44,8 @@ const COMMANDS = [
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "batch",
   "bundle",
-  "create",
   "export",
-  "list",
   "load",
-  "remove",
 ]);
 
 /** Runs the command in `args`. Throws code `usage` when they are wrong. */

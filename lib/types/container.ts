@@ -230,5 +230,7 @@ export interface HookContext extends HookHost {
   setVariable(name: string, value: string): void;
   /** Makes a mount now. The line's pass has no meaning here. */
   mount(line: MountLine): void;
+  /** Makes a mount when all hooks have run, in the order of these calls. */
+  mountLater(line: MountLine): void;
   log(level: "info" | "warn", message: string): void;
 }

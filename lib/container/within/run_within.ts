@@ -13,6 +13,7 @@ import { MS, setPropagation, switchRoot } from "../../system/linux/mounts.ts";
 import { raiseLoopback, unshareCgroups } from "../../system/linux/namespaces.ts";
 import { dropCapabilities, forbidNewPrivileges } from "../../system/linux/privileges.ts";
 import type { StartRequest } from "../../types/container.ts";
+import { enterError } from "../enter/explain_refusal.ts";
 import { mountDefaults } from "./default_mounts.ts";
 import { makeRoot } from "./make_root.ts";
 
@@ -23,7 +24,7 @@ import { makeRoot } from "./make_root.ts";
 export async function runWithin(words: readonly string[]): Promise<never> {
   const [descriptor = "", step, errno] = words;
   const request = readRequest(descriptor);
-  if (step !== undefined) throw enterFailed(step, Number(errno));
+  if (step !== undefined) throw enterError(step, Number(errno));
   inheritOnlyStandard();
   const { namespaces, settings } = request;
   if (namespaces.net) raiseLoopback();
@@ -63,8 +64,4 @@ function readRequest(descriptor: string): StartRequest {
       hint: "See denroot start --help",
     });
   }
-}
-
-function enterFailed(step: string, errno: number): DenrootError {
-  return new DenrootError("unsupported", `The namespaces cannot be made: ${step} ${errno}`);
 }
