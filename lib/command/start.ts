@@ -48,7 +48,12 @@ interface Options {
 }
 
 async function runStart(name: string, command: string[], options: Options): Promise<void> {
-  const { loadSettings, startRequest, becomeContainer } = await import("../../mod.ts");
+  // The rest of the library would take longer to load than the container to start.
+  const [{ loadSettings }, { startRequest }, { becomeContainer }] = await Promise.all([
+    import("../config/settings.ts"),
+    import("../container/start/start_request.ts"),
+    import("../container/start/become_container.ts"),
+  ]);
   const settings = await loadSettings();
   const request = startRequest(name, {
     command,

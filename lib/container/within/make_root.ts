@@ -80,7 +80,7 @@ function showLock(lock: RootLock, files: RootedFiles): void {
   if (held === undefined) return;
   mount(lock.path, held.path, "none", MS.BIND);
   using mounted = files.hold(path);
-  if (mounted !== undefined) remount(mounted.path, MS.RDONLY);
+  if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
 }
 
 function noImages(path: string): DenrootError {
