@@ -28,7 +28,11 @@ const passwdCases: readonly (readonly [title: string, before: string, others: st
     "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n",
   ],
-  ["another user with the same number stays", "ubuntu:x:1001:1001::/h:/bin/sh\n", "ubuntu:x:1001:1001::/h:/bin/sh\n"],
+  [
+    "another user with the same number stays",
+    "ubuntu:x:1001:1001::/h:/bin/sh\n",
+    "ubuntu:x:1001:1001::/h:/bin/sh\n",
+  ],
   ["the user's own name gives way", "ann:x:5:5::/x:/x\n", ""],
   ["entries that pile up go", `${OWN}${OWN}bin:x:2:2:::\n`, "bin:x:2:2:::\n"],
   ["lines that are no entries go", "bad line\n\n:x:3:3:::\nbin:x:2:2:::", "bin:x:2:2:::\n"],
@@ -56,7 +60,10 @@ test("groups are merged by their names", () => {
     name: "users",
     gid: 100,
   }];
-  const merged = mergeGroup("root:x:0:bin\nusers:x:7:a,b\nbin:x:2:daemon\n_apt:x:9:\nodd\n", groups);
+  const merged = mergeGroup(
+    "root:x:0:bin\nusers:x:7:a,b\nbin:x:2:daemon\n_apt:x:9:\nodd\n",
+    groups,
+  );
   assert.equal(merged, "root:x:0:\nnogroup:x:65534:\nusers:x:100:\nbin:x:2:daemon\n");
   assert.equal(mergeGroup(merged, groups), merged);
 });
