@@ -1,30 +1,6 @@
 /** The words that a mount table's options may be, with the flags of mount(2) for which they stand. */
 
-/** Flags of mount(2), from linux/mount.h. */
-export const MS = {
-  RDONLY: 1,
-  NOSUID: 2,
-  NODEV: 4,
-  NOEXEC: 8,
-  SYNCHRONOUS: 16,
-  REMOUNT: 32,
-  MANDLOCK: 64,
-  DIRSYNC: 128,
-  NOATIME: 1 << 10,
-  NODIRATIME: 1 << 11,
-  BIND: 1 << 12,
-  MOVE: 1 << 13,
-  REC: 1 << 14,
-  SILENT: 1 << 15,
-  UNBINDABLE: 1 << 17,
-  PRIVATE: 1 << 18,
-  SLAVE: 1 << 19,
-  SHARED: 1 << 20,
-  RELATIME: 1 << 21,
-  I_VERSION: 1 << 23,
-  STRICTATIME: 1 << 24,
-  LAZYTIME: 1 << 25,
-} as const;
+import { MS } from "../system/linux/mounts.ts";
 
 /** Words that set a flag. */
 export const SETTING_WORDS: ReadonlyMap<string, number> = new Map([

@@ -1,23 +1,32 @@
 /** From options and settings to the request that both stages share. */
 
-import { realpathSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { Settings } from "../../config/settings.ts";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
 import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
 import { inheritedFileLimit } from "../../system/linux/execute.ts";
-import type { ContainerNamespaces, RootPlace, StartRequest } from "../../types/container.ts";
+import type {
+  ContainerNamespaces,
+  RootPlace,
+  StartRequest,
+  TextFile,
+} from "../../types/container.ts";
 
 /** What a start can be told. Options that are absent follow the settings. */
 export interface StartOptions {
   readonly command?: readonly string[];
   /** `NAME=VALUE`, or `NAME` for the host's value. */
   readonly environment?: readonly string[];
-  /** Lines of a mount table. */
+  /** Files with such words, a line for each. */
+  readonly environmentFiles?: readonly string[];
+  /** Lines of a mount table, with `:` between the fields. */
   readonly mounts?: readonly string[];
   readonly configScript?: string | undefined;
   readonly rc?: string | undefined;
+  /** The directory in the container in which the command starts. */
+  readonly workdir?: string | undefined;
   readonly writable?: boolean | undefined;
   readonly remapRoot?: boolean | undefined;
   readonly pid?: boolean | undefined;
@@ -47,11 +56,14 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
       loginShell: settings.loginShell,
       mountHome: settings.mountHome,
       restrictDev: settings.restrictDev,
+      imageMounts: settings.imageMounts,
     },
     environment: options.environment ?? [],
+    environmentFiles: (options.environmentFiles ?? []).map(readEnvironmentFile),
     mounts: options.mounts ?? [],
     ...(options.configScript !== undefined && { configScript: options.configScript }),
     ...(options.rc !== undefined && { rc: options.rc }),
+    ...(options.workdir !== undefined && { workdir: options.workdir }),
     command: options.command ?? [],
     fileLimit: inheritedFileLimit(),
     descriptors: inheritedDescriptors(),
@@ -87,6 +99,14 @@ function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace 
   throw new DenrootError("not_found", `No such file or directory: ${path}`, {
     hint: "denroot list shows the containers; denroot create makes one from an image",
   });
+}
+
+function readEnvironmentFile(path: string): TextFile {
+  try {
+    return { path, text: readFileSync(path, "utf8") };
+  } catch (cause) {
+    throw new DenrootError("file", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function isFile(path: string): boolean {

@@ -1,6 +1,7 @@
 /** Mounts: mount(2), umount2(2), statfs(2) and pivot_root(2). */
 
 import os from "node:os";
+import { libcCalls } from "../libc.ts";
 import { check, copyToLibc, cString, libc } from "./libc_calls.ts";
 import { hasErrno } from "./system_error.ts";
 import { openPath } from "./descriptors.ts";
@@ -33,6 +34,9 @@ export const MS = {
 
 const MNT_DETACH = 2;
 const PIVOT_ROOT = os.arch() === "arm64" ? 41 : 155;
+const MOUNT_SETATTR = 442;
+const AT_RECURSIVE = 0x8000;
+const MOUNT_ATTR_RDONLY = 1n;
 /** The offset of `f_flags` in `struct statfs`, in words of 8 bytes. */
 const STATFS_FLAGS = 10;
 /** What statfs(2) says of a mount, and mount(2)'s flag for the same. */
@@ -84,6 +88,42 @@ export function mountFlags(path: string): number {
 /** Adds `flags` to those of the mount at `path`. */
 export function remount(path: string, flags: number): void {
   mount("none", path, "none", MS.BIND | MS.REMOUNT | flags | mountFlags(path));
+}
+
+/** chdir(2), without the looks at the path that the runtimes take. */
+export function changeDirectory(path: string): void {
+  check(libc().chdir(cString(path)), `chdir ${path}`);
+}
+
+/**
+ * Makes the mount at `target` and all mounts below it read-only: mount_setattr(2), since Linux 5.12.
+ * False where the kernel does not know the call.
+ */
+export function makeReadOnlyBelow(target: string): boolean {
+  const attributes = BigUint64Array.of(MOUNT_ATTR_RDONLY, 0n, 0n, 0n);
+  const address = copyToLibc(new Uint8Array(attributes.buffer));
+  try {
+    setAttributes(target, address, attributes.byteLength);
+    return true;
+  } catch (error) {
+    // EPERM is the answer of a container engine's filter around this process.
+    if (hasErrno(error, "ENOSYS", "EPERM")) return false;
+    throw error;
+  }
+}
+
+let setAttributesCall: ReturnType<typeof loadSetAttributes> | undefined;
+
+function setAttributes(target: string, address: number, size: number): void {
+  const { syscall } = setAttributesCall ??= loadSetAttributes();
+  const path = cString(target);
+  check(syscall(MOUNT_SETATTR, 0, path, AT_RECURSIVE, address, size), `mount_setattr ${target}`);
+}
+
+/** `syscall` in a shape of its own: a path and more arguments than the other calls have. */
+function loadSetAttributes() {
+  const args = ["usize", "usize", "buffer", "usize", "usize", "usize"] as const;
+  return libcCalls({ syscall: { args, result: "isize" } });
 }
 
 /**
