@@ -16,6 +16,7 @@ import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
 import { listCommand } from "./list.ts";
+import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
@@ -26,6 +27,7 @@ const COMMANDS = [
   digestCommand,
   tagsCommand,
   createCommand,
+  loadCommand,
   listCommand,
   removeCommand,
   cacheCommand,
@@ -42,7 +44,6 @@ const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "bundle",
   "exec",
   "export",
-  "load",
   "start",
 ]);
 

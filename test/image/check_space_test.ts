@@ -33,7 +33,7 @@ function check(layers: readonly Descriptor[], source: Partial<ImageSource>): voi
     { config: blobOf("{}"), layers },
     cache,
     source as ImageSource,
-    join(scratch, "image.sqsh"),
+    scratch,
   );
 }
 
