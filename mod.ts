@@ -39,6 +39,11 @@ export {
   type CreateOptions,
 } from "./lib/container/create_container.ts";
 export {
+  exportContainer,
+  type ExportedContainer,
+  type ExportOptions,
+} from "./lib/container/export_container.ts";
+export {
   listContainers,
   type ListedContainer,
   type ListOptions,

@@ -13,6 +13,7 @@ import { doctorCommand } from "./doctor.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
+import { exportCommand } from "./export.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
 import { listCommand } from "./list.ts";
@@ -30,6 +31,7 @@ const COMMANDS = [
   loadCommand,
   listCommand,
   removeCommand,
+  exportCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,
@@ -43,7 +45,6 @@ const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "batch",
   "bundle",
   "exec",
-  "export",
   "start",
 ]);
 

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { checkSpace } from "../../lib/image/check_space.ts";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
