@@ -20,6 +20,8 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   writeAll(STDOUT, `${VERSION}\n`);
   process.exit(0);
 }
+// The second stage of `start`, where each millisecond counts.
+if (args[0] === "within") process.exit(await within(args.slice(1)));
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
 process.exit(await main());
@@ -83,6 +85,29 @@ async function main(): Promise<number> {
     if (hasStray()) return 1;
     const code = fail(error);
     return stops.exitCode ?? code;
+  }
+}
+
+/** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
+async function within(words: readonly string[]): Promise<number> {
+  const [{ runWithin }, output, host, { forgetReservations }] = await Promise.all([
+    import("./lib/container/within/run_within.ts"),
+    import("./lib/command/output/console.ts"),
+    import("./lib/system/host/environment.ts"),
+    import("./lib/system/process/prepare_start.ts"),
+  ]);
+  host.hideRuntimeSwitches();
+  forgetReservations();
+  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
+  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
+  try {
+    return await runWithin(words, {
+      result: (text) => writeAll(STDOUT, text),
+      log: (level, message) => writeAll(STDERR, output.logLine(level, message, colour)),
+    });
+  } catch (error) {
+    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
+    return 1;
   }
 }
 

@@ -78,6 +78,9 @@ export {
   type CachedBlob,
 } from "./lib/store/cache_contents.ts";
 export { pruneCache, type PruneOptions, type PruneResult } from "./lib/store/prune_cache.ts";
+export { becomeMember, type ExecOptions } from "./lib/container/exec/become_member.ts";
+export { becomeContainer } from "./lib/container/start/become_container.ts";
+export { type StartOptions, startRequest } from "./lib/container/start/start_request.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";

@@ -10,6 +10,7 @@ import { createCommand } from "./create.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
+import { execCommand } from "./exec.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
@@ -19,11 +20,14 @@ import { inspectCommand } from "./inspect.ts";
 import { listCommand } from "./list.ts";
 import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
+import { startCommand } from "./start.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  startCommand,
+  execCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
@@ -39,13 +43,18 @@ const COMMANDS = [
   versionCommand,
   helpCommand,
 ] as const;
+type CommandMaker = (context: CommandContext) => Command;
+
+/** Commands that become another program, which should begin at once. */
+const QUICK_COMMANDS: ReadonlyMap<string | undefined, CommandMaker> = new Map([
+  ["start", startCommand],
+  ["exec", execCommand],
+]);
 
 /** Commands of enroot that users will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
   "batch",
   "bundle",
-  "exec",
-  "start",
 ]);
 
 /** Runs the command in `args`. Throws code `usage` when they are wrong. */
@@ -53,7 +62,8 @@ export async function runCommandLine(
   args: readonly string[],
   context: CommandContext,
 ): Promise<void> {
-  const program = createProgram(context);
+  const quick = QUICK_COMMANDS.get(args[0]);
+  const program = createProgram(context, quick === undefined ? COMMANDS : [quick]);
   if (args.length === 0) {
     throw new DenrootError("usage", "No command given", { hint: seeHelp(context, []) });
   }
@@ -71,8 +81,11 @@ export async function runCommandLine(
   }
 }
 
-/** The program with all of its commands. */
-export function createProgram(context: CommandContext): DocumentedCommand {
+/** The program with all of its commands, or with these. */
+export function createProgram(
+  context: CommandContext,
+  makers: readonly CommandMaker[] = COMMANDS,
+): DocumentedCommand {
   const name = context.console.programName;
   const program = newCommand(
     name,
@@ -89,7 +102,7 @@ export function createProgram(context: CommandContext): DocumentedCommand {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .section(DEFINITION_SECTION)
     .examples("import docker://alpine:3.20");
-  for (const make of COMMANDS) {
+  for (const make of makers) {
     program.addCommand(make(context));
   }
   for (const command of [program, ...program.commands]) speakThrough(command, context);

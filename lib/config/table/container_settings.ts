@@ -66,4 +66,12 @@ export const CONTAINER_SETTINGS = {
     commands: STARTING,
     default: "no",
   },
+  DENROOT_IMAGE_MOUNTS: {
+    kind: "choice",
+    choices: ["own", "all", "none"],
+    meaning: "What the /etc/fstab of an image may mount: own directories of the image and " +
+      "memory, all that the user may mount, or none.",
+    commands: STARTING,
+    default: "own",
+  },
 } as const satisfies Readonly<Record<string, SettingDefinition>>;

@@ -44,6 +44,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     allowSuperuser: false,
     mountHome: false,
     restrictDev: false,
+    imageMounts: "own",
     maxImageBytes: 1e12,
     tls: {},
     proxy: { no: "" },

@@ -1,0 +1,86 @@
+/** The lock of a container's root: only one start at a time prepares it. */
+
+import fs from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DenrootError } from "../../errors.ts";
+import { closeDescriptor } from "../../system/linux/descriptors.ts";
+import { check, libc } from "../../system/linux/libc_calls.ts";
+import { hasErrno } from "../../system/linux/system_error.ts";
+import { LOCK_NAME } from "../running_containers.ts";
+
+const LOCK_EXCLUSIVE_NOW = 2 | 4;
+const { O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const TIMEOUT_MS = 30_000;
+const POLL_MS = 20;
+
+/** The lock file of a root on a disk, open. The container shows it as `/.lock`. */
+export interface RootLock extends Disposable {
+  /** Fit for mount(2). */
+  readonly path: string;
+  /** Throws code `busy`, with the holder, when others do not let go of it for 30 seconds. */
+  take(): Promise<void>;
+}
+
+/**
+ * Opens the lock of the root in `directory`, and makes it where there is none. Undefined where it
+ * cannot be made, as on a disk that is read-only, or is no file.
+ */
+export function openRootLock(directory: string): RootLock | undefined {
+  const file = `${directory}/${LOCK_NAME}`;
+  const descriptor = openFile(file);
+  if (descriptor === undefined) return undefined;
+  return {
+    path: `/proc/self/fd/${descriptor}`,
+    async take() {
+      for (let leftMs = TIMEOUT_MS; !tryLock(descriptor, file); leftMs -= POLL_MS) {
+        if (leftMs <= 0) throw lockedError(file, descriptor);
+        await sleep(POLL_MS);
+      }
+    },
+    // The lock goes with the descriptor.
+    [Symbol.dispose]: () => closeDescriptor(descriptor),
+  };
+}
+
+function openFile(file: string): number | undefined {
+  for (const flags of [O_RDONLY, O_RDONLY | O_CREAT | O_EXCL]) {
+    try {
+      // The root is the container's: a link must not lead elsewhere, and a FIFO not wait.
+      const descriptor = fs.openSync(file, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
+      if (fs.fstatSync(descriptor).isFile()) return descriptor;
+      fs.closeSync(descriptor);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOENT") return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** Some network file systems know no locks; a start goes on without one there. */
+function tryLock(descriptor: number, file: string): boolean {
+  try {
+    check(libc().flock(descriptor, LOCK_EXCLUSIVE_NOW), `lock ${file}`);
+  } catch (error) {
+    if (hasErrno(error, "EAGAIN", "EINTR")) return false;
+    if (!hasErrno(error, "ENOLCK", "EOPNOTSUPP", "ENOSYS")) throw error;
+  }
+  return true;
+}
+
+function lockedError(file: string, descriptor: number): DenrootError {
+  const holder = holderOf(descriptor);
+  const who = holder === undefined ? "another process" : `process ${holder}`;
+  return new DenrootError(
+    "busy",
+    `${file} is locked by ${who}, which has been preparing the container for over 30 seconds`,
+    { hint: "End that process if it hangs: it may wait for a hook" },
+  );
+}
+
+/** The process that has the lock, from the lines of /proc/locks: `1: FLOCK ADVISORY WRITE 12 08:01:4711 0 EOF`. */
+function holderOf(descriptor: number): string | undefined {
+  const { ino } = fs.fstatSync(descriptor);
+  const line = fs.readFileSync("/proc/locks", "utf8").split("\n")
+    .find((line) => line.includes(" FLOCK ") && line.includes(`:${ino} `));
+  return line && /\sWRITE\s+(\d+)\s/.exec(line)?.[1];
+}
