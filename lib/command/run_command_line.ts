@@ -4,6 +4,7 @@ import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";
 import { VERSION } from "../system/version.ts";
 import { type CommandContext, newCommand } from "./common.ts";
+import { batchCommand } from "./batch.ts";
 import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
 import { createCommand } from "./create.ts";
@@ -28,6 +29,7 @@ const COMMANDS = [
   importCommand,
   startCommand,
   execCommand,
+  batchCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
@@ -49,11 +51,11 @@ type CommandMaker = (context: CommandContext) => Command;
 const QUICK_COMMANDS: ReadonlyMap<string | undefined, CommandMaker> = new Map([
   ["start", startCommand],
   ["exec", execCommand],
+  ["batch", batchCommand],
 ]);
 
 /** Commands of enroot that users will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
-  "batch",
   "bundle",
 ]);
 
