@@ -232,7 +232,10 @@ function loadedBy(path: string, withDynamic: (file: SourceFile) => boolean): Set
     const file = readSource(current);
     if (file === undefined || loaded.has(current)) return;
     loaded.add(current);
-    const code = withDynamic(file) ? file.code : file.code.replace(/\bimport\s*\([^)]*\)/g, "");
+    // The second stage of a start is no part of any other command.
+    const code = withDynamic(file)
+      ? file.code.replace(/\bimport\(\s*"\.\/lib\/container\/[^)]*\)/g, "")
+      : file.code.replace(/\bimport\s*\([^)]*\)/g, "");
     const values = code.replace(/^(import|export) type\b[^;]*;/gm, "");
     for (const target of importsOf({ ...file, code: values })) {
       if (target.startsWith(".")) add(normalize(join(dirname(current), target)));

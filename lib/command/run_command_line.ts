@@ -4,6 +4,7 @@ import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";
 import { VERSION } from "../system/version.ts";
 import { type CommandContext, newCommand } from "./common.ts";
+import { batchCommand } from "./batch.ts";
 import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
 import { createCommand } from "./create.ts";
@@ -14,9 +15,11 @@ import { execCommand } from "./exec.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
+import { exportCommand } from "./export.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
 import { listCommand } from "./list.ts";
+import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
 import { startCommand } from "./start.ts";
 import { tagsCommand } from "./tags.ts";
@@ -26,12 +29,15 @@ const COMMANDS = [
   importCommand,
   startCommand,
   execCommand,
+  batchCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
   createCommand,
+  loadCommand,
   listCommand,
   removeCommand,
+  exportCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,
@@ -45,14 +51,12 @@ type CommandMaker = (context: CommandContext) => Command;
 const QUICK_COMMANDS: ReadonlyMap<string | undefined, CommandMaker> = new Map([
   ["start", startCommand],
   ["exec", execCommand],
+  ["batch", batchCommand],
 ]);
 
 /** Commands of enroot that users will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
-  "batch",
   "bundle",
-  "export",
-  "load",
 ]);
 
 /** Runs the command in `args`. Throws code `usage` when they are wrong. */

@@ -49,12 +49,12 @@ interface Options {
 
 async function runStart(name: string, command: string[], options: Options): Promise<void> {
   // The rest of the library would take longer to load than the container to start.
-  const [{ loadSettings }, { startRequest }, { becomeContainer }] = await Promise.all([
-    import("../config/settings.ts"),
+  const [{ scriptSettings }, { startRequest }, { becomeContainer }] = await Promise.all([
+    import("../container/start/script_settings.ts"),
     import("../container/start/start_request.ts"),
     import("../container/start/become_container.ts"),
   ]);
-  const settings = await loadSettings();
+  const settings = await scriptSettings(options.conf);
   const request = startRequest(name, {
     command,
     environment: options.env ?? [],
