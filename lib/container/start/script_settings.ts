@@ -13,9 +13,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
  * another can be read only once. Throws codes `file`, `limit` and `settings`.
  */
 export async function scriptSettings(script: string | undefined): Promise<Settings> {
-  const status = script === undefined
-    ? undefined
-    : statSync(script, { throwIfNoEntry: false });
+  const status = script === undefined ? undefined : statSync(script, { throwIfNoEntry: false });
   if (script === undefined || !status?.isFile()) return await loadSettings();
   if (status.size > MAX_BYTES) {
     throw new DenrootError("limit", `${script} is too large for a configuration script`);
