@@ -45,7 +45,8 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   if (namespaces.net) raiseLoopback();
   // Without a user namespace mounts would reach the host.
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
-  using root = await makeRoot(request.root, settings.runtimePath, request.writable);
+  const { runtimePath, lockTimeoutMs } = settings;
+  using root = await makeRoot(request.root, runtimePath, request.writable, lockTimeoutMs);
   const plan = makePlan(planInputs(request, root.files));
   for (const warning of plan.warnings) output.log("warn", warning);
   if (namespaces.user !== undefined) fakeOwnership();
