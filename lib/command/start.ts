@@ -48,8 +48,13 @@ interface Options {
 }
 
 async function runStart(name: string, command: string[], options: Options): Promise<void> {
-  const { loadSettings, startRequest, becomeContainer } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  // The rest of the library would take longer to load than the container to start.
+  const [{ scriptSettings }, { startRequest }, { becomeContainer }] = await Promise.all([
+    import("../container/start/script_settings.ts"),
+    import("../container/start/start_request.ts"),
+    import("../container/start/become_container.ts"),
+  ]);
+  const settings = await scriptSettings(options.conf);
   const request = startRequest(name, {
     command,
     environment: options.env ?? [],

@@ -6,7 +6,7 @@ import { meansNo } from "../../config/means_no.ts";
 import { DenrootError, hasCode } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { runForeground } from "../../system/process/run_foreground.ts";
-import { VERSION } from "../../system/version.ts";
+import { ENROOT_VERSION } from "../../system/version.ts";
 import type {
   HookHost,
   PlannedHook,
@@ -119,7 +119,7 @@ export class HookScripts {
         Object.keys(flags).filter((name) => flags[name]).map((name) => [name, "y"]),
       ),
       PATH: `${library}:${environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`,
-      ENROOT_VERSION: VERSION,
+      ENROOT_VERSION,
       ENROOT_LIBRARY_PATH: library,
       ENROOT_LIBEXEC_PATH: library,
       ENROOT_SYSCONF_PATH: settings.sysconfPath,

@@ -30,7 +30,7 @@ export interface MountedRoot extends Disposable {
  */
 export async function makeRoot(
   place: RootPlace,
-  { namespaces, writable, settings: { runtimePath } }: StartRequest,
+  { namespaces, writable, settings: { runtimePath, lockTimeoutMs } }: StartRequest,
 ): Promise<MountedRoot> {
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const overlay = `${runtimePath}/overlay`;
@@ -38,7 +38,8 @@ export async function makeRoot(
   const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
-    : (!writable && mountOverlay(place.path, overlay)) || await lockedRoot(place.path, lock);
+    : (!writable && mountOverlay(place.path, overlay)) ||
+      await lockedRoot(place.path, lock, lockTimeoutMs);
   setPropagation(path, MS.SLAVE);
   const files = await rootedFiles(path);
   return {
@@ -71,8 +72,12 @@ function mountOverlay(lower: string, directory: string): string | undefined {
 }
 
 /** Where the preparation writes to the directory itself, one start does so after the other. */
-async function lockedRoot(path: string, lock: RootLock | undefined): Promise<string> {
-  await lock?.take();
+async function lockedRoot(
+  path: string,
+  lock: RootLock | undefined,
+  timeoutMs: number,
+): Promise<string> {
+  await lock?.take(timeoutMs);
   return bindDirectory(path);
 }
 
@@ -91,7 +96,7 @@ function showLock(lock: RootLock, files: RootedFiles): void {
   if (held === undefined) return;
   mount(lock.path, held.path, "none", MS.BIND);
   using mounted = files.hold(path);
-  if (mounted !== undefined) remount(mounted.path, MS.RDONLY);
+  if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
 }
 
 /** The image below a layer in memory, which takes what the container writes; or all of it there. */

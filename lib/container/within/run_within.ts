@@ -1,16 +1,21 @@
 /** The second stage of a start: inside the new namespaces, until this process is the container. */
 
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
+import { environment } from "../../system/host/environment.ts";
 import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { MS, setPropagation } from "../../system/linux/mounts.ts";
 import { raiseLoopback } from "../../system/linux/namespaces.ts";
-import type { StartRequest } from "../../types/container.ts";
+import type { ContainerPlan, PlannedVariable, StartRequest } from "../../types/container.ts";
 import { enterError, explained } from "../enter/explain_refusal.ts";
+import { HookSession } from "../hooks/hook_session.ts";
+import { makeMount } from "../mounts/make_mount.ts";
+import { makePlan } from "../plan/make_plan.ts";
 import { becomeCommand } from "./become_command.ts";
-import { mountDefaults } from "./default_mounts.ts";
-import { makeRoot } from "./make_root.ts";
+import { makeRoot, type MountedRoot } from "./make_root.ts";
+import { planInputs } from "./plan_inputs.ts";
 
 /** How the second stage speaks to the user. */
 export interface WithinOutput {
@@ -34,31 +39,67 @@ export async function runWithin(words: readonly string[], output: WithinOutput):
   }
 }
 
-async function start(request: StartRequest, _output: WithinOutput): Promise<number> {
+async function start(request: StartRequest, output: WithinOutput): Promise<number> {
   inheritOnlyStandard();
   const { namespaces } = request;
   if (namespaces.net) raiseLoopback();
   // Without a user namespace mounts would reach the host.
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
   using root = await makeRoot(request.root, request);
+  const plan = makePlan(planInputs(request, root.files));
+  for (const warning of plan.warnings) output.log("warn", warning);
   if (namespaces.user !== undefined) fakeOwnership();
-  mountDefaults(root.path);
+  const variables = await prepare(plan, root, output);
   root.finish();
-  const [path = "/bin/sh"] = request.command;
   return becomeCommand({
     request,
     root: root.path,
-    command: {
-      path,
-      argv: request.command.length === 0 ? ["sh"] : request.command,
-      directory: "/",
-      directoryIsOptional: false,
-      environment: [],
-      refusesLogins: false,
-    },
-    environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    command: commandOf(request),
+    environment: variables.map(({ name, value }) => `${name}=${value}`),
     descriptors: [],
   });
+}
+
+/** Makes the mounts and runs the hooks. Gives the environment that they leave. */
+async function prepare(
+  plan: ContainerPlan,
+  root: MountedRoot,
+  output: WithinOutput,
+): Promise<readonly PlannedVariable[]> {
+  const { request: { namespaces, settings, command }, mounts } = plan;
+  const context = {
+    root: root.files,
+    warn: (message: string) => output.log("warn", message),
+  };
+  for (const mount of mounts.filter(({ pass }) => pass < 0)) makeMount(mount, context);
+  const session = new HookSession({
+    environment: environment(),
+    namespaces,
+    settings,
+    root: root.files,
+    pid: process.pid,
+    command,
+    variables: plan.environment,
+    mount: (mount) => makeMount(mount, context),
+    log: output.log,
+  });
+  for (const hook of plan.hooks) await session.run(hook);
+  for (const mount of [...session.mounts, ...mounts.filter(({ pass }) => pass >= 0)]) {
+    makeMount(mount, context);
+  }
+  return session.variables;
+}
+
+function commandOf(request: StartRequest) {
+  const [path = "/bin/sh"] = request.command;
+  return {
+    path,
+    argv: request.command.length === 0 ? ["sh"] : request.command,
+    directory: "/",
+    directoryIsOptional: false,
+    environment: [],
+    refusesLogins: false,
+  };
 }
 
 function readRequest(descriptor: string): StartRequest {
