@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
-import { VERSION } from "./lib/system/version.ts";
+import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -17,8 +17,13 @@ const STRAY_GRACE_MS = 5000;
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   // Before anything else is loaded: scripts ask for the version often.
-  writeAll(STDOUT, `${VERSION}\n`);
+  const isEnroots = args[0] === "version" && programName() === "enroot";
+  writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
   process.exit(0);
+}
+// Parts of a start, in which each millisecond counts. Users do not call them.
+if (args[0] === "within" || args[0] === "enroot-mount") {
+  process.exit(await runPart(args[0], args.slice(1)));
 }
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
@@ -53,7 +58,8 @@ async function main(): Promise<number> {
     progress.finish();
     const error = explainLimit(failure) ?? failure;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
-    return output.asKnownError(error)?.code === "usage" ? 2 : 1;
+    const isUsage = output.asKnownError(error)?.code === "usage";
+    return isUsage && programName() !== "enroot" ? 2 : 1;
   };
   const stops = new StopSignals((exitCode) => {
     progress.finish();
@@ -62,7 +68,6 @@ async function main(): Promise<number> {
   const hasStray = catchStrays(stops, fail);
 
   try {
-    if (args[0] === "within") await within(args.slice(1));
     prepareStart(args, commandLine());
     await runCommandLine(args, {
       console: {
@@ -87,10 +92,34 @@ async function main(): Promise<number> {
   }
 }
 
-/** The second stage of `start`: nothing else of denroot is loaded for it. */
-async function within(words: readonly string[]): Promise<never> {
-  const { runWithin } = await import("./lib/container/within/run_within.ts");
-  return await runWithin(words);
+/** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
+async function runPart(
+  name: "within" | "enroot-mount",
+  words: readonly string[],
+): Promise<number> {
+  const [run, output, host, { forgetReservations }] = await Promise.all([
+    name === "within"
+      ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
+      : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
+        module.runMountProgram
+      ),
+    import("./lib/command/output/console.ts"),
+    import("./lib/system/host/environment.ts"),
+    import("./lib/system/process/prepare_start.ts"),
+  ]);
+  host.hideRuntimeSwitches();
+  forgetReservations();
+  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
+  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
+  try {
+    return await run(words, {
+      result: (text) => writeAll(STDOUT, text),
+      log: (level, message) => writeAll(STDERR, output.logLine(level, message, colour)),
+    });
+  } catch (error) {
+    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
+    return 1;
+  }
 }
 
 /**

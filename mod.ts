@@ -1,5 +1,6 @@
 /** denroot as a library: the functions and types that its own commands use. */
 
+export type { PackedImage } from "./lib/image/pack_image.ts";
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
 export {
   type DefinedImage,
@@ -38,10 +39,21 @@ export {
   type CreateOptions,
 } from "./lib/container/create_container.ts";
 export {
+  exportContainer,
+  type ExportedContainer,
+  type ExportOptions,
+} from "./lib/container/export_container.ts";
+export {
   listContainers,
   type ListedContainer,
   type ListOptions,
 } from "./lib/container/list_containers.ts";
+export {
+  loadContainer,
+  type LoadedContainer,
+  type LoadOptions,
+} from "./lib/container/load_container.ts";
+export { type ListedHook, listHooks } from "./lib/container/hooks/list_hooks.ts";
 export type { ProcessFacts } from "./lib/container/process_facts.ts";
 export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";
 export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";

@@ -22,7 +22,11 @@ async function runExec(
   command: [string, ...string[]],
   { env = [] }: Options,
 ): Promise<void> {
-  const { becomeMember, loadSettings } = await import("../../mod.ts");
+  // The rest of the library would take longer to load than the command to begin.
+  const [{ loadSettings }, { becomeMember }] = await Promise.all([
+    import("../config/settings.ts"),
+    import("../container/exec/become_member.ts"),
+  ]);
   await becomeMember(pid, { command, environment: env, settings: await loadSettings() });
 }
 

@@ -13,9 +13,11 @@ export function startCommand(_context: CommandContext): Command {
     .argument("[COMMAND...]", "the command and its arguments")
     .option("-c, --conf <FILE>", "a script with the functions environ, mounts, hooks and rc")
     .option("-e, --env <KEY[=VALUE]>", "set a variable, or take the host's value", append)
+    .option("--env-file <FILE>", "set the variables that a file names, a line for each", append)
     .option("-m, --mount <FSTAB>", "mount something, with : between the fields", append)
     .option("--rc <FILE>", "a script that runs instead of the container's start script")
     .option("-r, --root", "be root inside the container")
+    .option("--workdir <DIR>", "the directory in the container in which the command starts")
     .option("-w, --rw", "let the container write to its root file system")
     .option("--pid", "the container sees only its own processes")
     .option("--net", "the container has a network of its own with a loopback alone")
@@ -31,8 +33,10 @@ export function startCommand(_context: CommandContext): Command {
 interface Options {
   readonly conf?: string;
   readonly env?: string[];
+  readonly envFile?: string[];
   readonly mount?: string[];
   readonly rc?: string;
+  readonly workdir?: string;
   readonly root?: boolean;
   readonly rw?: boolean;
   readonly pid?: boolean;
@@ -44,14 +48,21 @@ interface Options {
 }
 
 async function runStart(name: string, command: string[], options: Options): Promise<void> {
-  const { loadSettings, startRequest, becomeContainer } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  // The rest of the library would take longer to load than the container to start.
+  const [{ scriptSettings }, { startRequest }, { becomeContainer }] = await Promise.all([
+    import("../container/start/script_settings.ts"),
+    import("../container/start/start_request.ts"),
+    import("../container/start/become_container.ts"),
+  ]);
+  const settings = await scriptSettings(options.conf);
   const request = startRequest(name, {
     command,
     environment: options.env ?? [],
+    environmentFiles: options.envFile ?? [],
     mounts: options.mount ?? [],
     configScript: options.conf,
     rc: options.rc,
+    workdir: options.workdir,
     remapRoot: options.root,
     writable: options.rw,
     pid: options.pid,

@@ -145,15 +145,18 @@ static void become_default(int signal) {
     set_action(signal, action, 0);
 }
 
-/* A process that only waits must not keep a pipe open, or let others look into it. */
-static void withdraw(void) {
+/* A process that only waits must not keep a pipe open. Others may look into it only where `visible`
+ * says so: the one that stands for a container is what others list, and join. */
+static void withdraw(int visible) {
     if (CALL(close_range, 0, ~0u) < 0)
         for (word file = 0; file < 1024; file++) CALL(close, file);
-    CALL(prctl, PR_SET_DUMPABLE, 0);
+    CALL(prctl, PR_SET_DUMPABLE, visible);
 }
 
 static void die_of(int signal) {
     const word set = 1ul << (signal - 1);
+    /* The child has left a core file if it was to leave one. */
+    CALL(prctl, PR_SET_DUMPABLE, 0);
     become_default(signal);
     CALL(kill, CALL(getpid), signal);
     CALL(rt_sigprocmask, SIG_UNBLOCK, &set, 0, SIGNAL_SET);
@@ -161,9 +164,9 @@ static void die_of(int signal) {
 }
 
 /* The life of a parent. All signals are blocked, and so they wait here for their turn. */
-static void follow(long child) {
+static void follow(long child, int visible) {
     siginfo_t signal, end;
-    withdraw();
+    withdraw(visible);
     for (;;) {
         if (CALL(rt_sigtimedwait, &every_signal, &signal, 0, SIGNAL_SET) < 0) continue;
         if (signal.si_signo != SIGCHLD) {
@@ -183,7 +186,7 @@ static void follow(long child) {
 /* The life of a namespace's first process. It must not hold a directory of the host either. */
 static void bury_orphans(void) {
     CALL(chdir, "/");
-    withdraw();
+    withdraw(0);
     for (;;) {
         siginfo_t signal;
         CALL(rt_sigtimedwait, &every_signal, &signal, 0, SIGNAL_SET);
@@ -207,7 +210,7 @@ static long go_on_in_child(int with_init) {
     long child = with_init ? clone_child() : 1;
     if (child == 0) bury_orphans();
     if (child > 0) child = clone_child();
-    if (child > 0) follow(child);
+    if (child > 0) follow(child, with_init);
     CALL(rt_sigprocmask, SIG_SETMASK, &old_mask, 0, SIGNAL_SET);
     set_action(SIGCHLD, old_action, 0);
     return child;

@@ -78,17 +78,17 @@ common::runparts() {
 
 # The text of a file, with the values of the variables that it refers to.
 common::envsubst() {
-    local line rest name
-    local -r reference='^(.*)\\$\\{([A-Za-z_][A-Za-z0-9_]*)\\}(.*)$'
+    local _line _rest _name
+    local -r _reference='^(.*)\\$\\{([A-Za-z_][A-Za-z0-9_]*)\\}(.*)$'
     [ -f "$1" ] || return 0
-    while IFS= read -r line || [ -n "$line" ]; do
-        rest=
-        while [[ "$line" =~ $reference ]]; do
-            name="\${BASH_REMATCH[2]}"
-            rest="\${!name-}\${BASH_REMATCH[3]}$rest"
-            line="\${BASH_REMATCH[1]}"
+    while IFS= read -r _line || [ -n "$_line" ]; do
+        _rest=
+        while [[ "$_line" =~ $_reference ]]; do
+            _name="\${BASH_REMATCH[2]}"
+            _rest="\${!_name-}\${BASH_REMATCH[3]}$_rest"
+            _line="\${BASH_REMATCH[1]}"
         done
-        printf '%s%s\\n' "$line" "$rest"
+        printf '%s%s\\n' "$_line" "$_rest"
     done < "$1"
 }
 

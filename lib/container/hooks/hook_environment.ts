@@ -1,7 +1,7 @@
 /** The environment of scripts that prepare a container, and the files that they read and write. */
 
 import { meansNo } from "../../config/means_no.ts";
-import { VERSION } from "../../system/version.ts";
+import { ENROOT_VERSION } from "../../system/version.ts";
 import type { HookHost, StartSettings } from "../../types/container.ts";
 import { makeHookLibrary } from "./hook_library.ts";
 
@@ -48,7 +48,7 @@ export function hookEnvironment(
       Object.keys(flags).filter((name) => flags[name]).map((name) => [name, "y"]),
     ),
     PATH: `${library}:${environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`,
-    ENROOT_VERSION: VERSION,
+    ENROOT_VERSION,
     ENROOT_LIBRARY_PATH: library,
     ENROOT_LIBEXEC_PATH: library,
     ENROOT_SYSCONF_PATH: settings.sysconfPath,

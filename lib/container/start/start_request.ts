@@ -1,10 +1,10 @@
 /** From options and settings to the request that both stages share. */
 
-import { realpathSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { Settings } from "../../config/settings.ts";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
 import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
 import { inheritedFileLimit } from "../../system/linux/execute.ts";
 import type {
@@ -19,14 +19,14 @@ export interface StartOptions {
   readonly command?: readonly string[];
   /** `NAME=VALUE`, or `NAME` for the host's value. */
   readonly environment?: readonly string[];
-  /** Files of variables, which come before those of `environment`. */
-  readonly environmentFiles?: readonly TextFile[];
-  /** The directory in the container in which the command starts. */
-  readonly workdir?: string | undefined;
-  /** Lines of a mount table. */
+  /** Files with such words, a line for each. */
+  readonly environmentFiles?: readonly string[];
+  /** Lines of a mount table, with `:` between the fields. */
   readonly mounts?: readonly string[];
   readonly configScript?: string | undefined;
   readonly rc?: string | undefined;
+  /** The directory in the container in which the command starts. */
+  readonly workdir?: string | undefined;
   readonly writable?: boolean | undefined;
   readonly remapRoot?: boolean | undefined;
   readonly pid?: boolean | undefined;
@@ -57,20 +57,22 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
       mountHome: settings.mountHome,
       restrictDev: settings.restrictDev,
       imageMounts: settings.imageMounts,
+      lockTimeoutMs: settings.lockTimeoutMs,
     },
     environment: options.environment ?? [],
-    environmentFiles: options.environmentFiles ?? [],
+    environmentFiles: (options.environmentFiles ?? []).map(readEnvironmentFile),
     mounts: options.mounts ?? [],
     ...(options.configScript !== undefined && { configScript: options.configScript }),
     ...(options.rc !== undefined && { rc: options.rc }),
-    command: options.command ?? [],
     ...(options.workdir !== undefined && { workdir: options.workdir }),
+    command: options.command ?? [],
     fileLimit: inheritedFileLimit(),
     descriptors: inheritedDescriptors(),
   };
 }
 
-function namespacesOf({ settings, ...options }: StartOptions): ContainerNamespaces {
+/** The namespaces of a container that this user starts with these options. */
+export function namespacesOf({ settings, ...options }: StartOptions): ContainerNamespaces {
   const [uid, gid] = [process.geteuid!(), process.getegid!()];
   const remap = options.remapRoot ?? settings.remapRoot;
   return {
@@ -99,6 +101,14 @@ function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace 
   throw new DenrootError("not_found", `No such file or directory: ${path}`, {
     hint: "denroot list shows the containers; denroot create makes one from an image",
   });
+}
+
+function readEnvironmentFile(path: string): TextFile {
+  try {
+    return { path, text: readFileSync(path, "utf8") };
+  } catch (cause) {
+    throw new DenrootError("file", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function isFile(path: string): boolean {

@@ -1,15 +1,19 @@
 /** The root file system of a container, mounted. */
 
 import { mkdirSync } from "node:fs";
-import { DenrootError } from "../../errors.ts";
+import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
-import type { RootPlace } from "../../types/container.ts";
+import { DenrootError } from "../../errors.ts";
+import type { RootedFiles, RootPlace } from "../../types/container.ts";
+import { LOCK_NAME } from "../running_containers.ts";
+import { openRootLock, type RootLock } from "./root_lock.ts";
 
-export interface MountedRoot {
+export interface MountedRoot extends Disposable {
   /** Where it is mounted. */
   readonly path: string;
-  /** After the hooks: makes it read-only, unless the container may write. */
+  readonly files: RootedFiles;
+  /** When all is prepared: the container sees the lock, and writes only where it may. */
   finish(): void;
 }
 
@@ -18,16 +22,31 @@ export interface MountedRoot {
  * the container may write, else an overlay that keeps the directory untouched. Throws
  * {@link SystemError}.
  */
-export function makeRoot(place: RootPlace, runtimePath: string, writable: boolean): MountedRoot {
+export async function makeRoot(
+  place: RootPlace,
+  runtimePath: string,
+  writable: boolean,
+  lockTimeoutMs: number,
+): Promise<MountedRoot> {
   if (place.type === "image") throw noImages(place.path);
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
-  const path = (!writable && mountOverlay(place.path, `${runtimePath}/overlay`)) ||
-    bindDirectory(place.path);
+  const lock = openRootLock(place.path);
+  const overlay = writable ? undefined : mountOverlay(place.path, `${runtimePath}/overlay`);
+  // An overlay is this container's own, and needs no lock.
+  if (overlay === undefined) await lock?.take(lockTimeoutMs);
+  const path = overlay ?? bindDirectory(place.path);
   setPropagation(path, MS.SLAVE);
+  const files = await rootedFiles(path);
   return {
     path,
-    finish: () => {
+    files,
+    finish() {
+      if (lock !== undefined) showLock(lock, files);
       if (!writable) remount(path, MS.RDONLY);
+    },
+    [Symbol.dispose]() {
+      lock?.[Symbol.dispose]();
+      files[Symbol.dispose]();
     },
   };
 }
@@ -35,13 +54,13 @@ export function makeRoot(place: RootPlace, runtimePath: string, writable: boolea
 /** Undefined where the kernel lets a user namespace mount no overlay: before 5.11, for example. */
 function mountOverlay(lower: string, directory: string): string | undefined {
   const [root, upper, work] = ["root", "upper", "work"].map((name) => `${directory}/${name}`);
-  for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true });
-  const quote = (path: string) => path.replace(/[\\,:]/g, "\\$&");
-  const data = `lowerdir=${quote(lower)},upperdir=${quote(upper!)},workdir=${quote(work!)}`;
+  for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true, mode: 0o755 });
+  const escaped = (path: string) => path.replace(/[\\,:]/g, "\\$&");
+  const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper!)},workdir=${escaped(work!)}`;
   try {
     mount("overlay", root!, "overlay", MS.NOSUID | MS.NODEV, `${data},userxattr,xino=off`);
   } catch (error) {
-    if (hasErrno(error, "EPERM", "EINVAL", "ENODEV")) return undefined;
+    if (hasErrno(error, "EPERM", "EACCES", "EINVAL", "ENODEV", "ELOOP")) return undefined;
     throw error;
   }
   return root;
@@ -51,6 +70,18 @@ function bindDirectory(path: string): string {
   mount(path, path, "none", MS.BIND);
   remount(path, MS.NOSUID | MS.NODEV);
   return path;
+}
+
+/** `list -f` finds the container of a process by the file that it sees there. */
+function showLock(lock: RootLock, files: RootedFiles): void {
+  const path = `/${LOCK_NAME}`;
+  if (files.kind(path) !== "file") files.remove(path);
+  files.makeFile(path, 0o644);
+  using held = files.hold(path);
+  if (held === undefined) return;
+  mount(lock.path, held.path, "none", MS.BIND);
+  using mounted = files.hold(path);
+  if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
 }
 
 function noImages(path: string): DenrootError {

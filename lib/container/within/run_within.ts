@@ -1,56 +1,107 @@
 /** The second stage of a start: inside the new namespaces, until this process is the container. */
 
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
-import {
-  closeDescriptor,
-  inheritOnlyStandard,
-  setInherited,
-} from "../../system/linux/descriptors.ts";
-import { execute, restoreInherited } from "../../system/linux/execute.ts";
+import { environment } from "../../system/host/environment.ts";
+import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
-import { MS, setPropagation, switchRoot } from "../../system/linux/mounts.ts";
-import { raiseLoopback, unshareCgroups } from "../../system/linux/namespaces.ts";
-import { dropCapabilities, forbidNewPrivileges } from "../../system/linux/privileges.ts";
-import type { StartRequest } from "../../types/container.ts";
-import { enterError } from "../enter/explain_refusal.ts";
-import { mountDefaults } from "./default_mounts.ts";
-import { makeRoot } from "./make_root.ts";
+import { MS, setPropagation } from "../../system/linux/mounts.ts";
+import { raiseLoopback } from "../../system/linux/namespaces.ts";
+import type { ContainerPlan, PlannedVariable, StartRequest } from "../../types/container.ts";
+import { enterError, explained } from "../enter/explain_refusal.ts";
+import { HookSession } from "../hooks/hook_session.ts";
+import { makeMount } from "../mounts/make_mount.ts";
+import { makePlan } from "../plan/make_plan.ts";
+import { readInputs } from "../plan/read_inputs.ts";
+import { becomeCommand } from "./become_command.ts";
+import { makeRoot, type MountedRoot } from "./make_root.ts";
+
+/** How the second stage speaks to the user. */
+export interface WithinOutput {
+  /** Prints a result to standard output. */
+  result(text: string): void;
+  log(level: "info" | "warn", message: string): void;
+}
 
 /**
  * `words` are the descriptor of the request and, where `enter` failed, its step and the error's
- * number. Only returns by throwing {@link DenrootError}.
+ * number. Resolves to an exit code only when no command is to run; throws {@link DenrootError}.
  */
-export async function runWithin(words: readonly string[]): Promise<never> {
+export async function runWithin(words: readonly string[], output: WithinOutput): Promise<number> {
   const [descriptor = "", step, errno] = words;
   const request = readRequest(descriptor);
   if (step !== undefined) throw enterError(step, Number(errno));
+  try {
+    return await start(request, output);
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+async function start(request: StartRequest, output: WithinOutput): Promise<number> {
   inheritOnlyStandard();
   const { namespaces, settings } = request;
   if (namespaces.net) raiseLoopback();
   // Without a user namespace mounts would reach the host.
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
-  const root = makeRoot(request.root, settings.runtimePath, request.writable);
+  const { runtimePath, lockTimeoutMs } = settings;
+  using root = await makeRoot(request.root, runtimePath, request.writable, lockTimeoutMs);
+  const host = environment();
+  const plan = makePlan(await readInputs(request, root.files, { host, pid: process.pid }));
+  for (const warning of plan.warnings) output.log("warn", warning);
   if (namespaces.user !== undefined) fakeOwnership();
-  mountDefaults(root.path);
+  const variables = await prepare(plan, root, output);
   root.finish();
-  await Promise.resolve();
-  return becomeCommand(root.path, request);
+  return becomeCommand({
+    request,
+    root: root.path,
+    command: commandOf(request),
+    environment: variables.map(({ name, value }) => `${name}=${value}`),
+    descriptors: [],
+  });
 }
 
-function becomeCommand(root: string, request: StartRequest): never {
-  inheritOnlyStandard();
-  for (const descriptor of request.descriptors) setInherited(descriptor, true);
-  switchRoot(root);
-  unshareCgroups();
-  forbidNewPrivileges();
-  const { user } = request.namespaces;
-  if (user !== undefined && user.insideUid !== 0) dropCapabilities();
-  restoreInherited(request.fileLimit);
+/** Makes the mounts and runs the hooks. Gives the environment that they leave. */
+async function prepare(
+  plan: ContainerPlan,
+  root: MountedRoot,
+  output: WithinOutput,
+): Promise<readonly PlannedVariable[]> {
+  const { request: { namespaces, settings, command }, mounts } = plan;
+  const context = {
+    root: root.files,
+    warn: (message: string) => output.log("warn", message),
+  };
+  for (const mount of mounts.filter(({ pass }) => pass < 0)) makeMount(mount, context);
+  const session = new HookSession({
+    environment: environment(),
+    namespaces,
+    settings,
+    root: root.files,
+    pid: process.pid,
+    command,
+    variables: plan.environment,
+    mount: (mount) => makeMount(mount, context),
+    log: output.log,
+  });
+  for (const hook of plan.hooks) await session.run(hook);
+  for (const mount of [...session.mounts, ...mounts.filter(({ pass }) => pass >= 0)]) {
+    makeMount(mount, context);
+  }
+  return session.variables;
+}
+
+function commandOf(request: StartRequest) {
   const [path = "/bin/sh"] = request.command;
-  execute(path, request.command.length === 0 ? ["sh"] : request.command, [
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  ]);
+  return {
+    path,
+    argv: request.command.length === 0 ? ["sh"] : request.command,
+    directory: "/",
+    directoryIsOptional: false,
+    environment: [],
+    refusesLogins: false,
+  };
 }
 
 function readRequest(descriptor: string): StartRequest {

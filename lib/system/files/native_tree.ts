@@ -20,6 +20,7 @@ export interface NativeTree {
   writeAt(descriptor: number, bytes: Uint8Array, position: number): number;
   setSize(descriptor: number, size: number): number;
   setMode(descriptor: number, mode: number): number;
+  setOwner(descriptor: number, uid: number, gid: number): number;
   /** Sets the mode of a name that is no symbolic link: one would be followed. */
   setModeOf(directory: number, name: string, mode: number): number;
   /** Sets both times of an open file, in seconds since 1970. */
@@ -57,6 +58,7 @@ const SIGNATURES = {
   pwrite: { args: ["i32", "buffer", "usize", "usize"], result: "isize" },
   ftruncate: { args: ["i32", "usize"], result: "i32" },
   fchmod: { args: ["i32", "u32"], result: "i32" },
+  fchown: { args: ["i32", "u32", "u32"], result: "i32" },
   fchmodat: { args: ["i32", "buffer", "u32", "i32"], result: "i32" },
   futimens: { args: ["i32", "buffer"], result: "i32" },
   utimensat: { args: ["i32", "buffer", "buffer", "i32"], result: "i32" },
@@ -114,6 +116,7 @@ async function load(): Promise<NativeTree> {
       orError(libc.pwrite(descriptor, bytes, bytes.length, position)),
     setSize: (descriptor, size) => orError(libc.ftruncate(descriptor, size)),
     setMode: (descriptor, mode) => orError(libc.fchmod(descriptor, mode)),
+    setOwner: (descriptor, uid, gid) => orError(libc.fchown(descriptor, uid, gid)),
     setModeOf: (directory, name, mode) => orError(libc.fchmodat(directory, cString(name), mode, 0)),
     setTime: (descriptor, seconds) => orError(libc.futimens(descriptor, timesOf(seconds))),
     setTimeOf: (directory, name, seconds) =>
@@ -121,7 +124,16 @@ async function load(): Promise<NativeTree> {
         libc.utimensat(directory, cString(name), timesOf(seconds), AT_SYMLINK_NOFOLLOW),
       ),
     setXattr: (descriptor, name, value) =>
-      orError(libc.fsetxattr(descriptor, cString(name), value, value.length, 0)),
+      // Not every runtime makes a pointer of an empty array.
+      orError(
+        libc.fsetxattr(
+          descriptor,
+          cString(name),
+          value.length === 0 ? new Uint8Array(1) : value,
+          value.length,
+          0,
+        ),
+      ),
     rename: (fromDirectory, from, directory, to) =>
       orError(libc.renameat(fromDirectory, cString(from), directory, cString(to))),
     removeFile: (directory, name) => orError(libc.unlinkat(directory, cString(name), 0)),

@@ -6,6 +6,7 @@ import process from "node:process";
 import { check, cString, libc, stringArray } from "./libc_calls.ts";
 import { SystemError } from "./system_error.ts";
 
+const RLIMIT_FSIZE = 1;
 const RLIMIT_NOFILE = 7;
 const SIG_DFL = 0;
 /** The runtimes ignore them; a program would inherit that. */
@@ -58,6 +59,11 @@ function fileLimitOf(pid: string): FileLimit | undefined {
 
 function limitNumber(word: string): bigint {
   return word === "unlimited" ? UNLIMITED : BigInt(word);
+}
+
+/** The longest file that this process and its children may write (RLIMIT_FSIZE). */
+export function limitFileSize(bytes: bigint): void {
+  libc().setrlimit(RLIMIT_FSIZE, BigUint64Array.of(bytes, bytes));
 }
 
 /** The environment that this process was started with, byte for byte: `NAME=VALUE`. */

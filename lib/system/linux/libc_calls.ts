@@ -17,6 +17,7 @@ const SIGNATURES = {
   chdir: { args: ["buffer"], result: "i32" },
   fchdir: { args: ["i32"], result: "i32" },
   open: { args: ["buffer", "i32", "i32"], result: "i32" },
+  flock: { args: ["i32", "i32"], result: "i32" },
   close: { args: ["i32"], result: "i32" },
   fcntl: { args: ["i32", "i32", "usize"], result: "i32" },
   write: { args: ["i32", "buffer", "usize"], result: "isize" },

@@ -90,6 +90,11 @@ export function remount(path: string, flags: number): void {
   mount("none", path, "none", MS.BIND | MS.REMOUNT | flags | mountFlags(path));
 }
 
+/** chdir(2), without the looks at the path that the runtimes take. */
+export function changeDirectory(path: string): void {
+  check(libc().chdir(cString(path)), `chdir ${path}`);
+}
+
 /**
  * Makes the mount at `target` and all mounts below it read-only: mount_setattr(2), since Linux 5.12.
  * False where the kernel does not know the call.

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { DenrootError } from "../../errors.ts";
+import { unblockSignals } from "./unblock_signals.ts";
 
 /** The kernel sends XCPU when the processor time of `ulimit -S -t` is used up. */
 const NAMES = ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"] as const;
@@ -18,7 +19,7 @@ const ECHO_MS = 500;
  * INT, TERM, HUP and XCPU as an abort. Nothing is caught before {@link signal} is asked for: a command
  * that never asks is ended by the kernel, and one that becomes another program leaves it the
  * signals as it found them. A signal that was ignored from the start, as nohup and background jobs
- * have it, stays ignored.
+ * have it, stays ignored; one that was blocked is let through, or nothing could stop the work.
  */
 export class StopSignals {
   readonly #controller = new AbortController();
@@ -50,12 +51,16 @@ export class StopSignals {
 
   #catch(): void {
     this.#isCatching = true;
-    const ignored = ignoredSignals();
+    const ignored = signalsIn("SigIgn");
     for (const name of NAMES) {
       if (!ignored.has(constants.signals[name])) process.on(name, () => this.#stop(name));
       // Deno catches INT, TERM and HUP at the first `on`, and ends the process where it has no handler.
       else if ("Deno" in globalThis) process.on(name, () => {});
     }
+    const blocked = signalsIn("SigBlk");
+    const numbers = NAMES.map((name) => constants.signals[name]).filter((one) => blocked.has(one));
+    // Only now, when they are caught. Where libc cannot be called, they stay blocked.
+    if (numbers.length > 0) unblockSignals(numbers).catch(() => {});
   }
 
   #stop(name: Name): void {
@@ -73,10 +78,10 @@ export class StopSignals {
   }
 }
 
-/** The numbers of the signals that this process ignores (proc(5), `SigIgn`). */
-function ignoredSignals(): ReadonlySet<number> {
-  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readStatus())?.[1] ?? "0";
-  const bits = BigInt(`0x${mask}`);
+/** The numbers of the signals that this process ignores or blocks (proc(5)). */
+function signalsIn(mask: "SigIgn" | "SigBlk"): ReadonlySet<number> {
+  const text = new RegExp(`^${mask}:\\s*([0-9a-f]+)$`, "m").exec(readStatus())?.[1] ?? "0";
+  const bits = BigInt(`0x${text}`);
   const numbers = Array.from({ length: 64 }, (_, bit) => bit + 1);
   return new Set(numbers.filter((number) => (bits >> BigInt(number - 1) & 1n) === 1n));
 }
