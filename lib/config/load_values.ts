@@ -59,9 +59,7 @@ export async function loadValues(
   adoptOlderNames(values);
 
   const chosen = values.get("ENROOT_SYSCONF_PATH");
-  const sysconfPath = chosen === undefined || meansNo(chosen.value)
-    ? defaultSysconfPath()
-    : chosen;
+  const sysconfPath = chosen === undefined || meansNo(chosen.value) ? defaultSysconfPath() : chosen;
   for (const path of configurationFiles(sysconfPath.value)) {
     const text = readConfiguration(path) ?? "";
     const lines = text.split("\n").map((text, index) => ({ line: index + 1, text }));
