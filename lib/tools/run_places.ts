@@ -48,8 +48,8 @@ export function runPlaces({ cachePath, environment }: RunPlaceSettings): RunPlac
 const inMemory: RunPlace = {
   name: "memory",
   async put(name, content) {
-    const file = await memoryFile(name, content);
-    return { path: file.path, location: "memory", [Symbol.dispose]: () => file.close() };
+    const file = memoryFile(name, content);
+    return await Promise.resolve({ path: file.path, location: "memory", [Symbol.dispose]: () => file.close() };
   },
 };
 

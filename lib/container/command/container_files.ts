@@ -1,6 +1,6 @@
 /** What the planning of a command asks of the container's files. */
 
-import { accessSync, constants } from "node:fs";
+import { statSync } from "node:fs";
 import type { RootedFiles } from "../../types/container.ts";
 
 /** Paths are absolute in the container; links are followed inside it. */
@@ -8,10 +8,11 @@ export interface ContainerFiles {
   /** A regular file's text; undefined where there is none. */
   text(path: string): string | undefined;
   exists(path: string): boolean;
-  /** Whether this process may execute it. */
+  /** Whether somebody may execute it. */
   isExecutable(path: string): boolean;
 }
 
+const EXECUTABLE = 0o111;
 /** Far more than any of these files has. */
 const FILE_LIMIT_BYTES = 1 << 20;
 
@@ -28,12 +29,8 @@ export function containerFiles(root: RootedFiles): ContainerFiles {
     isExecutable: (path) => {
       using held = root.hold(path);
       if (held === undefined || held.isDirectory) return false;
-      try {
-        accessSync(held.path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
+      // Deno's access(2) looks at the link itself, and so at the wrong permissions.
+      return (statSync(held.path).mode & EXECUTABLE) !== 0;
     },
   };
 }
