@@ -72,8 +72,8 @@ export interface StartRequest {
   readonly root: RootPlace;
   readonly writable: boolean;
   readonly namespaces: ContainerNamespaces;
-  /** Whether the container starts, or its plan is printed. */
-  readonly dryRun: boolean;
+  /** The plan is printed in this form, and no container starts. */
+  readonly dryRun?: "text" | "json";
   readonly settings: StartSettings;
   /** `NAME=VALUE`, or `NAME` for the host's value. */
   readonly environment: readonly string[];
