@@ -17,7 +17,7 @@ export interface RunPlace {
   /** For people. */
   readonly name: string;
   /** Throws when the program cannot be put there, or when another user could change it there. */
-  put(name: string, content: Buffer): Promise<RunnableProgram>;
+  put(name: string, content: Buffer): RunnableProgram | Promise<RunnableProgram>;
 }
 
 export interface RunnableProgram {
@@ -47,9 +47,9 @@ export function runPlaces({ cachePath, environment }: RunPlaceSettings): RunPlac
 
 const inMemory: RunPlace = {
   name: "memory",
-  async put(name, content) {
+  put(name, content) {
     const file = memoryFile(name, content);
-    return await Promise.resolve({ path: file.path, location: "memory", [Symbol.dispose]: () => file.close() };
+    return { path: file.path, location: "memory", [Symbol.dispose]: () => file.close() };
   },
 };
 
