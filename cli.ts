@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
-import { VERSION } from "./lib/system/version.ts";
+import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -17,7 +17,8 @@ const STRAY_GRACE_MS = 5000;
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   // Before anything else is loaded: scripts ask for the version often.
-  writeAll(STDOUT, `${VERSION}\n`);
+  const isEnroots = args[0] === "version" && programName() === "enroot";
+  writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
   process.exit(0);
 }
 // Parts of a start, in which each millisecond counts. Users do not call them.
@@ -57,7 +58,8 @@ async function main(): Promise<number> {
     progress.finish();
     const error = explainLimit(failure) ?? failure;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
-    return output.asKnownError(error)?.code === "usage" ? 2 : 1;
+    const isUsage = output.asKnownError(error)?.code === "usage";
+    return isUsage && programName() !== "enroot" ? 2 : 1;
   };
   const stops = new StopSignals((exitCode) => {
     progress.finish();

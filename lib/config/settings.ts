@@ -48,6 +48,8 @@ export interface Settings {
   readonly mountHome: boolean;
   readonly restrictDev: boolean;
   readonly imageMounts: ImageMounts;
+  /** 0 stands for no limit. */
+  readonly lockTimeoutMs: number;
   readonly tls: {
     readonly curlBundle?: string | undefined;
     readonly certFile?: string | undefined;
@@ -117,6 +119,7 @@ export async function loadSettings(
     mountHome: values.ENROOT_MOUNT_HOME,
     restrictDev: values.ENROOT_RESTRICT_DEV,
     imageMounts: values.DENROOT_IMAGE_MOUNTS as ImageMounts,
+    lockTimeoutMs: values.DENROOT_LOCK_TIMEOUT,
     tls: {
       curlBundle: values.CURL_CA_BUNDLE,
       certFile: values.SSL_CERT_FILE,

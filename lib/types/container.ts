@@ -114,6 +114,8 @@ export interface StartSettings {
   readonly mountHome: boolean;
   readonly restrictDev: boolean;
   readonly imageMounts: ImageMounts;
+  /** 0 stands for no limit. */
+  readonly lockTimeoutMs: number;
 }
 
 /** What is executed at last, and the state in which it begins. */

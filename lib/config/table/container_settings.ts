@@ -54,6 +54,14 @@ export const CONTAINER_SETTINGS = {
     commands: [...STARTING, "exec"],
     default: "no",
   },
+  DENROOT_LOCK_TIMEOUT: {
+    kind: "seconds",
+    max: 86_400,
+    meaning: "A start waits this long for another start that prepares the same root file system. " +
+      "0 stands for no limit.",
+    commands: STARTING,
+    default: "30",
+  },
   ENROOT_MOUNT_HOME: {
     kind: "flag",
     meaning: "The home directory is mounted into each container.",

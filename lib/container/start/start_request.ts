@@ -57,6 +57,7 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
       mountHome: settings.mountHome,
       restrictDev: settings.restrictDev,
       imageMounts: settings.imageMounts,
+      lockTimeoutMs: settings.lockTimeoutMs,
     },
     environment: options.environment ?? [],
     environmentFiles: (options.environmentFiles ?? []).map(readEnvironmentFile),

@@ -26,13 +26,14 @@ export async function makeRoot(
   place: RootPlace,
   runtimePath: string,
   writable: boolean,
+  lockTimeoutMs: number,
 ): Promise<MountedRoot> {
   if (place.type === "image") throw noImages(place.path);
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const lock = openRootLock(place.path);
   const overlay = writable ? undefined : mountOverlay(place.path, `${runtimePath}/overlay`);
   // An overlay is this container's own, and needs no lock.
-  if (overlay === undefined) await lock?.take();
+  if (overlay === undefined) await lock?.take(lockTimeoutMs);
   const path = overlay ?? bindDirectory(place.path);
   setPropagation(path, MS.SLAVE);
   const files = await rootedFiles(path);

@@ -9,21 +9,23 @@ import { hasErrno } from "../../system/linux/system_error.ts";
 import { LOCK_NAME } from "../running_containers.ts";
 
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
-const { O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-const TIMEOUT_MS = 30_000;
+const { O_RDONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const POLL_MS = 20;
 
 /** The lock file of a root on a disk, open. The container shows it as `/.lock`. */
 export interface RootLock extends Disposable {
   /** Fit for mount(2). */
   readonly path: string;
-  /** Throws code `busy`, with the holder, when others do not let go of it for 30 seconds. */
-  take(): Promise<void>;
+  /**
+   * Throws code `busy`, with the holder, when others do not let go of it for so long; 0 stands for no
+   * limit.
+   */
+  take(timeoutMs: number): Promise<void>;
 }
 
 /**
  * Opens the lock of the root in `directory`, and makes it where there is none. Undefined where it
- * cannot be made, as on a disk that is read-only, or is no file.
+ * cannot be made, as on a disk that is read-only.
  */
 export function openRootLock(directory: string): RootLock | undefined {
   const file = `${directory}/${LOCK_NAME}`;
@@ -31,9 +33,13 @@ export function openRootLock(directory: string): RootLock | undefined {
   if (descriptor === undefined) return undefined;
   return {
     path: `/proc/self/fd/${descriptor}`,
-    async take() {
-      for (let leftMs = TIMEOUT_MS; !tryLock(descriptor, file); leftMs -= POLL_MS) {
-        if (leftMs <= 0) throw lockedError(file, descriptor);
+    async take(timeoutMs) {
+      const started = performance.now();
+      while (!tryLock(descriptor, file)) {
+        const waitedMs = performance.now() - started;
+        if (timeoutMs > 0 && waitedMs >= timeoutMs) {
+          throw lockedError(file, descriptor, timeoutMs);
+        }
         await sleep(POLL_MS);
       }
     },
@@ -42,17 +48,15 @@ export function openRootLock(directory: string): RootLock | undefined {
   };
 }
 
+/** The root is the container's: what it put there instead of a file goes, and is not followed. */
 function openFile(file: string): number | undefined {
-  for (const flags of [O_RDONLY, O_RDONLY | O_CREAT | O_EXCL]) {
-    try {
-      // The root is the container's: a link must not lead elsewhere, and a FIFO not wait.
-      const descriptor = fs.openSync(file, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
-      if (fs.fstatSync(descriptor).isFile()) return descriptor;
-      fs.closeSync(descriptor);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") return undefined;
-    }
-  }
+  try {
+    const found = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (found !== undefined && !found.isFile()) fs.unlinkSync(file);
+    const descriptor = fs.openSync(file, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644);
+    if (fs.fstatSync(descriptor).isFile()) return descriptor;
+    fs.closeSync(descriptor);
+  } catch { /* Then the container has no lock on a disk. */ }
   return undefined;
 }
 
@@ -67,13 +71,15 @@ function tryLock(descriptor: number, file: string): boolean {
   return true;
 }
 
-function lockedError(file: string, descriptor: number): DenrootError {
+function lockedError(file: string, descriptor: number, timeoutMs: number): DenrootError {
   const holder = holderOf(descriptor);
   const who = holder === undefined ? "another process" : `process ${holder}`;
   return new DenrootError(
     "busy",
-    `${file} is locked by ${who}, which has been preparing the container for over 30 seconds`,
-    { hint: "End that process if it hangs: it may wait for a hook" },
+    `${file} is locked by ${who}, which has been preparing the container for over ${
+      timeoutMs / 1000
+    } seconds`,
+    { hint: "End that process if it hangs: it may wait for a hook. Or set DENROOT_LOCK_TIMEOUT" },
   );
 }
 

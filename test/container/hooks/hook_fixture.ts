@@ -55,6 +55,7 @@ export function startSettings(directory: string): StartSettings {
     mountHome: false,
     restrictDev: false,
     imageMounts: "own",
+    lockTimeoutMs: 30_000,
   };
 }
 

@@ -55,6 +55,7 @@ function startRequest(
       mountHome: false,
       restrictDev: false,
       imageMounts,
+      lockTimeoutMs: 30_000,
     },
     environment: [],
     environmentFiles: [],

@@ -45,6 +45,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     mountHome: false,
     restrictDev: false,
     imageMounts: "own",
+    lockTimeoutMs: 30_000,
     maxImageBytes: 1e12,
     tls: {},
     proxy: { no: "" },
