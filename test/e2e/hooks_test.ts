@@ -216,6 +216,33 @@ if (USERS.includes("root")) {
     assert.match(failed.stderr, /98-nvidia\.sh failed: .*nvml error: insufficient permissions/);
     assert.match(failed.stderr, /NVIDIA_VISIBLE_DEVICES=void/);
     assert.equal((await start("exit 1", { NVIDIA_VISIBLE_DEVICES: "void" })).exitCode, 0);
+    const site = join(denroot.home, "sysconf");
+    mkdirSync(site);
+    writeFileSync(join(site, "enroot.conf"), "NVIDIA_VISIBLE_DEVICES 3\nNVIDIA_DEBUG_LOG yes\n");
+    const configured = await start(`echo "$*" >&2; echo "a log" >&2`, {
+      ENROOT_SYSCONF_PATH: site,
+    });
+    assert.equal(configured.exitCode, 0, configured.stderr);
+    assert.match(configured.stderr, /--debug=\/dev\/stderr configure .*--device=3 /);
+    assert.match(configured.stderr, /a log/);
+  });
+
+  test("a full disk is named by the hook that needs it", async () => {
+    const { denroot, root } = containerHome("root");
+    const data = join(root, "..");
+    const onSmallDisk = [
+      "cp -a $0 $0.copy; mount -t tmpfs -o size=8m none $0; cp -a $0.copy/box $0",
+      "dd if=/dev/zero of=$0/fill bs=4k 2> /dev/null || true",
+      'exec "$@"',
+    ].join("\n");
+    const start = [...denroot.runtime.command, "start", "-w", "box", ...SCRIPT, "echo started"];
+    const { exitCode, stdout, stderr } = await startProgram(
+      "unshare",
+      ["-m", "sh", "-ec", onSmallDisk, data, ...start],
+      { env: denroot.environment(), cwd: denroot.work },
+    ).done;
+    assert.deepEqual([exitCode, stdout], [1, ""], stderr);
+    assert.match(stderr, /hook \S+ failed: .*ENOSPC\n *Only 0 bytes are free at .*box\n/);
   });
 }
 
