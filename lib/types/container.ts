@@ -227,7 +227,7 @@ export interface HookHost {
 /** What a hook may do to the container. */
 export interface HookContext extends HookHost {
   readonly root: RootedFiles;
-  /** The process that becomes the container. */
+  /** The process that becomes the container, as the host calls it. */
   readonly pid: number;
   /** The container's environment so far, as the files and options give it. */
   readonly variables: ReadonlyMap<string, string>;

@@ -146,6 +146,14 @@ common::log INFO "prepared for $(common::getpwent | cut -d: -f3)"
     assert.match(unmounted.stderr, /"\/no\/such" cannot be mounted/);
   });
 
+  test(`a script gets the container's PID as the host has it (as ${user})`, async () => {
+    siteHook("50-site.sh", '#!/bin/sh\nreadlink "/proc/$ENROOT_PID/ns/pid" >&2\n');
+    const { stderr, stdout } = await run("readlink /proc/self/ns/pid", {}, "--pid");
+    withoutSite();
+    assert.equal(stderr, stdout);
+    assert.match(stdout, /^pid:/);
+  });
+
   test(`a site replaces a built-in hook, and switches it off (as ${user})`, async () => {
     siteHook("10-shadow.sh", '#!/bin/sh\necho me:x:1:1::: > "$ENROOT_ROOTFS/etc/passwd"\n');
     assert.equal(await output("cat /etc/passwd"), "me:x:1:1:::\n");
