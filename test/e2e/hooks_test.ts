@@ -235,6 +235,25 @@ if (USERS.includes("root")) {
     assert.match(configured.stderr, /a log/);
   });
 
+  test("a container of root's has the user who starts it, and stays as it is", async () => {
+    const { denroot, root } = containerHome("an ordinary user");
+    writeFileSync(join(root, "etc/passwd"), "bin:x:2:2:::\n");
+    for (const name of ["run", "lock"]) mkdirSync(join(root, "var", name));
+    for (const name of ["group", "hosts", "hostname", "resolv.conf", "machine-id"]) {
+      writeFileSync(join(root, "etc", name), "");
+    }
+    await startProgram("chown", ["-R", "root:root", root], { cwd: "/" }).done;
+    const { stdout } = await denroot.succeed([
+      "start",
+      "box",
+      ...SCRIPT,
+      "id -un; cat /etc/passwd",
+    ]);
+    assert.match(stdout, /^nobody\n/);
+    assert.match(stdout, /^bin:x:2:2:::$/m);
+    assert.equal(readFileSync(join(root, "etc/passwd"), "utf8"), "bin:x:2:2:::\n");
+  });
+
   test("a full disk is named by the hook that needs it", async () => {
     const { denroot, root } = containerHome("root");
     const data = join(root, "..");
