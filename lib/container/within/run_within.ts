@@ -1,13 +1,13 @@
 /** The second stage of a start: inside the new namespaces, until this process is the container. */
 
 import { readFileSync } from "node:fs";
-import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { environment } from "../../system/host/environment.ts";
 import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { MS, setPropagation } from "../../system/linux/mounts.ts";
 import { raiseLoopback } from "../../system/linux/namespaces.ts";
+import { outerPid } from "../../system/process/outer_pid.ts";
 import type { ContainerPlan, PlannedVariable, StartRequest } from "../../types/container.ts";
 import { enterError, explained } from "../enter/explain_refusal.ts";
 import { HookSession } from "../hooks/hook_session.ts";
@@ -52,7 +52,7 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   const writable = request.writable && request.dryRun === undefined;
   using root = await makeRoot(request.root, runtimePath, writable, lockTimeoutMs);
   const host = environment();
-  const plan = makePlan(await readInputs(request, root.files, { host, pid: process.pid }));
+  const plan = makePlan(await readInputs(request, root.files, { host, pid: outerPid() }));
   if (request.dryRun !== undefined) {
     output.result(describePlan(plan, finalCommand(plan, root.files, plan.environment).command));
     return 0;
@@ -92,7 +92,7 @@ async function prepare(
     namespaces,
     settings,
     root: root.files,
-    pid: process.pid,
+    pid: outerPid(),
     command,
     variables: plan.environment,
     mount: (mount) => makeMount(mount, context),
