@@ -15,6 +15,9 @@ import { LOCK_NAME } from "../running_containers.ts";
 import { mountImage } from "./mount_image.ts";
 import { openRootLock, type RootLock } from "./root_lock.ts";
 
+/** An image's source and a bundle's programs. */
+const OWN_DIRECTORY = "/.enroot";
+
 export interface MountedRoot extends Disposable {
   /** Where it is mounted. */
   readonly path: string;
@@ -47,7 +50,8 @@ export async function makeRoot(
     files,
     finish() {
       if (lock !== undefined) showLock(lock, files);
-      if (!writable) remount(path, MS.RDONLY);
+      if (writable) protectOwnDirectory(files);
+      else remount(path, MS.RDONLY);
     },
     [Symbol.dispose]() {
       lock?.[Symbol.dispose]();
@@ -97,6 +101,15 @@ function showLock(lock: RootLock, files: RootedFiles): void {
   mount(lock.path, held.path, "none", MS.BIND);
   using mounted = files.hold(path);
   if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
+}
+
+/** What denroot and enroot keep in a root is not the container's to change. */
+function protectOwnDirectory(files: RootedFiles): void {
+  if (files.kind(OWN_DIRECTORY) !== "directory") return;
+  using held = files.hold(OWN_DIRECTORY);
+  mount(held!.path, held!.path, "none", MS.BIND | MS.REC);
+  using mounted = files.hold(OWN_DIRECTORY);
+  remount(mounted!.path, MS.RDONLY | MS.NOSUID | MS.NODEV);
 }
 
 /** The image below a layer in memory, which takes what the container writes; or all of it there. */
