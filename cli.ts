@@ -21,8 +21,10 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
   process.exit(0);
 }
-// The second stage of `start`, where each millisecond counts.
-if (args[0] === "within") process.exit(await within(args.slice(1)));
+// Parts of a start, in which each millisecond counts. Users do not call them.
+if (args[0] === "within" || args[0] === "enroot-mount") {
+  process.exit(await runPart(args[0], args.slice(1)));
+}
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
 process.exit(await main());
@@ -91,9 +93,16 @@ async function main(): Promise<number> {
 }
 
 /** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
-async function within(words: readonly string[]): Promise<number> {
-  const [{ runWithin }, output, host, { forgetReservations }] = await Promise.all([
-    import("./lib/container/within/run_within.ts"),
+async function runPart(
+  name: "within" | "enroot-mount",
+  words: readonly string[],
+): Promise<number> {
+  const [run, output, host, { forgetReservations }] = await Promise.all([
+    name === "within"
+      ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
+      : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
+        module.runMountProgram
+      ),
     import("./lib/command/output/console.ts"),
     import("./lib/system/host/environment.ts"),
     import("./lib/system/process/prepare_start.ts"),
@@ -103,7 +112,7 @@ async function within(words: readonly string[]): Promise<number> {
   const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
   const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
   try {
-    return await runWithin(words, {
+    return await run(words, {
       result: (text) => writeAll(STDOUT, text),
       log: (level, message) => writeAll(STDERR, output.logLine(level, message, colour)),
     });

@@ -53,6 +53,7 @@ export {
   type LoadedContainer,
   type LoadOptions,
 } from "./lib/container/load_container.ts";
+export { type ListedHook, listHooks } from "./lib/container/hooks/list_hooks.ts";
 export type { ProcessFacts } from "./lib/container/process_facts.ts";
 export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";
 export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";

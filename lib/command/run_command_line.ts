@@ -14,6 +14,7 @@ import { doctorCommand } from "./doctor.ts";
 import { execCommand } from "./exec.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
+import { hooksCommand } from "./hooks.ts";
 import { importCommand } from "./import.ts";
 import { exportCommand } from "./export.ts";
 import { infoCommand } from "./info.ts";
@@ -38,6 +39,7 @@ const COMMANDS = [
   listCommand,
   removeCommand,
   exportCommand,
+  hooksCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,

@@ -1,6 +1,6 @@
 /** Reads the environment and `enroot.conf`, and notes where each value comes from. */
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { accountHome } from "../system/host/environment.ts";
@@ -59,11 +59,9 @@ export async function loadValues(
   adoptOlderNames(values);
 
   const chosen = values.get("ENROOT_SYSCONF_PATH");
-  const sysconfPath = chosen === undefined || meansNo(chosen.value)
-    ? await defaultSysconfPath()
-    : chosen;
-  for (const path of await configurationFiles(sysconfPath.value)) {
-    const text = await readConfiguration(path) ?? "";
+  const sysconfPath = chosen === undefined || meansNo(chosen.value) ? defaultSysconfPath() : chosen;
+  for (const path of configurationFiles(sysconfPath.value)) {
+    const text = readConfiguration(path) ?? "";
     const lines = text.split("\n").map((text, index) => ({ line: index + 1, text }));
     await loadLines({ path, lines }, values, ignored);
     adoptOlderNames(values);
@@ -80,9 +78,9 @@ export async function loadValues(
   return { sysconfPath, values, ignored };
 }
 
-async function defaultSysconfPath(): Promise<Value> {
+function defaultSysconfPath(): Value {
   for (const path of SYSCONF_PATHS) {
-    if (await isDirectory(path)) return { value: path, origin: "default" };
+    if (isDirectory(path)) return { value: path, origin: "default" };
   }
   return { value: SYSCONF_PATHS[0], origin: "default" };
 }
@@ -95,13 +93,13 @@ function adoptOlderNames(values: Map<string, Value>): void {
   }
 }
 
-async function configurationFiles(sysconfPath: string): Promise<string[]> {
+function configurationFiles(sysconfPath: string): string[] {
   const main = join(sysconfPath, "enroot.conf");
   const directory = `${main}.d`;
-  if (!await isDirectory(directory)) return [main];
+  if (!isDirectory(directory)) return [main];
   let names: string[];
   try {
-    names = await readdir(directory);
+    names = readdirSync(directory);
   } catch (error) {
     throw unreadable(directory, error);
   }
@@ -192,20 +190,20 @@ async function evaluateByShell(
   throw new ExpansionError(`the shell failed: ${complaint.slice(0, 500) || "no message"}`);
 }
 
-async function readConfiguration(path: string): Promise<string | undefined> {
+function readConfiguration(path: string): string | undefined {
   try {
-    const { size } = await stat(path);
+    const { size } = statSync(path);
     if (size > FILE_LIMIT_BYTES) throw new Error(`it has ${size} bytes, more than 1 MiB`);
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw unreadable(path, error);
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+function isDirectory(path: string): boolean {
   try {
-    return (await stat(path)).isDirectory();
+    return statSync(path).isDirectory();
   } catch {
     return false;
   }

@@ -203,8 +203,10 @@ export interface HeldFile extends Disposable {
 export interface BuiltInHook {
   /** A file name such as `10-devices.sh`. */
   readonly name: string;
-  /** One sentence for `denroot hooks`. */
+  /** What it does: one sentence, for `denroot hooks` and the docs. */
   readonly summary: string;
+  /** Ends the sentence "It runs when …". */
+  readonly when: string;
   /**
    * Why it has something to do here; undefined when it has nothing to do. `denroot hooks` asks this
    * without a container.

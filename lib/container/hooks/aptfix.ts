@@ -10,6 +10,7 @@ const CONTENT = 'APT::Sandbox::User "root";\n';
 export const aptfixHook: BuiltInHook = {
   name: "10-aptfix.sh",
   summary: "Lets apt work in images of Debian and Ubuntu where the user is root.",
+  when: "the user is root in the container",
   reason: ({ namespaces }) =>
     namespaces.user?.insideUid === 0 ? "the user is root in the container" : undefined,
   run({ root }) {

@@ -11,6 +11,7 @@ const OPTIONS = ["x-create=dir", "rbind", "nosuid", "noexec", "nodev", "ro"];
 export const cgroupsHook: BuiltInHook = {
   name: "10-cgroups.sh",
   summary: "Shows the container its own control groups alone, read-only.",
+  when: "the host has control groups",
   reason: () => existsSync(MOUNT_POINT) ? "the host has control groups" : undefined,
   run(context) {
     const groups = readFileSync("/proc/self/cgroup", "utf8");

@@ -20,6 +20,7 @@ const LINKS: readonly (readonly [name: string, target: string])[] = [
 export const devicesHook: BuiltInHook = {
   name: "10-devices.sh",
   summary: "Gives the container a /dev of its own with the harmless devices alone.",
+  when: "ENROOT_RESTRICT_DEV is set, or the container has shared memory of its own (--ipc)",
   reason({ settings, namespaces }) {
     if (settings.restrictDev) return "ENROOT_RESTRICT_DEV is set";
     return namespaces.ipc ? "the container has shared memory of its own" : undefined;

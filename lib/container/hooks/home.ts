@@ -6,6 +6,7 @@ import { hostUser } from "./shadow.ts";
 export const homeHook: BuiltInHook = {
   name: "10-home.sh",
   summary: "Mounts the user's home directory into the container.",
+  when: "ENROOT_MOUNT_HOME is set",
   reason: ({ settings }) => settings.mountHome ? "ENROOT_MOUNT_HOME is set" : undefined,
   async run(context) {
     const home = context.environment["HOME"] || (await hostUser(context)).user.home;

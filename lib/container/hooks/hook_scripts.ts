@@ -2,25 +2,15 @@
 
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
-import { meansNo } from "../../config/means_no.ts";
 import { DenrootError, hasCode } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { runForeground } from "../../system/process/run_foreground.ts";
-import { ENROOT_VERSION } from "../../system/version.ts";
-import type {
-  HookHost,
-  PlannedHook,
-  PlannedMount,
-  PlannedVariable,
-  RootedFiles,
-} from "../../types/container.ts";
+import type { PlannedHook, PlannedMount, PlannedVariable } from "../../types/container.ts";
 import { fullDiskHint } from "./full_disk.ts";
 import { changedMounts, changedVariables, environmentText, mountsText } from "./hook_files.ts";
-import { makeHookLibrary } from "./hook_library.ts";
+import { hookEnvironment, hookFiles, type HookPlace } from "./hook_environment.ts";
 
-interface ScriptSurroundings extends HookHost {
-  readonly root: RootedFiles;
-  readonly pid: number;
+interface ScriptSurroundings extends HookPlace {
   readonly command: readonly string[];
 }
 
@@ -35,7 +25,6 @@ const NOT_FOUND = 127;
 
 export class HookScripts {
   readonly #surroundings: ScriptSurroundings;
-  #library: string | undefined;
 
   constructor(surroundings: ScriptSurroundings) {
     this.#surroundings = surroundings;
@@ -44,7 +33,7 @@ export class HookScripts {
   /** Runs the script, and reads what it wrote into the two files. */
   async run(hook: PlannedHook, { variables, mounts }: Wishes): Promise<Wishes> {
     const path = hook.path!;
-    const files = this.#files;
+    const files = hookFiles(this.#surroundings.settings);
     writeFileSync(files.environment, environmentText(variables), { mode: 0o600 });
     writeFileSync(files.mounts, mountsText(mounts), { mode: 0o600 });
     const { program, args } = this.#commandOf(hook);
@@ -53,11 +42,6 @@ export class HookScripts {
       variables: changedVariables(variables, readOwn(files.environment), path),
       mounts: changedMounts(mounts, readOwn(files.mounts), path),
     };
-  }
-
-  get #files(): { readonly environment: string; readonly mounts: string } {
-    const { runtimePath } = this.#surroundings.settings;
-    return { environment: `${runtimePath}/environment`, mounts: `${runtimePath}/fstab` };
   }
 
   /** Bash itself runs `hooks()` of a configuration script, and scripts that name no interpreter. */
@@ -73,7 +57,7 @@ export class HookScripts {
   }
 
   async #runProgram(path: string, program: string, args: readonly string[]): Promise<void> {
-    const env = this.#environment();
+    const env = hookEnvironment(this.#surroundings);
     let exitCode: number;
     try {
       const found = program.includes("/") ? program : findProgram(program, env);
@@ -91,48 +75,6 @@ export class HookScripts {
       hint: fullDiskHint([root.path, settings.runtimePath]) ??
         "The hook is not denroot's own: what it printed, and the file itself, say more",
     });
-  }
-
-  /** The host's whole environment, and what enroot's scripts find in it. */
-  #environment(): Record<string, string> {
-    const { environment, namespaces, settings, root, pid } = this.#surroundings;
-    const library = this.#library ??= makeHookLibrary(settings.runtimePath);
-    const flags: Record<string, boolean> = {
-      ENROOT_LOGIN_SHELL: settings.loginShell,
-      ENROOT_MOUNT_HOME: settings.mountHome,
-      ENROOT_RESTRICT_DEV: settings.restrictDev,
-      ENROOT_REMAP_ROOT: namespaces.user?.insideUid === 0,
-      ENROOT_ALLOW_SUPERUSER: namespaces.user === undefined,
-      ENROOT_UNSHARE_PID: namespaces.pid,
-      ENROOT_UNSHARE_NET: namespaces.net,
-      ENROOT_UNSHARE_IPC: namespaces.ipc,
-      ENROOT_UNSHARE_UTS: namespaces.uts,
-    };
-    // A variable that means no is not there: scripts ask whether it is set.
-    const host = Object.entries(environment).filter((entry): entry is [string, string] =>
-      entry[1] !== undefined && !(entry[0] in flags) &&
-      !(entry[0].startsWith("ENROOT_") && meansNo(entry[1]))
-    );
-    return {
-      ...Object.fromEntries(host),
-      ...Object.fromEntries(
-        Object.keys(flags).filter((name) => flags[name]).map((name) => [name, "y"]),
-      ),
-      PATH: `${library}:${environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"}`,
-      ENROOT_VERSION,
-      ENROOT_LIBRARY_PATH: library,
-      ENROOT_LIBEXEC_PATH: library,
-      ENROOT_SYSCONF_PATH: settings.sysconfPath,
-      ENROOT_CONFIG_PATH: settings.configPath,
-      ENROOT_DATA_PATH: settings.dataPath,
-      ENROOT_RUNTIME_PATH: settings.runtimePath,
-      ENROOT_WORKDIR: settings.runtimePath,
-      ENROOT_TEMP_PATH: settings.tempPath,
-      ENROOT_PID: String(pid),
-      ENROOT_ROOTFS: root.path,
-      ENROOT_ENVIRON: this.#files.environment,
-      ENROOT_MOUNTS: this.#files.mounts,
-    };
   }
 }
 

@@ -9,6 +9,7 @@ const PATH = "/etc/localtime";
 export const localtimeHook: BuiltInHook = {
   name: "10-localtime.sh",
   summary: "Gives the container the host's time zone.",
+  when: "the host's /etc/localtime is a link",
   reason: () => hostZone() === undefined ? undefined : `the host's ${PATH} is a link`,
   run({ root }) {
     const zone = hostZone();

@@ -25,6 +25,7 @@ export interface Adapter {
 export const mellanoxHook: BuiltInHook = {
   name: "99-mellanox.sh",
   summary: "Shows the container the Mellanox adapters that it asks for, and hides the others.",
+  when: "the host or the image sets MELLANOX_VISIBLE_DEVICES",
   reason: ({ environment }) =>
     environment[VARIABLE] === undefined
       ? `it acts where the image sets ${VARIABLE}`

@@ -22,6 +22,7 @@ const EXTRA_OPTIONS = [
 export const nvidiaHook: BuiltInHook = {
   name: "98-nvidia.sh",
   summary: "Gives the container NVIDIA's GPUs and driver, where nvidia-container-cli is installed.",
+  when: "the host or the image sets NVIDIA_VISIBLE_DEVICES",
   reason: ({ environment }) =>
     environment["NVIDIA_VISIBLE_DEVICES"] === undefined
       ? "it acts where the image sets NVIDIA_VISIBLE_DEVICES"

@@ -26,6 +26,7 @@ const DEFAULT_NOBODY = 65534;
 export const shadowHook: BuiltInHook = {
   name: "10-shadow.sh",
   summary: "Adds root, nobody and the user to the container's users, and makes the user's home.",
+  when: "any container starts",
   reason: () => "every container has its user",
   async run(context) {
     const { user, group } = await hostUser(context);

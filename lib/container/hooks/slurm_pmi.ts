@@ -12,6 +12,7 @@ const CLIENT_NAMES: readonly (readonly [server: string, client: string])[] = [
 export const slurmPmiHook: BuiltInHook = {
   name: "50-slurm-pmi.sh",
   summary: "Passes Slurm's variables and its PMIx or PMI server on to the container.",
+  when: "a step of a Slurm job starts the container",
   reason: (host) =>
     isSet(host, "SLURM_JOB_ID") && isSet(host, "SLURM_STEP_ID")
       ? "this is a step of a Slurm job"

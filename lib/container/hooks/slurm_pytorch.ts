@@ -9,6 +9,7 @@ const PORTS = 4536;
 export const slurmPytorchHook: BuiltInHook = {
   name: "50-slurm-pytorch.sh",
   summary: "Gives PyTorch its rank, the number of tasks and the first node's name under Slurm.",
+  when: "a Slurm job starts a container that has the variable PYTORCH_VERSION",
   reason: ({ environment }) =>
     environment["SLURM_JOB_ID"]
       ? "this is a Slurm job; the hook acts where the image has PYTORCH_VERSION"

@@ -5,9 +5,15 @@ import type { BuiltInHook, PlannedHook } from "../../types/container.ts";
 import type { HookFile } from "./configuration.ts";
 import type { PlanInputs } from "./plan_inputs.ts";
 
+/** What decides about hooks. */
+export interface HookInputs
+  extends Pick<PlanInputs, "builtInHooks" | "configuration" | "script" | "host"> {
+  readonly request: Pick<PlanInputs["request"], "namespaces" | "settings">;
+}
+
 /** All hooks of the system by name, then those of the user, then `hooks()` of the script. */
 export function planHooks(
-  { builtInHooks, configuration: { system, user }, script, request, host }: PlanInputs,
+  { builtInHooks, configuration: { system, user }, script, request, host }: HookInputs,
 ): readonly PlannedHook[] {
   const { namespaces, settings } = request;
   const builtInNames = new Set(builtInHooks.map(({ name }) => name));
@@ -23,11 +29,11 @@ export function planHooks(
   ];
 }
 
-function builtInHook({ name, summary }: BuiltInHook, reason: string | undefined): PlannedHook {
+function builtInHook({ name, when }: BuiltInHook, reason: string | undefined): PlannedHook {
   return {
     name,
     type: "built-in",
-    reason: reason ?? `It has nothing to do here. ${summary}`,
+    reason: reason ?? `it runs when ${when}`,
     runs: reason !== undefined,
   };
 }

@@ -71,7 +71,8 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
   };
 }
 
-function namespacesOf({ settings, ...options }: StartOptions): ContainerNamespaces {
+/** The namespaces of a container that this user starts with these options. */
+export function namespacesOf({ settings, ...options }: StartOptions): ContainerNamespaces {
   const [uid, gid] = [process.geteuid!(), process.getegid!()];
   const remap = options.remapRoot ?? settings.remapRoot;
   return {

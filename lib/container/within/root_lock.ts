@@ -9,7 +9,7 @@ import { hasErrno } from "../../system/linux/system_error.ts";
 import { LOCK_NAME } from "../running_containers.ts";
 
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
-const { O_RDONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const POLL_MS = 20;
 
 /** The lock file of a root on a disk, open. The container shows it as `/.lock`. */
@@ -25,7 +25,7 @@ export interface RootLock extends Disposable {
 
 /**
  * Opens the lock of the root in `directory`, and makes it where there is none. Undefined where it
- * cannot be made, as on a disk that is read-only, or is no file.
+ * cannot be made, as on a disk that is read-only.
  */
 export function openRootLock(directory: string): RootLock | undefined {
   const file = `${directory}/${LOCK_NAME}`;
@@ -48,17 +48,15 @@ export function openRootLock(directory: string): RootLock | undefined {
   };
 }
 
+/** The root is the container's: what it put there instead of a file goes, and is not followed. */
 function openFile(file: string): number | undefined {
-  for (const flags of [O_RDONLY, O_RDONLY | O_CREAT | O_EXCL]) {
-    try {
-      // The root is the container's: a link must not lead elsewhere, and a FIFO not wait.
-      const descriptor = fs.openSync(file, flags | O_NOFOLLOW | O_NONBLOCK, 0o644);
-      if (fs.fstatSync(descriptor).isFile()) return descriptor;
-      fs.closeSync(descriptor);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") return undefined;
-    }
-  }
+  try {
+    const found = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (found !== undefined && !found.isFile()) fs.unlinkSync(file);
+    const descriptor = fs.openSync(file, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644);
+    if (fs.fstatSync(descriptor).isFile()) return descriptor;
+    fs.closeSync(descriptor);
+  } catch { /* Then the container has no lock on a disk. */ }
   return undefined;
 }
 

@@ -13,9 +13,9 @@ import { enterError, explained } from "../enter/explain_refusal.ts";
 import { HookSession } from "../hooks/hook_session.ts";
 import { makeMount } from "../mounts/make_mount.ts";
 import { makePlan } from "../plan/make_plan.ts";
+import { readInputs } from "../plan/read_inputs.ts";
 import { becomeCommand } from "./become_command.ts";
 import { makeRoot, type MountedRoot } from "./make_root.ts";
-import { planInputs } from "./plan_inputs.ts";
 
 /** How the second stage speaks to the user. */
 export interface WithinOutput {
@@ -47,7 +47,8 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
   const { runtimePath, lockTimeoutMs } = settings;
   using root = await makeRoot(request.root, runtimePath, request.writable, lockTimeoutMs);
-  const plan = makePlan(planInputs(request, root.files));
+  const host = environment();
+  const plan = makePlan(await readInputs(request, root.files, { host, pid: process.pid }));
   for (const warning of plan.warnings) output.log("warn", warning);
   if (namespaces.user !== undefined) fakeOwnership();
   const variables = await prepare(plan, root, output);

@@ -84,6 +84,7 @@ test("built-in hooks and scripts see each other's work, in the order in which th
   const hook: BuiltInHook = {
     name: "20-own.sh",
     summary: "",
+    when: "",
     reason: () => "",
     run(context) {
       context.setVariable("SEEN", context.variables.get("FROM_SCRIPT") ?? "nothing");
@@ -161,6 +162,7 @@ test("a built-in hook that fails is named, with the cause's code and hint", asyn
   const hook: BuiltInHook = {
     name: "20-own.sh",
     summary: "",
+    when: "",
     reason: () => "",
     run({ root }) {
       root.write("/", new Uint8Array(), 0o644);

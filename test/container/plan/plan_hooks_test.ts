@@ -7,7 +7,13 @@ import type { BuiltInHook } from "../../../lib/types/container.ts";
 import { planInputs } from "./plan_fixture.ts";
 
 function builtIn(name: string, reason: string | undefined = "it always runs"): BuiltInHook {
-  return { name, summary: "It does a thing.", reason: () => reason, run() {} };
+  return {
+    name,
+    summary: "It does a thing.",
+    when: "there is a thing to do",
+    reason: () => reason,
+    run() {},
+  };
 }
 
 const idle = { ...builtIn("98-idle.sh"), reason: () => undefined };
@@ -28,7 +34,7 @@ test("the system's hooks run by name among the built-in ones, then the user's, t
     ["01-u.sh", "file", true],
     ["conf.sh", "script", true],
   ]);
-  assert.equal(hooks[3]!.reason, "It has nothing to do here. It does a thing.");
+  assert.equal(hooks[3]!.reason, "it runs when there is a thing to do");
 });
 
 const files: readonly (readonly [title: string, text: string, runs: boolean, reason: RegExp])[] = [
