@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { type CommandContext, newCommand } from "./common.ts";
 
-export function startCommand(_context: CommandContext): Command {
+export function startCommand(context: CommandContext): Command {
   return newCommand("start", "Start a container and run a command in it.")
     .explain(
       "The container's own start script runs the command; without one, that script decides what " +
@@ -28,7 +28,25 @@ export function startCommand(_context: CommandContext): Command {
     .option("--json", "print them as JSON")
     .examples("start ubuntu", "start -r -w ubuntu apt-get update", "start -m /data ubuntu ls /data")
     .passThroughOptions()
-    .action((name, command, options) => runStart(name, command, options));
+    .action((name, command, options) => {
+      warnOfMisplaced(command, context);
+      return runStart(name, command, options);
+    });
+}
+
+/** Options of `start` that hardly any program of a container has as its first argument. */
+const UNMISTAKABLE =
+  /^(?:-w|-r|--(?:rw|root|mount|env|env-file|conf|rc|workdir|pid|net|ipc|uts|unpack|dry-run)(?:=.*)?)$/s;
+
+/** As in enroot, what stands behind the name belongs to the command. */
+function warnOfMisplaced([first]: readonly string[], { console }: CommandContext): void {
+  if (first === undefined || !UNMISTAKABLE.test(first)) return;
+  const [option] = first.split("=");
+  console.log(
+    "warn",
+    `${option} stands behind the container's name, so the container's command gets it. ` +
+      "Write options of start before the name",
+  );
 }
 
 interface Options {

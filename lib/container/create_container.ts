@@ -85,13 +85,16 @@ export async function prepareNewRoot(
   makeDataDirectory(settings);
   await removeLeftovers(settings);
   const mounts = systemFiles.read("/proc/self/mountinfo") ?? "";
-  const mount = mountOf(realPath(settings.dataPath), mounts);
-  if (mount?.noExec) {
-    warn(
-      `${mount.path} is mounted noexec: no program can be started from a container in ` +
-        `${settings.dataPath}. Set ENROOT_DATA_PATH to another directory`,
-    );
-  }
+  const warning = noExecWarning(realPath(settings.dataPath), mounts);
+  if (warning !== undefined) warn(warning);
+}
+
+/** `mounts` is the text of `/proc/self/mountinfo`. */
+export function noExecWarning(dataPath: string, mounts: string): string | undefined {
+  const mount = mountOf(dataPath, mounts);
+  if (!mount?.noExec) return undefined;
+  return `${mount.path} is mounted noexec: no program can be started from a container in ` +
+    `${dataPath}. Set ENROOT_DATA_PATH to another directory`;
 }
 
 /** Only a lower bound is known: what is unpacked has at least the size of the image. */

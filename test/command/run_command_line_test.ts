@@ -127,7 +127,7 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
     /'-1' is invalid. It is not a number with K, M, G or T/,
     "See denroot cache --help",
   ],
-  [["create", "x.sqsh"], /has no command "create"/, "See denroot --help"],
+  [["bundle", "x.sqsh"], /has no command "bundle"/, "See denroot --help"],
 ];
 
 for (const [args, message, hint] of WRONG) {

@@ -58,18 +58,18 @@ class TreeRemoval {
   }
 
   #directory(parent: number, name: string, shown: string, depth: number): void {
-    const directory = this.#open(parent, name);
-    if (directory < 0) return this.#fail(shown, directory);
-    if (depth === 0) this.#top = directory;
-    try {
-      // What was moved up appears in the listing that follows.
-      do {
-        this.#moved = 0;
+    do {
+      this.#moved = 0;
+      const directory = this.#open(parent, name);
+      if (directory < 0) return this.#fail(shown, directory);
+      if (depth === 0) this.#top = directory;
+      try {
         this.#empty(directory, shown, depth);
-      } while (depth === 0 && this.#moved > 0 && this.#failure === undefined);
-    } finally {
-      this.#files.close(directory);
-    }
+      } finally {
+        this.#files.close(directory);
+      }
+      // What was moved up is in the next listing.
+    } while (depth === 0 && this.#moved > 0 && this.#failure === undefined);
     const result = this.#tree.removeDirectory(parent, name);
     if (result < 0 && result !== ENOENT) this.#fail(shown, result);
   }

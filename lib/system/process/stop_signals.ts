@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { DenrootError } from "../../errors.ts";
-import { unblockSignals } from "./unblock_signals.ts";
 
 /** The kernel sends XCPU when the processor time of `ulimit -S -t` is used up. */
 const NAMES = ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"] as const;
@@ -59,8 +58,8 @@ export class StopSignals {
     }
     const blocked = signalsIn("SigBlk");
     const numbers = NAMES.map((name) => constants.signals[name]).filter((one) => blocked.has(one));
-    // Only now, when they are caught. Where libc cannot be called, they stay blocked.
-    if (numbers.length > 0) unblockSignals(numbers).catch(() => {});
+    // Only now, when they are caught.
+    if (numbers.length > 0) void unblock(numbers);
   }
 
   #stop(name: Name): void {
@@ -75,6 +74,16 @@ export class StopSignals {
 
   #isEcho(name: Name): boolean {
     return name === this.#stoppedBy && performance.now() - this.#stoppedAtMs < ECHO_MS;
+  }
+}
+
+/** Rarely needed, and so loaded late. Where libc cannot be called, the signals stay blocked. */
+async function unblock(numbers: readonly number[]): Promise<void> {
+  try {
+    const { unblockSignals } = await import("./unblock_signals.ts");
+    await unblockSignals(numbers);
+  } catch {
+    // The work goes on all the same.
   }
 }
 
