@@ -33,8 +33,8 @@ const POSIX_SHELLS: ReadonlySet<string> = new Set([
  * Debian's /etc/profile and others set PATH anew, so that an image's own directories are lost. What a
  * profile has only added to stays as it is.
  */
-const KEEP_PATH = 'case ":$PATH:" in *":$1:"*) ;; *) PATH=$1:$PATH ;; esac\nexport PATH\nshift\n';
-const STAY_HERE = "cd() { unset -f cd; }\n";
+const KEEP_PATH = 'case ":$PATH:" in *":$1:"*) ;; *) PATH=$1:$PATH ;; esac; export PATH; shift; ';
+const STAY_HERE = "cd() { unset -f cd; }; ";
 
 export function shellScript({ name, path, staysHere }: ShellOptions): ShellScript {
   const isPosix = POSIX_SHELLS.has(name);

@@ -26,8 +26,8 @@ function planText(plan: ContainerPlan, command: PlannedCommand): string {
     ...section("Mounts before the hooks", mounts.filter(({ pass }) => pass < 0).map(mountText)),
     ...section("Hooks", hooks.map(hookText)),
     ...section("Mounts after the hooks", mounts.filter(({ pass }) => pass >= 0).map(mountText)),
-    ...section("Environment", variablesText(variables)),
-    ...section("Command", commandText(command)),
+    ...section("Environment before the hooks", variablesText(variables)),
+    ...section("Command, unless hooks change the files that decide it", commandText(command)),
     ...section("Warnings", warnings),
   ].join("\n");
 }

@@ -20,7 +20,7 @@ else
     exec '/entry' "$@"
 fi
 `;
-const keepPath = 'case ":$PATH:" in *":$1:"*) ;; *) PATH=$1:$PATH ;; esac\nexport PATH\nshift\n';
+const keepPath = 'case ":$PATH:" in *":$1:"*) ;; *) PATH=$1:$PATH ;; esac; export PATH; shift; ';
 
 const cases: readonly (readonly [title: string, given: Given, argv: readonly string[]])[] = [
   ["a command without a script is run by the shell", { command: ["ls", "-l"] }, [
@@ -109,7 +109,7 @@ const cases: readonly (readonly [title: string, given: Given, argv: readonly str
     workdir: "/here",
     texts: { "/etc/rc": own },
     command: ["x"],
-  }, ["sh", "-c", 'cd() { unset -f cd; }\n. "$0"', "/etc/rc", "x"]],
+  }, ["sh", "-c", 'cd() { unset -f cd; }; . "$0"', "/etc/rc", "x"]],
   ["a script of another kind goes where it wants", { workdir: "/here", texts: rc }, [
     "sh",
     "/etc/rc",
