@@ -25,6 +25,7 @@ export function startCommand(context: CommandContext): Command {
     .option("--uts", "the container has a host name of its own")
     .option("--unpack", "unpack an image file into a temporary directory instead of mounting it")
     .option("--dry-run", "print the mounts, the environment, the hooks and the command alone")
+    .option("--json", "print them as JSON")
     .examples("start ubuntu", "start -r -w ubuntu apt-get update", "start -m /data ubuntu ls /data")
     .passThroughOptions()
     .action((name, command, options) => {
@@ -63,6 +64,7 @@ interface Options {
   readonly uts?: boolean;
   readonly unpack?: boolean;
   readonly dryRun?: boolean;
+  readonly json?: boolean;
 }
 
 async function runStart(name: string, command: string[], options: Options): Promise<void> {
@@ -88,7 +90,7 @@ async function runStart(name: string, command: string[], options: Options): Prom
     ipc: options.ipc,
     uts: options.uts,
     unpack: options.unpack,
-    dryRun: options.dryRun,
+    dryRun: options.dryRun ? (options.json ? "json" : "text") : undefined,
     settings,
   });
   await becomeContainer(request, settings);

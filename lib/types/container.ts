@@ -72,8 +72,8 @@ export interface StartRequest {
   readonly root: RootPlace;
   readonly writable: boolean;
   readonly namespaces: ContainerNamespaces;
-  /** Whether the container starts, or its plan is printed. */
-  readonly dryRun: boolean;
+  /** The plan is printed in this form, and no container starts. */
+  readonly dryRun?: "text" | "json";
   readonly settings: StartSettings;
   /** `NAME=VALUE`, or `NAME` for the host's value. */
   readonly environment: readonly string[];
@@ -159,7 +159,7 @@ export interface ContainerPlan {
  * The files of a container's root, reached without ever leaving it: every path is walked inside the
  * root, component by component, and links lead to where they would in the container. Paths are
  * absolute in the container. Only one process at a time may write into a root. Methods throw code
- * `file`, and `space` where a disk is full.
+ * `file`, and `space` where a disk is full; the cause's `code` is the system's, such as `EACCES`.
  */
 export interface RootedFiles {
   /** The root's path on the host. */
@@ -227,7 +227,7 @@ export interface HookHost {
 /** What a hook may do to the container. */
 export interface HookContext extends HookHost {
   readonly root: RootedFiles;
-  /** The process that becomes the container. */
+  /** The process that becomes the container, as the host calls it. */
   readonly pid: number;
   /** The container's environment so far, as the files and options give it. */
   readonly variables: ReadonlyMap<string, string>;

@@ -28,7 +28,10 @@ async function main(): Promise<void> {
     ENROOT_RUNTIME_PATH: join(home, "runtime"),
     ENROOT_CACHE_PATH: join(home, "cache"),
   };
-  const running = spawn(executable, ["start", "box", "/bin/sleep", "1000"], { env, stdio: "ignore" });
+  const running = spawn(executable, ["start", "box", "/bin/sleep", "1000"], {
+    env,
+    stdio: "ignore",
+  });
   try {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     const commands = commandsToMeasure(root, String(running.pid));

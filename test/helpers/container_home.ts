@@ -1,7 +1,14 @@
 /** A home with a small container of busybox in it, for root or for an ordinary user. */
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after } from "node:test";
@@ -51,6 +58,10 @@ export function makeBusyboxRoot(root: string): void {
   writeFileSync(join(root, "etc/environment"), "PATH=/bin:/usr/bin\nFROM_IMAGE=yes\n");
 }
 
+/** Files of tests that share a process use the copy of the first one, unless it is gone with that. */
 function sharedDenroot(): Runtime {
-  return shared ??= readableDenroot(scratchDirectory("denroot"));
+  if (shared === undefined || !existsSync(shared.command[0])) {
+    shared = readableDenroot(scratchDirectory("denroot"));
+  }
+  return shared;
 }

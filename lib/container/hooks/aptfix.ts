@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { BuiltInHook } from "../../types/container.ts";
 import { readText } from "./read_text.ts";
+import { whereAllowed } from "./where_allowed.ts";
 
 const PATH = "/etc/apt/apt.conf.d/enroot";
 const CONTENT = 'APT::Sandbox::User "root";\n';
@@ -16,6 +17,6 @@ export const aptfixHook: BuiltInHook = {
   run({ root }) {
     using debian = root.hold("/etc/debian_version");
     if (debian === undefined || readText(root, PATH, CONTENT.length) === CONTENT) return;
-    root.write(PATH, Buffer.from(CONTENT), 0o644);
+    whereAllowed(() => root.write(PATH, Buffer.from(CONTENT), 0o644));
   },
 };

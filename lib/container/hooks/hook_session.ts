@@ -99,7 +99,8 @@ export class HookSession {
     return new DenrootError(code, `The built-in hook ${name} failed: ${messageOf(error)}`, {
       cause: error,
       hint: fullDiskHint(places) ||
-        hint || `denroot hooks says what it does and how it is switched off`,
+        hint ||
+        "denroot hooks says what it does; an empty file of its name in hooks.d switches it off",
     });
   }
 }

@@ -3,6 +3,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { posix } from "node:path";
 import type { BuiltInHook, RootedFiles } from "../../types/container.ts";
+import { whereAllowed } from "./where_allowed.ts";
 
 const PATH = "/etc/localtime";
 
@@ -15,8 +16,10 @@ export const localtimeHook: BuiltInHook = {
     const zone = hostZone();
     // An image may have a directory in this place; that image knows why.
     if (zone === undefined || root.kind(PATH) === "directory") return;
-    root.makeLink(PATH, zone);
-    addZone(root, posix.resolve("/etc", zone));
+    whereAllowed(() => {
+      root.makeLink(PATH, zone);
+      addZone(root, posix.resolve("/etc", zone));
+    });
   },
 };
 

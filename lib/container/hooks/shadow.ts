@@ -1,10 +1,10 @@
 /** `10-shadow.sh`: the user, root and nobody exist in the container, and the user has a home. */
 
 import { Buffer } from "node:buffer";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { type Account, accounts } from "../../system/host/accounts.ts";
-import type { BuiltInHook, HookHost, RootedFiles } from "../../types/container.ts";
+import type { BuiltInHook, HookContext, HookHost, RootedFiles } from "../../types/container.ts";
 import {
   type ContainerGroup,
   type ContainerUser,
@@ -14,6 +14,7 @@ import {
 } from "./account_tables.ts";
 import { makeHome } from "./home_directory.ts";
 import { readText } from "./read_text.ts";
+import { whereAllowed } from "./where_allowed.ts";
 
 /** Tables of large sites have some thousands of lines. */
 const TABLE_LIMIT_BYTES = 16 * 1024 * 1024;
@@ -45,10 +46,12 @@ export const shadowHook: BuiltInHook = {
       { name: "nogroup", gid: nobody.gid },
       { name: group, gid: user.gid },
     ];
-    update(context.root, "/etc/passwd", (table) => mergePasswd(table, users));
-    update(context.root, "/etc/group", (table) => mergeGroup(table, groups));
-    updateShadow(context.root, users.map(({ name }) => name));
-    makeHome(context.root, user, settings);
+    update(context, "passwd", (table) => mergePasswd(table, users));
+    update(context, "group", (table) => mergeGroup(table, groups));
+    whereAllowed(() => updateShadow(context.root, users.map(({ name }) => name)));
+    if (!whereAllowed(() => makeHome(context.root, user, settings))) {
+      context.log("warn", `The user's home cannot be made in the container: ${user.home}`);
+    }
   },
 };
 
@@ -101,12 +104,22 @@ function isExecutable(root: RootedFiles, path: string): boolean {
   return path.startsWith("/") && ((root.permissions(path) ?? 0) & 0o111) !== 0;
 }
 
-/** A link or anything else in the table's place gives way: it could lead anywhere. */
-function update(root: RootedFiles, path: string, change: (table: string) => string): void {
+/**
+ * A link or anything else in the table's place gives way: it could lead anywhere. In a root of another
+ * user's, the new table is mounted on the old one.
+ */
+function update(context: HookContext, name: string, change: (table: string) => string): void {
+  const { root, settings } = context;
+  const path = `/etc/${name}`;
   const table = readTable(root, path) ?? "";
   const changed = change(table);
   if (changed === table && root.kind(path) === "file") return;
-  root.write(path, Buffer.from(changed, "latin1"), TABLE_MODE);
+  const content = Buffer.from(changed, "latin1");
+  if (whereAllowed(() => root.write(path, content, TABLE_MODE))) return;
+  const source = `${settings.runtimePath}/${name}`;
+  writeFileSync(source, content, { mode: TABLE_MODE });
+  const options = ["bind", "ro", "nosuid", "nodev", "noexec", "private"];
+  context.mount({ source, target: path, type: "none", options, pass: 0 });
 }
 
 /** An image without a shadow table needs none. Its permissions stay as they are. */

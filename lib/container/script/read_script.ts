@@ -1,30 +1,13 @@
 /** Asks a configuration script, which is written in bash, what it wants of its container. */
 
-import { readFileSync, statSync } from "node:fs";
-import type { SettingLines } from "../../config/load_values.ts";
-import { parseDirectives } from "../../enroot/parse_directives.ts";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { statSync } from "node:fs";
+import { DenrootError } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { readForeground } from "../../system/process/run_foreground.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import type { ScriptOutput } from "../plan/plan_inputs.ts";
 
-const FILE_LIMIT_BYTES = 1 << 20;
 const OUTPUT_LIMIT_BYTES = 16 << 20;
-
-/** The settings in the script's comments. `path` is absolute. Throws code `settings`. */
-export function scriptSettings(path: string): SettingLines {
-  try {
-    const { size } = statSync(path);
-    if (size > FILE_LIMIT_BYTES) throw new Error(`it has ${size} bytes, more than 1 MiB`);
-    return { path, lines: parseDirectives(readFileSync(path, "utf8")) };
-  } catch (cause) {
-    const message = `The configuration script ${quotePath(path)} cannot be read: ${
-      messageOf(cause)
-    }`;
-    throw new DenrootError("settings", message, { cause });
-  }
-}
 
 /**
  * What bash does with the script, as enroot does it. What the script prints by itself goes to standard
@@ -56,13 +39,14 @@ fi
  * Sources the script under errexit, nounset and pipefail, with its path as `$0` and `command` as `$@`,
  * and calls `environ()` and `mounts()`. `hooks()` is not called.
  *
- * Throws code `settings` when the script fails, and `not_found` where there is no bash.
+ * Throws code `settings` when the script fails, and `not_found` where it or bash is missing.
  */
 export async function readScript(
   path: string,
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<ScriptOutput> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw noSuchScript(path);
   const bash = findProgram("bash", environment);
   if (bash === undefined) throw lacksBash(path);
   // A shell would run the file that this one names.
@@ -112,6 +96,13 @@ function scriptError(path: string, part: string | undefined, exitCode: number): 
     `The configuration script ${where} failed with exit code ${exitCode}`,
     { hint: "A command that fails ends the script, and so does a variable that is not set" },
   );
+}
+
+/** bash reads the file twice, and so a FIFO cannot be one. */
+function noSuchScript(path: string): DenrootError {
+  return new DenrootError("not_found", `There is no configuration script ${quotePath(path)}`, {
+    hint: "It has to be a regular file",
+  });
 }
 
 function lacksBash(path: string): DenrootError {

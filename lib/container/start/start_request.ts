@@ -34,7 +34,8 @@ export interface StartOptions {
   readonly ipc?: boolean | undefined;
   readonly uts?: boolean | undefined;
   readonly unpack?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
+  /** Prints the plan in this form instead. */
+  readonly dryRun?: "text" | "json" | undefined;
   readonly settings: Settings;
 }
 
@@ -46,7 +47,7 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
     root: rootPlace(name, options),
     writable: options.writable ?? settings.rootfsWritable,
     namespaces: namespacesOf(options),
-    dryRun: options.dryRun ?? false,
+    ...(options.dryRun !== undefined && { dryRun: options.dryRun }),
     settings: {
       configPath: settings.configPath,
       sysconfPath: settings.sysconfPath,

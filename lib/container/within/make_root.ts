@@ -9,6 +9,9 @@ import type { RootedFiles, RootPlace } from "../../types/container.ts";
 import { LOCK_NAME } from "../running_containers.ts";
 import { openRootLock, type RootLock } from "./root_lock.ts";
 
+/** An image's source and a bundle's programs. */
+const OWN_DIRECTORY = "/.enroot";
+
 export interface MountedRoot extends Disposable {
   /** Where it is mounted. */
   readonly path: string;
@@ -42,7 +45,8 @@ export async function makeRoot(
     files,
     finish() {
       if (lock !== undefined) showLock(lock, files);
-      if (!writable) remount(path, MS.RDONLY);
+      if (writable) protectOwnDirectory(files);
+      else remount(path, MS.RDONLY);
     },
     [Symbol.dispose]() {
       lock?.[Symbol.dispose]();
@@ -82,6 +86,15 @@ function showLock(lock: RootLock, files: RootedFiles): void {
   mount(lock.path, held.path, "none", MS.BIND);
   using mounted = files.hold(path);
   if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
+}
+
+/** What denroot and enroot keep in a root is not the container's to change. */
+function protectOwnDirectory(files: RootedFiles): void {
+  if (files.kind(OWN_DIRECTORY) !== "directory") return;
+  using held = files.hold(OWN_DIRECTORY);
+  mount(held!.path, held!.path, "none", MS.BIND | MS.REC);
+  using mounted = files.hold(OWN_DIRECTORY);
+  remount(mounted!.path, MS.RDONLY | MS.NOSUID | MS.NODEV);
 }
 
 function noImages(path: string): DenrootError {

@@ -1,20 +1,22 @@
 /** The second stage of a start: inside the new namespaces, until this process is the container. */
 
 import { readFileSync } from "node:fs";
-import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { environment } from "../../system/host/environment.ts";
 import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { MS, setPropagation } from "../../system/linux/mounts.ts";
 import { raiseLoopback } from "../../system/linux/namespaces.ts";
+import { outerPid } from "../../system/process/outer_pid.ts";
 import type { ContainerPlan, PlannedVariable, StartRequest } from "../../types/container.ts";
 import { enterError, explained } from "../enter/explain_refusal.ts";
 import { HookSession } from "../hooks/hook_session.ts";
 import { makeMount } from "../mounts/make_mount.ts";
 import { makePlan } from "../plan/make_plan.ts";
 import { readInputs } from "../plan/read_inputs.ts";
+import { describePlan } from "../plan/describe_plan.ts";
 import { becomeCommand } from "./become_command.ts";
+import { finalCommand } from "./final_command.ts";
 import { makeRoot, type MountedRoot } from "./make_root.ts";
 
 /** How the second stage speaks to the user. */
@@ -46,19 +48,30 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   // Without a user namespace mounts would reach the host.
   if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
   const { runtimePath, lockTimeoutMs } = settings;
-  using root = await makeRoot(request.root, runtimePath, request.writable, lockTimeoutMs);
+  // A plan alone needs no write access: what it mounts goes with this process.
+  const writable = request.writable && request.dryRun === undefined;
+  using root = await makeRoot(request.root, runtimePath, writable, lockTimeoutMs);
   const host = environment();
-  const plan = makePlan(await readInputs(request, root.files, { host, pid: process.pid }));
+  const plan = makePlan(await readInputs(request, root.files, { host, pid: outerPid() }));
+  if (request.dryRun !== undefined) {
+    output.result(describePlan(plan, finalCommand(plan, root.files, plan.environment).command));
+    return 0;
+  }
   for (const warning of plan.warnings) output.log("warn", warning);
   if (namespaces.user !== undefined) fakeOwnership();
   const variables = await prepare(plan, root, output);
+  const { command, descriptors } = finalCommand(plan, root.files, variables);
+  if (command.message !== undefined) output.result(command.message);
+  if (command.refusesLogins) return 0;
   root.finish();
   return becomeCommand({
     request,
     root: root.path,
-    command: commandOf(request),
-    environment: variables.map(({ name, value }) => `${name}=${value}`),
-    descriptors: [],
+    command,
+    environment: [...variables, ...command.environment].map(({ name, value }) =>
+      `${name}=${value}`
+    ),
+    descriptors,
   });
 }
 
@@ -79,7 +92,7 @@ async function prepare(
     namespaces,
     settings,
     root: root.files,
-    pid: process.pid,
+    pid: outerPid(),
     command,
     variables: plan.environment,
     mount: (mount) => makeMount(mount, context),
@@ -90,18 +103,6 @@ async function prepare(
     makeMount(mount, context);
   }
   return session.variables;
-}
-
-function commandOf(request: StartRequest) {
-  const [path = "/bin/sh"] = request.command;
-  return {
-    path,
-    argv: request.command.length === 0 ? ["sh"] : request.command,
-    directory: "/",
-    directoryIsOptional: false,
-    environment: [],
-    refusesLogins: false,
-  };
 }
 
 function readRequest(descriptor: string): StartRequest {

@@ -255,7 +255,9 @@ function kindOf(type: number): ReturnType<RootedFiles["kind"]> {
 }
 
 function fileError(message: string, errno: number): DenrootError {
-  const name = Object.entries(os.constants.errno).find(([, value]) => value === -errno)?.[0];
-  const isFull = name === "ENOSPC" || name === "EDQUOT";
-  return new DenrootError(isFull ? "space" : "file", `${message}: ${name ?? `error ${-errno}`}`);
+  const code = Object.entries(os.constants.errno).find(([, value]) => value === -errno)?.[0] ??
+    `error ${-errno}`;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  const cause = Object.assign(new Error(code), { code });
+  return new DenrootError(isFull ? "space" : "file", `${message}: ${code}`, { cause });
 }

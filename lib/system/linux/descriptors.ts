@@ -2,13 +2,14 @@
 
 import fs from "node:fs";
 import os from "node:os";
-import { check, cString, libc } from "./libc_calls.ts";
+import { check, copyToLibc, cString, libc } from "./libc_calls.ts";
 
 export const O_PATH = 0o10000000;
 export const O_CLOEXEC = 0o2000000;
 export const O_DIRECTORY = os.arch() === "arm64" ? 0o40000 : 0o200000;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+const MEMFD_CREATE = os.arch() === "arm64" ? 279 : 319;
 const MFD_CLOEXEC = 1;
 /** Since Linux 6.3. Without it a system's setting may forbid to run the file. */
 const MFD_EXEC = 0x10;
@@ -66,14 +67,24 @@ export function inheritOnlyStandard(): void {
   }
 }
 
-/** A file in memory with this content (memfd_create(2)), which no program inherits. */
+/**
+ * A file in memory with this content (memfd_create(2), since Linux 3.17), which no program inherits.
+ * It goes when it is closed. Throws {@link SystemError}.
+ */
 export function memoryDescriptor(name: string, content: Uint8Array): number {
-  const title = cString(name);
-  let descriptor = libc().memfd_create(title, MFD_CLOEXEC | MFD_EXEC);
-  if (descriptor < 0) descriptor = check(libc().memfd_create(title, MFD_CLOEXEC), "memfd_create");
-  for (let at = 0; at < content.length;) {
-    const rest = content.subarray(at);
-    at += check(libc().write(descriptor, rest, rest.length), `write ${name}`);
+  const title = copyToLibc(cString(name));
+  // glibc has a function for it only since 2.27.
+  const create = (flags: number) => libc().syscall(MEMFD_CREATE, title, flags, 0, 0);
+  let descriptor = create(MFD_CLOEXEC | MFD_EXEC);
+  if (descriptor < 0) descriptor = check(create(MFD_CLOEXEC), "memfd_create");
+  try {
+    for (let at = 0; at < content.length;) {
+      const rest = content.subarray(at);
+      at += check(libc().write(descriptor, rest, rest.length), `write ${name} into memory`);
+    }
+  } catch (error) {
+    closeDescriptor(descriptor);
+    throw error;
   }
   return descriptor;
 }

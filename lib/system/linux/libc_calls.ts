@@ -22,7 +22,6 @@ const SIGNATURES = {
   fcntl: { args: ["i32", "i32", "usize"], result: "i32" },
   write: { args: ["i32", "buffer", "usize"], result: "isize" },
   pipe2: { args: ["buffer", "i32"], result: "i32" },
-  memfd_create: { args: ["buffer", "u32"], result: "i32" },
   unshare: { args: ["i32"], result: "i32" },
   socket: { args: ["i32", "i32", "i32"], result: "i32" },
   ioctl: { args: ["i32", "usize", "buffer"], result: "i32" },

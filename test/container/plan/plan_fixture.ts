@@ -44,7 +44,6 @@ function startRequest(
     root: { type: "directory", path: "/data/alpine" },
     writable: false,
     namespaces: { pid: false, net: false, ipc: false, uts: false, ...namespaces },
-    dryRun: false,
     settings: {
       configPath: "/home/me/.config/enroot",
       sysconfPath: "/etc/enroot",

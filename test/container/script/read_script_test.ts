@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { readScript, scriptSettings } from "../../../lib/container/script/read_script.ts";
+import { readScript } from "../../../lib/container/script/read_script.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("script");
@@ -135,14 +135,11 @@ test("a script that prints without end is stopped", async () => {
   });
 });
 
-test("settings in comments are found, and a script that is missing is named", () => {
-  const path = script("#ENROOT_ROOTFS=x.sqsh", "# other");
-  assert.deepEqual(scriptSettings(path), {
-    path,
-    lines: [{ line: 1, text: "ENROOT_ROOTFS=x.sqsh" }],
-  });
-  assert.throws(() => scriptSettings("/missing/conf"), {
-    code: "settings",
-    message: /The configuration script "\/missing\/conf" cannot be read/,
-  });
+test("a script that is no regular file is refused", async () => {
+  for (const path of ["/missing/conf", scratch, "/dev/null"]) {
+    await assert.rejects(readScript(path, [], { PATH }), {
+      code: "not_found",
+      message: `There is no configuration script "${path}"`,
+    });
+  }
 });
