@@ -86,6 +86,7 @@ export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";
 export { loadSettings, type Settings } from "./lib/config/settings.ts";
+export type { SettingLines } from "./lib/config/load_values.ts";
 export type { SettingEntry } from "./lib/config/read_settings.ts";
 export { DenrootError, type ErrorCode } from "./lib/errors.ts";
 export { VERSION as version } from "./lib/system/version.ts";

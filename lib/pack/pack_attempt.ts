@@ -117,7 +117,10 @@ export class PackAttempt implements AsyncDisposable {
         this.#open(message.layer, message.pass).catch(this.#failure.reject);
         break;
       case "packed":
-        this.#job.onProgress(message);
+        this.#job.onProgress({
+          type: this.#job.output.type === "tree" ? "written" : "packed",
+          bytes: message.bytes,
+        });
         this.#flush(message.bytes);
         break;
       case "note":

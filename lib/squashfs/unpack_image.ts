@@ -1,5 +1,6 @@
 /** Unpacks an image into a directory, by unsquashfs. */
 
+import path from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
 import { capOpenFiles } from "../system/host/open_files.ts";
 import { spawnChild } from "../system/process/spawn_child.ts";
@@ -89,9 +90,13 @@ function unpackError(
   { how, said }: Failure,
 ): DenrootError {
   if (/no space left|disk quota/i.test(said)) {
-    return new DenrootError("space", `There is no room left in ${directory}: ${said}`, {
-      hint: "Free some space, or set ENROOT_DATA_PATH to a directory elsewhere",
-    });
+    return new DenrootError(
+      "space",
+      `There is no room left in ${path.dirname(directory)}: ${said}`,
+      {
+        hint: "Free some space, or set ENROOT_DATA_PATH to a directory elsewhere",
+      },
+    );
   }
   if (/compress/i.test(said) && /unsupported|not supported|not built/i.test(said)) {
     return new DenrootError(

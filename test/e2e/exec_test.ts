@@ -31,11 +31,12 @@ for (const user of USERS) {
 
   test(`exec runs in the container's namespaces, with its variables (as ${user})`, async () => {
     const script =
-      "readlink /proc/$1/ns/mnt; readlink /proc/self/ns/mnt; echo $GIVEN; echo $FROM_IMAGE; pwd";
+      "readlink /proc/$1/ns/mnt; readlink /proc/self/ns/mnt; echo $GIVEN; echo $FROM_IMAGE; readlink /proc/$1/cwd; pwd";
     const { stdout } = await denroot.succeed(["exec", pid, "sh", "-c", script, "sh", pid]);
-    const [theirs, own, ...rest] = stdout.trim().split("\n");
+    const [theirs, own, given, fromImage, theirDirectory, directory] = stdout.trim().split("\n");
     assert.equal(own, theirs);
-    assert.deepEqual(rest, ["to the container", "yes", "/"]);
+    assert.deepEqual([given, fromImage], ["to the container", "yes"]);
+    assert.equal(directory, theirDirectory);
   });
 
   test(`exec has no more rights than the container (as ${user})`, async () => {

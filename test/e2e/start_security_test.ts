@@ -78,7 +78,7 @@ for (const user of USERS) {
 
     test(`a start reads no FIFO and no device of the root (${how})`, async () => {
       prepare(() => {
-        for (const name of ["fstab", "environment", "rc", "rc.local", "nologin", "login.defs"]) {
+        for (const name of ["fstab", "environment", "rc.local", "nologin", "login.defs"]) {
           rmSync(join(root, "etc", name), { force: true });
           execFileSync("mkfifo", [join(root, "etc", name)]);
         }

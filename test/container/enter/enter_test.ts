@@ -51,7 +51,7 @@ test("a parent hands signals over to its child", async () => {
   const script = "trap 'echo got it; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
   const program = startProgram(enter, ["fork", PATHS, "sh", "-c", script]);
   await waitUntil("the trap is set", () => program.stdout().includes("ready"));
-  program.child.kill("SIGTERM");
+  process.kill(program.pid, "SIGTERM");
   const { exitCode, stdout } = await program.done;
   assert.deepEqual([exitCode, stdout], [3, "ready\ngot it\n"]);
 });
@@ -59,7 +59,7 @@ test("a parent hands signals over to its child", async () => {
 test("a parent stops and goes on with its child", async () => {
   const program = startProgram(enter, ["fork", PATHS, "sh", "-c", "kill -STOP $$; exit 5"]);
   await waitUntil("the parent has stopped", () => stateOf(program.pid) === "T");
-  program.child.kill("SIGCONT");
+  process.kill(program.pid, "SIGCONT");
   assert.equal((await program.done).exitCode, 5);
 });
 
