@@ -137,9 +137,9 @@ const CASES: readonly (readonly [title: string, layers: readonly (readonly TarSp
     link("a/sym2", "a/sym"),
   ]]],
   ["holes", [[
+    file("whole", Buffer.alloc(262_144)),
     file("sparse", hole),
     file("zeros", zeros),
-    file("whole", Buffer.alloc(262_144)),
     file("tail", Buffer.alloc(65_537)),
   ]]],
   ["attributes of users", [[
