@@ -7,7 +7,7 @@ import process from "node:process";
 import { isatty } from "node:tty";
 import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
-import { VERSION } from "./lib/system/version.ts";
+import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -18,8 +18,13 @@ const STRAY_GRACE_MS = 5000;
 const args = process.argv.slice(2);
 if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   // Before anything else is loaded: scripts ask for the version often.
-  writeAll(STDOUT, `${VERSION}\n`);
+  const isEnroots = args[0] === "version" && programName() === "enroot";
+  writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
   process.exit(0);
+}
+// Parts of a start, in which each millisecond counts. Users do not call them.
+if (args[0] === "within" || args[0] === "enroot-mount") {
+  process.exit(await runPart(args[0], args.slice(1)));
 }
 const room = taskRoom();
 if (room !== undefined && room.left + ownTasks() < LEAST_TASKS) failWithoutRoom(room.text);
@@ -56,7 +61,8 @@ async function main(): Promise<number> {
     progress.finish();
     const error = explainLimit(failure) ?? failure;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
-    return output.asKnownError(error)?.code === "usage" ? 2 : 1;
+    const isUsage = output.asKnownError(error)?.code === "usage";
+    return isUsage && programName() !== "enroot" ? 2 : 1;
   };
   const stops = new StopSignals((exitCode) => {
     progress.finish();
@@ -86,6 +92,36 @@ async function main(): Promise<number> {
     if (hasStray()) return 1;
     const code = fail(error);
     return stops.exitCode ?? code;
+  }
+}
+
+/** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
+async function runPart(
+  name: "within" | "enroot-mount",
+  words: readonly string[],
+): Promise<number> {
+  const [run, output, host, { forgetReservations }] = await Promise.all([
+    name === "within"
+      ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
+      : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
+        module.runMountProgram
+      ),
+    import("./lib/command/output/console.ts"),
+    import("./lib/system/host/environment.ts"),
+    import("./lib/system/process/prepare_start.ts"),
+  ]);
+  host.hideRuntimeSwitches();
+  forgetReservations();
+  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
+  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
+  try {
+    return await run(words, {
+      result: (text) => writeAll(STDOUT, text),
+      log: (level, message) => writeAll(STDERR, output.logLine(level, message, colour)),
+    });
+  } catch (error) {
+    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
+    return 1;
   }
 }
 

@@ -1,5 +1,6 @@
 /** denroot as a library: the functions and types that its own commands use. */
 
+export type { PackedImage } from "./lib/image/pack_image.ts";
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
 export {
   type DefinedImage,
@@ -32,6 +33,34 @@ export {
 } from "./lib/image/describe_tags.ts";
 export { type ResolvedDigest, resolveDigest } from "./lib/image/resolve_digest.ts";
 export type { ImageOptions } from "./lib/image/image_options.ts";
+export {
+  containerNames,
+  type ContainerPlace,
+  findContainer,
+} from "./lib/container/container_name.ts";
+export {
+  createContainer,
+  type CreatedContainer,
+  type CreateOptions,
+} from "./lib/container/create_container.ts";
+export {
+  exportContainer,
+  type ExportedContainer,
+  type ExportOptions,
+} from "./lib/container/export_container.ts";
+export {
+  listContainers,
+  type ListedContainer,
+  type ListOptions,
+} from "./lib/container/list_containers.ts";
+export {
+  loadContainer,
+  type LoadedContainer,
+  type LoadOptions,
+} from "./lib/container/load_container.ts";
+export { type ListedHook, listHooks } from "./lib/container/hooks/list_hooks.ts";
+export type { ProcessFacts } from "./lib/container/process_facts.ts";
+export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";
 export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";
 export type { Finding, FindingStatus } from "./lib/doctor/finding.ts";
 export type { FileSystem, Machine } from "./lib/doctor/machine.ts";
@@ -55,10 +84,14 @@ export {
   type CachedBlob,
 } from "./lib/store/cache_contents.ts";
 export { pruneCache, type PruneOptions, type PruneResult } from "./lib/store/prune_cache.ts";
+export { becomeMember, type ExecOptions } from "./lib/container/exec/become_member.ts";
+export { becomeContainer } from "./lib/container/start/become_container.ts";
+export { type StartOptions, startRequest } from "./lib/container/start/start_request.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";
 export { loadSettings, type Settings } from "./lib/config/settings.ts";
+export type { SettingLines } from "./lib/config/load_values.ts";
 export type { SettingEntry } from "./lib/config/read_settings.ts";
 export { DenrootError, type ErrorCode } from "./lib/errors.ts";
 export { VERSION as version } from "./lib/system/version.ts";

@@ -18,6 +18,7 @@ export type ErrorCode =
   | "layer" // a layer that cannot be decompressed or read as a tar
   | "limit" // a limit was reached
   | "exists" // the output exists already
+  | "busy" // a container that is running, or that another process works on
   | "space" // a disk is too small
   | "file" // a file or directory that cannot be read or written
   | "squashfs" // mksquashfs is missing, failed or complained

@@ -6,7 +6,7 @@
  *     <!-- end -->
  *
  * The tables are `commands`, `options` (for denroot itself), `options COMMAND`, `settings`,
- * `schemes`, `files` and `exit-codes`. They are made from the definitions that the help, `info` and
+ * `schemes`, `hooks`, `files` and `exit-codes`. They are made from the definitions that the help, `info` and
  * the manual pages show.
  */
 
@@ -20,6 +20,7 @@ import { ENVIRONMENT, EXIT_CODES, FILES } from "../lib/command/manual/manual_tab
 import { sentence } from "../lib/command/manual/sentence.ts";
 import { Progress } from "../lib/command/output/progress.ts";
 import { createProgram } from "../lib/command/run_command_line.ts";
+import { BUILT_IN_HOOKS } from "../lib/container/hooks/built_in_hooks.ts";
 import { ALL_SCHEME_FACTS } from "../lib/reference/scheme_facts.ts";
 
 const USAGE = `Usage: scripts/make_docs.ts [--check] [DIRECTORY]
@@ -90,6 +91,7 @@ export function makeTables(): ReadonlyMap<string, string> {
     ),
     ["settings", settingsTable()],
     ["schemes", schemesTable()],
+    ["hooks", hooksTable()],
     ["files", table(["File", "Content"], FILES.map(([path, text]) => [code(path), text]))],
     ["exit-codes", table(["Code", "Meaning"], EXIT_CODES.map(([exit, text]) => [exit, text]))],
   ]);
@@ -135,6 +137,13 @@ function schemesTable(): string {
     ...(otherForm === undefined ? [] : [[code(otherForm.form), otherForm.meaning, ""]]),
   ]);
   return table(["URI", "It names", "Example"], rows);
+}
+
+function hooksTable(): string {
+  const rows = BUILT_IN_HOOKS.map((
+    { name, summary, when },
+  ) => [code(name), summary, sentence(when)]);
+  return table(["Hook", "What it does", "When it runs"], rows);
 }
 
 /** A table in the form that `deno fmt` gives it. */

@@ -41,9 +41,16 @@ export function architectureOption(): Option {
     .argParser(notEmpty);
 }
 
-export function outputOption(): Option {
-  return new Option("-o, --output <FILE>", 'name of the image file (default: "IMAGE+TAG.sqsh")')
-    .argParser(notEmpty);
+/** `description` says which name the file gets without it. */
+export function outputOption(
+  description = 'name of the image file (default: "IMAGE+TAG.sqsh")',
+): Option {
+  return new Option("-o, --output <FILE>", description).argParser(notEmpty);
+}
+
+/** `description` says which name a container gets without it. */
+export function nameOption(description: string): Option {
+  return new Option("-n, --name <NAME>", description).argParser(notEmpty);
 }
 
 /** What may be written for an image. */

@@ -6,12 +6,14 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { VERSION } from "../system/version.ts";
 import { printableLine } from "../text/printable.ts";
 import { type CommandContext, newCommand } from "./common.ts";
+import { enrootInfo } from "./output/enroot_info.ts";
 
 export function infoCommand(context: CommandContext): Command {
   return newCommand(
     "info",
     "Show the settings, the origin of each, and the squashfs tools in use.",
   )
+    .explain("Under the name enroot it prints what enroot's info prints.")
     .option("--json", "print all of this as JSON")
     .option("--licenses", "print the parts of denroot and their licences")
     .examples("info", "info --json | jq -r '.settings[] | .name'", "info --licenses | less")
@@ -40,6 +42,10 @@ async function runInfo(options: Options, context: CommandContext): Promise<void>
     return;
   }
   const settings = await loadSettings();
+  if (context.console.programName === "enroot" && !options.json) {
+    context.console.result(enrootInfo(settings));
+    return;
+  }
   const tools = await reportTools(settings);
   context.console.result(
     options.json

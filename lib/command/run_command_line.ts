@@ -4,24 +4,42 @@ import { type Command, CommanderError } from "commander";
 import { DenrootError } from "../errors.ts";
 import { VERSION } from "../system/version.ts";
 import { type CommandContext, newCommand } from "./common.ts";
+import { batchCommand } from "./batch.ts";
 import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
+import { createCommand } from "./create.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
+import { execCommand } from "./exec.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 import { helpCommand } from "./help.ts";
+import { hooksCommand } from "./hooks.ts";
 import { importCommand } from "./import.ts";
+import { exportCommand } from "./export.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { listCommand } from "./list.ts";
+import { loadCommand } from "./load.ts";
+import { removeCommand } from "./remove.ts";
+import { startCommand } from "./start.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  startCommand,
+  execCommand,
+  batchCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
+  createCommand,
+  loadCommand,
+  listCommand,
+  removeCommand,
+  exportCommand,
+  hooksCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,
@@ -29,18 +47,18 @@ const COMMANDS = [
   versionCommand,
   helpCommand,
 ] as const;
+type CommandMaker = (context: CommandContext) => Command;
+
+/** Commands that become another program, which should begin at once. */
+const QUICK_COMMANDS: ReadonlyMap<string | undefined, CommandMaker> = new Map([
+  ["start", startCommand],
+  ["exec", execCommand],
+  ["batch", batchCommand],
+]);
 
 /** Commands of enroot that users will try. */
 const LATER_COMMANDS: ReadonlySet<string> = new Set([
-  "batch",
   "bundle",
-  "create",
-  "exec",
-  "export",
-  "list",
-  "load",
-  "remove",
-  "start",
 ]);
 
 /** Runs the command in `args`. Throws code `usage` when they are wrong. */
@@ -48,7 +66,8 @@ export async function runCommandLine(
   args: readonly string[],
   context: CommandContext,
 ): Promise<void> {
-  const program = createProgram(context);
+  const quick = QUICK_COMMANDS.get(args[0]);
+  const program = createProgram(context, quick === undefined ? COMMANDS : [quick]);
   if (args.length === 0) {
     throw new DenrootError("usage", "No command given", { hint: seeHelp(context, []) });
   }
@@ -66,8 +85,11 @@ export async function runCommandLine(
   }
 }
 
-/** The program with all of its commands. */
-export function createProgram(context: CommandContext): DocumentedCommand {
+/** The program with all of its commands, or with these. */
+export function createProgram(
+  context: CommandContext,
+  makers: readonly CommandMaker[] = COMMANDS,
+): DocumentedCommand {
   const name = context.console.programName;
   const program = newCommand(
     name,
@@ -84,7 +106,7 @@ export function createProgram(context: CommandContext): DocumentedCommand {
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .section(DEFINITION_SECTION)
     .examples("import docker://alpine:3.20");
-  for (const make of COMMANDS) {
+  for (const make of makers) {
     program.addCommand(make(context));
   }
   for (const command of [program, ...program.commands]) speakThrough(command, context);

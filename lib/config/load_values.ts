@@ -1,6 +1,6 @@
 /** Reads the environment and `enroot.conf`, and notes where each value comes from. */
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { accountHome } from "../system/host/environment.ts";
@@ -32,12 +32,20 @@ const FILES_LIMIT = 1000;
 const SHELL_TIMEOUT_MS = 60_000;
 const SHELL_OUTPUT_LIMIT_BYTES = 64 * 1024;
 
+/** Lines of a file that set something, in the form of `enroot.conf`. */
+export interface SettingLines {
+  readonly path: string;
+  readonly lines: readonly { readonly line: number; readonly text: string }[];
+}
+
 /**
  * The environment comes first, then `enroot.conf`, then `enroot.conf.d/*.conf` by name. As in
- * enroot, the first value that is not empty counts.
+ * enroot, the first value that is not empty counts. The lines of `override` win over all of them, and
+ * an empty value there takes the setting back.
  */
 export async function loadValues(
   env: Readonly<Record<string, string | undefined>>,
+  override?: SettingLines,
 ): Promise<LoadedValues> {
   const values = new Map<string, Value>();
   const ignored = new Map<string, string>();
@@ -51,19 +59,28 @@ export async function loadValues(
   adoptOlderNames(values);
 
   const chosen = values.get("ENROOT_SYSCONF_PATH");
-  const sysconfPath = chosen === undefined || meansNo(chosen.value)
-    ? await defaultSysconfPath()
-    : chosen;
-  for (const path of await configurationFiles(sysconfPath.value)) {
-    await loadFile(path, values, ignored);
+  const sysconfPath = chosen === undefined || meansNo(chosen.value) ? defaultSysconfPath() : chosen;
+  for (const path of configurationFiles(sysconfPath.value)) {
+    const text = readConfiguration(path) ?? "";
+    const lines = text.split("\n").map((text, index) => ({ line: index + 1, text }));
+    await loadLines({ path, lines }, values, ignored);
     adoptOlderNames(values);
+  }
+  if (override !== undefined) {
+    const overriding = new Map<string, Value>();
+    await loadLines(override, values, ignored, overriding);
+    adoptOlderNames(overriding);
+    for (const [name, value] of overriding) {
+      if (value.value === "") values.delete(name);
+      else values.set(name, value);
+    }
   }
   return { sysconfPath, values, ignored };
 }
 
-async function defaultSysconfPath(): Promise<Value> {
+function defaultSysconfPath(): Value {
   for (const path of SYSCONF_PATHS) {
-    if (await isDirectory(path)) return { value: path, origin: "default" };
+    if (isDirectory(path)) return { value: path, origin: "default" };
   }
   return { value: SYSCONF_PATHS[0], origin: "default" };
 }
@@ -76,13 +93,13 @@ function adoptOlderNames(values: Map<string, Value>): void {
   }
 }
 
-async function configurationFiles(sysconfPath: string): Promise<string[]> {
+function configurationFiles(sysconfPath: string): string[] {
   const main = join(sysconfPath, "enroot.conf");
   const directory = `${main}.d`;
-  if (!await isDirectory(directory)) return [main];
+  if (!isDirectory(directory)) return [main];
   let names: string[];
   try {
-    names = await readdir(directory);
+    names = readdirSync(directory);
   } catch (error) {
     throw unreadable(directory, error);
   }
@@ -93,24 +110,26 @@ async function configurationFiles(sysconfPath: string): Promise<string[]> {
   return [main, ...dropIns.map((name) => join(directory, name))];
 }
 
-async function loadFile(
-  path: string,
+/** Without `overriding`, only names that have no value yet get one. */
+async function loadLines(
+  { path, lines }: SettingLines,
   values: Map<string, Value>,
   ignored: Map<string, string>,
+  overriding?: Map<string, Value>,
 ): Promise<void> {
-  const text = await readConfiguration(path);
-  let lineNumber = 0;
-  for (const line of text?.split("\n") ?? []) {
-    lineNumber++;
-    const assignment = parseLine(line);
-    if (assignment === undefined || values.has(assignment.name)) continue;
+  for (const { line, text } of lines) {
+    const assignment = parseLine(text);
+    if (assignment === undefined) continue;
     const { name, raw } = assignment;
+    if (overriding === undefined && values.has(name)) continue;
+    const lookUp = (variable: string) => (overriding?.get(variable) ?? values.get(variable))?.value;
     try {
       const value = await expandValue(raw, {
-        lookUp: (variable) => values.get(variable)?.value,
-        shell: (text) => evaluateByShell(text, values),
+        lookUp,
+        shell: (text) => evaluateByShell(text, new Map([...values, ...overriding ?? []])),
       });
-      if (value !== "") values.set(name, { value, origin: path });
+      if (overriding !== undefined) overriding.set(name, { value, origin: path });
+      else if (value !== "") values.set(name, { value, origin: path });
     } catch (error) {
       if (error instanceof UnsetVariable) {
         ignored.set(name, `${path} is ignored: it uses ${error.variable}, which is not set`);
@@ -119,7 +138,7 @@ async function loadFile(
       if (!(error instanceof ExpansionError)) throw error;
       throw new DenrootError(
         "settings",
-        `${name} in ${path}, line ${lineNumber}, cannot be read: ${error.message}`,
+        `${name} in ${path}, line ${line}, cannot be read: ${error.message}`,
         { cause: error, hint: "Values follow the rules of the shell; correct or remove the line" },
       );
     }
@@ -171,20 +190,20 @@ async function evaluateByShell(
   throw new ExpansionError(`the shell failed: ${complaint.slice(0, 500) || "no message"}`);
 }
 
-async function readConfiguration(path: string): Promise<string | undefined> {
+function readConfiguration(path: string): string | undefined {
   try {
-    const { size } = await stat(path);
+    const { size } = statSync(path);
     if (size > FILE_LIMIT_BYTES) throw new Error(`it has ${size} bytes, more than 1 MiB`);
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw unreadable(path, error);
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
+function isDirectory(path: string): boolean {
   try {
-    return (await stat(path)).isDirectory();
+    return statSync(path).isDirectory();
   } catch {
     return false;
   }

@@ -25,7 +25,8 @@ type SettingValues = { readonly [N in SettingName]: ValueOf<(typeof SETTINGS)[N]
 type ValueOf<D extends SettingDefinition> =
   | TypeOf<D["kind"]>
   | (D extends { readonly default: unknown } ? never : undefined);
-type TypeOf<Kind extends SettingDefinition["kind"]> = Kind extends "text" | "path" ? string
+type TypeOf<Kind extends SettingDefinition["kind"]> = Kind extends "text" | "path" | "choice"
+  ? string
   : Kind extends "flag" ? boolean
   : number;
 
@@ -105,6 +106,8 @@ function parseValue(text: string, definition: SettingDefinition): SettingValue |
       return text.includes(REPLACEMENT) ? undefined : resolvedPath(text);
     case "flag":
       return !meansNo(text);
+    case "choice":
+      return definition.choices.includes(text) ? text : undefined;
     case "integer":
       return parseNumber(text, /^[0-9]{1,15}$/, definition);
     case "seconds": {
@@ -127,6 +130,8 @@ function ruleOf(definition: SettingDefinition): string {
       return `a whole number from ${definition.min} to ${definition.max}`;
     case "seconds":
       return `seconds from 0 to ${definition.max}, 0 for no limit`;
+    case "choice":
+      return `one of ${definition.choices.join(", ")}`;
     case "bytes":
       return "a number of bytes from 1 to below 8192T, with K, M, G or T for powers of 1024";
     case "path":

@@ -2,7 +2,8 @@
 
 import { cpuCount, environment } from "../system/host/environment.ts";
 import { requireUtf8Variables } from "../system/host/utf8_surroundings.ts";
-import { type LoadedValues, loadValues } from "./load_values.ts";
+import type { ImageMounts } from "../types/container.ts";
+import { type LoadedValues, loadValues, type SettingLines } from "./load_values.ts";
 import { readSettings, type SettingEntry, withoutPassword } from "./read_settings.ts";
 import { ALL_SETTINGS } from "./table/setting_table.ts";
 
@@ -46,6 +47,9 @@ export interface Settings {
   readonly allowSuperuser: boolean;
   readonly mountHome: boolean;
   readonly restrictDev: boolean;
+  readonly imageMounts: ImageMounts;
+  /** 0 stands for no limit. */
+  readonly lockTimeoutMs: number;
   readonly tls: {
     readonly curlBundle?: string | undefined;
     readonly certFile?: string | undefined;
@@ -68,15 +72,16 @@ const MANY_CONNECTIONS = 64;
 
 /**
  * Reads the settings. The environment wins over `enroot.conf`, which wins over
- * `enroot.conf.d/*.conf`.
+ * `enroot.conf.d/*.conf`. The settings in a configuration script, `override`, win over all of them.
  *
  * Throws code `settings` with the setting, its value, its place and the rule.
  */
 export async function loadSettings(
   env?: Readonly<Record<string, string | undefined>>,
+  override?: SettingLines,
 ): Promise<Settings> {
   if (env === undefined) requireUtf8Variables();
-  const loaded = await loadValues(env ?? environment());
+  const loaded = await loadValues(env ?? environment(), override);
   const processors = cpuCount();
   const { values, entries } = readSettings(
     new Map(loaded.values).set("ENROOT_SYSCONF_PATH", loaded.sysconfPath),
@@ -113,6 +118,8 @@ export async function loadSettings(
     allowSuperuser: values.ENROOT_ALLOW_SUPERUSER,
     mountHome: values.ENROOT_MOUNT_HOME,
     restrictDev: values.ENROOT_RESTRICT_DEV,
+    imageMounts: values.DENROOT_IMAGE_MOUNTS as ImageMounts,
+    lockTimeoutMs: values.DENROOT_LOCK_TIMEOUT,
     tls: {
       curlBundle: values.CURL_CA_BUNDLE,
       certFile: values.SSL_CERT_FILE,

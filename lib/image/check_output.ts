@@ -82,7 +82,7 @@ function checkInput(output: string, input: string): void {
   if (!isSame && !(source.isDirectory() && isInside(output, realPath(input)))) return;
   const where = isSame
     ? "is what the image is made from"
-    : `is in ${input}, which the import reads`;
+    : `is in ${input}, which the image is made from`;
   throw new DenrootError("file", `The output ${output} ${where}`, { hint: ELSEWHERE });
 }
 

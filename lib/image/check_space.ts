@@ -1,7 +1,6 @@
 /** Checks that there is enough disk space, before a long transfer fills the disk. */
 
 import fs from "node:fs";
-import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
 import type { Descriptor } from "../types/image.ts";
@@ -23,14 +22,14 @@ interface Need {
 }
 
 /**
- * Throws code `space` when the missing layers cannot fit into the cache, or the image beside
- * `output`; code `file` when the space there cannot be read.
+ * Throws code `space` when the missing layers cannot fit into the cache, or the image into the
+ * directory `target`; code `file` when the space there cannot be read.
  */
 export function checkSpace(
   { layers }: ImageContent,
   cache: BlobCache,
   source: ImageSource,
-  output: string,
+  target: string,
 ): void {
   const missing = layers.filter((layer) => !isHere(layer, source, cache));
   const needs: Need[] = [{
@@ -39,7 +38,7 @@ export function checkSpace(
     bytes: missing.reduce((sum, { size }) => sum + size, 0) - bytesArrived(missing, cache),
     hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
   }, {
-    directory: path.dirname(output),
+    directory: target,
     what: "the output",
     bytes: Math.floor(layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
     hint: "Free some space there, or choose another path for the output",

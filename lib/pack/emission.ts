@@ -1,21 +1,19 @@
-/** Writes the tar stream of the enroot image, with the permissions and times that it gets. */
+/** Emits the entries of the enroot image, with the permissions and times that they get. */
 
 import { DenrootError } from "../errors.ts";
 import { usableMode } from "../enroot/permissions.ts";
 import type { OwnFile } from "../enroot/own_files.ts";
-import type { NativeCalls } from "../system/native_calls.ts";
 import type { ImageLedger } from "../squashfs/image_ledger.ts";
-import type { TarEntry } from "../tar/entry.ts";
-import { type EntryHeader, TarWriter } from "../tar/tar_writer.ts";
+import { BLOCK, type TarEntry } from "../tar/entry.ts";
+import type { EntryHeader } from "../tar/tar_writer.ts";
+import type { EntrySink } from "./entry_sink.ts";
 
 interface EmissionOptions {
-  /** The socket to mksquashfs. */
-  readonly descriptor: number;
   /** The time of all entries: seconds since 1970. Undefined leaves them their own. */
   readonly allTime: number | undefined;
   /** The time of entries that no layer has: seconds since 1970. */
   readonly defaultTime: number;
-  /** Called now and then with the count of bytes written so far. */
+  /** Called now and then with the count of bytes of headers and contents so far. */
   readonly onBytes: (bytes: number) => void;
   /** How many bytes of content, holes included, an image may have. */
   readonly maxBytes: number;
@@ -30,18 +28,21 @@ const REPORT_BYTES = 8 * 1024 * 1024;
 
 export class Emission {
   readonly #options: EmissionOptions;
-  readonly #native: NativeCalls;
-  readonly #writer: TarWriter;
+  readonly #sink: EntrySink;
   /** The latest time of any entry: seconds since 1970. */
   latestTime = 0;
   #bytes = 0;
   #contentBytes = 0;
   #reported = 0;
 
-  constructor(native: NativeCalls, options: EmissionOptions) {
+  constructor(sink: EntrySink, options: EmissionOptions) {
     this.#options = options;
-    this.#native = native;
-    this.#writer = new TarWriter((bytes) => this.#send(bytes));
+    this.#sink = sink;
+  }
+
+  /** Takes the root directory's permissions, as a layer has them. Throws as the sink does. */
+  root(mode: number): void {
+    this.#sink.root(usableMode("directory", mode));
   }
 
   /** Emits an entry under `path`; {@link content} of `entry.size` bytes must follow a file. */
@@ -61,7 +62,8 @@ export class Emission {
 
   content(bytes: Uint8Array): void {
     this.#options.ledger?.content(bytes);
-    this.#writer.content(bytes);
+    this.#sink.content(bytes);
+    this.#count(bytes.length);
   }
 
   /** Emits one more name for a file that was emitted. */
@@ -82,7 +84,7 @@ export class Emission {
 
   end(): void {
     this.#options.ledger?.end();
-    this.#writer.end();
+    this.#sink.end();
     this.#options.onBytes(this.#bytes);
   }
 
@@ -111,21 +113,15 @@ export class Emission {
     if (header.mtime > this.latestTime) this.latestTime = header.mtime;
     this.#options.ledger?.entry(header);
     this.#options.onPath?.(header.path);
-    this.#writer.entry(header);
+    this.#sink.entry(header);
+    this.#count(BLOCK);
   }
 
-  #send(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length;) {
-      const count = this.#native.write(this.#options.descriptor, bytes.subarray(at));
-      // The main thread adds what mksquashfs itself says.
-      if (count < 0) throw new DenrootError("squashfs", "mksquashfs stopped reading");
-      at += count;
-    }
-    this.#bytes += bytes.length;
-    if (this.#bytes - this.#reported >= REPORT_BYTES) {
-      this.#reported = this.#bytes;
-      this.#options.onBytes(this.#bytes);
-    }
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes - this.#reported < REPORT_BYTES) return;
+    this.#reported = this.#bytes;
+    this.#options.onBytes(this.#bytes);
   }
 }
 

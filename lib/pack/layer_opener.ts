@@ -23,7 +23,7 @@ export class LayerOpener {
     this.#job = job;
     this.#step = mode === "stream" ? -1 : 1;
     this.#readers = new LayerReaders(
-      Math.min(READERS, job.squash.processors),
+      Math.min(READERS, job.processors),
       (readable, error) =>
         void this.#explain(readable, this.#named(readable, error)).then(onFailure),
     );
@@ -51,8 +51,8 @@ export class LayerOpener {
   }
 
   #startAhead(layer: number): void {
-    const { plan, squash } = this.#job;
-    if (plan.layers[layer] === undefined || squash.processors === 1) return;
+    const { plan, processors } = this.#job;
+    if (plan.layers[layer] === undefined || processors === 1) return;
     const port = this.#start(layer, "first");
     // `open` hands the error on.
     port.catch(() => {});

@@ -1,9 +1,8 @@
-/** One attempt to pack: mksquashfs and the threads that feed it, which all end together. */
+/** One attempt to pack: the target and the threads that feed it, which all end together. */
 
 import { Buffer } from "node:buffer";
 import { abortedError, fromPlainError, hasCode } from "../errors.ts";
 import { workingDirectory } from "../enroot/own_files.ts";
-import { type Packer, startPacker } from "../squashfs/packer.ts";
 import { startWorker, type Worker } from "../system/worker.ts";
 import { LayerOpener } from "./layer_opener.ts";
 import type { PackJob } from "./pack_job.ts";
@@ -15,9 +14,10 @@ import type {
   PackResult,
   Pass,
 } from "./pack_messages.ts";
+import { type PackTarget, startTarget } from "./pack_target.ts";
 import { WIDE_ENTRIES } from "./wide_directories.ts";
 
-/** What has to be known before mksquashfs starts. */
+/** What has to be known before the target starts. */
 export interface Attempt {
   readonly mode: PackMode;
   /** Permission bits of the root directory. */
@@ -33,7 +33,7 @@ const LAST_WORDS_MS = 1000;
 
 export class PackAttempt implements AsyncDisposable {
   readonly #job: PackJob;
-  readonly #packer: Packer;
+  readonly #target: PackTarget;
   readonly #layers: LayerOpener;
   readonly #worker: Worker;
   /** Rejects with the first thing that goes wrong, whichever part it comes from. */
@@ -43,20 +43,19 @@ export class PackAttempt implements AsyncDisposable {
   #isPublished = false;
 
   static async start(job: PackJob, attempt: Attempt): Promise<PackAttempt> {
-    const packer = await startPacker(job.target, { ...job.squash, rootMode: attempt.rootMode });
-    return new PackAttempt(job, attempt, packer);
+    return new PackAttempt(job, attempt, await startTarget(job, attempt.rootMode));
   }
 
-  private constructor(job: PackJob, attempt: Attempt, packer: Packer) {
+  private constructor(job: PackJob, attempt: Attempt, target: PackTarget) {
     this.#job = job;
-    this.#packer = packer;
+    this.#target = target;
     this.#layers = new LayerOpener(job, attempt.mode, this.#failure.reject);
-    this.#worker = startWorker("lib/pack/pack_worker.ts", packInput(job, attempt, packer));
+    this.#worker = startWorker("lib/pack/pack_worker.ts", packInput(job, attempt, target));
     this.#worker.on("message", (message: PackMessage) => this.#take(message));
     this.#worker.on("error", this.#failure.reject);
     job.signal.addEventListener("abort", this.#abort, { once: true });
     job.fetcher.failure.catch(this.#failure.reject);
-    packer.failure.catch(this.#failure.reject);
+    target.failure.catch(this.#failure.reject);
     this.#failure.promise.catch(() => {});
   }
 
@@ -66,9 +65,9 @@ export class PackAttempt implements AsyncDisposable {
     if (result.type === "restart") return result;
     if (result.type === "end") warnOfCappedTimes(this.#job, result.latestTime);
     await this.#unlessFailed(this.#job.fetcher.finished());
-    const image = await this.#unlessFailed(this.#packer.finish());
+    const image = await this.#unlessFailed(this.#target.finish());
     await this.#verify(image);
-    const size = this.#packer.publish();
+    const size = this.#target.publish();
     this.#isPublished = true;
     return size;
   }
@@ -77,9 +76,9 @@ export class PackAttempt implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#job.signal.removeEventListener("abort", this.#abort);
     // In this order: the worker may be blocked in a write until mksquashfs is gone.
-    if (!this.#isPublished) await this.#packer.abort();
+    if (!this.#isPublished) await this.#target.abort();
     await Promise.all([this.#worker.terminate(), this.#layers.close()]);
-    this.#packer.close();
+    this.#target.close();
   }
 
   /** Waits until the pack worker has written the whole stream. */
@@ -95,7 +94,7 @@ export class PackAttempt implements AsyncDisposable {
   async #lastWords(error: Error): Promise<unknown> {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     const timer = setTimeout(resolve, LAST_WORDS_MS, error);
-    this.#packer.failure.catch(resolve);
+    this.#target.failure.catch(resolve);
     try {
       return await promise;
     } finally {
@@ -104,10 +103,10 @@ export class PackAttempt implements AsyncDisposable {
   }
 
   async #verify(image: string): Promise<void> {
-    const { verifyWith } = this.#job;
-    if (verifyWith === undefined) return;
+    const unsquashfs = verifierOf(this.#job);
+    if (unsquashfs === undefined) return;
     this.#result = Promise.withResolvers();
-    const request: PackRequest = { type: "verify", image, unsquashfs: verifyWith };
+    const request: PackRequest = { type: "verify", image, unsquashfs };
     this.#worker.postMessage(request);
     await this.#unlessFailed(this.#result.promise);
   }
@@ -118,8 +117,14 @@ export class PackAttempt implements AsyncDisposable {
         this.#open(message.layer, message.pass).catch(this.#failure.reject);
         break;
       case "packed":
-        this.#job.onProgress(message);
+        this.#job.onProgress({
+          type: this.#job.output.type === "tree" ? "written" : "packed",
+          bytes: message.bytes,
+        });
         this.#flush(message.bytes);
+        break;
+      case "note":
+        this.#job.onProgress({ type: "log", level: "warn", message: message.message });
         break;
       case "wide":
         warnOfWidth(this.#job, message.directory);
@@ -140,7 +145,7 @@ export class PackAttempt implements AsyncDisposable {
   #flush(bytes: number): void {
     if (bytes - this.#flushedBytes < FLUSH_BYTES) return;
     this.#flushedBytes = bytes;
-    this.#packer.flush();
+    this.#target.flush();
   }
 
   #fail(error: Error, layer: number | undefined): void {
@@ -155,24 +160,29 @@ export class PackAttempt implements AsyncDisposable {
   }
 }
 
-function packInput(job: PackJob, { mode, rootMode }: Attempt, packer: Packer): PackInput {
+function packInput(job: PackJob, { mode }: Attempt, { output }: PackTarget): PackInput {
   return {
     mode,
-    descriptor: packer.descriptor,
-    rootMode,
+    output,
     layerNames: job.plan.layers.map(({ descriptor }) => job.nameOf(descriptor)),
     ownFiles: job.ownFiles,
     workingDir: Buffer.from(workingDirectory(job.plan.config)).toString("latin1"),
     allTime: job.allTime,
     defaultTime: job.defaultTime,
     maxBytes: job.maxBytes,
-    keepLedger: job.verifyWith !== undefined,
-    watchWidths: !job.squash.mksquashfs.takesWideDirectories,
+    keepLedger: verifierOf(job) !== undefined,
+    watchWidths: job.output.type === "image" &&
+      !job.output.squash.mksquashfs.takesWideDirectories,
   };
 }
 
-function warnOfCappedTimes({ squash, onProgress }: PackJob, latestTime: number): void {
-  const { mksquashfs, time } = squash;
+function verifierOf({ output }: PackJob): string | undefined {
+  return output.type === "image" ? output.verifyWith : undefined;
+}
+
+function warnOfCappedTimes({ output, onProgress }: PackJob, latestTime: number): void {
+  if (output.type !== "image") return;
+  const { mksquashfs, time } = output.squash;
   if (mksquashfs.setsRootTime || latestTime <= time) return;
   const latest = new Date(time * 1000).toISOString();
   onProgress({
@@ -183,8 +193,9 @@ function warnOfCappedTimes({ squash, onProgress }: PackJob, latestTime: number):
   });
 }
 
-function warnOfWidth({ squash, onProgress }: PackJob, directory: string): void {
-  const { path, version } = squash.mksquashfs;
+function warnOfWidth({ output, onProgress }: PackJob, directory: string): void {
+  if (output.type !== "image") return;
+  const { path, version } = output.squash.mksquashfs;
   onProgress({
     type: "log",
     level: "warn",

@@ -17,15 +17,19 @@ export type PackMode =
  */
 export type Pass = "first" | "again";
 
+/** What the pack worker writes to. */
+export type EntryOutput =
+  /** The socket to a mksquashfs that was started with these permissions of the root directory. */
+  | { readonly type: "tar"; readonly descriptor: number; readonly rootMode: number }
+  /** A directory that is made here; the time of its root in seconds since 1970. */
+  | { readonly type: "tree"; readonly path: string; readonly time: number };
+
 /** What the pack worker is started with. */
 export interface PackInput {
   readonly mode: PackMode;
-  /** The socket to mksquashfs. */
-  readonly descriptor: number;
+  readonly output: EntryOutput;
   /** What messages call each layer, base first. */
   readonly layerNames: readonly string[];
-  /** The permissions of the root directory that mksquashfs was started with. */
-  readonly rootMode: number;
   readonly ownFiles: readonly OwnFile[];
   /** This directory is made when no layer has it. */
   readonly workingDir: string;
@@ -54,11 +58,11 @@ export type PackResult =
   | { readonly type: "end"; readonly latestTime: number }
   /** The finished image holds what was packed. */
   | { readonly type: "verified" }
-  /** The packing has to start again in this mode, with these permissions of the root. */
+  /** The packing has to start again in this mode, with these permissions of the root, if any. */
   | {
     readonly type: "restart";
     readonly mode: PackMode;
-    readonly rootMode: number;
+    readonly rootMode: number | undefined;
     readonly reason: string;
   };
 
@@ -69,6 +73,8 @@ export type PackMessage =
   | { readonly type: "open"; readonly layer: number; readonly pass: Pass }
   /** How many bytes of the stream are written so far. */
   | { readonly type: "packed"; readonly bytes: number }
+  /** Something that people should know. */
+  | { readonly type: "note"; readonly message: string }
   /** The directory, for people, has `WIDE_ENTRIES` so far. */
   | { readonly type: "wide"; readonly directory: string }
   /** `layer` is the one at fault, if one is. */

@@ -1,13 +1,11 @@
 /** Packing with a plan made from the headers of all layers: see `merge/plan_merge.ts`. */
 
 import { PlanMerge } from "../merge/plan_merge.ts";
-import { usableMode } from "../enroot/permissions.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
 import type { Emission } from "./emission.ts";
 import type { PackInput, ReadLayer } from "./pack_messages.ts";
 import { replayVisitor } from "./replay.ts";
 import { resolveOwnFiles } from "./resolve_own_files.ts";
-import { OtherRootMode } from "./restart.ts";
 
 /** Throws OtherRootMode when the packing must start again. */
 export async function packPlanned(
@@ -16,8 +14,7 @@ export async function packPlanned(
   emission: Emission,
 ): Promise<void> {
   const merge = await readHeaders(input.layerNames.length, readLayer);
-  const rootMode = usableMode("directory", merge.rootMode ?? input.rootMode);
-  if (rootMode !== input.rootMode) throw new OtherRootMode(rootMode);
+  if (merge.rootMode !== undefined) emission.root(merge.rootMode);
 
   const own = resolveOwnFiles(merge, input.ownFiles, input.workingDir);
   for (const path of own.files.keys()) merge.remove(path);

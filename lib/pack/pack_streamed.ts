@@ -5,12 +5,10 @@ import { NeedsPlan } from "../merge/needs_plan.ts";
 import { type Decision, StreamMerge } from "../merge/stream_merge.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { TarVisitor } from "../tar/tar_parser.ts";
-import { usableMode } from "../enroot/permissions.ts";
 import type { Emission } from "./emission.ts";
 import type { PackInput, ReadLayer } from "./pack_messages.ts";
 import { replayVisitor } from "./replay.ts";
 import { resolveOwnFiles } from "./resolve_own_files.ts";
-import { OtherRootMode } from "./restart.ts";
 
 /**
  * A file of the image that is held back: one of denroot's own files may replace it, as symlinks of
@@ -64,8 +62,7 @@ class StreamedPacking implements TarVisitor {
     const decision = this.merge.entry(entry);
     if (decision.action === "drop") return false;
     if (decision.path === "") {
-      const mode = usableMode("directory", entry.mode);
-      if (mode !== this.#input.rootMode) throw new OtherRootMode(mode);
+      this.#emission.root(entry.mode);
       return false;
     }
     if (this.#mayHold(entry, decision)) {

@@ -1,4 +1,4 @@
-/** A thread that merges layers as they come and writes the one tar stream to mksquashfs. */
+/** A thread that merges layers as they come and writes their entries to mksquashfs or to a disk. */
 
 import { Buffer } from "node:buffer";
 import { DenrootError, toPlainError } from "../errors.ts";
@@ -12,10 +12,13 @@ import { type MessagePort, workerInput, workerPort } from "../system/worker.ts";
 import { TarError } from "../tar/entry.ts";
 import { TarParser, type TarVisitor } from "../tar/tar_parser.ts";
 import { Emission, imageTooLarge } from "./emission.ts";
+import type { EntrySink } from "./entry_sink.ts";
 import type { PackInput, PackMessage, PackRequest, PackResult, Pass } from "./pack_messages.ts";
 import { packPlanned } from "./pack_planned.ts";
 import { packStreamed } from "./pack_streamed.ts";
 import { OtherRootMode } from "./restart.ts";
+import { tarSink } from "./tar_sink.ts";
+import { treeSink } from "./tree_sink.ts";
 import { watchWidths } from "./wide_directories.ts";
 
 const input = workerInput<PackInput>();
@@ -48,8 +51,7 @@ async function report(work: Promise<PackResult>): Promise<void> {
 }
 
 async function pack(): Promise<PackResult> {
-  const emission = new Emission(await nativeCalls(), {
-    descriptor: input.descriptor,
+  const emission = new Emission(await sink(), {
     allTime: input.allTime,
     defaultTime: input.defaultTime,
     onBytes: (bytes) => tell({ type: "packed", bytes }),
@@ -61,6 +63,14 @@ async function pack(): Promise<PackResult> {
   await packInMode(input, readLayer, emission);
   emission.end();
   return { type: "end", latestTime: emission.latestTime };
+}
+
+async function sink(): Promise<EntrySink> {
+  const { output } = input;
+  if (output.type === "tar") {
+    return tarSink(await nativeCalls(), output.descriptor, output.rootMode);
+  }
+  return await treeSink(output, (message) => tell({ type: "note", message: readable(message) }));
 }
 
 async function verify(unsquashfs: string, image: string): Promise<PackResult> {
@@ -121,9 +131,10 @@ function countBytes(count: number): void {
 }
 
 function messageFor(error: unknown): PackMessage {
-  const { mode, rootMode } = input;
+  const { mode } = input;
   if (error instanceof NeedsPlan) {
-    return { type: "restart", mode: "plan", rootMode, reason: readable(error.message) };
+    const reason = readable(error.message);
+    return { type: "restart", mode: "plan", rootMode: undefined, reason };
   }
   if (error instanceof OtherRootMode) {
     return { type: "restart", mode, rootMode: error.mode, reason: error.message };

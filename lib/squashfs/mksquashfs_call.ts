@@ -49,15 +49,22 @@ export function mksquashfsArguments(output: string, settings: ArgumentSettings):
     "-quiet",
     "-processors",
     String(processors),
-    // By default it takes a quarter of the machine's memory, which costs more than it helps.
     "-mem",
-    `${BASE_MEMORY_MB + processors * PROCESSOR_MEMORY_MB}M`,
+    packingMemory(processors),
   ];
   if (settings.mksquashfs.setsRootTime && !fixesTimes(user)) {
     ours.push("-mkfs-time", String(time), "-root-time", String(time));
   }
   // The user's options come last: one without its value then cannot swallow one of ours.
   return ["-", output, ...ours, ...user];
+}
+
+/**
+ * How much memory mksquashfs may take for its queues. By default it takes a quarter of the machine's,
+ * which costs more than it helps.
+ */
+export function packingMemory(processors: number): string {
+  return `${BASE_MEMORY_MB + processors * PROCESSOR_MEMORY_MB}M`;
 }
 
 /** The whole environment. */

@@ -28,7 +28,7 @@ const TERM_GRACE_MS = 3000;
 /** Starts mksquashfs on a temporary file beside `target`. Throws codes `squashfs` and `file`. */
 export async function startPacker(target: string, options: PackOptions): Promise<Packer> {
   const directory = path.dirname(target);
-  removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
+  removeStale(directory, imageMark);
   const image = temporaryImage(directory);
   const native = await nativeCalls();
   const [ours, theirs] = native.socketPair();
@@ -48,6 +48,11 @@ export async function startPacker(target: string, options: PackOptions): Promise
   } finally {
     native.close(theirs);
   }
+}
+
+/** The process mark in the name of a {@link temporaryImage}. */
+export function imageMark(name: string): string | undefined {
+  return TEMPORARY.exec(name)?.[1];
 }
 
 /** A new image in `directory`, under a name by which later runs see whether this one was killed. */
@@ -125,15 +130,10 @@ export class Packer {
   async publish(): Promise<number> {
     const { image, target, options: { force } } = this.#parts;
     try {
-      const { size } = fs.statSync(image.temporary);
-      if (await image.publish(target, { replace: force })) return size;
-    } catch (cause) {
-      const message = `${target} cannot be written: ${messageOf(cause)}`;
-      throw new DenrootError("file", message, { cause });
+      return await publishImage(image, target, force);
     } finally {
       image.close();
     }
-    throw outputExists(target);
   }
 
   /** Ends mksquashfs, if it still runs, and removes what it wrote. */
@@ -155,8 +155,24 @@ export class Packer {
 
   #failureOf(exit: ChildExit): DenrootError {
     const { target, options } = this.#parts;
-    return failureOf(exit, options, path.dirname(target));
+    return mksquashfsFailure(exit, options, path.dirname(target));
   }
+}
+
+/** Gives the size of the image. Throws codes `exists` and `file`; the image keeps its temporary name. */
+export async function publishImage(
+  image: AtomicFile,
+  target: string,
+  force: boolean,
+): Promise<number> {
+  try {
+    const { size } = fs.statSync(image.temporary);
+    if (await image.publish(target, { replace: force })) return size;
+  } catch (cause) {
+    const message = `${target} cannot be written: ${messageOf(cause)}`;
+    throw new DenrootError("file", message, { cause });
+  }
+  throw outputExists(target);
 }
 
 export function outputExists(target: string): DenrootError {
@@ -165,9 +181,10 @@ export function outputExists(target: string): DenrootError {
   });
 }
 
-function failureOf(
+/** What a mksquashfs that failed says about it, or about `directory`. */
+export function mksquashfsFailure(
   exit: ChildExit,
-  { mksquashfs: { label }, squashOptions }: PackOptions,
+  { mksquashfs: { label }, squashOptions }: Pick<PackOptions, "mksquashfs" | "squashOptions">,
   directory: string,
 ): DenrootError {
   const { exitCode, signal, messages } = exit;

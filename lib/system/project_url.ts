@@ -16,9 +16,13 @@ export function moduleUrl(module: string): URL {
 
 /** Whether this process runs from source: from no executable, and not from the npm package. */
 export function runsFromSource(): boolean {
+  return !runsAsExecutable() && !isCompiled();
+}
+
+/** Whether the runtime and denroot are one executable. */
+export function runsAsExecutable(): boolean {
   const { Deno: deno } = globalThis as { Deno?: { build: { standalone?: boolean } } };
-  const isExecutable = import.meta.url.startsWith(BUN_ROOT) || deno?.build.standalone === true;
-  return !isExecutable && !isCompiled();
+  return import.meta.url.startsWith(BUN_ROOT) || deno?.build.standalone === true;
 }
 
 /** The npm package holds JavaScript, for runtimes take no TypeScript from `node_modules`. */

@@ -17,7 +17,7 @@ export interface RunPlace {
   /** For people. */
   readonly name: string;
   /** Throws when the program cannot be put there, or when another user could change it there. */
-  put(name: string, content: Buffer): Promise<RunnableProgram>;
+  put(name: string, content: Buffer): RunnableProgram | Promise<RunnableProgram>;
 }
 
 export interface RunnableProgram {
@@ -47,8 +47,8 @@ export function runPlaces({ cachePath, environment }: RunPlaceSettings): RunPlac
 
 const inMemory: RunPlace = {
   name: "memory",
-  async put(name, content) {
-    const file = await memoryFile(name, content);
+  put(name, content) {
+    const file = memoryFile(name, content);
     return { path: file.path, location: "memory", [Symbol.dispose]: () => file.close() };
   },
 };

@@ -26,11 +26,13 @@ export interface PlannedVariable {
   readonly origin: string;
 }
 
-/** A program or a built-in function that prepares the container before it starts. */
+/** A program or a function that prepares the container before it starts. */
 export interface PlannedHook {
   /** The file name, also of a built-in one: `10-devices.sh`. */
   readonly name: string;
-  /** The script's path; undefined for a built-in hook. */
+  /** A function of denroot, a program, or `hooks()` of the configuration script. */
+  readonly type: "built-in" | "file" | "script";
+  /** The program's or the script's path; undefined for a built-in hook. */
   readonly path?: string;
   /** Why it runs, or why it does not: for `denroot hooks`. */
   readonly reason: string;
@@ -70,11 +72,13 @@ export interface StartRequest {
   readonly root: RootPlace;
   readonly writable: boolean;
   readonly namespaces: ContainerNamespaces;
-  /** Whether the container starts, or its plan is printed. */
-  readonly dryRun: boolean;
+  /** The plan is printed in this form, and no container starts. */
+  readonly dryRun?: "text" | "json";
   readonly settings: StartSettings;
   /** `NAME=VALUE`, or `NAME` for the host's value. */
   readonly environment: readonly string[];
+  /** Files of `--env-file`, in their order. */
+  readonly environmentFiles: readonly TextFile[];
   /** Lines of a mount table, `:` already replaced by blanks. */
   readonly mounts: readonly string[];
   /** The path of a configuration script. */
@@ -82,9 +86,22 @@ export interface StartRequest {
   /** The path of a command script, which may be a FIFO or a descriptor's path. */
   readonly rc?: string;
   readonly command: readonly string[];
+  /** The directory in the container in which the command starts. */
+  readonly workdir?: string;
   /** The limits of open files that the caller had, as text in the words of proc(5). */
   readonly fileLimit: readonly [soft: string, hard: string];
+  /** Open descriptors that the caller handed over, besides the standard ones. The container gets them. */
+  readonly descriptors: readonly number[];
 }
+
+/** A file that was read, with its path for messages. */
+export interface TextFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What an image's own /etc/fstab may mount: directories of the image, all, or nothing. */
+export type ImageMounts = "own" | "all" | "none";
 
 /** The settings that a start needs. The fields are those of `Settings`. */
 export interface StartSettings {
@@ -96,30 +113,53 @@ export interface StartSettings {
   readonly loginShell: boolean;
   readonly mountHome: boolean;
   readonly restrictDev: boolean;
+  readonly imageMounts: ImageMounts;
+  /** 0 stands for no limit. */
+  readonly lockTimeoutMs: number;
 }
 
-/** What is executed at last: an executable of the container, its whole argv, and its directory. */
+/** What is executed at last, and the state in which it begins. */
 export interface PlannedCommand {
+  /** An executable of the container. */
   readonly path: string;
+  /** The whole argv. */
   readonly argv: readonly string[];
+  /** The current directory. */
   readonly directory: string;
+  /** Whether the start goes on in `/` where the directory cannot be entered. */
+  readonly directoryIsOptional: boolean;
+  /** What a login adds to the environment. */
+  readonly environment: readonly PlannedVariable[];
+  /** Permission bits that new files lack; the caller's where it is absent. */
+  readonly umask?: number;
+  /** The limit of a file's size (RLIMIT_FSIZE); the caller's where it is absent. */
+  readonly fileSizeLimitBytes?: bigint;
+  /** What is printed first. */
+  readonly message?: string;
+  /** A container that lets nobody in: the message is printed, and nothing runs. */
+  readonly refusesLogins: boolean;
 }
 
 /** A container, decided: one executor carries it out, and `start --dry-run` prints it. */
 export interface ContainerPlan {
   readonly request: StartRequest;
-  /** In the order in which they are made. */
+  /** In the order in which they are made: those of pass -1, then, after the hooks, those of pass 0. */
   readonly mounts: readonly PlannedMount[];
   /** Later ones win over earlier ones of the same name. Hooks may add more. */
   readonly environment: readonly PlannedVariable[];
   /** In the order in which they run, with those that do not run. */
   readonly hooks: readonly PlannedHook[];
+  /** The command script that the configuration script's `rc()` is. */
+  readonly rc?: string;
+  /** Sentences about what is left out, for the user. */
+  readonly warnings: readonly string[];
 }
 
 /**
- * The files of a container's root, reached without ever leaving it: every path is resolved inside
- * the root by the kernel (openat2(2), `RESOLVE_IN_ROOT`), or component by component where the kernel
- * is older than 5.6. Paths are absolute in the container. Methods throw code `file`.
+ * The files of a container's root, reached without ever leaving it: every path is walked inside the
+ * root, component by component, and links lead to where they would in the container. Paths are
+ * absolute in the container. Only one process at a time may write into a root. Methods throw code
+ * `file`, and `space` where a disk is full; the cause's `code` is the system's, such as `EACCES`.
  */
 export interface RootedFiles {
   /** The root's path on the host. */
@@ -128,13 +168,19 @@ export interface RootedFiles {
   read(path: string, limitBytes: number): Uint8Array | undefined;
   /** What is at the path, without following a last link; undefined where nothing is. */
   kind(path: string): "file" | "directory" | "symlink" | "other" | undefined;
-  /** Names in a directory, sorted; none where there is no directory. */
+  /** The permission bits of what the path leads to; undefined where nothing is. */
+  permissions(path: string): number | undefined;
+  /** Names in a directory, sorted, without those that are not UTF-8; none where there is no directory. */
   list(path: string): readonly string[];
   readLink(path: string): string | undefined;
   /** Replaces what is at the path, but not a directory, at once. Parents are made with mode 0755. */
   write(path: string, content: Uint8Array, mode: number): void;
-  /** Makes an empty file where nothing is, with its parents. An existing file is not opened. */
+  /**
+   * Makes an empty file where nothing is, with its parents; the target of a link that leads nowhere
+   * is made. What exists is not opened.
+   */
   makeFile(path: string, mode: number): void;
+  /** Makes a directory in the same way. Throws where something else is. */
   makeDirectory(path: string, mode: number): void;
   /** Replaces what is at the path, but not a directory. */
   makeLink(path: string, target: string): void;
@@ -157,8 +203,10 @@ export interface HeldFile extends Disposable {
 export interface BuiltInHook {
   /** A file name such as `10-devices.sh`. */
   readonly name: string;
-  /** One sentence for `denroot hooks`. */
+  /** What it does: one sentence, for `denroot hooks` and the docs. */
   readonly summary: string;
+  /** Ends the sentence "It runs when …". */
+  readonly when: string;
   /**
    * Why it has something to do here; undefined when it has nothing to do. `denroot hooks` asks this
    * without a container.
@@ -179,12 +227,14 @@ export interface HookHost {
 /** What a hook may do to the container. */
 export interface HookContext extends HookHost {
   readonly root: RootedFiles;
-  /** The process that becomes the container. */
+  /** The process that becomes the container, as the host calls it. */
   readonly pid: number;
   /** The container's environment so far, as the files and options give it. */
   readonly variables: ReadonlyMap<string, string>;
   setVariable(name: string, value: string): void;
   /** Makes a mount now. The line's pass has no meaning here. */
   mount(line: MountLine): void;
+  /** Makes a mount when all hooks have run, in the order of these calls. */
+  mountLater(line: MountLine): void;
   log(level: "info" | "warn", message: string): void;
 }

@@ -2,7 +2,10 @@
 
 import type { Descriptor, Digest } from "./image.ts";
 
-/** One event of an operation. An import reports all kinds; other operations only log. */
+/**
+ * One event of an operation. An import reports `packed` and a load `written`, and both the kinds before
+ * them; other operations only log.
+ */
 export type ProgressEvent =
   | { readonly type: "log"; readonly level: "info" | "warn"; readonly message: string }
   | { readonly type: "resolved"; readonly digest: Digest; readonly layers: readonly Descriptor[] }
@@ -18,6 +21,8 @@ export type ProgressEvent =
     readonly cached: boolean;
   }
   /** `bytes` uncompressed bytes have been given to mksquashfs so far. */
-  | { readonly type: "packed"; readonly bytes: number };
+  | { readonly type: "packed"; readonly bytes: number }
+  /** `bytes` uncompressed bytes have been written to files of a directory so far. */
+  | { readonly type: "written"; readonly bytes: number };
 
 export type OnProgress = (event: ProgressEvent) => void;

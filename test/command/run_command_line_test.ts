@@ -138,7 +138,7 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
     "See denroot inspect --help",
   ],
   [["tags", "--arch", "arm64", "u"], /--arch needs --long/, "See denroot tags --help"],
-  [["create", "x.sqsh"], /has no command "create"/, "See denroot --help"],
+  [["bundle", "x.sqsh"], /has no command "bundle"/, "See denroot --help"],
 ];
 
 for (const [args, message, hint] of WRONG) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { load, root } from "./settings_fixture.ts";
+import { entry, load, root } from "./settings_fixture.ts";
 
 test("drop-in files are read by name, without hidden ones", async () => {
   const files = Object.fromEntries(
@@ -33,4 +33,35 @@ test("the shell that expands a value runs no file of the user's", async () => {
   const settings = await load({ BASH_ENV: script, ENV: script }, files);
   assert.equal(settings.tempPath, "/from/shell");
   assert.ok(!existsSync(trace));
+});
+
+test("settings in a script win over the environment and over files", async () => {
+  const env = { ENROOT_REMAP_ROOT: "n", ENROOT_ROOTFS_WRITABLE: "y", ENROOT_TEMP_PATH: "/env" };
+  const files = { "enroot.conf": "ENROOT_DATA_PATH /file\n" };
+  const settings = await load(env, files, [
+    "ENROOT_REMAP_ROOT=y",
+    " ENROOT_ROOTFS_WRITABLE=",
+    'ENROOT_DATA_PATH="${ENROOT_TEMP_PATH}/data"',
+    "ENROOT_ROOTFS=$(echo a b).sqsh",
+  ]);
+  assert.equal(settings.remapRoot, true);
+  assert.equal(settings.rootfsWritable, false);
+  assert.equal(settings.dataPath, "/env/data");
+  assert.equal(settings.environment.ENROOT_ROOTFS, "a b.sqsh");
+  assert.equal(entry(settings, "ENROOT_DATA_PATH").origin, "/script");
+});
+
+test("a mistake in a script's setting names the script and the line", async () => {
+  await assert.rejects(load({}, {}, ["ENROOT_REMAP_ROOT=y", 'ENROOT_DATA_PATH="']), {
+    code: "settings",
+    message: /ENROOT_DATA_PATH in \/script, line 2/,
+  });
+});
+
+test("a setting with a few choices takes no other", async () => {
+  assert.equal((await load({ DENROOT_IMAGE_MOUNTS: "none" })).imageMounts, "none");
+  await assert.rejects(load({ DENROOT_IMAGE_MOUNTS: "some" }), {
+    code: "settings",
+    message: /DENROOT_IMAGE_MOUNTS.*one of own, all, none/,
+  });
 });

@@ -13,10 +13,11 @@ let count = 0;
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Settings from `files` below a directory of its own, and `env`. */
+/** Settings from `files` below a directory of its own, `env`, and lines that win over both. */
 export async function load(
   env: Env = {},
   files: Readonly<Record<string, string>> = {},
+  override: readonly string[] = [],
 ): Promise<Settings> {
   const sysconf = join(root, String(count++));
   mkdirSync(sysconf, { recursive: true });
@@ -29,7 +30,7 @@ export async function load(
     PATH: process.env.PATH,
     ENROOT_SYSCONF_PATH: sysconf,
     ...env,
-  });
+  }, { path: "/script", lines: override.map((text, index) => ({ line: index + 1, text })) });
 }
 
 export function entry(settings: Settings, name: string): SettingEntry {

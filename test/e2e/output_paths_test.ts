@@ -79,7 +79,7 @@ const REFUSED: readonly (readonly [output: string, exitCode: number, message: Re
   [`${"d/".repeat(2100)}x.sqsh`, 1, /cannot be used: it is too long|for the output does not exist/],
   ["/proc/x.sqsh", 1, /The directory \/proc for the output/],
   ["../layout/index.json", 1, /index.json is (in .*layout, which|what)/],
-  ["../layout/new.sqsh", 1, /new.sqsh is in .*layout, which the import reads/],
+  ["../layout/new.sqsh", 1, /new.sqsh is in .*layout, which the image is made from/],
 ];
 
 testOneRuntime(

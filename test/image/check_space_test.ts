@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { checkSpace } from "../../lib/image/check_space.ts";
 import { BlobCache } from "../../lib/store/blob_cache.ts";
@@ -33,7 +32,7 @@ function check(layers: readonly Descriptor[], source: Partial<ImageSource>): voi
     { config: blobOf("{}"), layers },
     cache,
     source as ImageSource,
-    join(scratch, "image.sqsh"),
+    scratch,
   );
 }
 

@@ -11,6 +11,7 @@ import type { PackJob } from "../../lib/pack/pack_job.ts";
 import { planReading } from "../../lib/image/read_plan.ts";
 import { packLayers } from "../../lib/pack/pack_layers.ts";
 import { WIDE_ENTRIES } from "../../lib/pack/wide_directories.ts";
+import type { PackOptions } from "../../lib/squashfs/packer.ts";
 import type { ReadableBlob } from "../../lib/store/blob_fetcher.ts";
 import { UnusableBlob } from "../../lib/store/unusable_blob.ts";
 import type { Descriptor, ImageConfig } from "../../lib/types/image.ts";
@@ -41,12 +42,13 @@ interface Packed {
 type Changes = Partial<Omit<PackJob, "fetcher">> & {
   readonly fetcher?: Partial<PackJob["fetcher"]>;
   readonly diffIds?: readonly string[];
+  readonly squash?: PackOptions;
 };
 
 /** Packs layers that lie on this machine, base first. */
 async function pack(
   layers: readonly (readonly TarSpec[] | Uint8Array)[],
-  { diffIds, ...more }: Changes = {},
+  { diffIds, squash = packOptions(mksquashfs), ...more }: Changes = {},
 ): Promise<Packed> {
   const work = join(scratch, `${++count}`);
   mkdirSync(work);
@@ -57,7 +59,8 @@ async function pack(
   const [asked, packedBytes]: [number[], number[]] = [[], []];
   const { fetcher, ...options } = more;
   const job: PackJob = {
-    target: join(work, "image.sqsh"),
+    output: { type: "image", target: join(work, "image.sqsh"), squash, verifyWith: undefined },
+    processors: squash.processors,
     plan: planReading(
       configOf(diffIds ?? stored.map(({ diffId }) => diffId)),
       stored.map(({ readable }) => readable.descriptor),
@@ -75,11 +78,9 @@ async function pack(
       failure: new Promise(() => {}),
       ...fetcher,
     },
-    squash: packOptions(mksquashfs),
     allTime: undefined,
     defaultTime: 0,
     maxBytes: Infinity,
-    verifyWith: undefined,
     signal: new AbortController().signal,
     onProgress(event) {
       if (event.type === "log") messages.push(`${event.level} ${event.message}`);
@@ -331,7 +332,7 @@ test("packings leave no threads and no open files, whichever way they end", asyn
 });
 
 /** A program in the place of mksquashfs. */
-function scriptedMksquashfs(script: string): PackJob["squash"] {
+function scriptedMksquashfs(script: string): PackOptions {
   const path = join(scratch, `mksquashfs-${++count}`);
   writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   return packOptions(path);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import test from "node:test";
 import { Emission } from "../../lib/pack/emission.ts";
+import { tarSink } from "../../lib/pack/tar_sink.ts";
 import { OtherRootMode } from "../../lib/pack/restart.ts";
 import { packPlanned } from "../../lib/pack/pack_planned.ts";
 import { packStreamed } from "../../lib/pack/pack_streamed.ts";
@@ -279,8 +280,7 @@ async function emitted(
 ): Promise<Record<string, string>> {
   const archives = layers.map((layer) => tarArchive(layer));
   const output: Buffer[] = [];
-  const emission = new Emission(collector(output), {
-    descriptor: -1,
+  const emission = new Emission(tarSink(collector(output), -1, 0o755), {
     allTime: undefined,
     defaultTime: 0,
     maxBytes: Infinity,
@@ -288,9 +288,8 @@ async function emitted(
   });
   const input: Parameters<typeof packStreamed>[0] = {
     mode: "stream",
-    descriptor: -1,
+    output: { type: "tar", descriptor: -1, rootMode: 0o755 },
     layerNames: layers.map((_, layer) => `Layer ${layer}`),
-    rootMode: 0o755,
     ownFiles: ownPaths.map(ownFile),
     workingDir,
     allTime: undefined,

@@ -58,16 +58,15 @@ async function packChanged({ othersMayWrite }: { readonly othersMayWrite: boolea
     verified: () => Promise.resolve(),
   } as unknown as BlobFetcher;
   const failure = await packLayers({
-    target,
+    output: { type: "image", target, squash: packOptions(mksquashfs), verifyWith: undefined },
+    processors: 1,
     plan: { config: { workingDir: "" } as unknown as ImageConfig, layers },
     ownFiles: [],
     nameOf: () => "Layer 1/2",
     fetcher,
-    squash: packOptions(mksquashfs),
     allTime: undefined,
     defaultTime: 0,
     maxBytes: 1e9,
-    verifyWith: undefined,
     signal: new AbortController().signal,
     onProgress: () => {},
   }).then(() => undefined, (error: unknown) => error);

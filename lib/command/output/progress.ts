@@ -54,6 +54,7 @@ export class Progress {
         this.#sayFetched(now);
         break;
       case "packed":
+      case "written":
         this.#sayPacking();
         break;
     }
@@ -108,14 +109,14 @@ export class Progress {
   #sayPacking(): void {
     if (this.#saidPacking) return;
     this.#saidPacking = true;
-    this.log("info", "Packing the image");
+    this.log("info", this.#state.isWriting ? "Writing the files" : "Packing the image");
   }
 
   #beat(now: number): void {
     const { received, size, rate, packed } = this.#state.total(now);
     const text = received < size
       ? `Received ${formatBytes(received)} of ${formatBytes(size)}, ${formatBytes(rate)}/s`
-      : `Packed ${formatBytes(packed)} so far`;
+      : `${this.#state.isWriting ? "Wrote" : "Packed"} ${formatBytes(packed)} so far`;
     this.log("info", text);
   }
 

@@ -35,7 +35,8 @@ export function renderBars(
       barLine("total".padEnd(nameWidth), total.received, total.size, total.rate, width),
     );
   } else {
-    const packed = `${formatBytes(total.packed)} packed, ${formatBytes(total.packedRate)}/s`;
+    const verb = state.isWriting ? "written" : "packed";
+    const packed = `${formatBytes(total.packed)} ${verb}, ${formatBytes(total.packedRate)}/s`;
     lines.push(`${"total".padEnd(nameWidth)} ${packed}`.slice(0, width));
   }
   return lines;

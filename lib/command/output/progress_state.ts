@@ -22,6 +22,8 @@ interface Totals {
 export class ProgressState {
   layers: LayerState[] = [];
   packed = 0;
+  /** Whether what is packed becomes files of a directory. */
+  isWriting = false;
   startMs = 0;
   readonly #totalRate = new Rate();
   readonly #packedRate = new Rate();
@@ -42,7 +44,8 @@ export class ProgressState {
       layer.size = event.size;
       layer.received = Math.min(event.received, event.size);
       layer.cached = event.cached;
-    } else if (event.type === "packed") {
+    } else if (event.type === "packed" || event.type === "written") {
+      this.isWriting = event.type === "written";
       this.packed = event.bytes;
     }
   }

@@ -54,6 +54,14 @@ export const CONTAINER_SETTINGS = {
     commands: [...STARTING, "exec"],
     default: "no",
   },
+  DENROOT_LOCK_TIMEOUT: {
+    kind: "seconds",
+    max: 86_400,
+    meaning: "A start waits this long for another start that prepares the same root file system. " +
+      "0 stands for no limit.",
+    commands: STARTING,
+    default: "30",
+  },
   ENROOT_MOUNT_HOME: {
     kind: "flag",
     meaning: "The home directory is mounted into each container.",
@@ -65,5 +73,13 @@ export const CONTAINER_SETTINGS = {
     meaning: "A container gets a /dev of its own with the harmless devices alone.",
     commands: STARTING,
     default: "no",
+  },
+  DENROOT_IMAGE_MOUNTS: {
+    kind: "choice",
+    choices: ["own", "all", "none"],
+    meaning: "What the /etc/fstab of an image may mount: own directories of the image and " +
+      "memory, all that the user may mount, or none.",
+    commands: STARTING,
+    default: "own",
   },
 } as const satisfies Readonly<Record<string, SettingDefinition>>;

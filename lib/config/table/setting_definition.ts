@@ -26,6 +26,7 @@ type SettingKind =
   | { readonly kind: "path" }
   /** enroot's words for no mean no, everything else means yes. */
   | { readonly kind: "flag" }
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
   /** A number from 0 with an optional fraction. It is read as milliseconds. */
   | { readonly kind: "seconds"; readonly max: number }

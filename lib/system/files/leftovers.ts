@@ -29,13 +29,21 @@ const PROBE = /^\.denroot-(.+)\.now$/;
  * `file` when the directory cannot be read.
  */
 export function removeStale(directory: string, markOf: (name: string) => string | undefined): void {
+  for (const file of staleFiles(directory, markOf)) removeLeftover(file);
+}
+
+/** The paths of what {@link removeStale} would try to remove. */
+export function* staleFiles(
+  directory: string,
+  markOf: (name: string) => string | undefined,
+): Iterable<string> {
   const clock = new FileSystemClock(directory);
   for (const name of namesIn(directory)) {
     const mark = PROBE.exec(name)?.[1] ?? markOf(name);
     if (mark === undefined || parseMark(mark) === undefined) continue;
     const file = path.join(directory, name);
     const life = lifeOf(mark);
-    if (life === "dead" || life === "unknown" && isOld(file, clock)) removeLeftover(file);
+    if (life === "dead" || life === "unknown" && isOld(file, clock)) yield file;
   }
 }
 

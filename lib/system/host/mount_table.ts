@@ -2,17 +2,26 @@
 
 export interface Mount {
   readonly path: string;
+  /** The directory of the file system that is mounted there: `/` for all of it. */
+  readonly root: string;
   /** `ext4`, `nfs4`, `fuse.sshfs`. */
   readonly type: string;
   readonly readOnly: boolean;
   readonly noExec: boolean;
+  /** The file system's own options. */
+  readonly superOptions: readonly string[];
+}
+
+/** All mounts, those that are mounted later behind others. */
+export function readMounts(mountInfo: string): readonly Mount[] {
+  return mountInfo.split("\n").flatMap((line) => parseLine(line) ?? []);
 }
 
 /** The topmost mount that holds `path`, which is absolute and has no symbolic links. */
 export function mountOf(path: string, mountInfo: string): Mount | undefined {
   let best: Mount | undefined;
-  for (const mount of mountInfo.split("\n").map(parseLine)) {
-    if (mount === undefined || !isBelow(path, mount.path)) continue;
+  for (const mount of readMounts(mountInfo)) {
+    if (!isBelow(path, mount.path)) continue;
     if (best === undefined || mount.path.length >= best.path.length) best = mount;
   }
   return best;
@@ -21,16 +30,25 @@ export function mountOf(path: string, mountInfo: string): Mount | undefined {
 /** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
 function parseLine(line: string): Mount | undefined {
   const [left = "", right = ""] = line.split(" - ");
-  const [path, options] = left.split(" ").slice(4);
+  const [root, path, options] = left.split(" ").slice(3);
   const [type, , superOptions] = right.split(" ");
-  if (path === undefined || options === undefined || type === undefined) return undefined;
-  const flags = [...options.split(","), ...(superOptions ?? "").split(",")];
+  if (root === undefined || path === undefined || options === undefined || type === undefined) {
+    return undefined;
+  }
+  const own = (superOptions ?? "").split(",");
+  const flags = options.split(",");
   return {
-    path: path.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8))),
+    path: unescapePath(path),
+    root: unescapePath(root),
     type,
-    readOnly: flags.includes("ro"),
-    noExec: options.split(",").includes("noexec"),
+    readOnly: flags.includes("ro") || own.includes("ro"),
+    noExec: flags.includes("noexec"),
+    superOptions: own,
   };
+}
+
+function unescapePath(path: string): string {
+  return path.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(parseInt(octal, 8)));
 }
 
 function isBelow(path: string, directory: string): boolean {

@@ -33,18 +33,20 @@ export function prepareStart(args: readonly string[], words: readonly string[]):
   fitIntoMemory(words);
 }
 
+/** Keeps other programs from inheriting them. Gives whether they were set. */
+export function forgetReservations(): boolean {
+  const names = Object.keys(RESERVATIONS);
+  if (names.some((name) => process.env[name] === undefined)) return false;
+  for (const name of names) delete process.env[name];
+  return true;
+}
+
 /**
  * Runs the program anew in this process, once, where a limit leaves too little address space for
  * Bun's usual reservations. Deno needs more, and does not start at all there.
  */
 function fitIntoMemory(words: readonly string[]): void {
-  if (!("Bun" in globalThis)) return;
-  const names = Object.keys(RESERVATIONS);
-  if (names.every((name) => process.env[name] !== undefined)) {
-    // Other programs must not inherit them.
-    for (const name of names) delete process.env[name];
-    return;
-  }
+  if (!("Bun" in globalThis) || forgetReservations()) return;
   const limit = memoryLimit(readLimits(systemFiles));
   if (limit === undefined || limit[1] < LEAST_BYTES || limit[1] >= PLENTY_BYTES) return;
   const { execve } = process as unknown as { readonly execve: Execute };

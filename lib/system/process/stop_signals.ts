@@ -18,7 +18,7 @@ const ECHO_MS = 500;
  * INT, TERM, HUP and XCPU as an abort. Nothing is caught before {@link signal} is asked for: a command
  * that never asks is ended by the kernel, and one that becomes another program leaves it the
  * signals as it found them. A signal that was ignored from the start, as nohup and background jobs
- * have it, stays ignored.
+ * have it, stays ignored; one that was blocked is let through, or nothing could stop the work.
  */
 export class StopSignals {
   readonly #controller = new AbortController();
@@ -50,12 +50,16 @@ export class StopSignals {
 
   #catch(): void {
     this.#isCatching = true;
-    const ignored = ignoredSignals();
+    const ignored = signalsIn("SigIgn");
     for (const name of NAMES) {
       if (!ignored.has(constants.signals[name])) process.on(name, () => this.#stop(name));
       // Deno catches INT, TERM and HUP at the first `on`, and ends the process where it has no handler.
       else if ("Deno" in globalThis) process.on(name, () => {});
     }
+    const blocked = signalsIn("SigBlk");
+    const numbers = NAMES.map((name) => constants.signals[name]).filter((one) => blocked.has(one));
+    // Only now, when they are caught.
+    if (numbers.length > 0) void unblock(numbers);
   }
 
   #stop(name: Name): void {
@@ -73,10 +77,20 @@ export class StopSignals {
   }
 }
 
-/** The numbers of the signals that this process ignores (proc(5), `SigIgn`). */
-function ignoredSignals(): ReadonlySet<number> {
-  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readStatus())?.[1] ?? "0";
-  const bits = BigInt(`0x${mask}`);
+/** Rarely needed, and so loaded late. Where libc cannot be called, the signals stay blocked. */
+async function unblock(numbers: readonly number[]): Promise<void> {
+  try {
+    const { unblockSignals } = await import("./unblock_signals.ts");
+    await unblockSignals(numbers);
+  } catch {
+    // The work goes on all the same.
+  }
+}
+
+/** The numbers of the signals that this process ignores or blocks (proc(5)). */
+function signalsIn(mask: "SigIgn" | "SigBlk"): ReadonlySet<number> {
+  const text = new RegExp(`^${mask}:\\s*([0-9a-f]+)$`, "m").exec(readStatus())?.[1] ?? "0";
+  const bits = BigInt(`0x${text}`);
   const numbers = Array.from({ length: 64 }, (_, bit) => bit + 1);
   return new Set(numbers.filter((number) => (bits >> BigInt(number - 1) & 1n) === 1n));
 }

@@ -20,9 +20,11 @@ test("the innermost and last mount of a path counts, and names may be escaped", 
   assert.equal(mountOf("/tmpfile", table)?.type, "ext4");
   assert.deepEqual(mountOf("/mnt/my disk/a", table), {
     path: "/mnt/my disk",
+    root: "/",
     type: "xfs",
     readOnly: true,
     noExec: false,
+    superOptions: ["rw"],
   });
   assert.equal(mountOf("/x", ""), undefined);
 });

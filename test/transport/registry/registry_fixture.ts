@@ -44,6 +44,8 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     allowSuperuser: false,
     mountHome: false,
     restrictDev: false,
+    imageMounts: "own",
+    lockTimeoutMs: 30_000,
     maxImageBytes: 1e12,
     tls: {},
     proxy: { no: "" },

@@ -1,0 +1,47 @@
+/** `hooks`: what runs before a container starts, in which order, and why. */
+
+import type { Command } from "commander";
+import type { ListedHook } from "../../mod.ts";
+import { printableJson, printableLine } from "../text/printable.ts";
+import { type CommandContext, newCommand } from "./common.ts";
+
+export function hooksCommand(context: CommandContext): Command {
+  return newCommand("hooks", "Show what prepares each container before it starts.")
+    .explain(
+      "Hooks are built in, or scripts of the site and the user in hooks.d. They run in this order. " +
+        "A script takes the place of the built-in hook of the same name; a script that is empty or " +
+        "not executable switches it off.",
+    )
+    .option("--json", "print the hooks as JSON")
+    .examples("hooks", "hooks --json | jq -r '.[] | select(.runs) | .name'")
+    .action((options: Options) => runHooks(options, context));
+}
+
+interface Options {
+  readonly json?: boolean;
+}
+
+async function runHooks({ json }: Options, { console }: CommandContext): Promise<void> {
+  const { listHooks, loadSettings } = await import("../../mod.ts");
+  const hooks = listHooks(await loadSettings());
+  console.result(json ? printableJson(hooks) : formatHooks(hooks));
+}
+
+/** A row for each hook: whether it runs, its name, its place, and why; then what it does. */
+export function formatHooks(hooks: readonly ListedHook[]): string {
+  const width = Math.max(...hooks.map(({ name }) => printableLine(name).length));
+  return hooks.map(({ name, path, runs, reason, summary }) => {
+    const why = path === undefined ? reason : `${path}: ${reason}`;
+    const does = runs && summary !== undefined ? ` ${summary}` : "";
+    const state = runs ? "runs" : "off";
+    return `${state.padEnd(6)}${printableLine(name).padEnd(width)}  ${
+      printableLine(sentence(why) + does)
+    }`;
+  }).join("\n");
+}
+
+/** The reason begins with a path, or becomes a sentence. */
+function sentence(text: string): string {
+  const stop = text.endsWith(".") ? "" : ".";
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${stop}`;
+}

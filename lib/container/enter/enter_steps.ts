@@ -1,0 +1,32 @@
+/** The words that the carried program `enter` needs to make a container's namespaces. Pure. */
+
+import { CLONE } from "../../system/linux/namespaces.ts";
+import type { ContainerNamespaces, IdMap } from "../../types/container.ts";
+
+/** The steps in order, up to the one that runs a program. */
+export function enterSteps(namespaces: ContainerNamespaces): string[] {
+  const { user, pid, net, ipc, uts } = namespaces;
+  const flags = [
+    CLONE.mount,
+    ...(user === undefined ? [] : [CLONE.user]),
+    ...(pid ? [CLONE.pid] : []),
+    ...(net ? [CLONE.net] : []),
+    ...(ipc ? [CLONE.ipc] : []),
+    ...(uts ? [CLONE.uts] : []),
+  ].reduce((all, flag) => all + flag, 0);
+  return [
+    `unshare=${flags.toString(16)}`,
+    ...(user === undefined ? [] : userSteps(user)),
+    ...(pid ? ["init"] : []),
+  ];
+}
+
+/** One user and one group are mapped: that needs no privileges, but the kernel asks for "deny". */
+function userSteps({ insideUid, outsideUid, insideGid, outsideGid }: IdMap): string[] {
+  return [
+    "write=/proc/self/setgroups:deny",
+    `write=/proc/self/gid_map:${insideGid} ${outsideGid} 1`,
+    `write=/proc/self/uid_map:${insideUid} ${outsideUid} 1`,
+    "ambient",
+  ];
+}

@@ -1,0 +1,159 @@
+/** Runs a command in a container that runs already. */
+
+import { lstatSync, readFileSync, readlinkSync } from "node:fs";
+import { DenrootError, messageOf } from "../../errors.ts";
+import {
+  inheritedDescriptors,
+  openDescriptor,
+  openPath,
+  setInherited,
+} from "../../system/linux/descriptors.ts";
+import { inheritedFileLimit, restoreInherited } from "../../system/linux/execute.ts";
+import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
+import { forbidNewPrivileges } from "../../system/linux/privileges.ts";
+import { hasErrno } from "../../system/linux/system_error.ts";
+import type { RunPlaceSettings } from "../../tools/run_places.ts";
+import { becomeEnter } from "../enter/become_enter.ts";
+
+export interface ExecOptions {
+  readonly command: readonly [string, ...string[]];
+  /** `NAME=VALUE`, or `NAME` for the host's value. */
+  readonly environment: readonly string[];
+  readonly settings: RunPlaceSettings;
+}
+
+/** In the order in which they are joined: the first one gives the right to join the others. */
+const NAMESPACES = ["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"] as const;
+type Namespace = (typeof NAMESPACES)[number];
+
+const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * Becomes a process of the container that `pid` belongs to, with its environment and directory. With
+ * a PID namespace the process is a child of this one. Nothing of denroot runs inside the container:
+ * `enter` is the last program that the container cannot influence. Throws code `not_found` for a
+ * process that is gone or in no container.
+ */
+export async function becomeMember(pid: string, options: ExecOptions): Promise<never> {
+  const fileLimit = inheritedFileLimit();
+  const inherited = inheritedDescriptors();
+  // The directory of /proc belongs to one process for ever: a PID that is used again is another one.
+  const member = `/proc/self/fd/${openMember(pid)}`;
+  const joined = NAMESPACES.filter((name) => isForeign(member, name));
+  if (!joined.includes("mnt") || !hasLock(member)) throw inNoContainer(pid);
+  const environment = memberEnvironment(member, options);
+  const steps = joined.flatMap((name) => {
+    const step = `join=${keep(openDescriptor(namespaceFile(member, name), 0))}`;
+    return name === "pid" ? [step, "fork"] : [step];
+  });
+  const directory = keep(openPath(`${member}/cwd`));
+  const path = variable(environment, "PATH") ?? USUAL_PATH;
+  forbidNewPrivileges();
+  if (joined.includes("user")) fakeOwnership();
+  restoreInherited(fileLimit);
+  for (const descriptor of inherited) setInherited(descriptor, true);
+  return await becomeEnter(
+    [
+      `say=[ERROR] Process ${pid}'s namespaces cannot be joined`,
+      ...steps,
+      `chdir=${directory}`,
+      `say=[ERROR] The container cannot run ${options.command[0]}`,
+      `search=${path}`,
+      ...options.command,
+    ],
+    environment,
+    options.settings,
+  );
+}
+
+function openMember(pid: string): number {
+  // Not all that a number can be is a PID: "self" and "1/task/2" are directories too.
+  if (!/^[1-9][0-9]{0,9}$/.test(pid)) throw noProcess(pid);
+  try {
+    return openPath(`/proc/${pid}`);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) throw noProcess(pid);
+    throw error;
+  }
+}
+
+/** The process that waits outside a PID namespace belongs to it all the same. */
+function namespaceFile(member: string, name: Namespace): string {
+  return `${member}/ns/${name === "pid" ? "pid_for_children" : name}`;
+}
+
+/** False for a kind of namespace that this kernel does not have. */
+function isForeign(member: string, name: Namespace): boolean {
+  let own: string;
+  try {
+    own = readlinkSync(namespaceFile("/proc/self", name));
+  } catch {
+    return false;
+  }
+  try {
+    return readlinkSync(namespaceFile(member, name)) !== own;
+  } catch (cause) {
+    throw cannotLookInto(member, cause);
+  }
+}
+
+/** Each container has it: denroot and enroot find containers by it. */
+function hasLock(member: string): boolean {
+  return lstatSync(`${member}/root/.lock`, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** The member's variables byte for byte, and those that the options set. */
+function memberEnvironment(member: string, { environment, settings }: ExecOptions): Uint8Array[] {
+  const encoder = new TextEncoder();
+  const added = environment.map((word) => {
+    const name = word.split("=", 1)[0]!;
+    return word.includes("=") ? word : `${name}=${settings.environment[name] ?? ""}`;
+  });
+  const names = new Set(added.map((word) => word.split("=", 1)[0]!));
+  const bytes = readFileSync(`${member}/environ`);
+  const own = [...splitAtNul(bytes)].filter((word) => !names.has(nameOf(word)));
+  return [...own, ...added.map((word) => encoder.encode(word))];
+}
+
+function* splitAtNul(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(0, start);
+    const stop = end < 0 ? bytes.length : end;
+    if (stop > start) yield bytes.subarray(start, stop);
+    start = stop + 1;
+  }
+}
+
+function nameOf(word: Uint8Array): string {
+  return new TextDecoder().decode(word).split("=", 1)[0]!;
+}
+
+function variable(environment: readonly Uint8Array[], name: string): string | undefined {
+  const found = environment.find((word) => nameOf(word) === name);
+  return found && new TextDecoder().decode(found).slice(name.length + 1);
+}
+
+function keep(descriptor: number): number {
+  setInherited(descriptor, true);
+  return descriptor;
+}
+
+function noProcess(pid: string): DenrootError {
+  return new DenrootError("not_found", `Process not found: ${pid}`, {
+    hint: "denroot list -f shows the processes of containers",
+  });
+}
+
+function inNoContainer(pid: string): DenrootError {
+  return new DenrootError("not_found", `Process ${pid} is in no container`, {
+    hint: "denroot list -f shows the processes of containers",
+  });
+}
+
+function cannotLookInto(member: string, cause: unknown): DenrootError {
+  const pid = readlinkSync(member).split("/").at(-1)!;
+  return new DenrootError("file", `Process ${pid} cannot be joined: ${messageOf(cause)}`, {
+    cause,
+    hint: "Only the user who started a container can join it",
+  });
+}

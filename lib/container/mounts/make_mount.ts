@@ -1,0 +1,133 @@
+/** Carries out one line of a mount table, inside the namespaces of a container that starts. */
+
+import { statSync } from "node:fs";
+import { messageOf } from "../../errors.ts";
+import {
+  detach,
+  makeReadOnlyBelow,
+  mount,
+  mountFlags,
+  MS,
+  setPropagation,
+} from "../../system/linux/mounts.ts";
+import { hasErrno } from "../../system/linux/system_error.ts";
+import type { HeldFile, PlannedMount, RootedFiles } from "../../types/container.ts";
+import { MissingSide, mountError } from "./mount_error.ts";
+import { type MountOptions, readMountOptions } from "./mount_options.ts";
+
+export interface MountContext {
+  /** The root of the container. Targets, and sources below its path, never leave it. */
+  readonly root: RootedFiles;
+  /** Told of a mount with `nofail` that fails. */
+  readonly warn: (message: string) => void;
+}
+
+/** A target that is made has these permissions, by which an export tells that it is none of the image. */
+const TARGET_MODE = 0;
+
+/**
+ * Follows enroot-mount of enroot 4.1, with these differences: `ro` beside `rbind` holds for the mounts
+ * below too, where the kernel is 5.12 or newer; a bind keeps the flags of its source that no word
+ * takes away; `..` at the root stays there, as in the running container.
+ *
+ * Throws code `file`, with the origin of the line, unless the line says `nofail`.
+ */
+export function makeMount(line: PlannedMount, context: MountContext): void {
+  const options = readMountOptions(line.options);
+  try {
+    carryOut(line, options, context.root);
+  } catch (cause) {
+    const error = mountError(line, options, cause);
+    if (!options.mayFail) throw error;
+    if (!options.silent) context.warn(messageOf(error));
+  }
+}
+
+function carryOut(line: PlannedMount, options: MountOptions, root: RootedFiles): void {
+  const { flags } = options;
+  const binds = (flags & MS.BIND) !== 0 && (flags & MS.REMOUNT) === 0;
+  const needsPath = binds || (flags & MS.MOVE) !== 0;
+  using source = needsPath ? openSource(line.source, root) : plainSource(line.source);
+  createTarget(line.target, options, source, root);
+  {
+    using target = openTarget(line.target, root);
+    if (options.detach) detach(target.path);
+    else if (binds) mount(source.path, target.path, "none", flags & (MS.BIND | MS.REC | MS.SILENT));
+    else if (flags & MS.REMOUNT) remountAs(target.path, line.source, options);
+    else if (flags & MS.MOVE) mount(source.path, target.path, "none", MS.MOVE);
+    else if (line.type !== "none" || flags & ~MS.SILENT) {
+      mount(line.source, target.path, line.type, flags & ~MS.REC, options.data);
+    }
+  }
+  if (!binds && options.propagation.length === 0) return;
+  // Opened once more, the target is what has just been mounted on it.
+  using mounted = openTarget(line.target, root);
+  if (binds) restrictBind(mounted.path, options);
+  for (const propagation of options.propagation) setPropagation(mounted.path, propagation);
+}
+
+/** A bind takes the flags of its source along; those that words set or clear need a second call. */
+function restrictBind(target: string, options: MountOptions): void {
+  const { flags, cleared, data } = options;
+  const wanted = flags & ~(MS.BIND | MS.REC | MS.SILENT);
+  if (wanted !== 0 || data !== "" || (mountFlags(target) & cleared) !== 0) {
+    remountAs(target, "none", { ...options, flags: MS.BIND | MS.REMOUNT | wanted });
+  }
+  if (flags & MS.REC && flags & MS.RDONLY) makeReadOnlyBelow(target);
+}
+
+const ATIME = MS.NOATIME | MS.NODIRATIME | MS.RELATIME | MS.STRICTATIME;
+
+/**
+ * A remount has to name the flags again that are to stay. In a user namespace the kernel refuses to
+ * take some of them away, or to change how times are kept: then they stay, as in enroot.
+ */
+function remountAs(target: string, source: string, { flags, cleared, data }: MountOptions): void {
+  const wanted = flags & ~MS.REC;
+  const present = mountFlags(target);
+  const kept = present & ~cleared & ~(wanted & ATIME ? ATIME : 0);
+  try {
+    mount(source, target, "none", wanted | kept, data);
+  } catch (error) {
+    if (kept === present || !hasErrno(error, "EPERM")) throw error;
+    mount(source, target, "none", (wanted & ~ATIME) | present, data);
+  }
+}
+
+/** A source that is a word, such as `tmpfs`, or a change of what is mounted already. */
+function plainSource(source: string): HeldFile {
+  return { path: source, isDirectory: true, [Symbol.dispose]() {} };
+}
+
+/** The root's own directories are reached without leaving it: an image's links may lead anywhere. */
+function openSource(source: string, root: RootedFiles): HeldFile {
+  if (source === root.path || source.startsWith(`${root.path}/`)) {
+    const held = root.hold(source.slice(root.path.length) || "/");
+    if (held !== undefined) return held;
+    throw new MissingSide("source");
+  }
+  const status = statSync(source, { throwIfNoEntry: false });
+  if (status === undefined) throw new MissingSide("source");
+  return { ...plainSource(source), isDirectory: status.isDirectory() };
+}
+
+function openTarget(target: string, root: RootedFiles): HeldFile {
+  const held = root.hold(target);
+  if (held === undefined) throw new MissingSide("target");
+  return held;
+}
+
+/** What is there already stays as it is, and is not opened. */
+function createTarget(
+  target: string,
+  { create }: MountOptions,
+  source: HeldFile,
+  root: RootedFiles,
+): void {
+  if (create === undefined) return;
+  using held = root.hold(target);
+  if (held !== undefined) return;
+  const isFile = create === "file" || (create === "auto" && !source.isDirectory);
+  if (isFile) root.makeFile(target, TARGET_MODE);
+  else root.makeDirectory(target, TARGET_MODE);
+}

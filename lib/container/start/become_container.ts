@@ -1,0 +1,70 @@
+/** The first stage of a start: on the host, until `enter` takes this process over. */
+
+import { Buffer } from "node:buffer";
+import { mkdirSync, openSync } from "node:fs";
+import type { Settings } from "../../config/settings.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { environment } from "../../system/host/environment.ts";
+import { memoryDescriptor, setInherited } from "../../system/linux/descriptors.ts";
+import { inheritedEnvironment } from "../../system/linux/execute.ts";
+import { ownCommand } from "../../system/process/own_command.ts";
+import type { RunPlaceSettings } from "../../tools/run_places.ts";
+import type { StartRequest } from "../../types/container.ts";
+import { becomeEnter } from "../enter/become_enter.ts";
+import { enterSteps } from "../enter/enter_steps.ts";
+
+const EQUALS = 0x3d;
+
+/**
+ * Becomes the container, with this PID. Throws {@link DenrootError} when it cannot begin; what fails
+ * later is printed by the process itself.
+ */
+export async function becomeContainer(
+  request: StartRequest,
+  settings: RunPlaceSettings & Pick<Settings, "environment">,
+): Promise<never> {
+  makeRuntimeDirectory(request.settings.runtimePath);
+  const own = ownCommand();
+  const self = openSync(own.path, "r");
+  const plan = memoryDescriptor("denroot-start", Buffer.from(JSON.stringify(request)));
+  for (const descriptor of [self, plan, ...request.descriptors]) setInherited(descriptor, true);
+  const second = [...own.argv, "within", String(plan)];
+  const words = [
+    `else=${self}`,
+    ...second,
+    ":",
+    ...enterSteps(request.namespaces),
+    `run=${self}`,
+    ...second,
+  ];
+  return await becomeEnter(words, configuredEnvironment(settings), settings);
+}
+
+/**
+ * The environment with what configuration files add: hooks and mount tables get `NVIDIA_*` and the
+ * like from `enroot.conf`, too.
+ */
+function configuredEnvironment(settings: Pick<Settings, "environment">): readonly Uint8Array[] {
+  const own = environment();
+  const added = Object.entries(settings.environment).filter(([name, value]) =>
+    value !== undefined && value !== own[name]
+  );
+  const names = new Set(added.map(([name]) => name));
+  const nameOf = (variable: Uint8Array) =>
+    Buffer.from(variable.subarray(0, Math.max(0, variable.indexOf(EQUALS)))).toString("utf8");
+  return [
+    ...inheritedEnvironment().filter((variable) => !names.has(nameOf(variable))),
+    ...added.map(([name, value]) => Buffer.from(`${name}=${value}`)),
+  ];
+}
+
+function makeRuntimeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new DenrootError("file", `The directory ${path} cannot be made: ${messageOf(cause)}`, {
+      cause,
+      hint: "Set ENROOT_RUNTIME_PATH to a directory that you may make",
+    });
+  }
+}

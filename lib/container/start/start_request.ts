@@ -1,0 +1,121 @@
+/** From options and settings to the request that both stages share. */
+
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import type { Settings } from "../../config/settings.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
+import { inheritedFileLimit } from "../../system/linux/execute.ts";
+import type {
+  ContainerNamespaces,
+  RootPlace,
+  StartRequest,
+  TextFile,
+} from "../../types/container.ts";
+
+/** What a start can be told. Options that are absent follow the settings. */
+export interface StartOptions {
+  readonly command?: readonly string[];
+  /** `NAME=VALUE`, or `NAME` for the host's value. */
+  readonly environment?: readonly string[];
+  /** Files with such words, a line for each. */
+  readonly environmentFiles?: readonly string[];
+  /** Lines of a mount table, with `:` between the fields. */
+  readonly mounts?: readonly string[];
+  readonly configScript?: string | undefined;
+  readonly rc?: string | undefined;
+  /** The directory in the container in which the command starts. */
+  readonly workdir?: string | undefined;
+  readonly writable?: boolean | undefined;
+  readonly remapRoot?: boolean | undefined;
+  readonly pid?: boolean | undefined;
+  readonly net?: boolean | undefined;
+  readonly ipc?: boolean | undefined;
+  readonly uts?: boolean | undefined;
+  readonly unpack?: boolean | undefined;
+  /** Prints the plan in this form instead. */
+  readonly dryRun?: "text" | "json" | undefined;
+  readonly settings: Settings;
+}
+
+/** Throws code `not_found` for a name that no container has. */
+export function startRequest(name: string, options: StartOptions): StartRequest {
+  const { settings } = options;
+  return {
+    name,
+    root: rootPlace(name, options),
+    writable: options.writable ?? settings.rootfsWritable,
+    namespaces: namespacesOf(options),
+    ...(options.dryRun !== undefined && { dryRun: options.dryRun }),
+    settings: {
+      configPath: settings.configPath,
+      sysconfPath: settings.sysconfPath,
+      dataPath: settings.dataPath,
+      runtimePath: settings.runtimePath,
+      tempPath: settings.tempPath,
+      loginShell: settings.loginShell,
+      mountHome: settings.mountHome,
+      restrictDev: settings.restrictDev,
+      imageMounts: settings.imageMounts,
+      lockTimeoutMs: settings.lockTimeoutMs,
+    },
+    environment: options.environment ?? [],
+    environmentFiles: (options.environmentFiles ?? []).map(readEnvironmentFile),
+    mounts: options.mounts ?? [],
+    ...(options.configScript !== undefined && { configScript: options.configScript }),
+    ...(options.rc !== undefined && { rc: options.rc }),
+    ...(options.workdir !== undefined && { workdir: options.workdir }),
+    command: options.command ?? [],
+    fileLimit: inheritedFileLimit(),
+    descriptors: inheritedDescriptors(),
+  };
+}
+
+/** The namespaces of a container that this user starts with these options. */
+export function namespacesOf({ settings, ...options }: StartOptions): ContainerNamespaces {
+  const [uid, gid] = [process.geteuid!(), process.getegid!()];
+  const remap = options.remapRoot ?? settings.remapRoot;
+  return {
+    ...(!(settings.allowSuperuser && uid === 0) && {
+      user: {
+        insideUid: remap ? 0 : uid,
+        outsideUid: uid,
+        insideGid: remap ? 0 : gid,
+        outsideGid: gid,
+      },
+    }),
+    pid: options.pid ?? settings.unsharePid,
+    net: options.net ?? settings.unshareNet,
+    ipc: options.ipc ?? settings.unshareIpc,
+    uts: options.uts ?? settings.unshareUts,
+  };
+}
+
+/** A name with a slash can only be a file; a file of the current directory comes first, as in enroot. */
+function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace {
+  if (isFile(name)) return { type: "image", path: realpathSync(name), unpack: unpack ?? false };
+  const path = join(settings.dataPath, name);
+  if (name !== "" && !name.includes("/") && isDirectory(path)) {
+    return { type: "directory", path: realpathSync(path) };
+  }
+  throw new DenrootError("not_found", `No such file or directory: ${path}`, {
+    hint: "denroot list shows the containers; denroot create makes one from an image",
+  });
+}
+
+function readEnvironmentFile(path: string): TextFile {
+  try {
+    return { path, text: readFileSync(path, "utf8") };
+  } catch (cause) {
+    throw new DenrootError("file", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,64 @@
+/** An image file as a directory, without unpacking it. */
+
+import fs from "node:fs";
+import os from "node:os";
+import { DenrootError, messageOf } from "../../errors.ts";
+import { carriedFile } from "../../system/carried_file.ts";
+import { loopDevice } from "../../system/linux/loop_device.ts";
+import { mount, MS } from "../../system/linux/mounts.ts";
+import { SystemError } from "../../system/linux/system_error.ts";
+import type { ContainerNamespaces } from "../../types/container.ts";
+import { mountFuse } from "./mount_fuse.ts";
+
+/**
+ * Mounts the image read-only on the directory: by the kernel where this is the host's root, else by
+ * a server in user space, because no user namespace may mount squashfs. Throws code `squashfs` for an
+ * image that cannot be read, `unsupported` where this machine lacks something.
+ */
+export function mountImage(
+  image: string,
+  directory: string,
+  namespaces: ContainerNamespaces,
+): void {
+  fs.mkdirSync(directory, { recursive: true });
+  if (namespaces.user === undefined && mountByKernel(image, directory)) return;
+  const { insideUid: uid = 0, insideGid: gid = 0 } = namespaces.user ?? {};
+  mountFuse({
+    name: "squashfs",
+    program: serverProgram(),
+    argv: ["denroot-squashfs", "3", String(uid), String(gid), image],
+    directory,
+    uid,
+    gid,
+    flags: MS.RDONLY,
+    failed: (reason, cause) => notMounted(image, reason, cause),
+  });
+}
+
+/** Gives whether it was possible: a container's host may keep the devices to itself. */
+function mountByKernel(image: string, directory: string): boolean {
+  try {
+    using device = loopDevice(image);
+    mount(device.path, directory, "squashfs", MS.RDONLY | MS.NOSUID | MS.NODEV);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError) return false;
+    throw error;
+  }
+}
+
+function serverProgram(): Uint8Array {
+  const program = carriedFile(`build/squashfs/${os.arch()}/serve_image`);
+  if (program !== undefined) return program;
+  throw new DenrootError("unsupported", "This denroot lacks the program that serves images", {
+    hint: "Run scripts/build_squashfs, or take a released executable",
+  });
+}
+
+function notMounted(image: string, reason: string, cause: unknown): DenrootError {
+  const why = reason === "" ? messageOf(cause) : reason;
+  return new DenrootError("squashfs", `${image} cannot be mounted: ${why}`, {
+    cause,
+    hint: "Start it with --unpack, or make a container of it with denroot create",
+  });
+}

@@ -1,0 +1,79 @@
+/** Becoming another program, in the state in which this one was started. */
+
+import { readFileSync } from "node:fs";
+import os from "node:os";
+import process from "node:process";
+import { check, cString, libc, stringArray } from "./libc_calls.ts";
+import { SystemError } from "./system_error.ts";
+
+const RLIMIT_FSIZE = 1;
+const RLIMIT_NOFILE = 7;
+const SIG_DFL = 0;
+/** The runtimes ignore them; a program would inherit that. */
+const IGNORED_BY_RUNTIMES = ["SIGPIPE", "SIGXFSZ"] as const;
+const UNLIMITED = 0xffff_ffff_ffff_ffffn;
+
+/** Soft and hard limit, in the words of proc(5). */
+export type FileLimit = readonly [soft: string, hard: string];
+
+/**
+ * Becomes `path`, with this PID. `environment` holds `NAME=VALUE`. Only returns by throwing
+ * {@link SystemError}.
+ */
+export function execute(
+  path: string,
+  argv: readonly string[],
+  environment: readonly (string | Uint8Array)[],
+): never {
+  check(libc().execve(cString(path), stringArray(argv), stringArray(environment)), `run ${path}`);
+  throw new SystemError(`run ${path}`, 0);
+}
+
+/** Undoes what the runtimes do to every program: signals that they ignore, and limits they raise. */
+export function restoreInherited(fileLimit: FileLimit): void {
+  for (const name of IGNORED_BY_RUNTIMES) libc().signal(os.constants.signals[name], SIG_DFL);
+  const limits = BigUint64Array.from(fileLimit.map(limitNumber));
+  libc().setrlimit(RLIMIT_NOFILE, limits);
+}
+
+/**
+ * The limit of open files that this process was started with. The runtimes raise their soft limit
+ * to the hard one, so the parent's is taken for it where both have the same hard one.
+ */
+export function inheritedFileLimit(): FileLimit {
+  const own = fileLimitOf("self");
+  const parents = fileLimitOf(String(process.ppid));
+  if (own === undefined) return ["1024", "4096"];
+  return parents !== undefined && parents[1] === own[1] ? parents : own;
+}
+
+function fileLimitOf(pid: string): FileLimit | undefined {
+  try {
+    const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
+    const [, soft, hard] = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits)!;
+    return [soft!, hard!];
+  } catch {
+    return undefined;
+  }
+}
+
+function limitNumber(word: string): bigint {
+  return word === "unlimited" ? UNLIMITED : BigInt(word);
+}
+
+/** The longest file that this process and its children may write (RLIMIT_FSIZE). */
+export function limitFileSize(bytes: bigint): void {
+  libc().setrlimit(RLIMIT_FSIZE, BigUint64Array.of(bytes, bytes));
+}
+
+/** The environment that this process was started with, byte for byte: `NAME=VALUE`. */
+export function inheritedEnvironment(): Uint8Array[] {
+  const bytes = readFileSync("/proc/self/environ");
+  const variables: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(0, start);
+    variables.push(bytes.subarray(start, end < 0 ? bytes.length : end));
+    start = end < 0 ? bytes.length : end + 1;
+  }
+  return variables;
+}

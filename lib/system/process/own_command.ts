@@ -1,0 +1,22 @@
+/** How this program can be run once more. */
+
+import process from "node:process";
+import { runsAsExecutable } from "../project_url.ts";
+
+export interface OwnCommand {
+  /** The executable's path; it may be gone later. */
+  readonly path: string;
+  /** What comes before the arguments, with the name at the front. */
+  readonly argv: readonly string[];
+}
+
+/** From source, the runtime is run with the script; it gets the permissions that Deno asks for. */
+export function ownCommand(): OwnCommand {
+  const path = process.execPath;
+  if (runsAsExecutable()) return { path, argv: ["denroot"] };
+  const script = process.argv[1]!;
+  return {
+    path,
+    argv: "Deno" in globalThis ? ["deno", "run", "-A", "--no-check", script] : ["bun", script],
+  };
+}

@@ -1,0 +1,197 @@
+/** Containers start: as root and as an ordinary user, in all the ways in which schedulers do it. */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { containerHome, USERS } from "../helpers/container_home.ts";
+import { nobody } from "../helpers/other_user.ts";
+import { startProgram, waitUntil } from "../helpers/run_program.ts";
+import { listDirectory } from "../helpers/tree_listing.ts";
+
+const SCRIPT = ["/bin/sh", "-c"] as const;
+
+for (const user of USERS) {
+  const { denroot, root } = containerHome(user);
+  const id = user === "root" ? 0 : nobody;
+  const start = async (...args: string[]) => (await denroot.succeed(["start", ...args])).stdout;
+
+  test(`a container has its user, its files and the variables of the image (as ${user})`, async () => {
+    const script = "id -u; id -g; echo $FROM_IMAGE; ls /; cat /proc/self/comm";
+    const lines = (await start("box", ...SCRIPT, script)).trim().split("\n");
+    assert.deepEqual(lines.slice(0, 3), [String(id), String(id), "yes"]);
+    assert.ok(lines.includes("proc"), lines.join());
+  });
+
+  test(`a read-only start leaves the root untouched (as ${user})`, async () => {
+    const before = await withoutLock(root);
+    const { exitCode } = await denroot.run(["start", "box", ...SCRIPT, "echo x > /etc/new"]);
+    assert.notEqual(exitCode, 0);
+    assert.deepEqual(await withoutLock(root), before);
+  });
+
+  test(`a writable start writes into the root (as ${user})`, async () => {
+    await start("-w", "box", ...SCRIPT, "echo kept > /etc/kept");
+    assert.equal(readFileSync(join(root, "etc/kept"), "utf8"), "kept\n");
+  });
+
+  test(`root inside is the user outside (as ${user})`, async () => {
+    assert.equal(await start("-r", "box", ...SCRIPT, "id -u; id -g"), "0\n0\n");
+  });
+
+  test(`the container has the PID of the command that started it (as ${user})`, async () => {
+    const program = denroot.start(["start", "box", ...SCRIPT, "echo $$"]);
+    const { stdout } = await program.done;
+    assert.equal(stdout, `${program.pid}\n`);
+  });
+
+  test(`exit codes and deaths by signals are the command's own (as ${user})`, async () => {
+    assert.equal((await denroot.run(["start", "box", ...SCRIPT, "exit 42"])).exitCode, 42);
+    const killed = await denroot.run(["start", "box", ...SCRIPT, "kill -USR2 $$"]);
+    assert.equal(killed.signal, "SIGUSR2");
+  });
+
+  test(`signals, limits, umask and descriptors are those of a direct start (as ${user})`, async () => {
+    const script =
+      "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; umask; ulimit -S -n; ulimit -H -n; " +
+      "cat /proc/self/oom_score_adj; for fd in 0 1 2 7; do grep flags /proc/self/fdinfo/$fd; done; " +
+      "cat <&7";
+    // As a scheduler may leave a process: signals blocked and ignored, few files, a descriptor.
+    const surroundings = [
+      "python3",
+      "-c",
+      "import os, resource, signal, sys\n" +
+      "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])\n" +
+      "for name in ('QUIT', 'INT', 'TSTP'): signal.signal(getattr(signal, 'SIG' + name), signal.SIG_IGN)\n" +
+      "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n" +
+      "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n" +
+      "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n" +
+      "resource.setrlimit(resource.RLIMIT_NOFILE, (333, hard))\n" +
+      "os.umask(0o027)\n" +
+      "r, w = os.pipe(); os.write(w, b'handed over'); os.close(w); os.dup2(r, 7)\n" +
+      "os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:])",
+    ] as const;
+    const run = async (command: readonly string[]) => {
+      const env = { ...denroot.environment(), ENROOT_LOGIN_SHELL: "n" };
+      const [program, ...args] = [...surroundings, ...command];
+      const { stdout, stderr } = await startProgram(program!, args, { env, cwd: denroot.work })
+        .done;
+      return stdout + stderr;
+    };
+    const [first, ...rest] = denroot.runtime.command;
+    const program = first.includes("/") ? first : `/usr/bin/${first}`;
+    const direct = await run(["/usr/bin/busybox", "sh", "-c", script]);
+    assert.match(direct, /handed over$/);
+    assert.equal(await run([program, ...rest, "start", "box", ...SCRIPT, script]), direct);
+  });
+
+  test(`--pid, --net, --ipc and --uts give namespaces of their own (as ${user})`, async () => {
+    const program = denroot.start([
+      "start",
+      "-r",
+      ...["--pid", "--net", "--ipc", "--uts"],
+      "box",
+      ...SCRIPT,
+      "hostname inside; hostname; ls -d /proc/[0-9]* | wc -l; ifconfig lo; ls -l /proc/self/ns",
+    ]);
+    const { stdout, stderr } = await program.done;
+    const lines = stdout.split("\n");
+    assert.equal(lines[0], "inside", stderr);
+    assert.ok(Number(lines[1]) <= 5, stdout);
+    assert.match(stdout, /UP LOOPBACK RUNNING/);
+    for (const name of ["ipc", "net", "pid", "uts"]) {
+      const inside = new RegExp(`(${name}:\\[\\d+\\])`).exec(stdout)?.[1];
+      assert.notEqual(inside, readlinkSync(`/proc/self/ns/${name}`), name);
+    }
+  });
+
+  test(`a container starts inside another user namespace (as ${user})`, async () => {
+    const [first, ...rest] = denroot.runtime.command;
+    const denrootWords = user === "root" ? [first, ...rest] : rest.slice(-1);
+    const outer = user === "root" ? [] : [first, ...rest.slice(0, -1)];
+    const [program, ...args] = [...outer, "unshare", "-Ur", ...denrootWords];
+    const command = [...args, "start", "box", ...SCRIPT, "id -u; id -u"];
+    const env = denroot.environment();
+    const { stdout, stderr } = await startProgram(program!, command, { env, cwd: denroot.work })
+      .done;
+    assert.equal(stdout, "0\n0\n", stderr);
+  });
+
+  test(`many starts at once all succeed, and leave nothing behind (as ${user})`, async () => {
+    const before = readFileSync("/proc/self/mountinfo", "utf8");
+    const outputs = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => start("box", ...SCRIPT, `echo ${n}`)),
+    );
+    assert.deepEqual(outputs, Array.from({ length: 8 }, (_, n) => `${n}\n`));
+    assert.equal(readFileSync("/proc/self/mountinfo", "utf8"), before);
+    assert.deepEqual(readdirSync(join(denroot.home, "runtime")), []);
+  });
+
+  test(`a start that is killed at any moment leaves nothing behind (as ${user})`, async () => {
+    const before = readFileSync("/proc/self/mountinfo", "utf8");
+    for (const delayMs of [0, 5, 15, 30, 60, 120, 250]) {
+      const program = denroot.start(["start", "--pid", "box", "sleep", "1000"]);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      program.child.kill("SIGKILL");
+      await program.done;
+    }
+    await waitUntil("all processes are gone", () => processesIn(denroot.home) === 0);
+    assert.equal(readFileSync("/proc/self/mountinfo", "utf8"), before);
+    assert.deepEqual(readdirSync(join(denroot.home, "runtime")), []);
+  });
+}
+
+if (process.getuid!() === 0) {
+  test("a superuser's container has the host's users, and its mounts stay its own", async () => {
+    const { denroot } = containerHome("root");
+    const before = readFileSync("/proc/self/mountinfo", "utf8");
+    const { stdout } = await denroot.succeed(
+      ["start", "box", ...SCRIPT, "readlink /proc/self/ns/user; grep Seccomp: /proc/self/status"],
+      { env: { ENROOT_ALLOW_SUPERUSER: "y" } },
+    );
+    assert.match(
+      stdout,
+      new RegExp(`^${readlinkSync("/proc/self/ns/user").replace(/[[\]]/g, "\\$&")}\n`),
+    );
+    assert.equal(readFileSync("/proc/self/mountinfo", "utf8"), before);
+  });
+}
+
+test("a container starts from source too", async () => {
+  const { denroot } = containerHome(USERS[0]!, "bun");
+  const { stdout } = await denroot.succeed(["start", "box", ...SCRIPT, "echo it runs"]);
+  assert.equal(stdout, "it runs\n");
+});
+
+test("a name that no container has is an error that names the place", async () => {
+  const { denroot } = containerHome(USERS[0]!);
+  const { exitCode, stderr } = await denroot.run(["start", "nothing", "true"]);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /No such file or directory: .*\/data\/nothing\n/);
+});
+
+test("a command that the container lacks is an error that names it", async () => {
+  const { denroot } = containerHome(USERS[0]!);
+  const { exitCode, stderr } = await denroot.run(["start", "box", "no-such-command"]);
+  assert.notEqual(exitCode, 0);
+  assert.match(stderr, /no-such-command/);
+});
+
+/** All entries but the lock and the times that its making changed. */
+async function withoutLock(root: string): Promise<unknown> {
+  const entries = [...await listDirectory(root)].filter(([path]) => path !== ".lock");
+  return entries.map(([path, entry]) => path === "" ? path : entry);
+}
+
+/** Processes that name the directory in their arguments. */
+function processesIn(directory: string): number {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(directory) ||
+        readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(directory);
+    } catch {
+      return false;
+    }
+  }).length;
+}
