@@ -13,9 +13,10 @@ import { realPath, resolvedPath } from "../../system/files/real_names.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
-import type { ImageDestination, OpenBlob } from "../../types/source.ts";
+import type { CommitOptions, ImageDestination, OpenBlob } from "../../types/source.ts";
 import { filesOfDirectory, type ImageFiles, requireInside } from "../image_files.ts";
-import { addToIndex, digestInIndex } from "./index_file.ts";
+import { asReferrer } from "./referrers.ts";
+import { addToIndex, digestInIndex, type IndexReferrer } from "./index_file.ts";
 import { checkMarker } from "./source.ts";
 
 /** Files of denroot's own in the root: unfinished ones, and the lock of the index. */
@@ -40,7 +41,13 @@ export async function openLayoutDestination(
   throwIfAborted(signal);
   if (reference.index !== undefined) throw noNewPosition(reference);
   await onDisk(reference.path, () => prepare(reference.path));
-  return new LayoutDestination(reference);
+  const { path } = reference;
+  const place = {
+    root: resolvedPath(path),
+    files: filesOfDirectory(path),
+    referrers: new Map<Digest, IndexReferrer>(),
+  };
+  return new LayoutDestination(reference, place);
 }
 
 /** Makes the directory, checks that it is a layout or may become one, and removes leftovers. */
@@ -56,28 +63,42 @@ async function prepare(directory: string): Promise<void> {
   removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
 }
 
+/** What all names of one layout share. */
+interface Place {
+  readonly root: string;
+  readonly files: ImageFiles;
+  /** What was put and refers to another manifest; the next commit lists it. */
+  readonly referrers: Map<Digest, IndexReferrer>;
+}
+
 class LayoutDestination implements ImageDestination {
   readonly uri: string;
   readonly #reference: OciReference;
-  readonly #root: string;
-  readonly #files: ImageFiles;
+  readonly #place: Place;
 
   /** The directory exists. */
-  constructor(reference: OciReference) {
+  constructor(reference: OciReference, place: Place) {
     this.uri = formatReference(reference);
     this.#reference = reference;
-    this.#root = resolvedPath(reference.path);
-    this.#files = filesOfDirectory(reference.path);
+    this.#place = place;
+  }
+
+  at(tag: string): ImageDestination {
+    const { scheme, path } = this.#reference;
+    return new LayoutDestination({ scheme, path, tag }, this.#place);
   }
 
   async current(): Promise<Digest | undefined> {
     const { path, tag } = this.#reference;
-    return await onDisk(path, () => tag === undefined ? undefined : digestInIndex(this.#root, tag));
+    return await onDisk(
+      path,
+      () => tag === undefined ? undefined : digestInIndex(this.#place.root, tag),
+    );
   }
 
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
     const { path } = this.#reference;
-    return await onDisk(path, () => this.#files.locate(blobPath(digest))?.size === size);
+    return await onDisk(path, () => this.#place.files.locate(blobPath(digest))?.size === size);
   }
 
   async hasDocument(descriptor: Descriptor): Promise<boolean> {
@@ -100,20 +121,31 @@ class LayoutDestination implements ImageDestination {
     });
   }
 
-  async putDocument({ digest, bytes }: StoredDocument, signal: AbortSignal): Promise<void> {
+  async putDocument(document: StoredDocument, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
+    const { digest, bytes } = document;
     verifyDigest(bytes, digest, `The manifest for ${this.uri}`);
     await this.#store(digest, (write) => write(bytes, 0));
+    const referrer = asReferrer(document);
+    if (referrer !== undefined) this.#place.referrers.set(digest, referrer);
   }
 
-  async commit(root: StoredDocument, signal: AbortSignal): Promise<void> {
+  async commit(
+    root: StoredDocument,
+    { replace, furtherTags }: CommitOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { path, tag, digest } = this.#reference;
     if (digest !== undefined && digest !== root.digest) throw otherDigest(this.uri, root);
     const image = { mediaType: root.mediaType, digest: root.digest, size: root.bytes.length };
     if (!await this.hasDocument(image)) {
       throw new TypeError(`${root.digest} is put before it gets a name`);
     }
-    await onDisk(path, () => addToIndex(this.#root, image, tag, signal));
+    const tags = [...(tag === undefined ? [] : [tag]), ...furtherTags];
+    const referrers = [...this.#place.referrers.values()];
+    const addition = { image, tags, referrers, replace };
+    await onDisk(path, () => addToIndex(this.#place.root, addition, signal));
+    this.#place.referrers.clear();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -126,9 +158,9 @@ class LayoutDestination implements ImageDestination {
     fill: (write: (bytes: Uint8Array, position: number) => void) => void | Promise<void>,
   ): Promise<void> {
     const { path: directory } = this.#reference;
-    const target = path.join(this.#root, blobPath(digest));
+    const target = path.join(this.#place.root, blobPath(digest));
     // Not beside its target: other tools take each file there for a blob.
-    const temporary = path.join(this.#root, `.denroot-${processMark()}.tmp`);
+    const temporary = path.join(this.#place.root, `.denroot-${processMark()}.tmp`);
     const file = new AtomicFile(temporary, READABLE_BY_ALL);
     try {
       await onDisk(directory, () => file.create());
@@ -141,7 +173,7 @@ class LayoutDestination implements ImageDestination {
       });
       await onDisk(directory, async () => {
         fs.mkdirSync(path.dirname(target), { recursive: true });
-        requireInside(this.#root, realPath(path.dirname(target)), shownBlob(digest));
+        requireInside(this.#place.root, realPath(path.dirname(target)), shownBlob(digest));
         await file.publish(target, { replace: true });
       });
     } finally {

@@ -22,7 +22,8 @@ import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
 
 /** The source of a registry has no local blobs: all of them are fetched. */
-export interface RegistrySource extends Required<Omit<ImageSource, "place" | "contentOf">> {
+export interface RegistrySource
+  extends Required<Omit<ImageSource, "place" | "contentOf" | "referrers">> {
   readonly reference: DockerReference;
   root(signal: AbortSignal): Promise<{ readonly document: StoredDocument }>;
   at(tag: string): RegistrySource;
