@@ -21,7 +21,7 @@ const levels: readonly (readonly string[])[] = [
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
   ["image"],
-  ["definition", "doctor"],
+  ["copy", "definition", "doctor"],
   ["mod"],
 ];
 /** Neighbours on one level that one room may import as well. */

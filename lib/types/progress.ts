@@ -2,7 +2,7 @@
 
 import type { Descriptor, Digest } from "./image.ts";
 
-/** One event of an operation. An import reports all kinds; other operations only log. */
+/** One event of an operation. An import and a copy have kinds of their own; other operations only log. */
 export type ProgressEvent =
   | { readonly type: "log"; readonly level: "info" | "warn"; readonly message: string }
   | { readonly type: "resolved"; readonly digest: Digest; readonly layers: readonly Descriptor[] }
@@ -16,6 +16,20 @@ export type ProgressEvent =
     readonly size: number;
     readonly received: number;
     readonly cached: boolean;
+  }
+  /** A copy looks at these blobs, and sends those that the destination lacks. */
+  | { readonly type: "copying"; readonly blobs: readonly Descriptor[] }
+  /**
+   * `sent` of a blob's `size` bytes have been sent; it is complete when it has a `fate`. `index`
+   * counts from 0, in the order of the event `copying`. After a failed attempt `sent` may become
+   * smaller.
+   */
+  | {
+    readonly type: "blob";
+    readonly index: number;
+    readonly size: number;
+    readonly sent: number;
+    readonly fate?: "present" | "mounted" | "sent" | "missing";
   }
   /** `bytes` uncompressed bytes have been given to mksquashfs so far. */
   | { readonly type: "packed"; readonly bytes: number };

@@ -1,10 +1,9 @@
 /** An image layout in a directory that takes images: `oci:PATH[:TAG]` -> `ImageDestination`. */
 
-import type { Hash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
-import { blobPath, createDigestHash, parseDigest, verifyDigest } from "../../oci/digest.ts";
+import { blobPath, verifyDigest } from "../../oci/digest.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import { AtomicFile } from "../../system/files/atomic_file.ts";
 import { removeStale } from "../../system/files/leftovers.ts";
@@ -14,6 +13,7 @@ import { quotePath } from "../../text/quote_text.ts";
 import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
 import type { CommitOptions, ImageDestination, OpenBlob } from "../../types/source.ts";
+import { takeBlob } from "../take_blob.ts";
 import { filesOfDirectory, type ImageFiles, requireInside } from "../image_files.ts";
 import { asReferrer } from "./referrers.ts";
 import { addToIndex, digestInIndex, type IndexReferrer } from "./index_file.ts";
@@ -106,19 +106,7 @@ class LayoutDestination implements ImageDestination {
   }
 
   async putBlob(descriptor: Descriptor, open: OpenBlob, signal: AbortSignal): Promise<void> {
-    await this.#store(descriptor.digest, async (write) => {
-      const hash = createDigestHash(descriptor.digest);
-      let size = 0;
-      for await (const chunk of open(0)) {
-        throwIfAborted(signal);
-        // A source that does not end must not fill the disk.
-        if (size + chunk.length > descriptor.size) throw tooLong(descriptor);
-        hash.update(chunk);
-        write(chunk, size);
-        size += chunk.length;
-      }
-      checkContent(descriptor, size, hash);
-    });
+    await this.#store(descriptor.digest, (write) => takeBlob(descriptor, open, signal, write));
   }
 
   async putDocument(document: StoredDocument, signal: AbortSignal): Promise<void> {
@@ -193,18 +181,6 @@ async function onDisk<T>(directory: string, action: () => T | Promise<T>): Promi
 
 function shownBlob(digest: Digest): string {
   return `The directory for the blob ${digest}`;
-}
-
-function checkContent({ digest, size }: Descriptor, actualSize: number, hash: Hash): void {
-  if (actualSize !== size) {
-    throw new DenrootError("digest", `Blob ${digest} came with ${actualSize} bytes, not ${size}`);
-  }
-  const actual = `${parseDigest(digest).algorithm}:${hash.digest("hex")}`;
-  if (actual !== digest) throw new DenrootError("digest", `Blob ${digest} came as ${actual}`);
-}
-
-function tooLong({ digest, size }: Descriptor): DenrootError {
-  return new DenrootError("digest", `Blob ${digest} came with more than ${size} bytes`);
 }
 
 function noNewPosition({ scheme, path }: OciReference): DenrootError {

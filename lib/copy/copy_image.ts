@@ -1,0 +1,107 @@
+/** Copies an image, with all that belongs to it, from any place to any other. */
+
+import { DenrootError } from "../errors.ts";
+import { imageContext, type ImageOptions } from "../image/image_options.ts";
+import { parseReference } from "../reference/parse_reference.ts";
+import { openCache } from "../store/open_cache.ts";
+import { openDestination } from "../transport/open_destination.ts";
+import { openSource } from "../transport/open_source.ts";
+import type { Digest } from "../types/image.ts";
+import type { Reference } from "../types/reference.ts";
+import { copyBetween } from "./copy_between.ts";
+import type { ImageFormat, LayerCompression } from "./image_format.ts";
+import type { CopiedBlob } from "./send_blobs.ts";
+import { asDestinationSide, asSourceSide } from "./sides.ts";
+
+export interface CopyOptions extends ImageOptions {
+  /** Platforms to copy, `linux/arm64`; everything without one, and an index for several. */
+  readonly platforms?: readonly string[] | undefined;
+  /** Whether several platforms keep the index of all: the destination then lacks what it names. */
+  readonly sparse?: boolean | undefined;
+  /** The format to convert the image to; its digest changes. */
+  readonly format?: ImageFormat | undefined;
+  /** How to compress layers that are stored otherwise; the digest changes. */
+  readonly compression?: LayerCompression | undefined;
+  /** Whether a name is taken from another image, and everything is compared again. */
+  readonly force?: boolean | undefined;
+  /** Whether what refers to the image stays behind. */
+  readonly withoutReferrers?: boolean | undefined;
+  /** Tags that the image gets beside the destination's own. */
+  readonly furtherTags?: readonly string[] | undefined;
+  /** Further repositories of the destination's registry that may have the image's blobs. */
+  readonly fromRepositories?: readonly string[] | undefined;
+  /** Whether blobs that come over the network stay in the cache. */
+  readonly keepInCache?: boolean | undefined;
+  /** Whether nothing is written, and the result says what would be. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface CopyResult {
+  /** The canonical references, without users. */
+  readonly source: string;
+  readonly destination: string;
+  /** The digest of what the source's reference names; absent where it names images without an index. */
+  readonly sourceDigest?: Digest;
+  /** The digest of what the destination has under its name. */
+  readonly digest: Digest;
+  /** Empty when the destination had the image under its name already. */
+  readonly blobs: readonly CopiedBlob[];
+  /** The size of the blobs that were sent; in a dry run, of those that would be. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/**
+ * Copies the image that `from` names to `to`. Its documents and blobs stay byte for byte as they are,
+ * and its name comes last: after a failure nothing has the name, and what was sent is found again.
+ *
+ * Throws {@link DenrootError}, with code `exists` when another image has the name, `aborted` when
+ * `signal` aborts.
+ */
+export async function copyImage(
+  from: string,
+  to: string,
+  options: CopyOptions = {},
+): Promise<CopyResult> {
+  const started = performance.now();
+  checkOptions(options);
+  const [reference, target] = [parseReference(from), parseReference(to)];
+  const context = await imageContext(options);
+  using opened = openCache(context.settings, "/var/tmp", context.onProgress);
+  const { cache } = opened;
+  const places = { ...context, blobs: cache };
+  await using source = asSourceSide(await openSource(reference, places));
+  await using destination = asDestinationSide(
+    await openDestination(target, { ...places, replace: options.force ?? false }),
+  );
+  const mountFrom = [
+    ...repositoryBeside(source.reference, target),
+    ...options.fromRepositories ?? [],
+  ];
+  const job = { source, destination, options, cache, mountFrom, context: places };
+  const copied = await copyBetween(job);
+  if (!options.dryRun) await destination.finish?.(context.signal);
+  const seconds = (performance.now() - started) / 1000;
+  return { source: source.uri, destination: destination.uri, ...copied, seconds };
+}
+
+/** The source's repository, when it is in the registry of the destination. */
+function repositoryBeside(source: Reference, destination: Reference): readonly string[] {
+  const isBeside = source.scheme === "docker" && destination.scheme === "docker" &&
+    source.registry === destination.registry && source.repository !== destination.repository;
+  return isBeside ? [source.repository] : [];
+}
+
+function checkOptions({ sparse, platforms = [], format, compression }: CopyOptions): void {
+  if (!sparse) return;
+  if (format !== undefined || compression !== undefined) {
+    throw new DenrootError("usage", "A sparse index stays as it is, and so do its images", {
+      hint: "Leave out --sparse, or --format and --compress",
+    });
+  }
+  if (platforms.length === 0) {
+    throw new DenrootError("usage", "A sparse index needs to know which platforms to copy", {
+      hint: "Add --platform, once for each",
+    });
+  }
+}

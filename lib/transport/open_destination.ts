@@ -1,0 +1,40 @@
+/** Opens the destination of a reference with its transport. */
+
+import { DenrootError } from "../errors.ts";
+import type { ReferenceOf, Scheme } from "../reference/scheme_rules.ts";
+import type { Reference } from "../types/reference.ts";
+import type { ImageDestination } from "../types/source.ts";
+import type { DestinationContext } from "./destination_context.ts";
+
+type Opener<S extends Scheme> = (
+  reference: ReferenceOf<S>,
+  context: DestinationContext,
+) => Promise<ImageDestination>;
+
+/** The transports that take images. Each one is loaded only when it is used. */
+const OPENERS: { readonly [S in Scheme]?: () => Promise<Opener<S>> } = {
+  oci: async () => (await import("./layout/destination.ts")).openLayoutDestination,
+  "oci-archive": async () =>
+    (await import("./archive/open_archive_destination.ts")).openOciArchiveDestination,
+  "docker-archive": async () =>
+    (await import("./archive/open_archive_destination.ts")).openDockerArchiveDestination,
+  dir: async () => (await import("./directory/destination.ts")).openDirectoryDestination,
+};
+
+/**
+ * Opens the place that `reference` names, to write an image there. The caller disposes of the
+ * destination. Throws code `unsupported` where denroot writes no images.
+ */
+export async function openDestination(
+  reference: Reference,
+  context: DestinationContext,
+): Promise<ImageDestination> {
+  const load = OPENERS[reference.scheme];
+  if (load === undefined) throw notWritten(reference);
+  const open = await load() as Opener<Scheme>;
+  return await open(reference, context);
+}
+
+function notWritten({ scheme }: Reference): DenrootError {
+  return new DenrootError("unsupported", `denroot writes no images to ${scheme}:`);
+}
