@@ -150,6 +150,14 @@ export interface ImageSource extends AsyncDisposable {
   tags?(signal: AbortSignal): Promise<readonly string[]>;
 
   /**
+   * What refers to the document with this digest (image-spec, manifest.md, "subject"): signatures,
+   * bills of materials. Empty when nothing does.
+   *
+   * Absent where the place cannot tell.
+   */
+  referrers?(digest: Digest, signal: AbortSignal): Promise<readonly IndexEntry[]>;
+
+  /**
    * The image that has one of the {@link tags}. It shares the connections and the knowledge of this
    * source and cannot be used after it: only this source is disposed of.
    *
@@ -231,6 +239,15 @@ export interface ImageDestination extends AsyncDisposable {
    */
   putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
 
-  /** Gives the image its name, and takes that from the image which had it. `root` was put before. */
-  commit(root: StoredDocument, signal: AbortSignal): Promise<void>;
+  /**
+   * Gives the image its name and the further tags, after everything else. `root` was put before. A
+   * reference without a tag gives no name: the image is there by its digest.
+   *
+   * A name that another image has is taken from it with `replace`; without, throws code `exists`.
+   */
+  commit(
+    root: StoredDocument,
+    options: { readonly replace: boolean; readonly furtherTags: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<void>;
 }

@@ -106,7 +106,7 @@ class LayoutDestination implements ImageDestination {
     await this.#store(digest, (write) => write(bytes, 0));
   }
 
-  async commit(root: StoredDocument, signal: AbortSignal): Promise<void> {
+  async commit(root: StoredDocument, _options: unknown, signal: AbortSignal): Promise<void> {
     const { path, tag, digest } = this.#reference;
     if (digest !== undefined && digest !== root.digest) throw otherDigest(this.uri, root);
     const image = { mediaType: root.mediaType, digest: root.digest, size: root.bytes.length };

@@ -49,7 +49,7 @@ export async function write(path: string, { blobs, document }: Image, tag?: stri
   await using layout = await openLayoutDestination(reference, { signal: NEVER });
   for (const blob of blobs) await layout.putBlob(blobOf(blob), () => inPieces(blob), NEVER);
   await layout.putDocument(document, NEVER);
-  await layout.commit(document, NEVER);
+  await layout.commit(document, { replace: true, furtherTags: [] }, NEVER);
 }
 
 export async function digestIn(path: string, tag?: string): Promise<string> {

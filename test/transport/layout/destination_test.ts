@@ -148,7 +148,10 @@ test("a disk that is full is an error of its own", async () => {
 test("a name without its image is a mistake of the program", async () => {
   const path = newLayout();
   await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
-  await assert.rejects(layout.commit(imageOf().document, NEVER), TypeError);
+  await assert.rejects(
+    layout.commit(imageOf().document, { replace: true, furtherTags: [] }, NEVER),
+    TypeError,
+  );
 });
 
 test("what is no place for a new image is refused before anything is written", async () => {

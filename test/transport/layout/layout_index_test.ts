@@ -91,7 +91,10 @@ test("an image with another digest than the reference's gets no name", async () 
   const reference = { scheme: "oci", path, digest: blobOf("other").digest } as const;
   await using layout = await openLayoutDestination(reference, { signal: NEVER });
   await layout.putDocument(document, NEVER);
-  await assert.rejects(layout.commit(document, NEVER), isError("digest", /has the digest sha256/));
+  await assert.rejects(
+    layout.commit(document, { replace: true, furtherTags: [] }, NEVER),
+    isError("digest", /has the digest sha256/),
+  );
   assert.ok(!existsSync(join(path, "index.json")));
 });
 
