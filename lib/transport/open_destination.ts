@@ -13,6 +13,7 @@ type Opener<S extends Scheme> = (
 
 /** The transports that take images. Each one is loaded only when it is used. */
 const OPENERS: { readonly [S in Scheme]?: () => Promise<Opener<S>> } = {
+  docker: async () => (await import("./registry/write/destination.ts")).openRegistryDestination,
   oci: async () => (await import("./layout/destination.ts")).openLayoutDestination,
   "oci-archive": async () =>
     (await import("./archive/open_archive_destination.ts")).openOciArchiveDestination,

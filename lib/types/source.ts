@@ -142,21 +142,20 @@ export interface ImageSource extends AsyncDisposable {
   place?(descriptor: Descriptor): LocalBlob | undefined;
 
   /**
-   * The manifests that refer to the document with `digest` (image-spec, manifest.md, "subject"):
-   * signatures, attestations, bills of materials. Empty when there are none. An entry may be one that
-   * cannot be used.
-   *
-   * Absent where a place cannot know them.
-   */
-  referrers?(digest: Digest, signal: AbortSignal): Promise<readonly IndexEntry[]>;
-
-  /**
    * All tags of the repository, directory or archive, without repetitions, in the order of that
    * place. The tag or digest of the reference has no influence.
    *
    * Absent where images have no tags.
    */
   tags?(signal: AbortSignal): Promise<readonly string[]>;
+
+  /**
+   * What refers to the document with this digest (image-spec, manifest.md, "subject"): signatures,
+   * bills of materials. Empty when nothing does. An entry may be one that cannot be used.
+   *
+   * Absent where the place cannot tell.
+   */
+  referrers?(digest: Digest, signal: AbortSignal): Promise<readonly IndexEntry[]>;
 
   /**
    * The image that has one of the {@link tags}. It shares the connections and the knowledge of this

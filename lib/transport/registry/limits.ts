@@ -19,10 +19,19 @@ export interface RegistryLimits extends HttpLimits {
   readonly redirectReuseMs: number;
   /** How many tags to ask for in one page of the list. */
   readonly tagsPerPage: number;
-  readonly tagPageBytes: number;
-  readonly tagPages: number;
+  /** For one page of a list, and for the number of its pages. */
+  readonly pageBytes: number;
+  readonly pages: number;
   /** How many tags one repository may have. */
   readonly tags: number;
+  /** How long a registry may work before it answers a write: it digests and moves what it got. */
+  readonly commitTimeoutMs: number;
+  /** How long the end of an upload that failed may take. */
+  readonly cancelTimeoutMs: number;
+  /** The sizes of parts, tried in this order where a registry does not take a blob as a whole. */
+  readonly partBytes: readonly number[];
+  /** How often an index of referrers is written again that others change too. */
+  readonly referrersRounds: number;
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
@@ -35,7 +44,11 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   progressBytes: 1024 * 1024,
   redirectReuseMs: 60_000,
   tagsPerPage: 1000,
-  tagPageBytes: 16 * 1024 * 1024,
-  tagPages: 10_000,
+  pageBytes: 16 * 1024 * 1024,
+  pages: 10_000,
   tags: 1_000_000,
+  commitTimeoutMs: 900_000,
+  cancelTimeoutMs: 5_000,
+  partBytes: [64, 8, 4, 1].map((mib) => mib * 1024 * 1024),
+  referrersRounds: 8,
 };
