@@ -6,6 +6,7 @@ import { VERSION } from "../system/version.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
+import { copyCommand } from "./copy.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
@@ -19,6 +20,7 @@ import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  copyCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,

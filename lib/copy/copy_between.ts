@@ -25,6 +25,8 @@ export interface CopyJob {
   readonly cache: BlobCache;
   /** Repositories of the destination's registry that may have blobs of the image. */
   readonly mountFrom: readonly string[];
+  /** The digest that the destination's reference names. */
+  readonly expected?: Digest | undefined;
   readonly context: ImageContext & SourceContext;
 }
 
@@ -175,7 +177,17 @@ function isDone(root: StoredDocument, holders: Holders, { force }: CopyOptions):
   return !force && [...holders.values()].every((digest) => digest === root.digest);
 }
 
-function requireFree({ digest }: StoredDocument, holders: Holders, { options }: CopyJob): void {
+function requireFree(
+  { digest }: StoredDocument,
+  holders: Holders,
+  { destination, expected, options }: CopyJob,
+): void {
+  if (expected !== undefined && expected !== digest) {
+    throw new DenrootError(
+      "digest",
+      `${destination.uri} is to be an image with the digest ${digest}`,
+    );
+  }
   if (options.force) return;
   const taken = [...holders].find(([, holder]) => holder !== undefined && holder !== digest);
   if (taken === undefined) return;

@@ -2,6 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { imageContext, type ImageOptions } from "../image/image_options.ts";
+import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openCache } from "../store/open_cache.ts";
 import { openDestination } from "../transport/open_destination.ts";
@@ -11,7 +12,8 @@ import type { Reference } from "../types/reference.ts";
 import { copyBetween } from "./copy_between.ts";
 import type { ImageFormat, LayerCompression } from "./image_format.ts";
 import type { CopiedBlob } from "./send_blobs.ts";
-import { asDestinationSide, asSourceSide } from "./sides.ts";
+import { contextOf, referenceOf, type SideOptions } from "./side_options.ts";
+import { asDestinationSide, asSourceSide, sideOf } from "./sides.ts";
 
 export interface CopyOptions extends ImageOptions {
   /** Platforms to copy, `linux/arm64`; everything without one, and an index for several. */
@@ -32,6 +34,8 @@ export interface CopyOptions extends ImageOptions {
   readonly fromRepositories?: readonly string[] | undefined;
   /** Whether blobs that come over the network stay in the cache. */
   readonly keepInCache?: boolean | undefined;
+  readonly source?: SideOptions | undefined;
+  readonly destination?: SideOptions | undefined;
   /** Whether nothing is written, and the result says what would be. */
   readonly dryRun?: boolean | undefined;
 }
@@ -65,20 +69,30 @@ export async function copyImage(
 ): Promise<CopyResult> {
   const started = performance.now();
   checkOptions(options);
-  const [reference, target] = [parseReference(from), parseReference(to)];
+  const { source: sourceOptions = {}, destination: destinationOptions = {} } = options;
+  const reference = referenceOf(parseReference(from), sourceOptions, "source");
+  const target = referenceOf(parseReference(to), destinationOptions, "destination");
   const context = await imageContext(options);
   using opened = openCache(context.settings, "/var/tmp", context.onProgress);
   const { cache } = opened;
   const places = { ...context, blobs: cache };
-  await using source = asSourceSide(await openSource(reference, places));
+  await using source = asSourceSide(
+    await sideOf("source", formatReference(reference))(() =>
+      openSource(reference, contextOf(places, sourceOptions))
+    ),
+  );
+  const replace = options.force ?? false;
   await using destination = asDestinationSide(
-    await openDestination(target, { ...places, replace: options.force ?? false }),
+    await sideOf("destination", formatReference(target))(() =>
+      openDestination(target, { ...contextOf(places, destinationOptions), replace })
+    ),
   );
   const mountFrom = [
     ...repositoryBeside(source.reference, target),
     ...options.fromRepositories ?? [],
   ];
-  const job = { source, destination, options, cache, mountFrom, context: places };
+  const expected = "digest" in target ? target.digest : undefined;
+  const job = { source, destination, options, cache, mountFrom, expected, context: places };
   const copied = await copyBetween(job);
   if (!options.dryRun) await destination.finish?.(context.signal);
   const seconds = (performance.now() - started) / 1000;

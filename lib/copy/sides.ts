@@ -92,10 +92,13 @@ async function* named(
   }
 }
 
+/** What the user wrote, or did, is told without a side. */
+const SELF_EXPLAINING: ReadonlySet<ErrorCode> = new Set(["aborted", "reference", "usage"]);
+
 /** An error that a side has already, and an interruption, stay as they are. */
 function ofSide(side: Side, uri: string, error: unknown): unknown {
   if (!(error instanceof DenrootError) || error instanceof SideError) return error;
-  if (error.code === "aborted") return error;
+  if (SELF_EXPLAINING.has(error.code)) return error;
   const where = side === "source" ? "The source" : "The destination";
   const message = `${where} ${plainText(uri, 300)}: ${error.message}`;
   return new SideError(side, error.code, message, { cause: error, hint: error.hint });

@@ -1,6 +1,7 @@
 /** Opens the destination of a reference with its transport. */
 
 import { DenrootError } from "../errors.ts";
+import { plainText, quotePath } from "../text/quote_text.ts";
 import type { ReferenceOf, Scheme } from "../reference/scheme_rules.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageDestination } from "../types/source.ts";
@@ -20,6 +21,11 @@ const OPENERS: { readonly [S in Scheme]?: () => Promise<Opener<S>> } = {
   "docker-archive": async () =>
     (await import("./archive/open_archive_destination.ts")).openDockerArchiveDestination,
   dir: async () => (await import("./directory/destination.ts")).openDirectoryDestination,
+  dockerd: async () => (await import("./engine/load_destination.ts")).openDaemonDestination,
+  "docker-daemon": async () => (await import("./engine/load_destination.ts")).openDaemonDestination,
+  podman: async () => (await import("./engine/load_destination.ts")).openPodmanDestination,
+  "containers-storage": async () =>
+    (await import("./engine/load_destination.ts")).openStorageDestination,
 };
 
 /**
@@ -36,6 +42,30 @@ export async function openDestination(
   return await open(reference, context);
 }
 
-function notWritten({ scheme }: Reference): DenrootError {
-  return new DenrootError("unsupported", `denroot writes no images to ${scheme}:`);
+function notWritten(reference: Reference): DenrootError {
+  if (reference.scheme === "path") return noTransport(reference.path);
+  return new DenrootError(
+    "unsupported",
+    "denroot writes no images to ostree: containers/image has given the format up, and no current " +
+      "tool reads it",
+    { hint: "Copy to oci:PATH, dir:PATH or a registry" },
+  );
+}
+
+/** Content tells what a path is to be read as, but nothing tells as what it is to be written. */
+function noTransport(path: string): DenrootError {
+  const shown = plainText(path, 200);
+  const isArchive = /\.(tar|tgz)(\.\w+)?$/.test(path);
+  const files = isArchive ? ["oci-archive", "docker-archive"] : ["oci", "dir"];
+  const candidates = [
+    ...files.map((scheme) => `${scheme}:${shown}`),
+    ...(/^[\w.-]+(:\d+)?\//.test(path) && !isArchive ? [`docker://${shown}`] : []),
+  ];
+  return new DenrootError(
+    "reference",
+    `The destination ${quotePath(path)} does not say what to write`,
+    {
+      hint: `Write one of ${candidates.join(", ")}`,
+    },
+  );
 }

@@ -30,6 +30,8 @@ export interface ArchiveOptions {
   readonly uriOf: (name: string | undefined) => string;
   /** Whether the reader takes only images for one platform. */
   readonly takesOnlyImages?: boolean;
+  /** Whether the reader takes only one name for an image. */
+  readonly hasOneName?: boolean;
   /** Lists images as `docker save` does; absent for a plain layout. */
   readonly savedImages?: SavedImages;
 }
@@ -57,6 +59,7 @@ export class ArchiveInProgress {
 export class ArchiveDestination implements ImageDestination {
   readonly uri: string;
   readonly takesOnlyImages?: true;
+  readonly at?: (name: string) => ImageDestination;
   readonly #archive: ArchiveInProgress;
   readonly #name: string | undefined;
 
@@ -65,10 +68,7 @@ export class ArchiveDestination implements ImageDestination {
     this.#name = name;
     this.#archive = archive;
     if (archive.options.takesOnlyImages) this.takesOnlyImages = true;
-  }
-
-  at(name: string): ImageDestination {
-    return new ArchiveDestination(name, this.#archive);
+    if (!archive.options.hasOneName) this.at = (name) => new ArchiveDestination(name, archive);
   }
 
   current(): Promise<Digest | undefined> {
