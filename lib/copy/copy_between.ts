@@ -38,7 +38,8 @@ export type CopiedImage = Omit<CopyResult, "source" | "destination" | "seconds">
  */
 export async function copyBetween(job: CopyJob): Promise<CopiedImage> {
   const { source, options, context } = job;
-  const chosen = await chooseRoot(source, platformsFor(job), context);
+  const isPlatformAsked = context.isPlatformAsked || (options.platforms ?? []).length > 0;
+  const chosen = await chooseRoot(source, platformsFor(job), { ...context, isPlatformAsked });
   const holders = await currentHolders(job);
   if (isDone(chosen.root, holders, options)) return nothingToDo(chosen, chosen.root);
   const image = await makeImage(chosen, job);
