@@ -8,11 +8,10 @@ import { throwIfAborted } from "../errors.ts";
 import { readLayerTree } from "../layer/formats/read_layer_tree.ts";
 import { readSplitLayer } from "../layer/formats/read_split_layer.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
-import type { BlobCache } from "../store/blob_cache.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
 import type { ImageSource } from "../types/source.ts";
 import type { LayerCompression } from "./image_format.ts";
-import { openStoredBlob } from "./open_stored_blob.ts";
+import { type CopyCache, openStoredBlob } from "./open_stored_blob.ts";
 
 export interface MadeLayer {
   readonly digest: Digest;
@@ -28,7 +27,7 @@ export interface MadeLayer {
 
 interface CompressOptions {
   readonly source: ImageSource;
-  readonly cache: BlobCache;
+  readonly cache: CopyCache;
   readonly compression: LayerCompression;
   /** The algorithm of the layer's diffID decides that of the result's. */
   readonly diffId: Digest;
@@ -69,10 +68,10 @@ export async function compressLayer(
 function stored(
   layer: Descriptor,
   source: ImageSource,
-  cache: BlobCache,
+  cache: CopyCache,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  const options = { source, cache, keep: false, onBytes: () => {}, signal };
+  const options = { source, cache, onBytes: () => {}, signal };
   return openStoredBlob({ descriptor: layer }, options).open(0);
 }
 

@@ -3,14 +3,13 @@
 import { DenrootError } from "../errors.ts";
 import type { ImageContext } from "../image/image_options.ts";
 import { parsePlatform } from "../oci/architecture.ts";
-import type { BlobCache } from "../store/blob_cache.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, Platform, StoredDocument } from "../types/image.ts";
 import type { ImageDestination, ImageSource } from "../types/source.ts";
 import { chooseRoot, type ChosenRoot } from "./choose_root.ts";
 import type { CopyOptions, CopyResult } from "./copy_image.ts";
 import { blobsOf, type DocumentTree, readTree } from "./image_tree.ts";
-import type { CopyBlob } from "./open_stored_blob.ts";
+import type { CopyBlob, CopyCache } from "./open_stored_blob.ts";
 import { putDocuments } from "./put_documents.ts";
 import { type NamedDocument, readReferrers } from "./read_referrers.ts";
 import { contentOfNode, rewriteImage } from "./rewrite_image.ts";
@@ -22,7 +21,7 @@ export interface CopyJob {
   readonly source: ImageSource;
   readonly destination: ImageDestination;
   readonly options: CopyOptions;
-  readonly cache: BlobCache;
+  readonly cache: CopyCache;
   /** Repositories of the destination's registry that may have blobs of the image. */
   readonly mountFrom: readonly string[];
   /** The digest that the destination's reference names. */
@@ -133,7 +132,6 @@ async function sendImageBlobs(
   const blobs = blobsOf(tree).map((descriptor) => made.get(descriptor.digest) ?? { descriptor });
   return await sendBlobs(blobs, {
     ...job,
-    keep: options.keepInCache ?? false,
     dryRun: options.dryRun ?? false,
     connections: settings.maxConnections,
     onProgress,

@@ -1,16 +1,17 @@
 /** Copies an image, with all that belongs to it, from any place to any other. */
 
 import { DenrootError } from "../errors.ts";
-import { imageContext, type ImageOptions } from "../image/image_options.ts";
+import { type ImageContext, imageContext, type ImageOptions } from "../image/image_options.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
-import { openCache } from "../store/open_cache.ts";
+import { openCache, openStore } from "../store/open_cache.ts";
 import { openDestination } from "../transport/open_destination.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Digest } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import { copyBetween } from "./copy_between.ts";
 import type { ImageFormat, LayerCompression } from "./image_format.ts";
+import type { CopyCache } from "./open_stored_blob.ts";
 import type { CopiedBlob } from "./send_blobs.ts";
 import { contextOf, referenceOf, type SideOptions } from "./side_options.ts";
 import { asDestinationSide, asSourceSide, sideOf } from "./sides.ts";
@@ -73,7 +74,7 @@ export async function copyImage(
   const reference = referenceOf(parseReference(from), sourceOptions, "source");
   const target = referenceOf(parseReference(to), destinationOptions, "destination");
   const context = await imageContext(options);
-  using opened = openCache(context.settings, "/var/tmp", context.onProgress);
+  using opened = openCopyCache(context, options);
   const { cache } = opened;
   const places = { ...context, blobs: cache };
   await using source = asSourceSide(
@@ -97,6 +98,18 @@ export async function copyImage(
   if (!options.dryRun) await destination.finish?.(context.signal);
   const seconds = (performance.now() - started) / 1000;
   return { source: source.uri, destination: destination.uri, ...copied, seconds };
+}
+
+/** The cache is opened at once only when it is to keep something. */
+function openCopyCache(
+  { settings, onProgress }: ImageContext,
+  { keepInCache }: CopyOptions,
+): { readonly cache: CopyCache } & Disposable {
+  if (keepInCache) {
+    return openCache(settings, settings.environment.TMPDIR || "/var/tmp", onProgress);
+  }
+  const cache = openStore(settings, onProgress);
+  return { cache, [Symbol.dispose]: () => cache[Symbol.dispose]() };
 }
 
 /** The source's repository, when it is in the registry of the destination. */

@@ -5,10 +5,14 @@ import fs from "node:fs/promises";
 import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
+import type { LateStore } from "../store/open_cache.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { FileBlob, ImageSource, OpenBlob } from "../types/source.ts";
 
 const READ_SIZE = 1024 * 1024;
+
+/** What of the cache a copy uses. One that can `ingest` keeps the blobs that come over a network. */
+export type CopyCache = Omit<LateStore, keyof Disposable> & Partial<Pick<BlobCache, "ingest">>;
 
 /** A blob to copy. */
 export interface CopyBlob {
@@ -19,9 +23,7 @@ export interface CopyBlob {
 
 export interface OpenBlobOptions {
   readonly source: ImageSource;
-  readonly cache: BlobCache;
-  /** Whether bytes that come from elsewhere stay in the cache. */
-  readonly keep: boolean;
+  readonly cache: CopyCache;
   /** Gets the position of the transfer: how many bytes went through so far. */
   readonly onBytes: (position: number) => void;
   readonly signal: AbortSignal;
@@ -69,11 +71,11 @@ function onThisMachine(
 }
 
 function fromSource(descriptor: Descriptor, options: OpenBlobOptions): OpenableBlob {
-  const { source, cache, keep, onBytes, signal } = options;
+  const { source, cache, onBytes, signal } = options;
   if (source.blob === undefined) {
     throw new DenrootError("not_found", `The source has no blob ${descriptor.digest}`);
   }
-  const ingest = keep ? cache.ingest(descriptor) : undefined;
+  const ingest = cache.ingest?.(descriptor);
   let end = 0;
   async function* open(start: number): AsyncGenerator<Uint8Array> {
     const range = start === 0 ? undefined : { start, end: descriptor.size };

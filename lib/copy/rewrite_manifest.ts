@@ -5,7 +5,6 @@ import { readConfig } from "../image/read_config.ts";
 import { digestOf } from "../oci/digest.ts";
 import { isObject, type JsonObject, parseJsonObject } from "../oci/json_fields.ts";
 import { parseConfig } from "../oci/parse_config.ts";
-import type { BlobCache } from "../store/blob_cache.ts";
 import type { Descriptor, Digest, Manifest, StoredDocument } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { compressLayer, type MadeLayer } from "./compress_layer.ts";
@@ -19,7 +18,7 @@ import {
   MANIFEST_TYPES,
 } from "./image_format.ts";
 import { inParallel } from "./in_parallel.ts";
-import type { CopyBlob } from "./open_stored_blob.ts";
+import type { CopyBlob, CopyCache } from "./open_stored_blob.ts";
 
 export interface Changes {
   readonly format?: ImageFormat | undefined;
@@ -30,7 +29,7 @@ export interface Changes {
 
 export interface RewriteContext {
   readonly source: ImageSource;
-  readonly cache: BlobCache;
+  readonly cache: CopyCache;
   readonly changes: Changes;
   /** Gets what was made, with the file that has it. */
   readonly made: Map<Digest, CopyBlob>;

@@ -1,12 +1,11 @@
 /** Brings the blobs of an image to a destination: those that it has stay where they are. */
 
 import { hasCode, messageOf } from "../errors.ts";
-import type { BlobCache } from "../store/blob_cache.ts";
 import type { Digest } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { ImageDestination, ImageSource } from "../types/source.ts";
 import { inParallel } from "./in_parallel.ts";
-import { type CopyBlob, openStoredBlob } from "./open_stored_blob.ts";
+import { type CopyBlob, type CopyCache, openStoredBlob } from "./open_stored_blob.ts";
 import { SideError } from "./sides.ts";
 
 /** What happened to a blob. Only a dry run has `missing`: the blob would be sent or mounted. */
@@ -22,8 +21,7 @@ export interface CopiedBlob {
 export interface SendOptions {
   readonly source: ImageSource;
   readonly destination: ImageDestination;
-  readonly cache: BlobCache;
-  readonly keep: boolean;
+  readonly cache: CopyCache;
   /** Repositories of the destination's registry that may have the blobs. */
   readonly mountFrom: readonly string[];
   /** Whether the destination is only asked what it has. */
