@@ -1,7 +1,8 @@
 /** Copies one image from an open source to an open destination. */
 
-import { DenrootError } from "../errors.ts";
+import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import type { ImageContext } from "../image/image_options.ts";
+import { requireImage } from "../oci/require_image.ts";
 import { parsePlatform } from "../oci/architecture.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, Platform, StoredDocument } from "../types/image.ts";
@@ -45,6 +46,7 @@ export async function copyBetween(job: CopyJob): Promise<CopiedImage> {
   try {
     if (isDone(image.root, holders, options)) return nothingToDo(chosen, image.root);
     requireFree(image.root, holders, job);
+    if (job.destination.takesOnlyImages) requireImage(image.tree.get(image.root.digest)!.manifest!);
     announce(chosen, image.root, job);
     const named = await addReferrers(image.tree, job);
     const blobs = await sendImageBlobs(image, job);
@@ -143,14 +145,20 @@ async function sendImageBlobs(
 async function putAndName(
   { root, tree }: MadeImage,
   named: readonly NamedDocument[],
-  { destination, options, context: { signal, settings } }: CopyJob,
+  { destination, options, context: { signal, settings, onProgress } }: CopyJob,
 ): Promise<void> {
   await putDocuments(tree, destination, { connections: settings.maxConnections, signal });
-  for (const { tag, document } of named) {
-    // A later signature is in a longer list, which takes the place of the list that was there.
-    await destination.at?.(tag).commit(document, { replace: true, furtherTags: [] }, signal);
-  }
   const { force = false, furtherTags = [] } = options;
+  for (const { tag, document } of named) {
+    try {
+      await destination.at!(tag).commit(document, { replace: force, furtherTags: [] }, signal);
+    } catch (error) {
+      // The destination may have signatures of its own there: they are not to be lost.
+      if (!hasCode(error, "exists")) throw error;
+      const message = `${messageOf(error)}; it stays. --force replaces it`;
+      onProgress({ type: "log", level: "warn", message });
+    }
+  }
   await destination.commit(root, { replace: force, furtherTags }, signal);
 }
 

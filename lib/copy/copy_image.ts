@@ -2,13 +2,16 @@
 
 import { DenrootError } from "../errors.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "../image/image_options.ts";
+import { parsePlatform } from "../oci/architecture.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openCache, openStore } from "../store/open_cache.ts";
 import { openDestination } from "../transport/open_destination.ts";
 import { openSource } from "../transport/open_source.ts";
-import type { Digest } from "../types/image.ts";
+import type { SourceContext } from "../transport/source_context.ts";
+import type { Digest, Platform } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
+import type { ImageDestination, ImageSource } from "../types/source.ts";
 import { copyBetween } from "./copy_between.ts";
 import type { ImageFormat, LayerCompression } from "./image_format.ts";
 import type { CopyCache } from "./open_stored_blob.ts";
@@ -70,24 +73,14 @@ export async function copyImage(
 ): Promise<CopyResult> {
   const started = performance.now();
   checkOptions(options);
-  const { source: sourceOptions = {}, destination: destinationOptions = {} } = options;
-  const reference = referenceOf(parseReference(from), sourceOptions, "source");
-  const target = referenceOf(parseReference(to), destinationOptions, "destination");
+  const sides = sidesOf(from, to, options);
   const context = await imageContext(options);
   using opened = openCopyCache(context, options);
   const { cache } = opened;
-  const places = { ...context, blobs: cache };
-  await using source = asSourceSide(
-    await sideOf("source", formatReference(reference))(() =>
-      openSource(reference, contextOf(places, sourceOptions))
-    ),
-  );
-  const replace = options.force ?? false;
-  await using destination = asDestinationSide(
-    await sideOf("destination", formatReference(target))(() =>
-      openDestination(target, { ...contextOf(places, destinationOptions), replace })
-    ),
-  );
+  const places = { ...context, blobs: cache, platform: onlyPlatform(options) ?? context.platform };
+  await using source = await openFrom(sides.source, places);
+  await using destination = await openTo(sides.destination, places, options);
+  const { reference: target } = sides.destination;
   const mountFrom = [
     ...repositoryBeside(source.reference, target),
     ...options.fromRepositories ?? [],
@@ -98,6 +91,47 @@ export async function copyImage(
   if (!options.dryRun) await destination.finish?.(context.signal);
   const seconds = (performance.now() - started) / 1000;
   return { source: source.uri, destination: destination.uri, ...copied, seconds };
+}
+
+interface OpenSide {
+  readonly reference: Reference;
+  readonly options: SideOptions;
+}
+
+function sidesOf(
+  from: string,
+  to: string,
+  { source = {}, destination = {} }: CopyOptions,
+): { readonly source: OpenSide; readonly destination: OpenSide } {
+  return {
+    source: { reference: referenceOf(parseReference(from), source, "source"), options: source },
+    destination: {
+      reference: referenceOf(parseReference(to), destination, "destination"),
+      options: destination,
+    },
+  };
+}
+
+async function openFrom(
+  { reference, options }: OpenSide,
+  context: ImageContext & SourceContext,
+): Promise<ImageSource> {
+  const open = () => openSource(reference, contextOf(context, options));
+  return asSourceSide(await sideOf("source", formatReference(reference))(open));
+}
+
+async function openTo(
+  { reference, options }: OpenSide,
+  context: ImageContext & SourceContext,
+  { force: replace = false }: CopyOptions,
+): Promise<ImageDestination> {
+  const open = () => openDestination(reference, { ...contextOf(context, options), replace });
+  return asDestinationSide(await sideOf("destination", formatReference(reference))(open));
+}
+
+/** An engine with an image for several platforms is asked for one. */
+function onlyPlatform({ platforms = [] }: CopyOptions): Platform | undefined {
+  return platforms.length === 1 ? parsePlatform(platforms[0]!) : undefined;
 }
 
 /** The cache is opened at once only when it is to keep something. */
@@ -119,7 +153,11 @@ function repositoryBeside(source: Reference, destination: Reference): readonly s
   return isBeside ? [source.repository] : [];
 }
 
-function checkOptions({ sparse, platforms = [], format, compression }: CopyOptions): void {
+function checkOptions(options: CopyOptions): void {
+  const { sparse, platforms = [], architecture, format, compression } = options;
+  if (platforms.length > 0 && architecture !== undefined) {
+    throw new DenrootError("usage", "A platform has an architecture already: leave out --arch");
+  }
   if (!sparse) return;
   if (format !== undefined || compression !== undefined) {
     throw new DenrootError("usage", "A sparse index stays as it is, and so do its images", {

@@ -52,13 +52,29 @@ export async function readReferrers(
         const message = `What refers to the image is incomplete: ${messageOf(entry.fault)}`;
         onProgress({ type: "log", level: "warn", message });
       } else if (!tree.has(entry.digest)) {
-        await readTree(await source.document(entry, signal), source, tree, options);
+        const document = await unlessGone(() => source.document(entry, signal), onProgress);
+        if (document !== undefined) await readTree(document, source, tree, options);
       }
     }
     for (const one of found.flatMap(({ named }) => named)) {
       named.push(one);
       if (!tree.has(one.document.digest)) await readTree(one.document, source, tree, options);
     }
+  }
+}
+
+/** A list may name what was deleted since. */
+async function unlessGone(
+  read: () => Promise<StoredDocument>,
+  onProgress: OnProgress,
+): Promise<StoredDocument | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!hasCode(error, "not_found")) throw error;
+    const message = `What refers to the image is incomplete: ${messageOf(error)}`;
+    onProgress({ type: "log", level: "warn", message });
+    return undefined;
   }
 }
 

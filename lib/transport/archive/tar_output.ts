@@ -34,12 +34,12 @@ const MODE = 0o644;
  * Opens the output. A file is written under a temporary name beside it. Throws code `exists` for a file
  * that is there and is not to be replaced, and the system's errors.
  */
-export async function openTarOutput(
+export function openTarOutput(
   name: string,
   { replace }: { readonly replace: boolean },
-): Promise<TarOutput> {
+): TarOutput {
   const target = archiveTarget(name, { replace });
-  if (target.type === "stream") return new StreamOutput(await openPipe(target.path));
+  if (target.type === "stream") return new StreamOutput(() => openPipe(target.path));
   const directory = path.dirname(target.path);
   removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
   const file = new AtomicFile(path.join(directory, `.denroot-${processMark()}.tmp`), {
@@ -117,12 +117,14 @@ export interface ByteSink {
 
 /** Down a pipe one member follows the other, and what was sent cannot be taken back. */
 export class StreamOutput implements TarOutput {
-  readonly #sink: ByteSink;
+  readonly #open: () => Promise<ByteSink>;
   readonly #turn = new Semaphore(1);
+  #sink: ByteSink | undefined;
   #isBroken = false;
 
-  constructor(sink: ByteSink) {
-    this.#sink = sink;
+  /** Its reader is looked for when there is something to write. */
+  constructor(open: () => Promise<ByteSink>) {
+    this.#open = open;
   }
 
   async add(name: string, size: number, fill: Fill, signal: AbortSignal): Promise<void> {
@@ -131,15 +133,16 @@ export class StreamOutput implements TarOutput {
       if (this.#isBroken) throw new TypeError("A member cannot follow one that is incomplete");
       this.#isBroken = true;
       let left = size;
-      await this.#sink.write(fileHeader(name, size, MODE));
+      const sink = this.#sink ??= await this.#open();
+      await sink.write(fileHeader(name, size, MODE));
       await fill(async (bytes) => {
         throwIfAborted(signal);
         checkRoom(left, bytes);
         left -= bytes.length;
-        await this.#sink.write(bytes);
+        await sink.write(bytes);
       });
       if (left > 0) throw tooShort(name);
-      await this.#sink.write(Buffer.alloc(padding(size)));
+      await sink.write(Buffer.alloc(padding(size)));
       this.#isBroken = false;
     } finally {
       release();
@@ -147,13 +150,13 @@ export class StreamOutput implements TarOutput {
   }
 
   async end(): Promise<boolean> {
-    await this.#sink.write(Buffer.alloc(2 * BLOCK));
-    await this.#sink.end();
+    await this.#sink!.write(Buffer.alloc(2 * BLOCK));
+    await this.#sink!.end();
     return true;
   }
 
   close(): void {
-    this.#sink.close();
+    this.#sink?.close();
   }
 }
 

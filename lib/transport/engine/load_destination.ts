@@ -28,10 +28,13 @@ export async function openDaemonDestination(
   const { scheme } = reference;
   const name = newName(reference.image);
   const { client, versions, address } = await connectDaemon(context);
-  const post = client.post(`/v${versions.api}/images/load?quiet=1`, context.signal);
-  const sink = writableSink(post.body, post.answer, () => post.body.destroy());
+  // deno-lint-ignore require-await -- turns a thrown error into a rejection
+  const open = async () => {
+    const post = client.post(`/v${versions.api}/images/load?quiet=1`, context.signal);
+    return writableSink(post.body, post.answer, () => post.body.destroy());
+  };
   const archive = new ArchiveInProgress({
-    output: new StreamOutput(sink),
+    output: new StreamOutput(open),
     shown: `the Docker daemon at ${address}`,
     uriOf: (image = "") => formatReference({ scheme, image }),
     takesOnlyImages: true,
@@ -41,7 +44,8 @@ export async function openDaemonDestination(
 }
 
 /** podman keeps its own names: the program `podman` loads an image layout. */
-export function openPodmanDestination(
+// deno-lint-ignore require-await -- turns a thrown error into a rejection
+export async function openPodmanDestination(
   reference: EngineReference,
   context: Context,
 ): Promise<ImageDestination> {
@@ -49,7 +53,8 @@ export function openPodmanDestination(
 }
 
 /** Throws code `unsupported` where podman is not installed: nothing else may write its storage. */
-export function openStorageDestination(
+// deno-lint-ignore require-await -- turns a thrown error into a rejection
+export async function openStorageDestination(
   reference: StorageReference,
   context: Context,
 ): Promise<ImageDestination> {
@@ -63,13 +68,26 @@ export function openStorageDestination(
   return openLoading(reference, args, context);
 }
 
-async function openLoading(
+function openLoading(
   reference: EngineReference | StorageReference,
   args: readonly string[],
-  { settings, signal }: Context,
+  context: Context,
 ): Promise<ImageDestination> {
-  throwIfAborted(signal);
-  const name = newName(reference.image);
+  throwIfAborted(context.signal);
+  const archive = new ArchiveInProgress({
+    output: new StreamOutput(() => startLoading(args, context)),
+    shown: "podman load",
+    uriOf: () => formatReference(reference),
+    takesOnlyImages: true,
+    hasOneName: true,
+  });
+  return Promise.resolve(new ArchiveDestination(newName(reference.image), archive));
+}
+
+async function startLoading(
+  args: readonly string[],
+  { settings, signal }: Context,
+): Promise<ByteSink> {
   const child = spawnChild("podman", [...args, "load", "--quiet"], {
     stdin: "pipe",
     env: settings.environment,
@@ -79,21 +97,10 @@ async function openLoading(
     throw new DenrootError(
       "unsupported",
       "podman is not installed, and only it writes its storage",
-      {
-        cause,
-        hint: "Copy to oci-archive:FILE, and load that where podman is",
-      },
+      { cause, hint: "Copy to oci-archive:FILE, and load that where podman is" },
     );
   });
-  const sink = writableSink(child.stdin!, loaded(child), () => void child.end());
-  const archive = new ArchiveInProgress({
-    output: new StreamOutput(sink),
-    shown: "podman load",
-    uriOf: () => formatReference(reference),
-    takesOnlyImages: true,
-    hasOneName: true,
-  });
-  return new ArchiveDestination(name, archive);
+  return writableSink(child.stdin!, loaded(child), () => void child.end());
 }
 
 async function loaded(child: Child): Promise<void> {
