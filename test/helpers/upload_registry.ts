@@ -126,8 +126,12 @@ class Registry implements UploadRegistry {
   #strike(moment: Moment, { method, path, request, response }: Call): boolean {
     const fault = this.#options.fault?.(moment, method, path);
     if (fault === undefined) return false;
-    if (fault === "cut") request.socket.destroy();
-    else response.writeHead(fault.status, fault.headers).end(fault.body ?? "");
+    if (fault === "cut") {
+      request.socket.destroy();
+    } else {
+      response.writeHead(fault.status, fault.headers).end(fault.body ?? "");
+      request.resume();
+    }
     return true;
   }
 
