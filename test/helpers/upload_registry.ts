@@ -43,8 +43,6 @@ export interface UploadRegistry extends AsyncDisposable {
   readonly sessions: Map<string, Session>;
   /** `METHOD path` without the repository and without queries, with the Content-Range if there is one. */
   readonly log: string[];
-  /** The most requests with PATCH or PUT that were open at once. */
-  readonly mostAtOnce: number;
 }
 
 export async function startUploadRegistry(
@@ -69,8 +67,6 @@ class Registry implements UploadRegistry {
   readonly tags = new Map<string, string>();
   readonly sessions = new Map<string, Session>();
   readonly log: string[] = [];
-  mostAtOnce = 0;
-  #atOnce = 0;
   #ids = 0;
   readonly #options: UploadRegistryOptions;
   readonly #sockets = new Set<Socket>();
@@ -113,13 +109,7 @@ class Registry implements UploadRegistry {
       `${method} ${path.replace(/uploads\/.*/, "uploads/")}${range ? ` ${range}` : ""}`,
     );
     const call = { method, path, url, request, response };
-    const isWrite = method === "PATCH" || method === "PUT";
-    if (isWrite) this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
-    try {
-      if (!this.#strike("before", call)) await this.#answer(call);
-    } finally {
-      if (isWrite) this.#atOnce--;
-    }
+    if (!this.#strike("before", call)) await this.#answer(call);
   }
 
   /** Whether the request ends here. */
