@@ -24,6 +24,8 @@ export interface RegistryLimits extends HttpLimits {
   readonly pages: number;
   /** How many tags one repository may have. */
   readonly tags: number;
+  /** How often an upload notes where it could be resumed, in bytes. */
+  readonly checkpointBytes: number;
   /** How long a registry may work before it answers a write: it digests and moves what it got. */
   readonly commitTimeoutMs: number;
   /** How long the end of an upload that failed may take. */
@@ -47,6 +49,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   pageBytes: 16 * 1024 * 1024,
   pages: 10_000,
   tags: 1_000_000,
+  checkpointBytes: 32 * 1024 * 1024,
   commitTimeoutMs: 900_000,
   cancelTimeoutMs: 5_000,
   partBytes: [64, 8, 4, 1].map((mib) => mib * 1024 * 1024),

@@ -6,9 +6,7 @@ import { createDigestHash, parseDigest } from "../../../oci/digest.ts";
 import type { Descriptor } from "../../../types/image.ts";
 import type { OpenBlob } from "../../../types/source.ts";
 
-/** How often the state of the hash is kept, in bytes: a stream that was cut goes on at such a state. */
-const CHECKPOINT_BYTES = 32 * 1024 * 1024;
-
+/** The hash of all bytes before `offset`: a stream that was cut goes on there. */
 interface Checkpoint {
   readonly offset: number;
   readonly hash: Hash;
@@ -30,11 +28,14 @@ interface Run {
 export class BlobBytes {
   readonly #descriptor: Descriptor;
   readonly #open: OpenBlob;
+  readonly #checkpointBytes: number;
   readonly #checkpoints: Checkpoint[];
   #failure: { readonly error: unknown } | undefined;
   #run: Run | undefined;
 
-  constructor(descriptor: Descriptor, open: OpenBlob) {
+  /** A checkpoint is made every so many bytes. */
+  constructor(descriptor: Descriptor, open: OpenBlob, checkpointBytes: number) {
+    this.#checkpointBytes = checkpointBytes;
     this.#descriptor = descriptor;
     this.#open = open;
     this.#checkpoints = [{ offset: 0, hash: createDigestHash(descriptor.digest) }];
@@ -115,7 +116,7 @@ export class BlobBytes {
       run.hashed += value.length;
       if (run.hashed > this.#descriptor.size) throw tooLong(this.#descriptor);
       run.hash.update(value);
-      if (run.hashed >= this.#checkpoints.at(-1)!.offset + CHECKPOINT_BYTES) {
+      if (run.hashed >= this.#checkpoints.at(-1)!.offset + this.#checkpointBytes) {
         this.#checkpoints.push({ offset: run.hashed, hash: run.hash.copy() });
       }
       return value;

@@ -56,7 +56,7 @@ class BlobUpload {
     session: UploadSession | undefined,
   ) {
     this.#blob = blob;
-    this.#bytes = new BlobBytes(blob, open);
+    this.#bytes = new BlobBytes(blob, open, writer.limits.checkpointBytes);
     this.#writer = writer;
     this.#retries = writer.newRetries();
     this.#session = session;

@@ -5,6 +5,8 @@ export const WRITE_HINTS: Readonly<Record<string, string>> = {
     "names: copy all platforms, or make a new index of some",
   MANIFEST_UNKNOWN: "The registry takes an index only with everything that it names: copy all " +
     "platforms, or make a new index of some",
+  DIGEST_INVALID: "The registry may know no other algorithm than sha256, or a proxy " +
+    "changes what is sent",
   BLOB_UNKNOWN: "The registry has lost a blob since it was sent: copy the image again",
   NAME_UNKNOWN: "Make the repository first: some registries (Amazon's ECR is one) do not do so " +
     "by themselves",

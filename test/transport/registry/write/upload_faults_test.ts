@@ -1,0 +1,226 @@
+/** An upload that is cut at each of its stages ends well, or fails without a tag. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { DenrootError } from "../../../../lib/errors.ts";
+import {
+  type Fault,
+  type Moment,
+  startUploadRegistry,
+  type UploadRegistry,
+} from "../../../helpers/upload_registry.ts";
+import { until } from "../../../http/http_fixture.ts";
+import { blobOf, isError, NEVER } from "../registry_fixture.ts";
+import { bytesOf, imageOf, KEEP, noise, openTo, putImage } from "./write_fixture.ts";
+
+const STAGES: readonly (readonly [moment: Moment, method: string, path: RegExp])[] = [
+  ["before", "HEAD", /^blobs\/sha/],
+  ["before", "POST", /uploads/],
+  ["before", "PATCH", /uploads/],
+  ["middle", "PATCH", /uploads/],
+  ["after", "PATCH", /uploads/],
+  ["before", "PUT", /uploads/],
+  ["after", "PUT", /uploads/],
+  ["before", "PUT", /^manifests\/sha/],
+  ["after", "PUT", /^manifests\/sha/],
+  ["before", "HEAD", /^manifests\/latest/],
+  ["before", "PUT", /^manifests\/latest/],
+  ["after", "PUT", /^manifests\/latest/],
+];
+const SERVER_FAILED = { status: 503, body: "busy" };
+const IMAGE = imageOf(noise(300_000), noise(200_000, 2));
+
+/** Strikes `times` at this stage. */
+function strikes(
+  [moment, method, path]: (typeof STAGES)[number],
+  fault: Fault,
+  times = 1,
+): (moment: Moment, method: string, path: string) => Fault {
+  let left = times;
+  return (...now) => {
+    if (now[0] !== moment || now[1] !== method || !path.test(now[2]) || left === 0) {
+      return undefined;
+    }
+    left--;
+    return fault;
+  };
+}
+
+async function copyTo(registry: UploadRegistry, transferRetries: number): Promise<void> {
+  await using destination = await openTo(registry.host, { settings: { transferRetries } });
+  await putImage(destination, IMAGE);
+  await destination.commit(IMAGE.document, KEEP, NEVER);
+}
+
+for (const cuts of ["kept", "lost"] as const) {
+  for (const stage of STAGES) {
+    const [moment, method, path] = stage;
+    const { source } = path;
+    for (const [name, fault] of [["a cut", "cut"], ["a failure", SERVER_FAILED]] as const) {
+      if (fault !== "cut" && moment === "middle") continue;
+      test(`${name} ${moment} ${method} ${source} does no harm where a cut upload is ${cuts}`, async () => {
+        await using registry = await startUploadRegistry({ cuts, fault: strikes(stage, fault) });
+        await copyTo(registry, 2);
+        assert.equal(registry.tags.get("latest"), IMAGE.document.digest);
+        for (const blob of IMAGE.blobs) {
+          assert.deepEqual(registry.blobs.get(blobOf(blob).digest), Buffer.from(blob));
+        }
+      });
+
+      test(`${name} ${moment} ${method} ${source} without retries leaves no wrong tag (${cuts})`, async () => {
+        await using registry = await startUploadRegistry({ cuts, fault: strikes(stage, fault) });
+        // A HEAD on a kept connection is sent once more in any case.
+        const error = await copyTo(registry, 0).catch((error) => error);
+        assert.ok(error === undefined || error instanceof DenrootError);
+        const digest = registry.tags.get("latest");
+        const isWritten = error === undefined ||
+          moment === "after" && path.test("manifests/latest");
+        assert.equal(digest, isWritten ? IMAGE.document.digest : undefined);
+      });
+    }
+  }
+}
+
+const BLOB = noise(400_000);
+const MIDDLE = STAGES.find(([moment]) => moment === "middle")!;
+
+test("a cut upload goes on at the byte that the registry kept", async () => {
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut") });
+  await using destination = await openTo(registry.host);
+  const opened: number[] = [];
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB, { opened }), NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+  assert.equal(registry.log.filter((line) => line.startsWith("POST")).length, 1);
+  assert.match(
+    registry.log.join("\n"),
+    /\nGET blobs\/uploads\/\nPATCH blobs\/uploads\/ [1-9]\d+-399999\n/,
+  );
+  // The bytes before are read again, because all of them have to be verified.
+  assert.deepEqual(opened, [0, 0]);
+});
+
+test("where a cut upload is lost the blob begins anew, after a look whether it is there", async () => {
+  await using registry = await startUploadRegistry({
+    cuts: "lost",
+    fault: strikes(MIDDLE, "cut"),
+  });
+  await using destination = await openTo(registry.host);
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  const { digest } = blobOf(BLOB);
+  assert.deepEqual(registry.log, [
+    "POST blobs/uploads/",
+    "PATCH blobs/uploads/",
+    `HEAD blobs/${digest}`,
+    "GET blobs/uploads/",
+    "DELETE blobs/uploads/",
+    "POST blobs/uploads/",
+    "PATCH blobs/uploads/",
+    "PUT blobs/uploads/",
+  ]);
+});
+
+test("a blob that another client has finished meanwhile is not sent again", async () => {
+  const { digest } = blobOf(BLOB);
+  await using registry = await startUploadRegistry({
+    fault(moment, method) {
+      if (moment !== "middle" || method !== "PATCH") return undefined;
+      registry.blobs.set(digest, BLOB);
+      return "cut";
+    },
+  });
+  await using destination = await openTo(registry.host);
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  assert.equal(registry.log.filter((line) => line.startsWith("PATCH")).length, 1);
+});
+
+test("a registry that got other bytes than it was sent gets the blob anew, without resuming", async () => {
+  let isFirst = true;
+  await using registry = await startUploadRegistry({
+    fault(moment, method) {
+      if (moment !== "before" || method !== "PUT" || !isFirst) return undefined;
+      isFirst = false;
+      return { status: 400, body: '{"errors":[{"code":"DIGEST_INVALID"}]}' };
+    },
+  });
+  await using destination = await openTo(registry.host);
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+  assert.ok(!registry.log.some((line) => line.startsWith("GET")));
+  assert.equal(registry.log.filter((line) => line.startsWith("PATCH")).length, 2);
+});
+
+test("a registry that takes blobs in one piece only gets the whole again after a cut", async () => {
+  let cut = strikes(MIDDLE, "cut");
+  await using registry = await startUploadRegistry({
+    fault(moment, method, path) {
+      const isPart = registry.log.at(-1)!.includes("-399999");
+      return isPart && moment === "before"
+        ? { status: 400, body: "no chunks here" }
+        : cut(moment, method, path);
+    },
+  });
+  cut = strikes(MIDDLE, "cut");
+  await using destination = await openTo(registry.host);
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+  assert.deepEqual(registry.log.filter((line) => line.startsWith("PATCH")).length, 3);
+});
+
+test("a source that cannot begin in the middle begins anew, and so does the upload", async () => {
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut") });
+  await using destination = await openTo(registry.host, { limits: { checkpointBytes: 64_000 } });
+  const opened: number[] = [];
+  const open = bytesOf(BLOB, { opened });
+  await destination.putBlob(blobOf(BLOB), (start) => {
+    if (start === 0) return open(0);
+    throw new DenrootError("range_unsupported", "The server cannot send a part");
+  }, NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+  assert.deepEqual(opened, [0, 0]);
+});
+
+test("a long blob goes on near the byte where it was cut, not at its beginning", async () => {
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut") });
+  await using destination = await openTo(registry.host, { limits: { checkpointBytes: 64_000 } });
+  const opened: number[] = [];
+  const open = bytesOf(BLOB, { opened });
+  await destination.putBlob(blobOf(BLOB), open, NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+  assert.deepEqual(opened, [0, 192_000]);
+});
+
+test("an upload that makes progress is resumed more often than the settings allow failures", async () => {
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut", 4) });
+  await using destination = await openTo(registry.host, {
+    settings: { transferRetries: 1 },
+    limits: { progressBytes: 1000 },
+  });
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+});
+
+test("an upload that is always cut fails after the retries, and says so", async () => {
+  const fault = strikes(["before", "PATCH", /uploads/], "cut", Infinity);
+  await using registry = await startUploadRegistry({ fault });
+  await using destination = await openTo(registry.host);
+  const put = destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  await assert.rejects(put, isError("network", /it was cut/));
+  assert.equal(registry.log.filter((line) => line.startsWith("PATCH")).length, 3);
+});
+
+test("an abort in mid-upload cancels the upload", async () => {
+  await using registry = await startUploadRegistry();
+  await using destination = await openTo(registry.host);
+  const stop = new AbortController();
+  async function* endless(): AsyncIterable<Uint8Array> {
+    yield BLOB.subarray(0, 100_000);
+    yield BLOB.subarray(100_000, 200_000);
+    await until(() => registry.sessions.get("1")!.length > 0);
+    stop.abort();
+    yield BLOB.subarray(200_000);
+  }
+  const put = destination.putBlob(blobOf(BLOB), endless, stop.signal);
+  await assert.rejects(put, isError("aborted", /./));
+  assert.equal(registry.sessions.size, 0, "the upload is still open");
+});
