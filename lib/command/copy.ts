@@ -64,8 +64,8 @@ export function copyCommand(context: CommandContext): Command {
   return command
     .section({ title: "Destination", rows: COPY_PLACES })
     .examples(
-      "copy docker://alpine:3.20 docker://registry.example.com/base/alpine:3.20",
-      "copy --platform linux/arm64 docker://alpine:3.20 oci-archive:alpine.tar:3.20",
+      "copy docker://alpine:3.20 docker://far.example/alpine:3.20",
+      "copy -a arm64 docker://alpine oci-archive:alpine.tar:latest",
       "copy oci:images:v1 docker-daemon:app:v1",
     )
     .action((source, destination, options) => runCopy(source, destination, options, context));
@@ -169,7 +169,7 @@ function summary(
   const count = (fate: string) => blobs.filter((blob) => blob.fate === fate).length;
   const [present, mounted] = [count("present"), count("mounted")];
   const rest = [
-    present > 0 ? `${present} were there` : "",
+    present > 0 ? `${present} ${present === 1 ? "was" : "were"} there` : "",
     mounted > 0 ? `${mounted} mounted` : "",
   ].filter((text) => text !== "").map((text) => `, ${text}`).join("");
   const sent = `${blobs.length - present - mounted} of ${blobs.length} blobs (${

@@ -5,6 +5,9 @@ import { createHash } from "node:crypto";
 import * as http from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
+/** The repository of most tests. All repositories share their blobs and manifests. */
+const TESTED = "team/app";
+
 /** A moment of a request: before it is looked at, in the middle of its body, before it is answered. */
 export type Moment = "before" | "middle" | "after";
 
@@ -39,6 +42,7 @@ export interface UploadRegistry extends AsyncDisposable {
   readonly host: string;
   readonly blobs: Map<string, Buffer>;
   readonly manifests: Map<string, { type: string; bytes: Buffer }>;
+  /** By the tag in the repository of the tests, elsewhere by `REPOSITORY:TAG`. */
   readonly tags: Map<string, string>;
   readonly sessions: Map<string, Session>;
   /** `METHOD path` without the repository and without queries, with the Content-Range if there is one. */
@@ -55,6 +59,7 @@ export async function startUploadRegistry(
 
 interface Call {
   readonly method: string;
+  readonly repository: string;
   readonly path: string;
   readonly url: URL;
   readonly request: http.IncomingMessage;
@@ -102,13 +107,14 @@ class Registry implements UploadRegistry {
   async #handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     request.on("error", () => {});
     const url = new URL(request.url!, this.origin);
-    const path = url.pathname.replace(/^\/v2\/team\/app\//, "");
+    const [, repository = "", path = url.pathname] =
+      /^\/v2\/(.+?)\/((?:blobs|manifests|referrers|tags)\/.*)$/.exec(url.pathname) ?? [];
     const method = request.method!;
     const range = request.headers["content-range"];
     this.log.push(
       `${method} ${path.replace(/uploads\/.*/, "uploads/")}${range ? ` ${range}` : ""}`,
     );
-    const call = { method, path, url, request, response };
+    const call = { method, repository, path, url, request, response };
     if (!this.#strike("before", call)) await this.#answer(call);
   }
 
@@ -200,8 +206,9 @@ class Registry implements UploadRegistry {
   }
 
   async #manifest(call: Call, name: string): Promise<void> {
-    const { method, request } = call;
-    const digest = name.includes(":") ? name : this.tags.get(name);
+    const { method, request, repository } = call;
+    const tag = repository === TESTED ? name : `${repository}:${name}`;
+    const digest = name.includes(":") ? name : this.tags.get(tag);
     if (method !== "PUT") {
       const known = this.manifests.get(digest ?? "");
       const headers = known && { "docker-content-digest": digest!, "content-type": known.type };
@@ -216,7 +223,7 @@ class Registry implements UploadRegistry {
     if (!isComplete) return this.#refuse(call, 400, "MANIFEST_BLOB_UNKNOWN");
     const own = digestOf(bytes, digest ?? "sha256:");
     this.manifests.set(own, { type: request.headers["content-type"]!, bytes });
-    if (!name.includes(":")) this.tags.set(name, own);
+    if (!name.includes(":")) this.tags.set(tag, own);
     if (this.#strike("after", call)) return;
     const isListed = this.#options.referrers === true && subject !== undefined;
     const headers = isListed ? { "oci-subject": subject.digest } : {};

@@ -44,6 +44,10 @@ const CASES: readonly Case[] = [
   ["denroot import --arch=aa", ["import", "--arch=aarch64"]],
   ["denroot import -fa aa", ["import", "-fa", "aarch64"]],
   ["denroot doctor nvcr.io docker:", ["doctor", "nvcr.io", "docker://"]],
+  ["denroot copy oci:layouts/al", ["copy", "oci:layouts/alpine/"]],
+  ["denroot copy docker://x docker-d", ["copy", "docker://x", "docker-daemon:"]],
+  ["denroot copy --compress zs", ["copy", "--compress", "zstd"]],
+  ["denroot copy --platform linux/ppc", ["copy", "--platform", "linux/ppc64le"]],
   ["denroot completions z", ["completions", "zsh"]],
   ["denroot help compl", ["help", "completions"]],
 ];
@@ -177,6 +181,10 @@ const FISH_CASES: ReadonlyArray<readonly [line: string, offers: readonly string[
   ["denroot import --output tor", ["torch image.sqsh"]],
   ["denroot import docker://a doc", []],
   ["denroot doctor nvcr.io docker:", ["docker://\tan image in a registry"]],
+  ["denroot copy oci:layouts/al", ["copy", "oci:layouts/alpine/"]],
+  ["denroot copy docker://x docker-d", ["copy", "docker://x", "docker-daemon:"]],
+  ["denroot copy --compress zs", ["copy", "--compress", "zstd"]],
+  ["denroot copy --platform linux/ppc", ["copy", "--platform", "linux/ppc64le"]],
   ["denroot completions z", ["zsh"]],
   ["denroot help dig", ["digest\tPrint the digest of a container image's manifest."]],
 ];
