@@ -181,10 +181,6 @@ const FISH_CASES: ReadonlyArray<readonly [line: string, offers: readonly string[
   ["denroot import --output tor", ["torch image.sqsh"]],
   ["denroot import docker://a doc", []],
   ["denroot doctor nvcr.io docker:", ["docker://\tan image in a registry"]],
-  ["denroot copy oci:layouts/al", ["copy", "oci:layouts/alpine/"]],
-  ["denroot copy docker://x docker-d", ["copy", "docker://x", "docker-daemon:"]],
-  ["denroot copy --compress zs", ["copy", "--compress", "zstd"]],
-  ["denroot copy --platform linux/ppc", ["copy", "--platform", "linux/ppc64le"]],
   ["denroot completions z", ["zsh"]],
   ["denroot help dig", ["digest\tPrint the digest of a container image's manifest."]],
 ];
