@@ -6,7 +6,7 @@ import type { OnProgress } from "../types/progress.ts";
 import type { ImageDestination, ImageSource } from "../types/source.ts";
 import { inParallel } from "./in_parallel.ts";
 import { type CopyBlob, type CopyCache, openStoredBlob } from "./open_stored_blob.ts";
-import { SideError } from "./sides.ts";
+import { SideError, sideOf } from "./sides.ts";
 
 /** What happened to a blob. Only a dry run has `missing`: the blob would be sent or mounted. */
 export type BlobFate = "present" | "mounted" | "sent" | "missing";
@@ -69,14 +69,16 @@ async function putBlob(
   options: SendOptions,
   onBytes: (sent: number) => void,
 ): Promise<void> {
-  const { destination, cache, signal } = options;
+  const { source, destination, cache, signal } = options;
   for (;;) {
     using stored = openStoredBlob(blob, { ...options, onBytes });
     try {
       await destination.putBlob(blob.descriptor, stored.open, signal);
       return await stored.commit();
     } catch (error) {
-      if (stored.origin !== "cache" || !isDamage(error)) throw error;
+      if (stored.origin !== "cache" || !isDamage(error)) {
+        return await sideOf("source", source.uri)(() => Promise.reject(error));
+      }
       // The cache has it no more, so the next attempt takes it from the source.
       cache.remove(blob.descriptor.digest);
       const message = `${messageOf(error)}; fetching it from the source`;

@@ -1,6 +1,6 @@
 /** The two sides of a copy, whose errors say which side failed. */
 
-import { DenrootError, type DenrootErrorOptions, type ErrorCode } from "../errors.ts";
+import { DenrootError, type DenrootErrorOptions, type ErrorCode, hasCode } from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
 import type { ImageDestination, ImageSource, OpenBlob } from "../types/source.ts";
 
@@ -61,7 +61,9 @@ export function asDestinationSide(destination: ImageDestination): ImageDestinati
     ...(mount && {
       mount: (blob, from, signal) => on(() => mount.call(destination, blob, from, signal)),
     }),
-    putBlob: (blob, open: OpenBlob, signal) => on(() => destination.putBlob(blob, open, signal)),
+    // Wrong bytes come from the source.
+    putBlob: (blob, open: OpenBlob, signal) =>
+      on(() => destination.putBlob(blob, open, signal), "digest"),
     putDocument: (document, signal) => on(() => destination.putDocument(document, signal)),
     commit: (root, options, signal) => on(() => destination.commit(root, options, signal)),
     ...(finish && { finish: (signal) => on(() => finish.call(destination, signal)) }),
@@ -69,13 +71,16 @@ export function asDestinationSide(destination: ImageDestination): ImageDestinati
   };
 }
 
-/** Does something on a side, and names the side in its errors. */
-export function sideOf(side: Side, uri: string): <T>(action: () => Promise<T>) => Promise<T> {
-  return async (action) => {
+/** Does something on a side, and names the side in its errors, but for those with code `except`. */
+export function sideOf(
+  side: Side,
+  uri: string,
+): <T>(action: () => Promise<T>, except?: ErrorCode) => Promise<T> {
+  return async (action, except) => {
     try {
       return await action();
     } catch (error) {
-      throw ofSide(side, uri, error);
+      throw hasCode(error, except ?? "aborted") ? error : ofSide(side, uri, error);
     }
   };
 }

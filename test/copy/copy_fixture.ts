@@ -52,15 +52,15 @@ export class Layout {
   add(shape: Shape, subject?: Blob): Blob {
     if (shape.kind === "index") {
       const manifests = shape.children.map((child) => descriptorOf(this.add(child)));
-      return this.#put(jsonBlob(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
+      return this.put(jsonBlob(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
     }
     const isImage = shape.kind === "image";
-    const layers = shape.layers.map((number) => this.#put(contentOf(number)));
-    const config = this.#put(jsonBlob(
+    const layers = shape.layers.map((number) => this.put(contentOf(number)));
+    const config = this.put(jsonBlob(
       isImage ? OCI_CONFIG : "application/vnd.cncf.helm.config.v1+json",
       isImage ? { rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) } } : {},
     ));
-    return this.#put(jsonBlob(OCI_MANIFEST, {
+    return this.put(jsonBlob(OCI_MANIFEST, {
       schemaVersion: 2,
       mediaType: OCI_MANIFEST,
       ...(subject && { artifactType: "application/x.signature", subject: descriptorOf(subject) }),
@@ -80,7 +80,8 @@ export class Layout {
     return readFileSync(blobPath(this.path, digest));
   }
 
-  #put(blob: Blob): Blob {
+  /** Writes a document or blob that nothing lists. */
+  put(blob: Blob): Blob {
     writeBlob(this.path, blob);
     return blob;
   }

@@ -40,9 +40,10 @@ export async function openLayoutDestination(
 ): Promise<ImageDestination> {
   throwIfAborted(signal);
   if (reference.index !== undefined) throw noNewPosition(reference);
-  await onDisk(reference.path, () => prepare(reference.path));
   const { path } = reference;
+  const isNew = await onDisk(path, () => prepare(path));
   const place = {
+    isNew,
     root: resolvedPath(path),
     files: filesOfDirectory(path),
     referrers: new Map<Digest, IndexReferrer>(),
@@ -50,9 +51,12 @@ export async function openLayoutDestination(
   return new LayoutDestination(reference, place);
 }
 
-/** Makes the directory, checks that it is a layout or may become one, and removes leftovers. */
-async function prepare(directory: string): Promise<void> {
-  fs.mkdirSync(directory, { recursive: true });
+/**
+ * Makes the directory, checks that it is a layout or may become one, and removes leftovers. Gives
+ * whether it is new.
+ */
+async function prepare(directory: string): Promise<boolean> {
+  const isNew = fs.mkdirSync(directory, { recursive: true }) !== undefined;
   fs.accessSync(directory, fs.constants.W_OK);
   const names = fs.readdirSync(directory);
   if (names.includes("oci-layout")) {
@@ -61,10 +65,13 @@ async function prepare(directory: string): Promise<void> {
     throw notEmpty(directory);
   }
   removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
+  return isNew;
 }
 
 /** What all names of one layout share. */
 interface Place {
+  /** Whether the directory was made for this destination: it goes away if nothing comes into it. */
+  readonly isNew: boolean;
   readonly root: string;
   readonly files: ImageFiles;
   /** What was put and refers to another manifest; the next commit lists it. */
@@ -137,6 +144,8 @@ class LayoutDestination implements ImageDestination {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    const { isNew, root } = this.#place;
+    if (isNew && fs.readdirSync(root).length === 0) fs.rmdirSync(root);
     return Promise.resolve();
   }
 
