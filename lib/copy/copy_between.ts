@@ -69,7 +69,7 @@ interface MadeImage {
 /** Reads the documents, and changes them where that was asked for or cannot be avoided. */
 async function makeImage(
   { root, isWanted }: ChosenRoot,
-  { source, destination, options, cache, context: { signal, settings } }: CopyJob,
+  { source, destination, options, cache, context: { signal, settings, onProgress } }: CopyJob,
 ): Promise<MadeImage> {
   const connections = settings.maxConnections;
   const tree: DocumentTree = new Map();
@@ -86,7 +86,7 @@ async function makeImage(
   const changes = { format: options.format, compression: options.compression, noZstd };
   const sparse = options.sparse ?? false;
   try {
-    const rewriting = { source, cache, changes, made, layers, sparse, signal };
+    const rewriting = { source, cache, changes, made, layers, sparse, onProgress, signal };
     return { ...await rewriteImage(root, tree, rewriting), made, release };
   } catch (error) {
     await release();

@@ -6,6 +6,7 @@ import { digestOf } from "../oci/digest.ts";
 import { isObject, type JsonObject, parseJsonObject } from "../oci/json_fields.ts";
 import { parseConfig } from "../oci/parse_config.ts";
 import type { Descriptor, Digest, Manifest, StoredDocument } from "../types/image.ts";
+import type { OnProgress } from "../types/progress.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 import { compressLayer, type MadeLayer } from "./compress_layer.ts";
 import {
@@ -35,6 +36,7 @@ export interface RewriteContext {
   readonly made: Map<Digest, CopyBlob>;
   /** Layers that were made anew, by the digest that the source has for them. */
   readonly layers: Map<Digest, Promise<MadeLayer>>;
+  readonly onProgress: OnProgress;
   readonly signal: AbortSignal;
 }
 
@@ -56,8 +58,9 @@ export async function rewriteManifest(
   );
   if (isFormat && actions.every((action) => action === undefined)) return document;
 
-  const needsLayers = actions.some((action) => action !== undefined);
-  const diffIds = needsLayers ? await readDiffIds(content, context) : [];
+  const count = actions.filter((action) => action !== undefined).length;
+  if (count > 0) tell(count, document, context);
+  const diffIds = count > 0 ? await readDiffIds(content, context) : [];
   const layers = await inParallel(
     [...manifest.layers.keys()],
     AT_ONCE,
@@ -73,6 +76,12 @@ export async function rewriteManifest(
   );
   const config = await changedConfig(manifest.config!, content, layers, context);
   return changedDocument(document, format, config, layers);
+}
+
+/** It takes as long as a processor needs, and no bytes are sent meanwhile. */
+function tell(count: number, { digest }: StoredDocument, { onProgress }: RewriteContext): void {
+  const message = `Compressing ${count} ${count === 1 ? "layer" : "layers"} of ${digest}`;
+  onProgress({ type: "log", level: "info", message });
 }
 
 interface ChangedLayer {
