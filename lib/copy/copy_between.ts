@@ -6,6 +6,7 @@ import { requireImage } from "../oci/require_image.ts";
 import { parsePlatform } from "../oci/architecture.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, Platform, StoredDocument } from "../types/image.ts";
+import type { Reference } from "../types/reference.ts";
 import type { ImageDestination, ImageSource } from "../types/source.ts";
 import { chooseRoot, type ChosenRoot } from "./choose_root.ts";
 import type { CopyOptions, CopyResult } from "./copy_image.ts";
@@ -19,14 +20,14 @@ import { type CopiedBlob, sendBlobs } from "./send_blobs.ts";
 
 /** One image on its way. Many of them may share a source, a destination and a cache. */
 export interface CopyJob {
+  /** Made by `asSourceSide()`. */
   readonly source: ImageSource;
+  /** Made by `asDestinationSide()`. */
   readonly destination: ImageDestination;
   readonly options: CopyOptions;
   readonly cache: CopyCache;
-  /** Repositories of the destination's registry that may have blobs of the image. */
-  readonly mountFrom: readonly string[];
-  /** The digest that the destination's reference names. */
-  readonly expected?: Digest | undefined;
+  /** What the destination was opened for. */
+  readonly target: Reference;
   readonly context: ImageContext & SourceContext;
 }
 
@@ -134,11 +135,19 @@ async function sendImageBlobs(
   const blobs = blobsOf(tree).map((descriptor) => made.get(descriptor.digest) ?? { descriptor });
   return await sendBlobs(blobs, {
     ...job,
+    mountFrom: [...repositoryBeside(job), ...options.fromRepositories ?? []],
     dryRun: options.dryRun ?? false,
     connections: settings.maxConnections,
     onProgress,
     signal,
   });
+}
+
+/** The source's repository, when it is in the registry of the destination. */
+function repositoryBeside({ source: { reference }, target }: CopyJob): readonly string[] {
+  const isBeside = reference.scheme === "docker" && target.scheme === "docker" &&
+    reference.registry === target.registry && reference.repository !== target.repository;
+  return isBeside ? [reference.repository] : [];
 }
 
 /** What refers to the image gets its tags first, so that nobody sees the image without it. */
@@ -187,8 +196,9 @@ function isDone(root: StoredDocument, holders: Holders, { force }: CopyOptions):
 function requireFree(
   { digest }: StoredDocument,
   holders: Holders,
-  { destination, expected, options }: CopyJob,
+  { destination, target, options }: CopyJob,
 ): void {
+  const expected = "digest" in target ? target.digest : undefined;
   if (expected !== undefined && expected !== digest) {
     throw new DenrootError(
       "digest",

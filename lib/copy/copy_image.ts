@@ -80,13 +80,8 @@ export async function copyImage(
   const places = { ...context, blobs: cache, platform: onlyPlatform(options) ?? context.platform };
   await using source = await openFrom(sides.source, places);
   await using destination = await openTo(sides.destination, places, options);
-  const { reference: target } = sides.destination;
-  const mountFrom = [
-    ...repositoryBeside(source.reference, target),
-    ...options.fromRepositories ?? [],
-  ];
-  const expected = "digest" in target ? target.digest : undefined;
-  const job = { source, destination, options, cache, mountFrom, expected, context: places };
+  const target = sides.destination.reference;
+  const job = { source, destination, target, options, cache, context: places };
   const copied = await copyBetween(job);
   if (!options.dryRun) await destination.finish?.(context.signal);
   const seconds = (performance.now() - started) / 1000;
@@ -144,13 +139,6 @@ function openCopyCache(
   }
   const cache = openStore(settings, onProgress);
   return { cache, [Symbol.dispose]: () => cache[Symbol.dispose]() };
-}
-
-/** The source's repository, when it is in the registry of the destination. */
-function repositoryBeside(source: Reference, destination: Reference): readonly string[] {
-  const isBeside = source.scheme === "docker" && destination.scheme === "docker" &&
-    source.registry === destination.registry && source.repository !== destination.repository;
-  return isBeside ? [source.repository] : [];
 }
 
 function checkOptions(options: CopyOptions): void {

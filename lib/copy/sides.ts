@@ -21,8 +21,13 @@ export function asSourceSide(source: ImageSource): ImageSource {
   const on = sideOf("source", source.uri);
   const { blob, contentOf, referrers, tags, at } = source;
   return {
-    reference: source.reference,
-    uri: source.uri,
+    // A short name gets its registry when its image is found.
+    get reference() {
+      return source.reference;
+    },
+    get uri() {
+      return source.uri;
+    },
     root: (signal) => on(() => source.root(signal)),
     document: (descriptor, signal) => on(() => source.document(descriptor, signal)),
     ...(contentOf &&
