@@ -1,6 +1,7 @@
 /** What a registry refuses is told in words; what it only puts off is tried again. */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError, type ErrorCode } from "../../../../lib/errors.ts";
@@ -161,4 +162,65 @@ test("a registry may take long to digest a large blob", async () => {
   });
   await using destination = await openTo(server.url.host, { limits: { stallTimeoutMs: 100 } });
   await destination.putBlob(blobOf("text"), bytesOf("text"), NEVER);
+});
+
+/** A registry that judges a PATCH by its head, and keeps what it takes. */
+async function serveUploads(
+  judge: (url: string, authorization: string | undefined) => number,
+) {
+  const seen: string[] = [];
+  const taken: Buffer[] = [];
+  let tokens = 0;
+  const server = await serve(async (request, response) => {
+    request.on("error", () => {});
+    const { method, headers } = request;
+    const url = request.url!;
+    if (url.startsWith("/token")) {
+      return void response.end(JSON.stringify({ token: `t${++tokens}` }));
+    }
+    seen.push(`${method} ${url.split("?")[0]!.replace(UPLOADS, "")}`);
+    const status = method === "PATCH" ? judge(url, headers.authorization) : 0;
+    if (status !== 0) {
+      const location = `${UPLOADS}moved`;
+      const bearer = `Bearer realm="${server.url.origin}/token",service="reg"`;
+      return void response.writeHead(status, { location, "www-authenticate": bearer }).end();
+    }
+    for await (const chunk of request) taken.push(chunk);
+    response.writeHead(method === "PUT" ? 201 : 202, { location: `${UPLOADS}1` }).end();
+  });
+  return { ...server, seen, content: () => Buffer.concat(taken) };
+}
+
+const LARGE = noise(20_000_000);
+
+for (
+  const [title, judge, last] of [
+    [
+      "a token that ends in mid-upload is renewed, and the bytes are sent again",
+      (_: string, authorization: string | undefined) => authorization === "Bearer t1" ? 0 : 401,
+      "PATCH 1",
+    ],
+    [
+      "a redirect in mid-upload gets all the bytes again",
+      (url: string) => url.endsWith("moved") ? 0 : 307,
+      "PATCH moved",
+    ],
+  ] as const
+) {
+  test(`${title}, in the same upload`, async () => {
+    await using server = await serveUploads(judge);
+    await using destination = await openTo(server.url.host, { settings: { transferRetries: 0 } });
+    const open = bytesOf(LARGE, { chunkBytes: 100_000 });
+    await destination.putBlob(blobOf(LARGE), open, NEVER);
+    assert.ok(server.content().equals(LARGE));
+    assert.deepEqual(server.seen, ["POST ", "PATCH 1", last, "PUT 1"]);
+  });
+}
+
+test("redirects that lead in a circle come to an end", async () => {
+  await using server = await serveUploads(() => 307);
+  await using destination = await openTo(server.url.host);
+  const open = bytesOf(LARGE, { chunkBytes: 100_000 });
+  const put = destination.putBlob(blobOf(LARGE), open, NEVER);
+  await assert.rejects(put, isError("registry", /moved the upload|redirects more than/));
 });
