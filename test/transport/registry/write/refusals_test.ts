@@ -143,6 +143,39 @@ test("a registry that is busy is asked again when it wants that, and gets fewer 
   assert.ok(performance.now() - started >= 60, "it did not wait");
 });
 
+test("after a refusal because of their number fewer requests are open at once", async () => {
+  let [refusals, open, most] = [2, 0, 0];
+  await using registry = await startFakeRegistry(async ({ line }) => {
+    if (!line.startsWith("PUT")) return { status: 404 };
+    if (refusals > 0 && refusals--) return { status: 429 };
+    most = Math.max(most, ++open);
+    await sleep(10);
+    open--;
+    return { status: 201 };
+  });
+  await using destination = await openTo(registry.host, { settings: { maxConnections: 4 } });
+  const images = Array.from({ length: 8 }, (_, i) => imageOf(`${i}`).document);
+  await destination.putDocument(images[0]!, NEVER);
+  await Promise.all(images.map((image) => destination.putDocument(image, NEVER)));
+  assert.equal(most, 1);
+});
+
+test("one connection is enough, however much a registry has to say", async () => {
+  const body = "x".repeat(300_000);
+  await using registry = await startFakeRegistry(({ line }) => {
+    const status = line.startsWith("POST") || line.startsWith("PATCH") ? 202 : 201;
+    return { status, headers: { Location: `${UPLOADS}1` }, body };
+  });
+  const signal = AbortSignal.timeout(4000);
+  await using destination = await openTo(registry.host, {
+    settings: { maxConnections: 1 },
+    limits: { bufferedBytes: 1000 },
+  });
+  await destination.mount(blobOf("text"), "base/os", signal);
+  await destination.putBlob(blobOf("text"), bytesOf("text"), signal);
+  await destination.putDocument(document, signal);
+});
+
 test("a failure of the server is tried again, as often as the settings allow", async () => {
   const busy = { request: PUT_MANIFEST, answer: { status: 503 } };
   await using registry = await startFakeRegistry([busy, busy, {
