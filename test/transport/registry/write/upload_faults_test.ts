@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../../../lib/errors.ts";
 import {
   type Fault,
@@ -255,23 +256,36 @@ test("an upload that is always cut fails after the retries, and says so", async 
 });
 
 test("a stream that was left and then fails does not spoil the next attempt", async () => {
-  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut") });
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut", 2) });
   await using destination = await openTo(registry.host);
-  let opened = 0;
   const isLeft = Promise.withResolvers<void>();
+  let opened = 0;
   await destination.putBlob(blobOf(BLOB), async function* (start) {
     const isFirst = ++opened === 1;
+    if (!isFirst) isLeft.resolve();
     for (let at = start; at < BLOB.length; at += 10_000) {
-      if (isFirst && at === 390_000) {
+      // More than the half has gone out, so the registry has cut the connection.
+      if (isFirst && at === 220_000) {
         await isLeft.promise;
         throw new Error("the stream that was left has failed");
       }
-      if (!isFirst && at === 390_000) isLeft.resolve();
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
       yield BLOB.subarray(at, at + 10_000);
     }
   }, NEVER);
+  assert.equal(opened, 3);
   assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+});
+
+test("a source that cannot even begin at the beginning is not asked again", async () => {
+  await using registry = await startUploadRegistry();
+  await using destination = await openTo(registry.host);
+  let opened = 0;
+  const put = destination.putBlob(blobOf(BLOB), () => {
+    assert.equal(++opened, 1);
+    throw new DenrootError("range_unsupported", "The server cannot send a part");
+  }, NEVER);
+  await assert.rejects(put, isError("range_unsupported", /a part/));
 });
 
 test("an abort in mid-upload cancels the upload", async () => {
