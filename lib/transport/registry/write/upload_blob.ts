@@ -124,6 +124,8 @@ class BlobUpload {
     const isOver = this.#isOver(error);
     const wasLong = this.#wasLong(error);
     await this.#retries.wait(isOver ? asTransient(error) : error, signal);
+    // It did nothing but refuse: the session is as it was, and more questions would not help.
+    if (error.code === "rate_limit") return false;
     if (isOver) this.#mayResume = this.#isInParts = false;
     if (await this.#goOn(session, signal)) return true;
     // Where it goes on, each request is shorter anyway.

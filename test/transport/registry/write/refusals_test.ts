@@ -140,6 +140,8 @@ test("a registry that is busy is asked again when it wants that, and gets fewer 
   await Promise.all(blobs.map((blob) => destination.putBlob(blobOf(blob), bytesOf(blob), NEVER)));
   assert.equal(registry.blobs.size, 6);
   assert.equal(refusals, 0);
+  const requests = new Set(registry.log.map((line) => line.split(" ")[0]));
+  assert.deepEqual(requests, new Set(["POST", "PATCH", "PUT"]), "it asked more than it had to");
   assert.ok(performance.now() - started >= 60, "it did not wait");
 });
 
