@@ -30,6 +30,8 @@ export interface RegistryLimits extends HttpLimits {
   readonly commitTimeoutMs: number;
   /** How long the end of an upload that failed may take. */
   readonly cancelTimeoutMs: number;
+  /** When a request that lasted so long is cut, the next one is made shorter. */
+  readonly longRequestMs: number;
   /** The sizes of parts, tried in this order where a registry does not take a blob as a whole. */
   readonly partBytes: readonly number[];
   /** How often an index of referrers is written again that others change too. */
@@ -52,6 +54,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   checkpointBytes: 32 * 1024 * 1024,
   commitTimeoutMs: 900_000,
   cancelTimeoutMs: 5_000,
+  longRequestMs: 240_000,
   partBytes: [64, 8, 4, 1].map((mib) => mib * 1024 * 1024),
   referrersRounds: 8,
 };

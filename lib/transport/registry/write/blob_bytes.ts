@@ -52,12 +52,14 @@ export class BlobBytes {
    * right. Throws the errors of the bytes' source unchanged.
    */
   async *read(start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+    let run: Run | undefined;
     try {
-      const run = this.#run ??= this.#begin(start);
+      run = this.#run ??= this.#begin(start);
       while (run.given < end) yield await this.#next(run, end);
       if (end === this.#descriptor.size) await this.#verify(run);
     } catch (error) {
-      this.#failure = { error };
+      // What a stream fails with that was left is of no interest.
+      if (run === this.#run) this.#failure = { error };
       throw error;
     }
   }

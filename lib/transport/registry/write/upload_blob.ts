@@ -42,8 +42,11 @@ class BlobUpload {
   #mayResume = true;
   /** The byte that the last resumed attempt began at. */
   #resumedAt = 0;
-  /** The size of the last body. */
+  /** The size of the last body, and when it was begun to be sent. */
   #sentBytes = 0;
+  #sentAt = 0;
+  /** Whether this blob goes in parts because one request for all of it took too long. */
+  #isInParts = false;
   #redirects = 0;
   /** How often the token was renewed before a byte more was taken, and at which byte. */
   #renewals = 0;
@@ -82,7 +85,7 @@ class BlobUpload {
 
   async #sendRest(session: UploadSession, signal: AbortSignal): Promise<void> {
     const { size } = this.#blob;
-    const { partBytes = size } = this.#writer;
+    const { limits, partBytes = this.#isInParts ? limits.partBytes[0]! : size } = this.#writer;
     // A blob without bytes has to be that too.
     if (size === 0) { for await (const _ of this.#bytes.read(0, 0)); }
     while (session.offset < size) {
@@ -91,6 +94,7 @@ class BlobUpload {
       const isWhole = start === 0 && end === size;
       const body = new StreamedBody(end - start, this.#bytes.read(start, end));
       this.#sentBytes = body.size;
+      this.#sentAt = performance.now();
       await session.patch(body, isWhole ? undefined : { start, end }, signal);
     }
   }
@@ -101,8 +105,9 @@ class BlobUpload {
     this.#bytes.close();
     throwIfAborted(signal);
     if (failure !== undefined) {
-      // A source that cannot begin in the middle begins anew, and so does the upload.
-      if (!hasCode(failure.error, "range_unsupported") || !this.#mayResume) throw failure.error;
+      const mayBeginAnew = hasCode(failure.error, "range_unsupported") && this.#session?.offset;
+      if (!mayBeginAnew) throw failure.error;
+      // A source that cannot begin in the middle never can.
       this.#mayResume = false;
       await this.#beginAnew();
       return false;
@@ -117,9 +122,15 @@ class BlobUpload {
       return false;
     }
     const isOver = this.#isOver(error);
+    const wasLong = this.#wasLong(error);
     await this.#retries.wait(isOver ? asTransient(error) : error, signal);
-    if (isOver) this.#mayResume = false;
-    return await this.#goOn(session, signal);
+    // It did nothing but refuse: the session is as it was, and more questions would not help.
+    if (error.code === "rate_limit") return false;
+    if (isOver) this.#mayResume = this.#isInParts = false;
+    if (await this.#goOn(session, signal)) return true;
+    // Where it goes on, each request is shorter anyway.
+    if (wasLong && this.#session === undefined) this.#isInParts = true;
+    return false;
   }
 
   /** After a failure that may pass: the end may have reached the registry, or a part of the bytes. */
@@ -167,12 +178,19 @@ class BlobUpload {
     writer.partBytes = next;
   }
 
+  /** Whether a proxy may have cut the request because of its length: some allow a quarter of an hour. */
+  #wasLong({ status }: TransferError): boolean {
+    const { longRequestMs } = this.#writer.limits;
+    return status === undefined && performance.now() - this.#sentAt >= longRequestMs;
+  }
+
   /** Whether the session is lost, or of no use, but a new one may do better. */
   #isOver(error: TransferError): boolean {
     const { status = 0 } = error;
     if (status === 404 || status === 410 || status === 416) return true;
     // A registry may refuse every upload that does not come in one piece.
-    if (this.#resumedAt > 0 && status >= 400 && status < 500 && !error.transient) return true;
+    const isPart = this.#resumedAt > 0 || this.#isInParts;
+    if (isPart && status >= 400 && status < 500 && !error.transient) return true;
     return error instanceof RefusedError && error.codes.some((code) => SESSION_CODES.has(code));
   }
 }

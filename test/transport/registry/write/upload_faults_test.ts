@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../../../lib/errors.ts";
 import {
   type Fault,
@@ -190,6 +191,51 @@ test("a long blob goes on near the byte where it was cut, not at its beginning",
   assert.deepEqual(opened, [0, 192_000]);
 });
 
+test("a source that cannot begin in the middle is not asked for that twice", async () => {
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut", 2) });
+  await using destination = await openTo(registry.host, { limits: { checkpointBytes: 64_000 } });
+  const open = bytesOf(BLOB);
+  await destination.putBlob(blobOf(BLOB), (start) => {
+    if (start === 0) return open(0);
+    throw new DenrootError("range_unsupported", "The server cannot send a part");
+  }, NEVER);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+  assert.equal(registry.log.filter((line) => line.startsWith("GET")).length, 1);
+});
+
+test("a registry that has taken no byte yet gets the blob in a new upload", async () => {
+  const fault = strikes(["before", "PATCH", /uploads/], "cut");
+  await using registry = await startUploadRegistry({ fault });
+  await using destination = await openTo(registry.host);
+  await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+  const patches = registry.log.filter((line) => line.startsWith("PATCH"));
+  assert.deepEqual(patches, ["PATCH blobs/uploads/", "PATCH blobs/uploads/"]);
+});
+
+for (const [title, refuses] of [["takes", false], ["does not take", true]] as const) {
+  test(`a request that was cut after a long time is followed by parts, which the registry ${title}`, async () => {
+    let cuts = refuses ? 1 : Infinity;
+    await using registry = await startUploadRegistry({
+      cuts: "lost",
+      fault(moment) {
+        const last = registry.log.at(-1)!;
+        const isPart = /PATCH .* \d/.test(last);
+        if (isPart && refuses) return { status: 400, body: "no chunks here" };
+        return moment === "middle" && !isPart && cuts-- > 0 ? "cut" : undefined;
+      },
+    });
+    const limits = { longRequestMs: 0, partBytes: [150_000] };
+    await using destination = await openTo(registry.host, { limits });
+    await destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
+    assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+    const patches = registry.log.filter((line) => line.startsWith("PATCH")).map((line) =>
+      line.slice(20)
+    );
+    const parts = [" 0-149999", " 150000-299999", " 300000-399999"];
+    assert.deepEqual(patches, refuses ? ["", " 0-149999", ""] : ["", ...parts]);
+  });
+}
+
 test("an upload that makes progress is resumed more often than the settings allow failures", async () => {
   await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut", 4) });
   await using destination = await openTo(registry.host, {
@@ -207,6 +253,39 @@ test("an upload that is always cut fails after the retries, and says so", async 
   const put = destination.putBlob(blobOf(BLOB), bytesOf(BLOB), NEVER);
   await assert.rejects(put, isError("network", /it was cut/));
   assert.equal(registry.log.filter((line) => line.startsWith("PATCH")).length, 3);
+});
+
+test("a stream that was left and then fails does not spoil the next attempt", async () => {
+  await using registry = await startUploadRegistry({ fault: strikes(MIDDLE, "cut", 2) });
+  await using destination = await openTo(registry.host);
+  const isLeft = Promise.withResolvers<void>();
+  let opened = 0;
+  await destination.putBlob(blobOf(BLOB), async function* (start) {
+    const isFirst = ++opened === 1;
+    if (!isFirst) isLeft.resolve();
+    for (let at = start; at < BLOB.length; at += 10_000) {
+      // More than the half has gone out, so the registry has cut the connection.
+      if (isFirst && at === 220_000) {
+        await isLeft.promise;
+        throw new Error("the stream that was left has failed");
+      }
+      await sleep(1);
+      yield BLOB.subarray(at, at + 10_000);
+    }
+  }, NEVER);
+  assert.equal(opened, 3);
+  assert.deepEqual(registry.blobs.get(blobOf(BLOB).digest), BLOB);
+});
+
+test("a source that cannot even begin at the beginning is not asked again", async () => {
+  await using registry = await startUploadRegistry();
+  await using destination = await openTo(registry.host);
+  let opened = 0;
+  const put = destination.putBlob(blobOf(BLOB), () => {
+    assert.equal(++opened, 1);
+    throw new DenrootError("range_unsupported", "The server cannot send a part");
+  }, NEVER);
+  await assert.rejects(put, isError("range_unsupported", /a part/));
 });
 
 test("an abort in mid-upload cancels the upload", async () => {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { HttpClient, HttpResponse } from "../../../../lib/http/client.ts";
 import { RegistryClient } from "../../../../lib/transport/registry/registry_client.ts";
 import { uploadLocation } from "../../../../lib/transport/registry/write/upload_location.ts";
-import { isError, QUICK_LIMITS } from "../registry_fixture.ts";
+import { isError, NEVER, QUICK_LIMITS } from "../registry_fixture.ts";
 
 interface Place {
   /** Addresses instead of names: nothing has to be looked up. */
@@ -75,3 +75,35 @@ for (
     await assert.rejects(locate(location, place), isError("registry", message));
   });
 }
+
+test("a redirect does not lead an upload to this machine either", async () => {
+  let sent = 0;
+  const http: HttpClient = {
+    send({ url }) {
+      sent++;
+      const location = "https://127.0.0.1/x";
+      const body = { textStart: () => Promise.resolve("") };
+      const response = { url, status: 307, body, header: () => location, headers: () => [] };
+      return Promise.resolve(response as unknown as HttpResponse);
+    },
+    close() {},
+  };
+  const location = {
+    registry: "192.0.2.1",
+    repository: "team/app",
+    insecure: false,
+    isMirror: false,
+  };
+  const credentials = { find: () => Promise.resolve(undefined) };
+  const client = new RegistryClient({
+    location,
+    allowHttp: false,
+    limits: QUICK_LIMITS,
+    http,
+    credentials,
+  });
+  const request = { actions: ["push"], body: "x", signal: NEVER } as const;
+  const putting = client.request("PUT", "manifests/latest", request);
+  await assert.rejects(putting, isError("registry", /private network/));
+  assert.equal(sent, 1);
+});
