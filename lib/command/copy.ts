@@ -176,7 +176,7 @@ function summary(
     formatBytes(bytes)
   })`;
   return isDry
-    ? `Would send ${sent}${rest}; ${destination} would be ${digest}`
+    ? `Would send at most ${sent}${rest}; ${destination} would be ${digest}`
     : `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
 }
 

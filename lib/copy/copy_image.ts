@@ -6,7 +6,7 @@ import { parsePlatform } from "../oci/architecture.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openCache, openStore } from "../store/open_cache.ts";
-import { openDestination } from "../transport/open_destination.ts";
+import { openDestination, requireDestination } from "../transport/open_destination.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, Platform } from "../types/image.ts";
@@ -74,6 +74,7 @@ export async function copyImage(
   const started = performance.now();
   checkOptions(options);
   const sides = sidesOf(from, to, options);
+  requireDestination(sides.destination.reference);
   const context = await imageContext(options);
   using opened = openCopyCache(context, options);
   const { cache } = opened;

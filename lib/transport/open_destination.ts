@@ -30,20 +30,24 @@ const OPENERS: { readonly [S in Scheme]?: () => Promise<Opener<S>> } = {
 
 /**
  * Opens the place that `reference` names, to write an image there. The caller disposes of the
- * destination. Throws code `unsupported` where denroot writes no images.
+ * destination. Throws what {@link requireDestination} throws, and what the place does.
  */
 export async function openDestination(
   reference: Reference,
   context: DestinationContext,
 ): Promise<ImageDestination> {
-  const load = OPENERS[reference.scheme];
-  if (load === undefined) throw notWritten(reference);
-  const open = await load() as Opener<Scheme>;
+  requireDestination(reference);
+  const open = await OPENERS[reference.scheme]!() as Opener<Scheme>;
   return await open(reference, context);
 }
 
-function notWritten(reference: Reference): DenrootError {
-  if (reference.scheme === "path") return noTransport(reference.path);
+/** Throws code `reference` for a path alone, `unsupported` where denroot writes no images. */
+export function requireDestination(reference: Reference): void {
+  if (reference.scheme === "path") throw noTransport(reference.path);
+  if (OPENERS[reference.scheme] === undefined) throw notWritten();
+}
+
+function notWritten(): DenrootError {
   return new DenrootError(
     "unsupported",
     "denroot writes no images to ostree: containers/image has given the format up, and no current " +

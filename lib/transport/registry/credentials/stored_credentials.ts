@@ -99,8 +99,7 @@ export class StoredCredentials implements CredentialsFinder {
   ): Promise<Credentials | undefined> {
     const { user, registry } = query;
     if (this.#password !== undefined && user !== undefined) {
-      const origin = "the password that was given";
-      return { username: user, password: this.#password, origin, host: registry };
+      return { username: user, password: this.#password, origin: "the options", host: registry };
     }
     const path = this.#authFile!;
     const text = await readCredentialsFile(path, this.#warn);
