@@ -12,7 +12,14 @@ import { type Blob, blobPath, digestOf, jsonBlob, writeBlob } from "../helpers/i
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
-export const scratch = scratchDirectory("copies");
+let cacheHome = "";
+
+/** A directory for the tests of one file, with the cache of its copies. */
+export function useCopies(): string {
+  cacheHome = scratchDirectory("copies");
+  return cacheHome;
+}
+
 const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /** What a generated image is made of. Numbers choose small contents, so that images share blobs. */
@@ -70,9 +77,13 @@ export class Layout {
   }
 
   /** Lists a document, under a tag if there is one. */
-  list(blob: Blob, tag?: string): void {
+  list(blob: Blob, tag?: string, platform?: object): void {
     const annotations = tag && { "org.opencontainers.image.ref.name": tag };
-    this.#entries.push({ ...descriptorOf(blob), ...(annotations && { annotations }) });
+    this.#entries.push({
+      ...descriptorOf(blob),
+      ...(platform && { platform }),
+      ...(annotations && { annotations }),
+    });
     this.#write();
   }
 
@@ -120,5 +131,5 @@ export function copy(
 }
 
 export function copySettings(changes: Partial<Settings> = {}): Settings {
-  return makeSettings({ cachePath: join(scratch, "cache"), ...changes });
+  return makeSettings({ cachePath: join(cacheHome, "cache"), ...changes });
 }
