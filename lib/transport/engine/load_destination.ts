@@ -122,16 +122,20 @@ function writableSink(
 ): ByteSink {
   let isEnded = false;
   const failed = result.then(() => {}, (error) => error);
-  result.catch(() => {});
+  // A stream whose reader is gone may never say that a write has failed.
+  const broken = new Promise<never>((_, reject) => void result.catch(reject));
+  broken.catch(() => {});
   stream.on("error", () => {});
   const fail = async (error: unknown) => {
     throw await failed ?? error;
   };
   return {
-    write: (bytes) =>
-      new Promise<void>((resolve, reject) =>
+    async write(bytes) {
+      const written = new Promise<void>((resolve, reject) =>
         stream.write(bytes, (error) => error ? reject(error) : resolve())
-      ).catch(fail),
+      );
+      await Promise.race([written, broken]).catch(fail);
+    },
     async end() {
       isEnded = true;
       stream.end();
