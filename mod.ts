@@ -2,6 +2,10 @@
 
 export type { PackedImage } from "./lib/image/pack_image.ts";
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
+export { copyImage, type CopyOptions, type CopyResult } from "./lib/copy/copy_image.ts";
+export type { ImageFormat, LayerCompression } from "./lib/copy/image_format.ts";
+export type { BlobFate, CopiedBlob } from "./lib/copy/send_blobs.ts";
+export type { SideOptions } from "./lib/copy/side_options.ts";
 export {
   type DefinedImage,
   type DefinitionOptions,

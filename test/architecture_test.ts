@@ -21,7 +21,7 @@ const levels: readonly (readonly string[])[] = [
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
   ["image"],
-  ["container"],
+  ["container", "copy"],
   ["definition", "doctor"],
   ["mod"],
 ];

@@ -7,6 +7,7 @@ import { type CommandContext, newCommand } from "./common.ts";
 import { batchCommand } from "./batch.ts";
 import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
+import { copyCommand } from "./copy.ts";
 import { createCommand } from "./create.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
 import { digestCommand } from "./digest.ts";
@@ -31,6 +32,7 @@ const COMMANDS = [
   startCommand,
   execCommand,
   batchCommand,
+  copyCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,

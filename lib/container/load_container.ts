@@ -4,8 +4,6 @@ import { imageContext, type ImageOptions } from "../image/image_options.ts";
 import { checkProcesses } from "../image/check_processes.ts";
 import { packImage } from "../image/pack_image.ts";
 import { parseReference } from "../reference/parse_reference.ts";
-import { readLimits } from "../system/host/limits.ts";
-import { systemFiles } from "../system/host/system_files.ts";
 import type { Digest } from "../types/image.ts";
 import { containerPlace, loadedName } from "./container_name.ts";
 import { type CreatedContainer, prepareNewRoot } from "./create_container.ts";
@@ -44,7 +42,7 @@ export async function loadContainer(
   const force = options.force ?? settings.forceOverride;
   const warn = (message: string) => onProgress({ type: "log", level: "warn", message });
   await prepareNewRoot(place, settings, { force, warn });
-  checkProcesses(readLimits(systemFiles));
+  checkProcesses();
 
   await using root = new NewRoot(place);
   const { digest, uri: canonical } = await packImage(reference, {

@@ -51,6 +51,19 @@ export function imageLocations(
   return locations;
 }
 
+/**
+ * The location that an image is written to: always the reference's own registry. Mirrors and other
+ * locations are for reading, as in containers/image. Throws code `settings` when it is blocked.
+ */
+export function writeLocation(reference: DockerReference, conf: RegistriesConf): ImageLocation {
+  const { registry, repository } = reference;
+  const name = `${familiarHost(registry)}/${repository}`;
+  const rule = findRule(name, conf);
+  const forbidding = findBlockedImage(name, reference, conf) ?? (rule?.blocked ? rule : undefined);
+  if (forbidding !== undefined) throw blocked(name, forbidding);
+  return { registry, repository, insecure: rule?.insecure ?? false, isMirror: false };
+}
+
 /** The location's name as people write it: `docker.io/library/alpine`. */
 export function locationName({ registry, repository }: ImageLocation): string {
   return `${familiarHost(registry)}/${repository}`;

@@ -20,6 +20,11 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** The client adds the Content-Length. */
   readonly body?: RequestBody | undefined;
+  /**
+   * How long the server may be silent once the request was sent, where that is not the limit for
+   * stalls: it may have much to do before it answers.
+   */
+  readonly answerTimeoutMs?: number | undefined;
   /** Accepts any certificate of the server. */
   readonly isUnverified?: boolean;
   readonly signal: AbortSignal;

@@ -79,7 +79,7 @@ export class Exchange {
     }
     if (this.#isSendingOver) return;
     this.#isSendingOver = true;
-    this.#limitPhase();
+    this.#limitPhase(this.#request.answerTimeoutMs);
   }
 
   /** As fast as the server takes it, and no further than to the server's answer. */
@@ -189,12 +189,11 @@ export class Exchange {
   }
 
   /** The server has to do something now: to read on, or to answer. */
-  #limitPhase(): void {
+  #limitPhase(limitMs = this.#context.limits.stallTimeoutMs): void {
     const { url } = this.#request;
-    const { stallTimeoutMs } = this.#context.limits;
     clearTimeout(this.#phaseTimer);
-    const stalled = () => this.#fail(stalledError(url, stallTimeoutMs));
-    this.#phaseTimer = setTimeout(stalled, stallTimeoutMs);
+    const stalled = () => this.#fail(stalledError(url, limitMs));
+    this.#phaseTimer = setTimeout(stalled, limitMs);
   }
 }
 

@@ -106,6 +106,25 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array> {
     return Buffer.concat(chunks).subarray(0, limit).toString("utf8");
   }
 
+  /** As {@link textStart}, and the bytes can still be read. */
+  async peekText(limit: number): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    try {
+      while (length < limit) {
+        const { value, done } = await this.next();
+        if (done) break;
+        chunks.push(value);
+        length += value.length;
+      }
+    } catch {
+      // The reader gets the failure after these bytes.
+    }
+    this.#chunks.unshift(...chunks);
+    this.#buffered += length;
+    return Buffer.concat(chunks).subarray(0, limit).toString("utf8");
+  }
+
   #take(chunk: Uint8Array): void {
     this.#lastByteAt = performance.now();
     if (this.#ended || this.#error !== undefined) return;

@@ -20,7 +20,7 @@ export interface ImageOptions {
 }
 
 /** The options, with a value for each. */
-export interface ImageContext extends Required<Omit<SourceContext, "blobs">> {
+export interface ImageContext extends Required<Omit<SourceContext, "blobs" | "access">> {
   /** Whether the caller named the architecture, so that an image for another one is an error. */
   readonly isPlatformAsked: boolean;
 }

@@ -33,7 +33,7 @@ export async function resolveDigest(
 }
 
 /** Where no index says for which platform the image is, only its configuration does. */
-async function requirePlatform(
+export async function requirePlatform(
   source: ImageSource,
   image: ResolvedImage,
   context: ImageContext & SourceContext,

@@ -24,6 +24,18 @@ export function parseArchitecture(text: string): Pick<Platform, "architecture" |
 }
 
 /**
+ * Takes `linux/arm64`, `windows/amd64`, `linux/arm/v7`, or what {@link parseArchitecture} takes, for
+ * Linux. Throws code `usage` for text that cannot be a platform.
+ */
+export function parsePlatform(text: string): Platform {
+  const [os = "", ...rest] = text.toLowerCase().split("/");
+  const hasSystem = rest.length > 0 && /^[a-z]+$/.test(os) && !/^v\d/.test(rest[0]!);
+  return hasSystem
+    ? { os, ...parseArchitecture(rest.join("/")) }
+    : { os: "linux", ...parseArchitecture(text) };
+}
+
+/**
  * Gives the platform of an image with the names of Go: `Linux` and `x86_64` become `linux` and
  * `amd64`, the variant `8` becomes `v8`. Unknown names stay, in lower case.
  */

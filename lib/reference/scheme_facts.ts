@@ -107,3 +107,14 @@ export const SCHEME_FACTS = {
 
 /** The facts of {@link SCHEME_FACTS} as a list. */
 export const ALL_SCHEME_FACTS: readonly SchemeFacts[] = Object.values(SCHEME_FACTS);
+
+/** What may be written for the destination of a copy, and what it means. */
+export const COPY_PLACES: ReadonlyArray<readonly [form: string, meaning: string]> = [
+  ["docker://REGISTRY/IMAGE[:TAG|@DIGEST]", "a repository in a registry"],
+  ["oci:PATH[:TAG]", "an OCI layout directory; other images in it stay"],
+  ["oci-archive:PATH[:TAG]", "a new tar file with an OCI layout; /dev/stdout is a pipe"],
+  ["docker-archive:PATH[:IMAGE]", "a new tar file for docker load, one platform"],
+  ["dir:PATH", "a new directory as skopeo writes it"],
+  ["docker-daemon:IMAGE", "the Docker daemon, one platform"],
+  ["containers-storage:IMAGE", "podman's storage, through podman load, one platform"],
+];

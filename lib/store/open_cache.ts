@@ -7,6 +7,7 @@ import { BlobCache } from "./blob_cache.ts";
 import { keepFresh, removeStale } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
 import { reasonOf } from "./cache_error.ts";
+import type { Digest } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
 
@@ -40,11 +41,17 @@ export function openCache(
   }
 }
 
+/** A cache that is opened late. */
+export interface LateStore extends BlobStore, Disposable {
+  /** As in the cache: removes a blob that turned out to be damaged. */
+  remove(digest: Digest): void;
+}
+
 /**
- * The cache for a command that only looks at an image. It is opened as {@link openCache} does, but
- * only when a transport has something to keep there: few transports do.
+ * The cache for a command that keeps nothing of its own there. It is opened as {@link openCache} does,
+ * but only when a transport has something to keep there: few transports do.
  */
-export function openStore(settings: Settings, onProgress: OnProgress): BlobStore & Disposable {
+export function openStore(settings: Settings, onProgress: OnProgress): LateStore {
   const cache = new BlobCache(settings.cachePath);
   let opened: OpenCache | undefined;
   return {
@@ -52,6 +59,9 @@ export function openStore(settings: Settings, onProgress: OnProgress): BlobStore
     spool() {
       opened ??= openCache(settings, settings.environment.TMPDIR || "/var/tmp", onProgress);
       return opened.cache.spool();
+    },
+    remove(digest) {
+      (opened?.cache ?? cache).remove(digest);
     },
     [Symbol.dispose]: () => opened?.[Symbol.dispose](),
   };

@@ -95,24 +95,7 @@ export class TarWriter {
 
   #header(flag: string, path: string, size: number, header: EntryHeader): void {
     if (this.#used + BLOCK > BUFFER_SIZE) this.#flush();
-    const block = this.#buffer;
-    const at = this.#used;
-    block.fill(0, at, at + BLOCK);
-    block.write(path, at, 100, "latin1");
-    octal(block, at + 100, 8, header.mode & 0o7777);
-    octal(block, at + 108, 8, 0);
-    octal(block, at + 116, 8, 0);
-    sizeField(block, at + 124, size);
-    octal(block, at + 136, 12, squashfsTime(header.mtime));
-    block.fill(0x20, at + 148, at + 156);
-    block[at + 156] = flag.charCodeAt(0);
-    block.write(header.linkPath, at + 157, 100, "latin1");
-    block.write("ustar\x0000", at + 257, "latin1");
-    octal(block, at + 329, 8, header.deviceMajor);
-    octal(block, at + 337, 8, header.deviceMinor);
-    let sum = 0;
-    for (let i = at; i < at + BLOCK; i++) sum += block[i]!;
-    octal(block, at + 148, 7, sum);
+    fillHeader(this.#buffer, this.#used, { flag, path, size, header });
     this.#used += BLOCK;
   }
 
@@ -144,6 +127,54 @@ const METADATA: EntryHeader = {
   deviceMajor: 0,
   deviceMinor: 0,
 };
+
+/** The header of a regular file with an ASCII name: one block, or three for a long name. */
+export function fileHeader(path: string, size: number, mode: number): Uint8Array {
+  const header = { ...METADATA, mode };
+  const block = (flag: string, name: string, size: number) => {
+    const bytes = Buffer.alloc(BLOCK);
+    fillHeader(bytes, 0, { flag, path: name, size, header });
+    return bytes;
+  };
+  if (path.length <= 100) return block(FLAGS.file, path, size);
+  const name = Buffer.alloc(BLOCK * Math.ceil((path.length + 1) / BLOCK));
+  name.write(path, "latin1");
+  return Buffer.concat([
+    block("L", "././@LongLink", path.length + 1),
+    name,
+    block(FLAGS.file, path, size),
+  ]);
+}
+
+interface HeaderFields {
+  readonly flag: string;
+  readonly path: string;
+  readonly size: number;
+  readonly header: EntryHeader;
+}
+
+function fillHeader(
+  block: Buffer,
+  at: number,
+  { flag, path, size, header }: HeaderFields,
+): void {
+  block.fill(0, at, at + BLOCK);
+  block.write(path, at, 100, "latin1");
+  octal(block, at + 100, 8, header.mode & 0o7777);
+  octal(block, at + 108, 8, 0);
+  octal(block, at + 116, 8, 0);
+  sizeField(block, at + 124, size);
+  octal(block, at + 136, 12, squashfsTime(header.mtime));
+  block.fill(0x20, at + 148, at + 156);
+  block[at + 156] = flag.charCodeAt(0);
+  block.write(header.linkPath, at + 157, 100, "latin1");
+  block.write("ustar\x0000", at + 257, "latin1");
+  octal(block, at + 329, 8, header.deviceMajor);
+  octal(block, at + 337, 8, header.deviceMinor);
+  let sum = 0;
+  for (let i = at; i < at + BLOCK; i++) sum += block[i]!;
+  octal(block, at + 148, 7, sum);
+}
 
 /** `LENGTH KEY=VALUE\n`, where the length counts its own digits. */
 function paxRecord(key: string, value: Uint8Array): Buffer {

@@ -5,12 +5,21 @@ import type { Platform } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
 
+/** What somebody said about the credentials of one registry, beside the settings. */
+export interface RegistryAccess {
+  /** The only file that credentials are read from; its format is that of podman and docker. */
+  readonly authFile?: string | undefined;
+  /** The password of the user that the reference names. */
+  readonly password?: string | undefined;
+}
+
 export interface SourceContext {
   readonly settings: Settings;
   /** Takes the blobs from a transport that can only be read as one stream. */
   readonly blobs: BlobStore;
   /** The platform that an engine is asked for, when it has an image for several. */
   readonly platform: Platform;
+  readonly access?: RegistryAccess;
   readonly onProgress?: OnProgress;
   readonly signal: AbortSignal;
 }

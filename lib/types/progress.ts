@@ -4,7 +4,7 @@ import type { Descriptor, Digest } from "./image.ts";
 
 /**
  * One event of an operation. An import reports `packed` and a load `written`, and both the kinds before
- * them; other operations only log.
+ * them; a copy has kinds of its own. Other operations only log.
  */
 export type ProgressEvent =
   | { readonly type: "log"; readonly level: "info" | "warn"; readonly message: string }
@@ -19,6 +19,20 @@ export type ProgressEvent =
     readonly size: number;
     readonly received: number;
     readonly cached: boolean;
+  }
+  /** A copy looks at these blobs, and sends those that the destination lacks. */
+  | { readonly type: "copying"; readonly blobs: readonly Descriptor[] }
+  /**
+   * `sent` of a blob's `size` bytes have been sent; it is complete when it has a `fate`. `index`
+   * counts from 0, in the order of the event `copying`. After a failed attempt `sent` may become
+   * smaller.
+   */
+  | {
+    readonly type: "blob";
+    readonly index: number;
+    readonly size: number;
+    readonly sent: number;
+    readonly fate?: "present" | "mounted" | "sent" | "missing";
   }
   /** `bytes` uncompressed bytes have been given to mksquashfs so far. */
   | { readonly type: "packed"; readonly bytes: number }

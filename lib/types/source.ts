@@ -150,6 +150,14 @@ export interface ImageSource extends AsyncDisposable {
   tags?(signal: AbortSignal): Promise<readonly string[]>;
 
   /**
+   * What refers to the document with this digest (image-spec, manifest.md, "subject"): signatures,
+   * bills of materials. Empty when nothing does. An entry may be one that cannot be used.
+   *
+   * Absent where the place cannot tell.
+   */
+  referrers?(digest: Digest, signal: AbortSignal): Promise<readonly IndexEntry[]>;
+
+  /**
    * The image that has one of the {@link tags}. It shares the connections and the knowledge of this
    * source and cannot be used after it: only this source is disposed of.
    *
@@ -180,6 +188,14 @@ export interface ImageContent {
  */
 export type OpenBlob = (start: number) => AsyncIterable<Uint8Array>;
 
+/** How {@link ImageDestination.commit} names an image. */
+export interface CommitOptions {
+  /** Whether the image takes a name that belongs to another digest. */
+  readonly replace: boolean;
+  /** Tags that the image gets beside the reference's own. */
+  readonly furtherTags: readonly string[];
+}
+
 /**
  * A place that takes an image. Children are put before their parents, and the name comes last: a
  * destination that was not committed shows nothing new. What was put stays, so that a later attempt
@@ -192,6 +208,20 @@ export type OpenBlob = (start: number) => AsyncIterable<Uint8Array>;
 export interface ImageDestination extends AsyncDisposable {
   /** The canonical URI, without a user. */
   readonly uri: string;
+
+  /**
+   * Present where the place takes no index and no artifact, but only images for one platform with
+   * layers that are stored plain or with gzip: an engine, or an archive for one.
+   */
+  readonly takesOnlyImages?: true;
+
+  /**
+   * The destination with another name in the same place. It shares the connections and what was put,
+   * and cannot be used after this one: only this one is disposed of.
+   *
+   * Absent where a place has no names, or only one.
+   */
+  at?(name: string): ImageDestination;
 
   /**
    * The digest of the image that has the name now; undefined while the name is free, and when the
@@ -231,6 +261,15 @@ export interface ImageDestination extends AsyncDisposable {
    */
   putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
 
-  /** Gives the image its name, and takes that from the image which had it. `root` was put before. */
-  commit(root: StoredDocument, signal: AbortSignal): Promise<void>;
+  /**
+   * Gives the image its names. `root` was put before. Throws code `exists` when a name belongs to
+   * another digest and is not to be replaced.
+   */
+  commit(root: StoredDocument, options: CommitOptions, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Ends a place that is written as one piece, after the last commit of any name in it; only now it
+   * appears. Absent where a commit is enough.
+   */
+  finish?(signal: AbortSignal): Promise<void>;
 }

@@ -20,6 +20,7 @@ import { ExampleHome } from "../helpers/example_home.ts";
 import type { FakeRegistry } from "../helpers/fake_registry.ts";
 import type { ProgramResult } from "../helpers/run_program.ts";
 import { type Example, examplesOf, HOW_TO_REMAKE, type Page, pages, textOf } from "./pages.ts";
+import { startUploadRegistry, type UploadRegistry } from "../helpers/upload_registry.ts";
 import { startSampleRegistry } from "./sample_registry.ts";
 
 /** All that is not run, so that it stays little. */
@@ -36,6 +37,9 @@ const NOT_RUN = [
   "docs/engines-and-storages.md: needs podman",
   "docs/hooks.md: it depends on the machine",
   "docs/hooks.md: a part of a hook",
+  "docs/moving-images.md: needs Docker and podman",
+  "docs/moving-images.md: needs a registry with accounts",
+  "docs/moving-images.md: needs another machine",
   "docs/performance.md: takes minutes and gigabytes",
   "docs/references-and-transports.md: needs Docker, skopeo and another machine",
   "docs/registries-and-credentials.md: needs a proxy",
@@ -50,13 +54,24 @@ const printsTheSame = process.arch === "x64";
 const timeout = 60_000;
 const runtime = process.versions["deno"] === undefined ? bun : deno;
 let registry: FakeRegistry;
+let farRegistry: UploadRegistry;
 
-before(async () => void (registry = await startSampleRegistry()));
-after(async () => await registry[Symbol.asyncDispose]());
+before(async () => {
+  registry = await startSampleRegistry();
+  farRegistry = await startUploadRegistry();
+});
+after(async () => {
+  await registry[Symbol.asyncDispose]();
+  await farRegistry[Symbol.asyncDispose]();
+});
 
 for (const page of pages) {
   test(`the examples in ${page.path} work`, { timeout }, async () => {
-    const home = new ExampleHome({ runtime, registry: registry.host });
+    const home = new ExampleHome({
+      runtime,
+      registry: registry.host,
+      farRegistry: farRegistry.host,
+    });
     try {
       for (const example of examplesOf(page)) await runExample(page, example, home);
     } finally {

@@ -43,6 +43,8 @@ function answer({ line, headers }: ReceivedRequest): Answer {
     case "tags":
       return { body: JSON.stringify({ name, tags: TAGS }) };
     case "manifests":
+      // Nothing refers to the image.
+      if (/^sha256-/.test(what)) return { status: 404 };
       return what === "windows" ? manifest(forWindows) : manifest(readBlob(what));
     case "blobs":
       return blob(readBlob(what).bytes, headers["range"]);

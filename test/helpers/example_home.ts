@@ -4,6 +4,8 @@
  * - `denroot` is on the PATH, and `sample/hello` lies in the working directory;
  * - each registry that the examples name is a registry on the loopback, by a rule in the user's
  *   `registries.conf`. It has the sample image under every name and every tag;
+ * - `far.example` is another registry, which takes images and has none at first. No rule leads there,
+ *   because images are only written to the registry that is named: the examples get its real name;
  * - `/etc/enroot` is a directory of this home, and the mirror `cache.example:5000` is that registry.
  */
 
@@ -18,12 +20,15 @@ import { type ProgramResult, startProgram } from "./run_program.ts";
 const project = fileURLToPath(new URL("../..", import.meta.url));
 const ownTools = join(project, "build/squashfs", process.arch);
 const REGISTRIES = ["docker.io", "nvcr.io", "ghcr.io", "registry.example", "registry.example:5000"];
+const FAR = "far.example";
 const MIRROR = "cache.example:5000";
 
 interface ExampleHomeOptions {
   readonly runtime?: Runtime;
   /** Host and port of the registry that stands for all others. */
   readonly registry?: string;
+  /** Host and port of the registry that takes images. */
+  readonly farRegistry?: string;
 }
 
 export class ExampleHome {
@@ -31,20 +36,27 @@ export class ExampleHome {
   readonly #home: string;
   readonly #runtime: Runtime;
   readonly #registry: string;
+  readonly #farRegistry: string;
 
-  constructor({ runtime = bun, registry = "127.0.0.1:9" }: ExampleHomeOptions = {}) {
+  constructor(
+    { runtime = bun, registry = "127.0.0.1:9", farRegistry = registry }: ExampleHomeOptions = {},
+  ) {
     this.#home = mkdtempSync(join(tmpdir(), "denroot-example-"));
     this.#runtime = runtime;
     this.#registry = registry;
+    this.#farRegistry = farRegistry;
     this.work = join(this.#home, "work");
     mkdirSync(join(this.work, "sample"), { recursive: true });
     symlinkSync(join(project, "sample/hello"), join(this.work, "sample/hello"));
     mkdirSync(join(this.#home, "tmp"));
     const words = runtime.command.map((word) => `'${word}'`).join(" ");
     this.#put(join(this.#home, "bin/denroot"), `#!/bin/sh\nexec ${words} "$@"\n`, 0o755);
-    const rules = REGISTRIES.map((name) =>
-      `[[registry]]\nprefix = "${name}"\nlocation = "${registry}"\ninsecure = true\n`
-    );
+    const rule = (name: string, location: string) =>
+      `[[registry]]\nprefix = "${name}"\nlocation = "${location}"\ninsecure = true\n`;
+    const rules = [
+      ...REGISTRIES.map((name) => rule(name, registry)),
+      rule(farRegistry, farRegistry),
+    ];
     this.#put(this.#path("~/.config/containers/registries.conf"), rules.join("\n"));
   }
 
@@ -58,7 +70,12 @@ export class ExampleHome {
 
   /** Runs a script of bash's, which ends at the first command that fails. */
   async runScript(script: string): Promise<ProgramResult> {
-    return await this.#run("bash", ["-euo", "pipefail", "-c", script]);
+    return await this.#run("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      script.replaceAll(FAR, this.#farRegistry),
+    ]);
   }
 
   /** Runs a module of {@link write}. */
@@ -87,7 +104,7 @@ export class ExampleHome {
     const lines = text.split("\n")
       // denroot says where a rule leads; the rule is only here.
       .filter((line) => !(line.startsWith("[INFO]") && line.includes(`(from ${this.#registry}/`)));
-    return lines.join("\n").replaceAll(this.#registry, MIRROR);
+    return lines.join("\n").replaceAll(this.#farRegistry, FAR).replaceAll(this.#registry, MIRROR);
   }
 
   remove(): void {

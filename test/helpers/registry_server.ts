@@ -39,6 +39,8 @@ export interface RegistryOptions {
   /** The registry from which this one fetches missing images. */
   readonly mirrorOf?: Registry;
   readonly tokenLifetimeSeconds?: number;
+  /** Whether images cannot be deleted. */
+  readonly keepsAll?: boolean;
 }
 
 export interface Registry {
@@ -82,7 +84,10 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   const settings = {
     version: "0.1",
     log: { level: "info", accesslog: { disabled: false } },
-    storage: { filesystem: { rootdirectory: storage }, delete: { enabled: true } },
+    storage: {
+      filesystem: { rootdirectory: storage },
+      delete: { enabled: options.keepsAll !== true },
+    },
     ...(options.mirrorOf && { proxy: { remoteurl: `http://${options.mirrorOf.host}` } }),
     auth: options.auth === "htpasswd"
       ? { htpasswd: { realm: "test realm", path: await htpasswdFile(home, options) } }

@@ -33,7 +33,7 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     const scopes = url.searchParams.getAll("scope");
     const [user, password] = basicCredentials(request);
     requests.push(`${request.method} ${scopes.join(" ")} ${user ?? "-"}`);
-    const known = user === options.user && password === options.password;
+    const known = user !== undefined && user === options.user && password === options.password;
     if (user !== undefined && !known) {
       response.writeHead(401, { "content-type": "application/json" });
       response.end('{"details":"incorrect username or password"}');
@@ -48,7 +48,7 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
       nbf: seconds() - 10,
       iat: seconds(),
       jti: randomUUID(),
-      access: allowed ? scopes.flatMap(accessOf) : [],
+      access: allowed ? scopes.flatMap((scope) => accessOf(scope, known)) : [],
     });
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ token, expires_in: options.lifetimeSeconds ?? 300 }));
@@ -67,11 +67,12 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
   };
 }
 
-/** `repository:NAME:pull,push` -> the claim that grants pulling. */
-function accessOf(scope: string): unknown[] {
+/** `repository:NAME:pull,push` -> the claim that grants what was asked for, or pulling alone. */
+function accessOf(scope: string, mayWrite: boolean): unknown[] {
   const match = scope.match(/^(\w+):(.+):([\w,*]+)$/);
   if (match === null) return [];
-  return [{ type: match[1], name: match[2], actions: ["pull"] }];
+  const actions = mayWrite ? match[3]!.split(",") : ["pull"];
+  return [{ type: match[1], name: match[2], actions }];
 }
 
 function signToken(certificate: Certificate, claims: unknown): string {

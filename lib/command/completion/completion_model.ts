@@ -61,6 +61,9 @@ const SCHEMES: readonly Beginning[] = ALL_SCHEME_FACTS
     thenFile: hasPath,
   }));
 
+/** ostree takes no images. */
+const DESTINATIONS = SCHEMES.filter(({ text }) => text !== "ostree:");
+
 const ARCHITECTURES = [
   "amd64",
   "arm64",
@@ -77,6 +80,14 @@ const PLACEHOLDERS: Readonly<Record<string, ValueKind>> = {
   FILE: { kind: "file" },
   DIRECTORY: { kind: "directory" },
   URI: { kind: "beginnings", beginnings: SCHEMES },
+  SOURCE: { kind: "beginnings", beginnings: SCHEMES },
+  DESTINATION: { kind: "beginnings", beginnings: DESTINATIONS },
+  PLATFORM: {
+    kind: "words",
+    words: ARCHITECTURES.filter((name) => !/_|^aarch/.test(name)).map((name) => ({
+      text: `linux/${name}`,
+    })),
+  },
   ARCH: { kind: "words", words: ARCHITECTURES.map((text) => ({ text })) },
 };
 

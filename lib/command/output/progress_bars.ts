@@ -23,18 +23,18 @@ export function renderBars(
   const digits = String(state.layers.length).length;
   const lines = active.slice(0, room).map((layer) => {
     const rate = layer.rate.sample(layer.received, nowMs);
-    const name = `layer ${String(layer.index + 1).padStart(digits)}/${state.layers.length}`;
+    const name = `${state.noun} ${String(layer.index + 1).padStart(digits)}/${state.layers.length}`;
     return barLine(name, layer.received, layer.size, rate, width);
   });
   if (active.length > lines.length && room > 0) {
     lines.push(`and ${active.length - lines.length} more`.slice(0, width));
   }
-  const nameWidth = `layer ${state.layers.length}/${state.layers.length}`.length;
+  const nameWidth = `${state.noun} ${state.layers.length}/${state.layers.length}`.length;
   if (total.received < total.size) {
     lines.push(
       barLine("total".padEnd(nameWidth), total.received, total.size, total.rate, width),
     );
-  } else {
+  } else if (state.noun === "layer") {
     const verb = state.isWriting ? "written" : "packed";
     const packed = `${formatBytes(total.packed)} ${verb}, ${formatBytes(total.packedRate)}/s`;
     lines.push(`${"total".padEnd(nameWidth)} ${packed}`.slice(0, width));

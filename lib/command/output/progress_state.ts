@@ -21,6 +21,8 @@ interface Totals {
 
 export class ProgressState {
   layers: LayerState[] = [];
+  /** What the bars stand for. */
+  noun: "layer" | "blob" = "layer";
   packed = 0;
   /** Whether what is packed becomes files of a directory. */
   isWriting = false;
@@ -30,14 +32,14 @@ export class ProgressState {
 
   apply(event: ProgressEvent, nowMs: number): void {
     if (event.type === "resolved") {
-      this.startMs = nowMs;
-      this.layers = event.layers.map((layer, index) => ({
-        index,
-        size: layer.size,
-        received: 0,
-        cached: false,
-        rate: new Rate(),
-      }));
+      this.#begin("layer", event.layers, nowMs);
+    } else if (event.type === "copying") {
+      this.#begin("blob", event.blobs, nowMs);
+    } else if (event.type === "blob") {
+      const blob = this.layers[event.index];
+      if (blob === undefined) return;
+      blob.received = event.sent;
+      blob.cached = event.fate !== undefined && event.fate !== "sent";
     } else if (event.type === "layer") {
       const layer = this.layers[event.index];
       if (layer === undefined) return;
@@ -48,6 +50,18 @@ export class ProgressState {
       this.isWriting = event.type === "written";
       this.packed = event.bytes;
     }
+  }
+
+  #begin(noun: "layer" | "blob", blobs: readonly { size: number }[], nowMs: number): void {
+    this.noun = noun;
+    this.startMs = nowMs;
+    this.layers = blobs.map(({ size }, index) => ({
+      index,
+      size,
+      received: 0,
+      cached: false,
+      rate: new Rate(),
+    }));
   }
 
   /** Whether there is something to show. */

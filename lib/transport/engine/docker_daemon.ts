@@ -3,7 +3,7 @@
 import type { EngineReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
 import { dockerApi } from "./api_engine.ts";
-import { connectEngine, NoEngineError } from "./connect_engine.ts";
+import { connectEngine, type Connection, NoEngineError } from "./connect_engine.ts";
 import { dockerEndpoints } from "./docker_endpoints.ts";
 import type { Engine } from "./engine.ts";
 import { engineSource } from "./source.ts";
@@ -18,22 +18,27 @@ export async function openDockerDaemon(
   return engineSource(await findDaemon(context), reference, context);
 }
 
-/** Finds the daemon over its API, or else through the program `docker`. */
-async function findDaemon({ settings, signal }: SourceContext): Promise<Engine> {
+/** Throws {@link NoEngineError} when no daemon answers. */
+export async function connectDaemon(
+  { settings, signal }: Pick<SourceContext, "settings" | "signal">,
+): Promise<Connection> {
   const { environment, connectTimeoutMs } = settings;
-  const endpoints = await dockerEndpoints(environment);
+  return await connectEngine(await dockerEndpoints(environment), {
+    what: "Docker daemon",
+    timeoutMs: connectTimeoutMs,
+    signal,
+    hint: "Start the daemon, or say where it is with DOCKER_HOST or DOCKER_CONTEXT, or import " +
+      "from a registry with docker://IMAGE",
+    deniedHint: "Only members of the group docker may use the daemon: use a rootless daemon, or " +
+      "import from a registry with docker://IMAGE",
+  });
+}
+
+/** Finds the daemon over its API, or else through the program `docker`. */
+async function findDaemon(context: SourceContext): Promise<Engine> {
+  const { environment } = context.settings;
   try {
-    const connection = await connectEngine(endpoints, {
-      what: "Docker daemon",
-      timeoutMs: connectTimeoutMs,
-      signal,
-      hint: "Start the daemon, or say where it is with DOCKER_HOST or DOCKER_CONTEXT, or import " +
-        "from a registry with docker://IMAGE",
-      deniedHint:
-        "Only members of the group docker may use the daemon: use a rootless daemon, or " +
-        "import from a registry with docker://IMAGE",
-    });
-    return dockerApi(connection);
+    return dockerApi(await connectDaemon(context));
   } catch (reason) {
     if (!(reason instanceof NoEngineError)) throw reason;
     return programEngine("docker", { environment, reason });

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import * as http from "node:http";
 import * as https from "node:https";
+import type { Writable } from "node:stream";
 import { abortedError, DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
 import { isObject } from "../../oci/json_fields.ts";
 import { plainText } from "../../text/quote_text.ts";
@@ -122,19 +123,53 @@ export class EngineClient {
     }
   }
 
+  /**
+   * Begins a POST whose body is written piece by piece. `answer` is the whole answer as text. It rejects
+   * with code `registry` and the engine's own message, also for an error that comes with status 200,
+   * and with code `network` when the connection is lost.
+   */
+  post(path: string, signal: AbortSignal): EnginePost {
+    const request = this.#start(path, signal, { method: "POST", type: "application/x-tar" });
+    return { body: request, answer: this.#answerOf(request, signal) };
+  }
+
+  async #answerOf(request: http.ClientRequest, signal: AbortSignal): Promise<string> {
+    try {
+      const response = await responseTo(request);
+      if (response.statusCode !== 200) throw await this.#refusal(response);
+      const text = await readStart(response, ANSWER_LIMIT);
+      const told = lateError(Buffer.from(text));
+      if (told !== undefined) throw this.#failure("registry", `refused the image: ${told}`);
+      return text;
+    } catch (cause) {
+      throwIfAborted(signal);
+      throw cause instanceof DenrootError ? cause : this.#cut(cause);
+    }
+  }
+
   #request(path: string, signal: AbortSignal): Promise<http.IncomingMessage> {
     throwIfAborted(signal);
-    return new Promise((resolve, reject) => {
-      const { request: start } = isSecure(this.#endpoint) ? https : http;
-      const headers = { host: hostHeader(this.#endpoint), "user-agent": "denroot" };
-      const request = start({ ...target(this.#endpoint), path, agent: this.#agent, headers });
-      const stop = () => request.destroy(abortedError(signal));
-      signal.addEventListener("abort", stop, { once: true });
-      request.on("close", () => signal.removeEventListener("abort", stop));
-      request.on("error", reject);
-      request.on("response", resolve);
-      request.end();
-    });
+    const request = this.#start(path, signal, { method: "GET" });
+    request.end();
+    return responseTo(request);
+  }
+
+  #start(
+    path: string,
+    signal: AbortSignal,
+    { method, type }: { readonly method: string; readonly type?: string },
+  ): http.ClientRequest {
+    const { request: start } = isSecure(this.#endpoint) ? https : http;
+    const headers = {
+      host: hostHeader(this.#endpoint),
+      "user-agent": "denroot",
+      ...(type !== undefined && { "content-type": type }),
+    };
+    const request = start({ ...target(this.#endpoint), path, method, agent: this.#agent, headers });
+    const stop = () => request.destroy(abortedError(signal));
+    signal.addEventListener("abort", stop, { once: true });
+    request.on("close", () => signal.removeEventListener("abort", stop));
+    return request;
   }
 
   async #refusal(response: http.IncomingMessage): Promise<DenrootError> {
@@ -153,6 +188,19 @@ export class EngineClient {
       cause,
     });
   }
+}
+
+/** A request whose body is on its way. */
+export interface EnginePost {
+  readonly body: Writable;
+  readonly answer: Promise<string>;
+}
+
+function responseTo(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.on("error", reject);
+    request.on("response", resolve);
+  });
 }
 
 /** Gives the path `/images/NAME/ACTION` for the name of an image as a user writes it. */

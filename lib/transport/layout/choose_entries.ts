@@ -1,7 +1,7 @@
 /** Chooses the images in an image layout's `index.json` that a reference means. */
 
 import { DenrootError } from "../../errors.ts";
-import { isUsable } from "../../oci/choose_platform.ts";
+import { isOrdinary, isUsable } from "../../oci/choose_platform.ts";
 import { nearestNames } from "../../text/nearest_names.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
@@ -27,7 +27,7 @@ export function chooseLayoutEntries(
 ): readonly IndexEntry[] {
   const { tag, index } = reference;
   if (index !== undefined) return [entries[index] ?? fail(noSuchIndex(reference, entries, index))];
-  const wanted = preferUsable(tag === undefined ? entries : withTag(entries, tag));
+  const wanted = preferUsable(tag === undefined ? preferOrdinary(entries) : withTag(entries, tag));
   const [first] = wanted;
   if (first === undefined) throw noSuchTag(reference, entries);
   // One image may have several tags.
@@ -42,6 +42,12 @@ export function chooseLayoutEntries(
 function preferUsable(entries: readonly IndexEntry[]): readonly IndexEntry[] {
   const usable = entries.filter(isUsable);
   return usable.length > 0 ? usable : entries;
+}
+
+/** What refers to an image stands beside it in the list, without a name. */
+function preferOrdinary(entries: readonly IndexEntry[]): readonly IndexEntry[] {
+  const ordinary = entries.filter((entry) => isOrdinary(entry) || nameOf(entry) !== undefined);
+  return ordinary.length > 0 ? ordinary : entries;
 }
 
 /** The names that a reference can use for the entries, in their order and without repetitions. */

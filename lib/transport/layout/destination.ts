@@ -1,10 +1,9 @@
 /** An image layout in a directory that takes images: `oci:PATH[:TAG]` -> `ImageDestination`. */
 
-import type { Hash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
-import { blobPath, createDigestHash, parseDigest, verifyDigest } from "../../oci/digest.ts";
+import { blobPath, verifyDigest } from "../../oci/digest.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import { AtomicFile } from "../../system/files/atomic_file.ts";
 import { removeStale } from "../../system/files/leftovers.ts";
@@ -13,9 +12,11 @@ import { realPath, resolvedPath } from "../../system/files/real_names.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { OciReference } from "../../types/reference.ts";
-import type { ImageDestination, OpenBlob } from "../../types/source.ts";
+import type { CommitOptions, ImageDestination, OpenBlob } from "../../types/source.ts";
+import { takeBlob } from "../take_blob.ts";
 import { filesOfDirectory, type ImageFiles, requireInside } from "../image_files.ts";
-import { addToIndex, digestInIndex } from "./index_file.ts";
+import { asReferrer } from "./referrers.ts";
+import { addToIndex, digestInIndex, type IndexReferrer } from "./index_file.ts";
 import { checkMarker } from "./source.ts";
 
 /** Files of denroot's own in the root: unfinished ones, and the lock of the index. */
@@ -39,13 +40,23 @@ export async function openLayoutDestination(
 ): Promise<ImageDestination> {
   throwIfAborted(signal);
   if (reference.index !== undefined) throw noNewPosition(reference);
-  await onDisk(reference.path, () => prepare(reference.path));
-  return new LayoutDestination(reference);
+  const { path } = reference;
+  const isNew = await onDisk(path, () => prepare(path));
+  const place = {
+    isNew,
+    root: resolvedPath(path),
+    files: filesOfDirectory(path),
+    referrers: new Map<Digest, IndexReferrer>(),
+  };
+  return new LayoutDestination(reference, place);
 }
 
-/** Makes the directory, checks that it is a layout or may become one, and removes leftovers. */
-async function prepare(directory: string): Promise<void> {
-  fs.mkdirSync(directory, { recursive: true });
+/**
+ * Makes the directory, checks that it is a layout or may become one, and removes leftovers. Gives
+ * whether it is new.
+ */
+async function prepare(directory: string): Promise<boolean> {
+  const isNew = fs.mkdirSync(directory, { recursive: true }) !== undefined;
   fs.accessSync(directory, fs.constants.W_OK);
   const names = fs.readdirSync(directory);
   if (names.includes("oci-layout")) {
@@ -54,30 +65,47 @@ async function prepare(directory: string): Promise<void> {
     throw notEmpty(directory);
   }
   removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
+  return isNew;
+}
+
+/** What all names of one layout share. */
+interface Place {
+  /** Whether the directory was made for this destination: it goes away if nothing comes into it. */
+  readonly isNew: boolean;
+  readonly root: string;
+  readonly files: ImageFiles;
+  /** What was put and refers to another manifest; the next commit lists it. */
+  readonly referrers: Map<Digest, IndexReferrer>;
 }
 
 class LayoutDestination implements ImageDestination {
   readonly uri: string;
   readonly #reference: OciReference;
-  readonly #root: string;
-  readonly #files: ImageFiles;
+  readonly #place: Place;
 
   /** The directory exists. */
-  constructor(reference: OciReference) {
+  constructor(reference: OciReference, place: Place) {
     this.uri = formatReference(reference);
     this.#reference = reference;
-    this.#root = resolvedPath(reference.path);
-    this.#files = filesOfDirectory(reference.path);
+    this.#place = place;
+  }
+
+  at(tag: string): ImageDestination {
+    const { scheme, path } = this.#reference;
+    return new LayoutDestination({ scheme, path, tag }, this.#place);
   }
 
   async current(): Promise<Digest | undefined> {
     const { path, tag } = this.#reference;
-    return await onDisk(path, () => tag === undefined ? undefined : digestInIndex(this.#root, tag));
+    return await onDisk(
+      path,
+      () => tag === undefined ? undefined : digestInIndex(this.#place.root, tag),
+    );
   }
 
   async hasBlob({ digest, size }: Descriptor): Promise<boolean> {
     const { path } = this.#reference;
-    return await onDisk(path, () => this.#files.locate(blobPath(digest))?.size === size);
+    return await onDisk(path, () => this.#place.files.locate(blobPath(digest))?.size === size);
   }
 
   async hasDocument(descriptor: Descriptor): Promise<boolean> {
@@ -85,38 +113,39 @@ class LayoutDestination implements ImageDestination {
   }
 
   async putBlob(descriptor: Descriptor, open: OpenBlob, signal: AbortSignal): Promise<void> {
-    await this.#store(descriptor.digest, async (write) => {
-      const hash = createDigestHash(descriptor.digest);
-      let size = 0;
-      for await (const chunk of open(0)) {
-        throwIfAborted(signal);
-        // A source that does not end must not fill the disk.
-        if (size + chunk.length > descriptor.size) throw tooLong(descriptor);
-        hash.update(chunk);
-        write(chunk, size);
-        size += chunk.length;
-      }
-      checkContent(descriptor, size, hash);
-    });
+    await this.#store(descriptor.digest, (write) => takeBlob(descriptor, open, signal, write));
   }
 
-  async putDocument({ digest, bytes }: StoredDocument, signal: AbortSignal): Promise<void> {
+  async putDocument(document: StoredDocument, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
+    const { digest, bytes } = document;
     verifyDigest(bytes, digest, `The manifest for ${this.uri}`);
     await this.#store(digest, (write) => write(bytes, 0));
+    const referrer = asReferrer(document);
+    if (referrer !== undefined) this.#place.referrers.set(digest, referrer);
   }
 
-  async commit(root: StoredDocument, signal: AbortSignal): Promise<void> {
+  async commit(
+    root: StoredDocument,
+    { replace, furtherTags }: CommitOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { path, tag, digest } = this.#reference;
     if (digest !== undefined && digest !== root.digest) throw otherDigest(this.uri, root);
     const image = { mediaType: root.mediaType, digest: root.digest, size: root.bytes.length };
     if (!await this.hasDocument(image)) {
       throw new TypeError(`${root.digest} is put before it gets a name`);
     }
-    await onDisk(path, () => addToIndex(this.#root, image, tag, signal));
+    const tags = [...(tag === undefined ? [] : [tag]), ...furtherTags];
+    const referrers = [...this.#place.referrers.values()];
+    const addition = { image, tags, referrers, replace };
+    await onDisk(path, () => addToIndex(this.#place.root, addition, signal));
+    this.#place.referrers.clear();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    const { isNew, root } = this.#place;
+    if (isNew && fs.readdirSync(root).length === 0) fs.rmdirSync(root);
     return Promise.resolve();
   }
 
@@ -126,9 +155,9 @@ class LayoutDestination implements ImageDestination {
     fill: (write: (bytes: Uint8Array, position: number) => void) => void | Promise<void>,
   ): Promise<void> {
     const { path: directory } = this.#reference;
-    const target = path.join(this.#root, blobPath(digest));
+    const target = path.join(this.#place.root, blobPath(digest));
     // Not beside its target: other tools take each file there for a blob.
-    const temporary = path.join(this.#root, `.denroot-${processMark()}.tmp`);
+    const temporary = path.join(this.#place.root, `.denroot-${processMark()}.tmp`);
     const file = new AtomicFile(temporary, READABLE_BY_ALL);
     try {
       await onDisk(directory, () => file.create());
@@ -141,7 +170,7 @@ class LayoutDestination implements ImageDestination {
       });
       await onDisk(directory, async () => {
         fs.mkdirSync(path.dirname(target), { recursive: true });
-        requireInside(this.#root, realPath(path.dirname(target)), shownBlob(digest));
+        requireInside(this.#place.root, realPath(path.dirname(target)), shownBlob(digest));
         await file.publish(target, { replace: true });
       });
     } finally {
@@ -161,18 +190,6 @@ async function onDisk<T>(directory: string, action: () => T | Promise<T>): Promi
 
 function shownBlob(digest: Digest): string {
   return `The directory for the blob ${digest}`;
-}
-
-function checkContent({ digest, size }: Descriptor, actualSize: number, hash: Hash): void {
-  if (actualSize !== size) {
-    throw new DenrootError("digest", `Blob ${digest} came with ${actualSize} bytes, not ${size}`);
-  }
-  const actual = `${parseDigest(digest).algorithm}:${hash.digest("hex")}`;
-  if (actual !== digest) throw new DenrootError("digest", `Blob ${digest} came as ${actual}`);
-}
-
-function tooLong({ digest, size }: Descriptor): DenrootError {
-  return new DenrootError("digest", `Blob ${digest} came with more than ${size} bytes`);
 }
 
 function noNewPosition({ scheme, path }: OciReference): DenrootError {

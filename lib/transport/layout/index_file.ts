@@ -9,37 +9,46 @@ import { MAX_MANIFEST_SIZE, parseIndex } from "../../oci/parse_manifest.ts";
 import { writeFileAtomically } from "../../system/files/atomic_file.ts";
 import { waitForLease } from "../../system/files/lease.ts";
 import type { Descriptor, Digest } from "../../types/image.ts";
-import { quotePath } from "../../text/quote_text.ts";
+import { plainText, quotePath } from "../../text/quote_text.ts";
 import { filesOfDirectory } from "../image_files.ts";
 import { withPath } from "../read_document.ts";
 import { FULL_NAME, REF_NAME } from "./choose_entries.ts";
 
 const INDEX = "index.json";
 const LOCK = ".denroot-index.lock";
-const MARKER = '{"imageLayoutVersion":"1.0.0"}';
+export const MARKER = '{"imageLayoutVersion":"1.0.0"}';
 const READABLE_BY_ALL = { mode: 0o644 };
 
 type Image = Pick<Descriptor, "mediaType" | "digest" | "size">;
 
+/** What one commit adds. */
+export interface Addition {
+  readonly image: Image;
+  /** Without tags the image is listed without a name. */
+  readonly tags: readonly string[];
+  /** What refers to the image: it is listed without a name, because nothing else leads to it. */
+  readonly referrers: readonly IndexReferrer[];
+  /** Whether a tag is taken from another image. */
+  readonly replace: boolean;
+}
+
+export type IndexReferrer = Image & Pick<Descriptor, "artifactType">;
+
 /**
- * Adds an image to the index, under `tag` if there is one. An image that had the tag loses it, and
- * stays without a name, as other tools do it. Writers take turns: none removes what another one adds.
+ * Adds an image to the index. Writers take turns: none removes what another one adds.
  *
- * Throws code `manifest` for an index that is invalid, `limit` when it would become larger than is
- * ever read.
+ * Throws code `exists` for a tag of another image that is not to be replaced, `manifest` for an index
+ * that is invalid, `limit` when it would become larger than is ever read.
  */
 export async function addToIndex(
   root: string,
-  image: Image,
-  tag: string | undefined,
+  addition: Addition,
   signal: AbortSignal,
 ): Promise<void> {
   const lease = await waitForLease(path.join(root, LOCK), { signal });
   try {
     const index = await readIndex(root);
-    const changed = { ...index, manifests: withImage(index.manifests, image, tag) };
-    const bytes = new TextEncoder().encode(JSON.stringify(changed));
-    if (bytes.length > MAX_MANIFEST_SIZE) throw tooLarge(root);
+    const bytes = indexBytes(index, addition, root);
     checkIndex(root, bytes);
     await writeMarker(root);
     await writeFileAtomically(path.join(root, INDEX), bytes, READABLE_BY_ALL);
@@ -48,21 +57,44 @@ export async function addToIndex(
   }
 }
 
+/** The file `index.json` with the addition. `shown` is the layout's path. */
+export function indexBytes(
+  index: IndexFile,
+  { image, tags, referrers, replace }: Addition,
+  shown: string,
+): Uint8Array {
+  let { manifests } = index;
+  for (const tag of tags) {
+    const holder = manifests.find((entry) => tagOf(entry) === tag)?.digest;
+    const isTaken = holder !== undefined && holder !== image.digest;
+    if (isTaken && !replace) throw taken(shown, tag, String(holder));
+    manifests = withImage(manifests, image, tag);
+  }
+  if (tags.length === 0) manifests = withImage(manifests, image, undefined);
+  for (const referrer of referrers) manifests = withImage(manifests, referrer, undefined);
+  const bytes = new TextEncoder().encode(JSON.stringify({ ...index, manifests }));
+  if (bytes.length > MAX_MANIFEST_SIZE) throw tooLarge(shown);
+  return bytes;
+}
+
 /** The digest of the image that has the tag. Throws code `manifest` for an invalid index. */
 export async function digestInIndex(root: string, tag: string): Promise<Digest | undefined> {
   const { manifests } = await readIndex(root);
   return manifests.find((entry) => tagOf(entry) === tag)?.digest as Digest | undefined;
 }
 
-interface IndexFile extends JsonObject {
+export interface IndexFile extends JsonObject {
   readonly manifests: readonly JsonObject[];
 }
+
+/** The index of a layout without images. */
+export const EMPTY_INDEX: IndexFile = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
 
 /** The whole file, with fields that are not known here. A new layout has none. */
 async function readIndex(root: string): Promise<IndexFile> {
   const files = filesOfDirectory(root);
   if (files.locate(INDEX) === undefined) {
-    return { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] };
+    return EMPTY_INDEX;
   }
   const bytes = await files.read(INDEX, MAX_MANIFEST_SIZE);
   checkIndex(root, bytes);
@@ -79,7 +111,10 @@ async function writeMarker(root: string): Promise<void> {
   await writeFileAtomically(file, new TextEncoder().encode(MARKER), READABLE_BY_ALL);
 }
 
-/** An entry without a name for the same image gets the tag, and keeps its other fields. */
+/**
+ * An entry without a name for the same image gets the tag, and keeps its other fields. An image that
+ * had the tag loses it, and stays without a name, as other tools do it.
+ */
 function withImage(
   entries: readonly JsonObject[],
   image: Image,
@@ -110,6 +145,15 @@ function isNameless(entry: JsonObject): boolean {
 
 function annotationsOf(entry: JsonObject | undefined): JsonObject {
   return isObject(entry?.annotations) ? entry.annotations : {};
+}
+
+function taken(root: string, tag: string, digest: Digest): DenrootError {
+  return new DenrootError(
+    "exists",
+    `The layout ${quotePath(root)} has another image under the tag ${plainText(tag)}: ` +
+      plainText(digest),
+    { hint: "Choose another tag, or replace the image with --force" },
+  );
 }
 
 function tooLarge(root: string): DenrootError {

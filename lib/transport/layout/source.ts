@@ -12,6 +12,7 @@ import type { OciReference } from "../../types/reference.ts";
 import type { ImageContent, ImageRoot, ImageSource } from "../../types/source.ts";
 import { type ImageFiles, locateBlob, PATH_HINT } from "../image_files.ts";
 import { toDocument, withPath } from "../read_document.ts";
+import { LayoutReferrers } from "./referrers.ts";
 import { chooseLayoutEntries, namesOf } from "./choose_entries.ts";
 
 /** The largest file `oci-layout` that is read, in bytes. */
@@ -25,6 +26,9 @@ export async function openLayout(files: ImageFiles, reference: OciReference): Pr
 
 function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
   const { scheme, path } = reference;
+  let referrers: Promise<LayoutReferrers> | undefined;
+  const allReferrers = () =>
+    referrers ??= readLayoutEntries(files).then((entries) => LayoutReferrers.read(files, entries));
   return {
     reference,
     uri: formatReference(reference),
@@ -32,6 +36,7 @@ function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
     document: (descriptor) => readDocument(files, descriptor),
     contentOf: ({ manifest }) => keepContent(files, manifest),
     place: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
+    referrers: async (digest) => (await allReferrers()).of(digest),
     tags: async () => namesOf(await readLayoutEntries(files)),
     at: (tag) => sourceOf(files, { scheme, path, tag }),
     [Symbol.asyncDispose]: () => Promise.resolve(),

@@ -63,12 +63,13 @@ export class BaseUrls {
 
 /**
  * Whether the answer is what Go's server, nginx and Apache send when plain HTTP reaches their TLS
- * port. The body of such an answer is read.
+ * port. The body of such an answer is read; that of any other is left.
  */
 async function isTlsComplaint(response: HttpResponse, errorBytes: number): Promise<boolean> {
   if (response.status !== 400 || response.url.protocol !== "http:") return false;
-  const text = await response.body.textStart(errorBytes);
-  return /HTTPS|SSL/i.test(text);
+  if (!/HTTPS|SSL/i.test(await response.body.peekText(errorBytes))) return false;
+  await response.body.textStart(errorBytes);
+  return true;
 }
 
 /**

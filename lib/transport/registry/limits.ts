@@ -19,10 +19,23 @@ export interface RegistryLimits extends HttpLimits {
   readonly redirectReuseMs: number;
   /** How many tags or repositories to ask for in one page of their list. */
   readonly namesPerPage: number;
-  readonly listPageBytes: number;
-  readonly listPages: number;
+  /** For one page of a list, and for the number of its pages. */
+  readonly pageBytes: number;
+  readonly pages: number;
   /** How many tags one repository may have, and how many repositories a registry. */
   readonly listedNames: number;
+  /** How often an upload notes where it could be resumed, in bytes. */
+  readonly checkpointBytes: number;
+  /** How long a registry may work before it answers a write: it digests and moves what it got. */
+  readonly commitTimeoutMs: number;
+  /** How long the end of an upload that failed may take. */
+  readonly cancelTimeoutMs: number;
+  /** When a request that lasted so long is cut, the next one is made shorter. */
+  readonly longRequestMs: number;
+  /** The sizes of parts, tried in this order where a registry does not take a blob as a whole. */
+  readonly partBytes: readonly number[];
+  /** How often an index of referrers is written again that others change too. */
+  readonly referrersRounds: number;
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
@@ -35,7 +48,13 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   progressBytes: 1024 * 1024,
   redirectReuseMs: 60_000,
   namesPerPage: 1000,
-  listPageBytes: 16 * 1024 * 1024,
-  listPages: 10_000,
+  pageBytes: 16 * 1024 * 1024,
+  pages: 10_000,
   listedNames: 1_000_000,
+  checkpointBytes: 32 * 1024 * 1024,
+  commitTimeoutMs: 900_000,
+  cancelTimeoutMs: 5_000,
+  longRequestMs: 240_000,
+  partBytes: [64, 8, 4, 1].map((mib) => mib * 1024 * 1024),
+  referrersRounds: 8,
 };

@@ -10,6 +10,7 @@ import { Authenticator, type AuthenticatorOptions } from "./auth/authenticator.t
 import { parseChallenges } from "./auth/challenge.ts";
 import { type Action, CATALOG_SCOPE, type Scope } from "./auth/scope.ts";
 import { BaseUrls } from "./base_urls.ts";
+import { isPrivateHost } from "./private_host.ts";
 import type { CredentialsFinder } from "./credentials/credentials.ts";
 import type { RegistryLimits } from "./limits.ts";
 
@@ -33,6 +34,8 @@ export interface RegistryRequest {
   readonly furtherScopes?: readonly Scope[];
   /** The path is that of the registry's list of repositories, and of no repository. */
   readonly isCatalog?: boolean;
+  /** See `HttpRequest`. */
+  readonly answerTimeoutMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -101,18 +104,37 @@ export class RegistryClient {
     return allowHttp || (location.insecure && url.hostname === this.#bases.current.hostname);
   };
 
+  /**
+   * Throws code `registry` when the registry sends an upload to a host of a private network that it
+   * is not on itself: it could make this machine write where only this machine can.
+   */
+  async checkUploadHost(url: URL): Promise<void> {
+    if (this.#isRegistry(url) || !await isPrivateHost(url.hostname)) return;
+    if (await isPrivateHost(this.#bases.current.hostname)) return;
+    throw privateUpload(this.#bases.current, url);
+  }
+
+  #isRegistry(url: URL): boolean {
+    const { hostname, port } = this.#bases.current;
+    return url.hostname === hostname && url.port === port;
+  }
+
   async #send(method: HttpMethod, start: URL, request: RegistryRequest): Promise<HttpResponse> {
     const { http, limits } = this.#options;
-    const { headers = {}, body, signal } = request;
+    const { headers = {}, body, answerTimeoutMs, signal } = request;
     let [url, redirects, challenged] = [start, 0, 0];
     for (;;) {
-      const authenticator = this.#authenticatorFor(url, request);
-      const { authorization } = authenticator;
+      // What is written elsewhere, to a storage, is allowed by its URL: nobody's password goes there.
+      const authenticator = isWrite(method) && !this.#isRegistry(url)
+        ? undefined
+        : this.#authenticatorFor(url, request);
+      const authorization = authenticator?.authorization;
       const response = await http.send({
         method,
         url,
         headers: authorization === undefined ? headers : { ...headers, authorization },
         body,
+        answerTimeoutMs,
         signal,
       });
       if (isRedirect(response) && mayFollow(method, response, body)) {
@@ -122,13 +144,15 @@ export class RegistryClient {
         }
         await response.body.textStart(limits.errorBytes);
         url = redirectTarget(response, this.mayUseHttp);
+        if (isWrite(method)) await this.checkUploadHost(url);
         continue;
       }
       const isPrivate = url.protocol === "https:" || this.mayUseHttp(url);
       const challenges = response.status === 401 && isPrivate
         ? parseChallenges(response.headers("www-authenticate"))
         : [];
-      if (challenges.length === 0 || ++challenged > limits.challenges) return response;
+      if (authenticator === undefined || challenges.length === 0) return response;
+      if (++challenged > limits.challenges) return response;
       // Read before the token is asked for: until then the answer holds a connection.
       await response.body.textStart(limits.errorBytes);
       await authenticator.answer(challenges, authorization, signal);
@@ -139,8 +163,7 @@ export class RegistryClient {
   #authenticatorFor(url: URL, request: RegistryRequest): Authenticator {
     const { actions, furtherScopes = [], isCatalog } = request;
     const { location, user, http, limits, credentials } = this.#options;
-    const { hostname, port } = this.#bases.current;
-    const isRegistry = url.hostname === hostname && url.port === port;
+    const isRegistry = this.#isRegistry(url);
     const elsewhere = isRegistry ? undefined : REPOSITORY_IN_PATH.exec(url.pathname)?.[1];
     const repository = elsewhere ?? location.repository;
     const scopes: AuthenticatorOptions["scopes"] = [
@@ -170,6 +193,10 @@ export class RegistryClient {
 /** The repository in a redirect's target: a registry behind another one may use other names. */
 const REPOSITORY_IN_PATH = /^\/v2\/(.+)\/(?:manifests|blobs|tags)\//;
 
+function isWrite(method: HttpMethod): boolean {
+  return method !== "GET" && method !== "HEAD";
+}
+
 /**
  * Whether the same request may go to the target of the redirect. After 301, 302 and 303 a client
  * would have to change other methods into GET (RFC 9110, section 15.4).
@@ -179,7 +206,7 @@ function mayFollow(
   { status }: HttpResponse,
   body: RequestBody | undefined,
 ): boolean {
-  if (method === "GET" || method === "HEAD") return true;
+  if (!isWrite(method)) return true;
   return (status === 307 || status === 308) && !isSpent(body);
 }
 
@@ -199,6 +226,16 @@ function trusting(http: HttpClient, hostname: string): HttpClient {
       http.send(request.url.hostname === hostname ? { ...request, isUnverified: true } : request),
     close: () => http.close(),
   };
+}
+
+function privateUpload(registry: URL, target: URL): TransferError {
+  return new TransferError(
+    "registry",
+    `${plainText(registry.host)} sends the upload to a host of a private network, ${
+      plainText(target.host)
+    }, and denroot does not go there`,
+    { hint: "The registry's administrator can set the address that it gives for uploads" },
+  );
 }
 
 function tokenEnded(url: URL): TransferError {

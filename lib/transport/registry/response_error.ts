@@ -10,39 +10,61 @@ import { describePage, PAGE_HINT } from "./answer.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
 import { shownUrl, TransferError } from "../../http/transfer_error.ts";
 
+/** A registry's refusal. `codes` are the error codes of the specification that came with it. */
+export class RefusedError extends TransferError {
+  readonly codes: readonly string[];
+
+  constructor(codes: readonly string[], ...rest: ConstructorParameters<typeof TransferError>) {
+    super(...rest);
+    this.codes = codes;
+  }
+}
+
 /**
  * Reads and ends the body of an answer that is no success (distribution-spec, "Error Codes").
  * `what` names what was asked for, as in "The manifest of ubuntu:24.04". `hints` says what to do
- * about some of the specification's error codes, or about a status.
+ * about some of the specification's error codes, or about statuses.
  */
 export async function responseError(
   response: HttpResponse,
   what: string,
   limits: RegistryLimits,
   hints: Readonly<Record<string, string | undefined>> = {},
-): Promise<TransferError> {
+): Promise<RefusedError> {
   const body = await response.body.textStart(limits.errorBytes);
   const text = redact(withoutSecrets(body, response.secrets));
   const { status } = response;
   const page = describePage(response, text);
   const { codes, told } = page === undefined ? tellErrors(text) : { codes: [], told: page };
-  if (status === 429 || /toomanyrequests/i.test(text)) return rateLimitError(response, told);
+  if (status === 429 || /toomanyrequests/i.test(text)) {
+    return rateLimitError(response, codes, told);
+  }
   const where = shownUrl(response.url);
   const said = told === "" ? "" : `: ${told}`;
-  return new TransferError(codeOf(status), `${what}: ${meaningOf(status)} (${where})${said}`, {
-    status,
-    transient: status >= 500 || status === 408 || status === 425,
-    retryAfterMs: parseRetryAfter(response.header("retry-after")),
-    hint: page !== undefined && PAGE_STATUSES.has(status)
-      ? PAGE_HINT
-      : [...codes, status].map((key) => hints[key]).find((hint) => hint !== undefined) ??
-        HINTS[status],
-  });
+  return new RefusedError(
+    codes,
+    codeOf(status),
+    `${what}: ${meaningOf(status)} (${where})${said}`,
+    {
+      status,
+      transient: status >= 500 || status === 408 || status === 425,
+      retryAfterMs: parseRetryAfter(response.header("retry-after")),
+      hint: page !== undefined && PAGE_STATUSES.has(status)
+        ? PAGE_HINT
+        : [...codes, status].map((key) => hints[key]).find((hint) => hint !== undefined) ??
+          HINTS[status],
+    },
+  );
 }
 
-function rateLimitError(response: HttpResponse, told: string): TransferError {
+function rateLimitError(
+  response: HttpResponse,
+  codes: readonly string[],
+  told: string,
+): RefusedError {
   const facts = [told, ...quota(response)].filter((fact) => fact !== "");
-  return new TransferError(
+  return new RefusedError(
+    codes,
     "rate_limit",
     `${plainText(response.url.host)} got too many requests${
       facts.length > 0 ? `: ${facts.join("; ")}` : ""
@@ -84,7 +106,8 @@ function tellErrors(text: string): ToldErrors {
     const { errors, details, message } = JSON.parse(text.trim());
     if (Array.isArray(errors)) {
       const told = errors.slice(0, 3).map((error) =>
-        [error?.code, error?.message].filter((part) => typeof part === "string").join(" ")
+        [error?.code, error?.message, error?.detail]
+          .filter((part) => typeof part === "string" && part !== "").join(" ")
       );
       const codes = errors.map((error) => String(error?.code));
       return { codes, told: plainText(told.filter((part) => part !== "").join("; "), 300) };

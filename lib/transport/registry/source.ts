@@ -17,6 +17,7 @@ import { fetchBlob } from "./read/fetch_blob.ts";
 import { fetchDocument } from "./read/fetch_document.ts";
 import { createHttpClient, type HttpClient } from "../../http/client.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
+import { ReferrerLists } from "./read/list_referrers.ts";
 import { listTags } from "./read/list_tags.ts";
 import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
@@ -72,6 +73,7 @@ function openEndpoints(
   const shared = { http, limits, helpers: conf.credentialHelpers };
   const endpoints = new Endpoints(connect(locations, reference, context, shared), onProgress);
   const repository = shown({ ...reference, tag: undefined, digest: undefined });
+  const referrers = new ReferrerLists(repository, endpoints);
   const isElsewhere = locations.length > 1 || !isSameRepository(locations[0]!, reference);
   const tell = (uri: string, { digest }: StoredDocument) => {
     const { name, isMirror } = endpoints.current;
@@ -97,6 +99,7 @@ function openEndpoints(
       },
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
+      referrers: (digest, signal) => referrers.of(digest, signal),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
@@ -111,7 +114,7 @@ function openEndpoints(
 function connect(
   locations: readonly ImageLocation[],
   { registry, user }: DockerReference,
-  { settings, onProgress }: SourceContext,
+  { settings, onProgress, access }: SourceContext,
   { http, limits, helpers }: {
     readonly http: HttpClient;
     readonly limits: RegistryLimits;
@@ -119,7 +122,7 @@ function connect(
   },
 ): readonly RegistryEndpoint[] {
   const { allowHttp, transferRetries } = settings;
-  const credentials = new StoredCredentials(settings, { onProgress, helpers });
+  const credentials = new StoredCredentials(settings, { onProgress, helpers, ...access });
   return locations.map((location) => {
     // The user applies to the reference's own registry only.
     const isNamed = location.registry === registry && user !== undefined;

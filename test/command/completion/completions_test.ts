@@ -44,6 +44,10 @@ const CASES: readonly Case[] = [
   ["denroot import --arch=aa", ["import", "--arch=aarch64"]],
   ["denroot import -fa aa", ["import", "-fa", "aarch64"]],
   ["denroot doctor nvcr.io docker:", ["doctor", "nvcr.io", "docker://"]],
+  ["denroot copy oci:layouts/al", ["copy", "oci:layouts/alpine/"]],
+  ["denroot copy docker://x docker-d", ["copy", "docker://x", "docker-daemon:"]],
+  ["denroot copy --compress zs", ["copy", "--compress", "zstd"]],
+  ["denroot copy --platform linux/ppc", ["copy", "--platform", "linux/ppc64le"]],
   ["denroot completions z", ["completions", "zsh"]],
   ["denroot help compl", ["help", "completions"]],
 ];

@@ -53,6 +53,16 @@ class Stage {
     });
   }
 
+  blob(index: number, sent: number, size: number, fate?: "present" | "sent"): void {
+    this.progress.handle({
+      type: "blob",
+      index,
+      size: size * MIB,
+      sent: sent * MIB,
+      ...(fate && { fate }),
+    });
+  }
+
   tick(ms = 100): void {
     this.nowMs += ms;
     this.progress.tick();
@@ -72,6 +82,43 @@ function halfWay(columns: number): Stage {
   }
   return stage;
 }
+
+/** Events of a copy of three blobs: one is there, and half of the rest is sent. */
+function halfCopied(options: { readonly terminal?: boolean } = {}): Stage {
+  const stage = new Stage(options);
+  const blobs = [100, 40, 7].map((size) => ({
+    mediaType: "application/vnd.oci.image.layer.v1.tar+gzip",
+    digest: DIGEST,
+    size: size * MIB,
+  }));
+  stage.progress.handle({ type: "copying", blobs });
+  stage.blob(2, 7, 7, "present");
+  for (let step = 1; step <= 20; step++) {
+    stage.blob(0, step * 2.5, 100);
+    stage.blob(1, step, 40);
+    stage.tick();
+  }
+  return stage;
+}
+
+test("a copy has bars for the blobs on their way, and none for those that are there", () => {
+  const lines = halfCopied().screen.lines();
+  assert.equal(lines.length, 3);
+  assert.match(lines[0]!, /^blob 1\/3 \[=+>/);
+  assert.match(lines[1]!, /^blob 2\/3 \[=+>/);
+  assert.match(lines[2]!, /^total +\[=+> .* 50% +70 MiB \/ +140 MiB/);
+});
+
+test("the bars of a copy end with it, and a log has a line now and then", () => {
+  const stage = halfCopied();
+  stage.blob(0, 100, 100, "sent");
+  stage.blob(1, 40, 40, "sent");
+  stage.tick();
+  assert.deepEqual(stage.screen.lines(), []);
+  const quiet = halfCopied({ terminal: false });
+  quiet.tick(30_000);
+  assert.match(quiet.written, /^\[INFO\] Sent 70 MiB of 140 MiB, .*\/s\n$/);
+});
 
 test("80 columns show bars, amounts, rates and the time left", () => {
   const stage = halfWay(80);

@@ -15,6 +15,8 @@ import { AMD64, blobOf, makeSettings, NEVER, NO_BLOBS } from "../registry/regist
 
 export const scratch = scratchDirectory("destination");
 export const CONFIG = "{}";
+/** How a commit names an image, when it may take the name from another one. */
+export const NAMED = { replace: true, furtherTags: [] };
 let layouts = 0;
 
 export interface Image {
@@ -49,7 +51,7 @@ export async function write(path: string, { blobs, document }: Image, tag?: stri
   await using layout = await openLayoutDestination(reference, { signal: NEVER });
   for (const blob of blobs) await layout.putBlob(blobOf(blob), () => inPieces(blob), NEVER);
   await layout.putDocument(document, NEVER);
-  await layout.commit(document, NEVER);
+  await layout.commit(document, NAMED, NEVER);
 }
 
 export async function digestIn(path: string, tag?: string): Promise<string> {

@@ -17,7 +17,7 @@ import { blobPath } from "../../../lib/oci/digest.ts";
 import { deadMark } from "../../helpers/dead_mark.ts";
 import { openLayoutDestination } from "../../../lib/transport/layout/destination.ts";
 import { blobOf, isError, NEVER } from "../registry/registry_fixture.ts";
-import { digestIn, imageOf, inPieces, newLayout, write } from "./destination_fixture.ts";
+import { digestIn, imageOf, inPieces, NAMED, newLayout, write } from "./destination_fixture.ts";
 
 test("a written image is read back under its tag, and every blob is byte for byte", async () => {
   const path = newLayout();
@@ -148,7 +148,7 @@ test("a disk that is full is an error of its own", async () => {
 test("a name without its image is a mistake of the program", async () => {
   const path = newLayout();
   await using layout = await openLayoutDestination({ scheme: "oci", path }, { signal: NEVER });
-  await assert.rejects(layout.commit(imageOf().document, NEVER), TypeError);
+  await assert.rejects(layout.commit(imageOf().document, NAMED, NEVER), TypeError);
 });
 
 test("what is no place for a new image is refused before anything is written", async () => {

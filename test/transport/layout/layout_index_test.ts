@@ -22,6 +22,7 @@ import {
   digestIn,
   imageOf,
   indexOf,
+  NAMED,
   names,
   newLayout,
   withoutFullName,
@@ -91,7 +92,10 @@ test("an image with another digest than the reference's gets no name", async () 
   const reference = { scheme: "oci", path, digest: blobOf("other").digest } as const;
   await using layout = await openLayoutDestination(reference, { signal: NEVER });
   await layout.putDocument(document, NEVER);
-  await assert.rejects(layout.commit(document, NEVER), isError("digest", /has the digest sha256/));
+  await assert.rejects(
+    layout.commit(document, NAMED, NEVER),
+    isError("digest", /has the digest sha256/),
+  );
   assert.ok(!existsSync(join(path, "index.json")));
 });
 

@@ -28,6 +28,10 @@ const PATIENCE_MS = 5000;
 interface StoredCredentialsOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly ask?: AskPassword;
+  /** The only file to read; it has the format of podman and docker. */
+  readonly authFile?: string | undefined;
+  /** The password of the user that the query names. It goes before all others. */
+  readonly password?: string | undefined;
   /** `credential-helpers` of registries.conf: they are asked in this order. */
   readonly helpers?: readonly string[];
   /** How long a program may run before a message names it. */
@@ -44,12 +48,16 @@ export class StoredCredentials implements CredentialsFinder {
   readonly #onProgress: OnProgress | undefined;
   readonly #ask: AskPassword;
   readonly #helpers: readonly string[];
+  readonly #authFile: string | undefined;
+  readonly #password: string | undefined;
   readonly #patienceMs: number;
   readonly #told = new Set<string>();
   readonly #typed = new Map<string, string>();
 
   constructor(settings: Settings, options: StoredCredentialsOptions = {}) {
-    const { onProgress, ask, helpers, patienceMs = PATIENCE_MS } = options;
+    const { onProgress, ask, helpers, authFile, password, patienceMs = PATIENCE_MS } = options;
+    this.#authFile = authFile;
+    this.#password = password;
     this.#patienceMs = patienceMs;
     this.#settings = settings;
     this.#onProgress = onProgress;
@@ -58,17 +66,46 @@ export class StoredCredentials implements CredentialsFinder {
   }
 
   async find(query: CredentialsQuery, signal: AbortSignal): Promise<Credentials | undefined> {
+    const found = this.#hasOptions(query)
+      ? await this.#fromOptions(query, signal)
+      : await this.#fromSettings(query, signal);
+    if (found !== undefined) this.#tell("info", `Using credentials from ${found.origin}`);
+    return found;
+  }
+
+  #hasOptions({ user }: CredentialsQuery): boolean {
+    return this.#authFile !== undefined || (this.#password !== undefined && user !== undefined);
+  }
+
+  async #fromSettings(
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
     const path = netrcPath(this.#settings);
     const entries = parseNetrc(await readCredentialsFile(path, this.#warn) ?? "");
     for (const { line, reason } of uselessLines(entries)) {
       this.#warn(`${plainText(path, 300)}, line ${line}: the entry has no effect: ${reason}`);
     }
-    const found = await this.#fromNetrc(entries, path, query, signal) ??
+    return await this.#fromNetrc(entries, path, query, signal) ??
       await this.#fromHelpers(query, signal) ??
       await this.#fromDefault(entries, path, query, signal) ??
       await this.#fromPerson(query, signal);
-    if (found !== undefined) this.#tell("info", `Using credentials from ${found.origin}`);
-    return found;
+  }
+
+  /** Nothing else is read when there is a password or a file for this registry alone. */
+  async #fromOptions(
+    query: CredentialsQuery,
+    signal: AbortSignal,
+  ): Promise<Credentials | undefined> {
+    const { user, registry } = query;
+    if (this.#password !== undefined && user !== undefined) {
+      return { username: user, password: this.#password, origin: "the options", host: registry };
+    }
+    const path = this.#authFile!;
+    const text = await readCredentialsFile(path, this.#warn);
+    if (text === undefined) throw noFile(path);
+    return await this.#fromAuthFiles([path], query, signal) ??
+      await this.#fromPerson(query, signal);
   }
 
   async #fromNetrc(
@@ -122,7 +159,7 @@ export class StoredCredentials implements CredentialsFinder {
   ): Promise<Credentials | undefined> {
     for (const helper of this.#helpers) {
       const found = helper === AUTH_FILES
-        ? await this.#fromAuthFiles(query, signal)
+        ? await this.#fromAuthFiles(authFilePaths(this.#settings.environment), query, signal)
         // These helpers get the registry's plain name from podman, Docker Hub's too.
         : await this.#fromStore(helper, hostsOf(query), query, signal);
       if (found !== undefined) return found;
@@ -131,10 +168,11 @@ export class StoredCredentials implements CredentialsFinder {
   }
 
   async #fromAuthFiles(
+    paths: readonly string[],
     query: CredentialsQuery,
     signal: AbortSignal,
   ): Promise<Credentials | undefined> {
-    for (const path of authFilePaths(this.#settings.environment)) {
+    for (const path of paths) {
       const text = await readCredentialsFile(path, this.#warn);
       if (text === undefined) continue;
       const found = await this.#fromAuthFile(parseAuthFile(text, path), path, query, signal);
@@ -262,6 +300,10 @@ export class StoredCredentials implements CredentialsFinder {
 function programIn(expression: string): string {
   const name = /^"?\$\(\s*([\w./+-]+)/.exec(expression)?.[1];
   return name === undefined ? "" : `${plainText(name)} `;
+}
+
+function noFile(path: string): DenrootError {
+  return new DenrootError("credentials", `There is no credentials file ${plainText(path, 300)}`);
 }
 
 function isUser(login: string | undefined, { user }: CredentialsQuery): boolean {

@@ -6,7 +6,7 @@ import { DenrootError, throwIfAborted } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import { formatReference } from "../../../reference/format_reference.ts";
 import { parseReference } from "../../../reference/parse_reference.ts";
-import type { ByteRange, Descriptor } from "../../../types/image.ts";
+import type { ByteRange, Descriptor, Digest, IndexEntry } from "../../../types/image.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import type { DockerReference } from "../../../types/reference.ts";
 import type { RegistrySource } from "../source.ts";
@@ -132,6 +132,10 @@ class ShortNameSource implements RegistrySource {
 
   tags(signal: AbortSignal): Promise<readonly string[]> {
     return this.#candidates.ask((source) => source.tags(signal), signal);
+  }
+
+  referrers(digest: Digest, signal: AbortSignal): Promise<readonly IndexEntry[]> {
+    return this.#image(this.#found).referrers(digest, signal);
   }
 
   at(tag: string): RegistrySource {

@@ -1,0 +1,188 @@
+/** `copy`: copies an image from any place to any other. */
+
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { DenrootError } from "../errors.ts";
+import { COPY_PLACES } from "../reference/scheme_facts.ts";
+import type { CopyOptions, CopyResult, SideOptions } from "../../mod.ts";
+import { printableJson } from "../text/printable.ts";
+import { type CommandContext, newCommand } from "./common.ts";
+import { formatBytes, formatSeconds } from "./output/units.ts";
+
+export function copyCommand(context: CommandContext): Command {
+  const command = newCommand("copy", "Copy an image from any place to any other.")
+    .explain(
+      "The copy is the same byte for byte: all platforms, artifacts, and the signatures and bills of " +
+        "materials that refer to the image. Layers go straight from one side to the other, without a " +
+        "disk in between, and those that the destination has are not sent. The name comes last: after " +
+        "a failure nothing has it, and the next copy goes on.",
+      "--platform, --format and --compress change the digest; denroot then says both digests.",
+    )
+    .argument("<SOURCE>", "the image; every URI that import takes")
+    .argument(
+      "<DESTINATION>",
+      "where the copy goes; a registry may be named without a tag, by digest",
+    )
+    .addOption(
+      listOption(
+        "--platform <PLATFORM>",
+        "copy only this platform, such as linux/arm64; repeatable",
+      ),
+    )
+    .option("-a, --arch <ARCH>", "copy only the image for this architecture")
+    .option("--sparse", "with --platform, keep the index as it is and send only these images")
+    .addOption(new Option("--format <FORMAT>", "convert the image").choices(["docker", "oci"]))
+    .addOption(
+      new Option("--compress <METHOD>", "compress the layers anew").choices(["gzip", "zstd"]),
+    )
+    .option(
+      "-f, --force",
+      "take the name from another image, replace a file, and compare everything",
+    )
+    .addOption(listOption("--tag <TAG>", "a further tag for the image; repeatable"))
+    .option("--no-referrers", "leave behind what refers to the image, such as signatures")
+    .addOption(
+      listOption(
+        "--from-repo <REPOSITORY>",
+        "repository of the same registry that may have the layers; repeatable",
+      ),
+    )
+    .option("--cache", "keep the layers in the cache for a later import")
+    .option("--dry-run", "only say what would be sent")
+    .option("--json", "print the result as JSON");
+  for (const [prefix, side] of [["src", "source"], ["dest", "destination"]] as const) {
+    command
+      .option(
+        `--${prefix}-user <USER>`,
+        `user at the ${side}'s registry; the password is asked for`,
+      )
+      .option(`--${prefix}-password-stdin`, `read that user's password from standard input`)
+      .option(`--${prefix}-authfile <FILE>`, `read the ${side}'s credentials from this file alone`)
+      .option(`--${prefix}-tls-ca <FILE>`, `certificates of authorities to trust at the ${side}`)
+      .option(`--${prefix}-http`, `allow plain HTTP at the ${side}`);
+  }
+  return command
+    .section({ title: "Destination", rows: COPY_PLACES })
+    .examples(
+      "copy docker://alpine:3.20 docker://far.example/alpine:3.20",
+      "copy -a arm64 docker://alpine oci-archive:alpine.tar:latest",
+      "copy oci:images:v1 docker-daemon:app:v1",
+    )
+    .action((source, destination, options) => runCopy(source, destination, options, context));
+}
+
+interface Options {
+  readonly platform?: readonly string[];
+  readonly arch?: string;
+  readonly sparse?: boolean;
+  readonly format?: "docker" | "oci";
+  readonly compress?: "gzip" | "zstd";
+  readonly force?: boolean;
+  readonly tag?: readonly string[];
+  readonly referrers: boolean;
+  readonly fromRepo?: readonly string[];
+  readonly cache?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly [sideOption: string]: unknown;
+}
+
+async function runCopy(
+  source: string,
+  destination: string,
+  options: Options,
+  context: CommandContext,
+): Promise<void> {
+  if (options.json && /^(oci|docker)-archive:\/(dev|proc)\//.test(destination)) {
+    throw new DenrootError(
+      "usage",
+      "The result and the archive cannot both go to standard output",
+      {
+        hint: "Leave out --json",
+      },
+    );
+  }
+  const passwords = readPasswords(options);
+  const { copyImage, loadSettings } = await import("../../mod.ts");
+  const result = await copyImage(source, destination, {
+    ...copyOptions(options),
+    source: sideOptions("src", options, passwords),
+    destination: sideOptions("dest", options, passwords),
+    settings: await loadSettings(),
+    onProgress: (event) => context.progress.handle(event),
+    signal: context.signal,
+  });
+  context.progress.finish();
+  context.console.log("info", summary(result, options.dryRun === true));
+  if (options.json) context.console.result(printableJson({ ...result }));
+}
+
+function copyOptions(options: Options): CopyOptions {
+  return {
+    platforms: options.platform,
+    architecture: options.arch,
+    sparse: options.sparse,
+    format: options.format,
+    compression: options.compress,
+    force: options.force,
+    furtherTags: options.tag,
+    withoutReferrers: !options.referrers,
+    fromRepositories: options.fromRepo,
+    keepInCache: options.cache,
+    dryRun: options.dryRun,
+  };
+}
+
+type Prefix = "src" | "dest";
+type Passwords = { readonly [P in Prefix]?: string | undefined };
+
+function sideOptions(prefix: Prefix, options: Options, passwords: Passwords): SideOptions {
+  const text = (name: string) => options[`${prefix}${name}`] as string | undefined;
+  return {
+    user: text("User"),
+    authFile: text("Authfile"),
+    caFile: text("TlsCa"),
+    allowHttp: options[`${prefix}Http`] === true,
+    password: passwords[prefix],
+  };
+}
+
+/** The first line is the source's password, when both are read. */
+function readPasswords(options: Options): Passwords {
+  const wanted = (["src", "dest"] as const).filter((side) => options[`${side}PasswordStdin`]);
+  if (wanted.length === 0) return {};
+  const lines = readFileSync(0, "utf8").split(/\r?\n/);
+  return Object.fromEntries(wanted.map((side, index) => {
+    const password = lines[index];
+    if (password) return [side, password];
+    throw new DenrootError("usage", `Standard input has no password for --${side}-password-stdin`, {
+      hint: "Write each password on a line of its own, the source's first",
+    });
+  }));
+}
+
+function summary(
+  { blobs, bytes, digest, destination, seconds }: CopyResult,
+  isDry: boolean,
+): string {
+  if (blobs.length === 0) return `${destination} is ${digest} already`;
+  const count = (fate: string) => blobs.filter((blob) => blob.fate === fate).length;
+  const [present, mounted] = [count("present"), count("mounted")];
+  const rest = [
+    present > 0 ? `${present} ${present === 1 ? "was" : "were"} there` : "",
+    mounted > 0 ? `${mounted} mounted` : "",
+  ].filter((text) => text !== "").map((text) => `, ${text}`).join("");
+  const sent = `${blobs.length - present - mounted} of ${blobs.length} blobs (${
+    formatBytes(bytes)
+  })`;
+  return isDry
+    ? `Would send at most ${sent}${rest}; ${destination} would be ${digest}`
+    : `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
+}
+
+function listOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {
+    if (value === "") throw new InvalidArgumentError("It is empty.");
+    return [...earlier, value];
+  });
+}

@@ -1,0 +1,67 @@
+/** What of an image is copied: all of it, or the platforms that were asked for. */
+
+import { isAttestation } from "../oci/choose_platform.ts";
+import { digestOf } from "../oci/digest.ts";
+import { OCI_INDEX } from "../oci/media_types.ts";
+import { requirePlatform } from "../image/resolve_digest.ts";
+import { resolveImage } from "../image/resolve_image.ts";
+import type { ImageContext } from "../image/image_options.ts";
+import type { SourceContext } from "../transport/source_context.ts";
+import type { Digest, IndexEntry, Platform, StoredDocument } from "../types/image.ts";
+import type { ImageSource } from "../types/source.ts";
+
+export interface ChosenRoot {
+  readonly root: StoredDocument;
+  /** The digest of what the source's reference names; absent where no document stands for it. */
+  readonly sourceDigest?: Digest;
+  /** Whether an entry of an index belongs to the copy. Absent when all of them do. */
+  readonly isWanted?: (entry: IndexEntry) => boolean;
+}
+
+type Context = ImageContext & SourceContext;
+
+/**
+ * Chooses by `platforms`: none stands for everything, one for its manifest alone, several for an index
+ * with only these.
+ *
+ * Throws code `platform` when the source has no image for one of them, and what the source throws.
+ */
+export async function chooseRoot(
+  source: ImageSource,
+  platforms: readonly Platform[],
+  context: Context,
+): Promise<ChosenRoot> {
+  const whole = await wholeRoot(source, context.signal);
+  if (platforms.length === 0) return whole;
+  const same: ImageSource = { ...source, root: () => Promise.resolve({ document: whole.root }) };
+  const paths: (readonly StoredDocument[])[] = [];
+  for (const platform of platforms) {
+    const image = await resolveImage(same, platform, context.signal);
+    await requirePlatform(source, image, { ...context, platform });
+    paths.push(image.documents);
+  }
+  const manifests = new Set(paths.map((documents) => documents.at(-1)!.digest));
+  if (manifests.size === 1) return { ...whole, root: paths[0]!.at(-1)! };
+  const wanted = new Set(paths.flat().map(({ digest }) => digest));
+  return { ...whole, isWanted: (entry) => wanted.has(entry.digest) || isAbout(entry, manifests) };
+}
+
+/** Images that share a name without an index get one. */
+async function wholeRoot(source: ImageSource, signal: AbortSignal): Promise<ChosenRoot> {
+  const root = await source.root(signal);
+  if ("document" in root) return { root: root.document, sourceDigest: root.document.digest };
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: root.images.map(withoutName) };
+  const bytes = new TextEncoder().encode(JSON.stringify(index));
+  return { root: { mediaType: OCI_INDEX, digest: digestOf(bytes), bytes } };
+}
+
+function withoutName({ mediaType, digest, size, platform }: IndexEntry): object {
+  return { mediaType, digest, size, ...(platform && { platform }) };
+}
+
+/** BuildKit lists an image's attestations beside it, and names the image in an annotation. */
+function isAbout(entry: IndexEntry, manifests: ReadonlySet<Digest>): boolean {
+  return isAttestation(entry) && manifests.has(entry.annotations?.[ATTESTED] ?? "");
+}
+
+export const ATTESTED = "vnd.docker.reference.digest";

@@ -1,0 +1,131 @@
+/**
+ * What refers to an image: signatures, attestations, bills of materials. They name their subject
+ * (image-spec, manifest.md), or have a tag that is made from its digest, as older cosign writes it.
+ */
+
+import { hasCode, messageOf } from "../errors.ts";
+import { parseDigest } from "../oci/digest.ts";
+import { isUsable } from "../oci/choose_platform.ts";
+import type { Digest, StoredDocument } from "../types/image.ts";
+import type { OnProgress } from "../types/progress.ts";
+import type { ImageSource } from "../types/source.ts";
+import { type DocumentTree, readTree } from "./image_tree.ts";
+import { inParallel } from "./in_parallel.ts";
+
+/** A document that gets a tag of its own. */
+export interface NamedDocument {
+  readonly tag: string;
+  readonly document: StoredDocument;
+}
+
+export interface ReferrersOptions {
+  readonly connections: number;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+const COSIGN_SUFFIXES = ["sig", "att", "sbom"];
+
+/**
+ * Reads what refers to the documents of `tree`, and what refers to that, and adds it to the tree. Gives
+ * those that have a tag.
+ */
+export async function readReferrers(
+  tree: DocumentTree,
+  source: ImageSource,
+  options: ReferrersOptions,
+): Promise<readonly NamedDocument[]> {
+  const { connections, signal, onProgress } = options;
+  const hasTag = await tagFinder(source, options);
+  const named: NamedDocument[] = [];
+  const asked = new Set<Digest>();
+  for (;;) {
+    const subjects = [...tree.keys()].filter((digest) => !asked.has(digest));
+    if (subjects.length === 0) return named;
+    for (const digest of subjects) asked.add(digest);
+    const found = await inParallel(subjects, connections, signal, async (digest, signal) => ({
+      entries: await source.referrers?.(digest, signal) ?? [],
+      named: await cosignDocuments(source, digest, hasTag, signal),
+    }));
+    for (const entry of found.flatMap(({ entries }) => entries)) {
+      if (!isUsable(entry)) {
+        const message = `What refers to the image is incomplete: ${messageOf(entry.fault)}`;
+        onProgress({ type: "log", level: "warn", message });
+      } else if (!tree.has(entry.digest)) {
+        const document = await unlessGone(() => source.document(entry, signal), onProgress);
+        if (document !== undefined) await readTree(document, source, tree, options);
+      }
+    }
+    for (const one of found.flatMap(({ named }) => named)) {
+      named.push(one);
+      if (!tree.has(one.document.digest)) await readTree(one.document, source, tree, options);
+    }
+  }
+}
+
+/** A list may name what was deleted since. */
+async function unlessGone(
+  read: () => Promise<StoredDocument>,
+  onProgress: OnProgress,
+): Promise<StoredDocument | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!hasCode(error, "not_found")) throw error;
+    const message = `What refers to the image is incomplete: ${messageOf(error)}`;
+    onProgress({ type: "log", level: "warn", message });
+    return undefined;
+  }
+}
+
+type HasTag = (tag: string) => boolean;
+
+/** One list of all tags is cheaper than a question for each; a registry may refuse to give it. */
+async function tagFinder(
+  source: ImageSource,
+  { signal, onProgress }: ReferrersOptions,
+): Promise<HasTag> {
+  if (source.at === undefined || source.tags === undefined) return () => false;
+  try {
+    const tags = new Set(await source.tags(signal));
+    return (tag) => tags.has(tag);
+  } catch (error) {
+    if (hasCode(error, "aborted")) throw error;
+    const message = `The tags cannot be listed, so each is asked for: ${messageOf(error)}`;
+    onProgress({ type: "log", level: "info", message });
+    return () => true;
+  }
+}
+
+async function cosignDocuments(
+  source: ImageSource,
+  digest: Digest,
+  hasTag: HasTag,
+  signal: AbortSignal,
+): Promise<readonly NamedDocument[]> {
+  const { algorithm, hex } = parseDigest(digest);
+  const found: NamedDocument[] = [];
+  for (const suffix of COSIGN_SUFFIXES) {
+    const tag = `${algorithm}-${hex}.${suffix}`;
+    if (tag.length > MAX_TAG_LENGTH || !hasTag(tag)) continue;
+    const document = await documentAt(source, tag, signal);
+    if (document !== undefined) found.push({ tag, document });
+  }
+  return found;
+}
+
+const MAX_TAG_LENGTH = 128;
+
+async function documentAt(
+  source: ImageSource,
+  tag: string,
+  signal: AbortSignal,
+): Promise<StoredDocument | undefined> {
+  try {
+    const root = await source.at!(tag).root(signal);
+    return "document" in root ? root.document : undefined;
+  } catch (error) {
+    if (hasCode(error, "not_found")) return undefined;
+    throw error;
+  }
+}

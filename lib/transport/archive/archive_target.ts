@@ -1,0 +1,47 @@
+/** Which file a new archive becomes, or down which pipe it goes. */
+
+import fs from "node:fs";
+import path from "node:path";
+import { DenrootError } from "../../errors.ts";
+import { absolutePath, realPath, resolvedPath } from "../../system/files/real_names.ts";
+import { quotePath } from "../../text/quote_text.ts";
+
+export interface ArchiveTarget {
+  readonly type: "file" | "stream";
+  readonly path: string;
+}
+
+/** `/dev/stdout` and `/dev/fd/1` lead here, also when they are files. */
+const DESCRIPTORS = /^\/(dev|proc\/[^/]+(\/task\/[^/]+)?)\/fd(\/|$)|^\/dev\/std(out|err)$/;
+
+/**
+ * A link stays, and its target becomes the archive. Throws code `exists` for a file that is there and
+ * is not to be replaced, `file` for a directory, or for a file in a directory that does not exist.
+ */
+export function archiveTarget(
+  name: string,
+  { replace }: { readonly replace: boolean },
+): ArchiveTarget {
+  if (DESCRIPTORS.test(resolvedPath(name))) return { type: "stream", path: absolutePath(name) };
+  const status = fs.statSync(name, { throwIfNoEntry: false });
+  if (status === undefined) return { type: "file", path: newFile(name) };
+  if (status.isFIFO() || status.isCharacterDevice()) return { type: "stream", path: name };
+  if (!status.isFile()) throw new DenrootError("file", `${quotePath(name)} is not a file`);
+  if (!replace) throw fileExists(name);
+  return { type: "file", path: realPath(name) };
+}
+
+export function fileExists(name: string): DenrootError {
+  return new DenrootError("exists", `The file ${quotePath(name)} exists already`, {
+    hint: "Choose another name, or replace the whole file with --force",
+  });
+}
+
+function newFile(name: string): string {
+  const target = resolvedPath(name);
+  const directory = path.dirname(target);
+  if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    return path.join(realPath(directory), path.basename(target));
+  }
+  throw new DenrootError("file", `There is no directory ${quotePath(path.dirname(name))}`);
+}
