@@ -29,7 +29,7 @@ interface CompressOptions {
   readonly source: ImageSource;
   readonly cache: CopyCache;
   readonly compression: LayerCompression;
-  /** The algorithm of the layer's diffID decides that of the result's. */
+  /** What the configuration says: the digest of the tar stream is made by the same algorithm. */
   readonly diffId: Digest;
   readonly signal: AbortSignal;
 }

@@ -23,6 +23,7 @@ export function archiveTarget(
   { replace }: { readonly replace: boolean },
 ): ArchiveTarget {
   if (DESCRIPTORS.test(resolvedPath(name))) return { type: "stream", path: absolutePath(name) };
+  if (name.endsWith("/")) throw new DenrootError("file", `${quotePath(name)} is not a file's name`);
   const status = fs.statSync(name, { throwIfNoEntry: false });
   if (status === undefined) return { type: "file", path: newFile(name) };
   if (status.isFIFO() || status.isCharacterDevice()) return { type: "stream", path: name };

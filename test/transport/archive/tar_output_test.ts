@@ -105,6 +105,11 @@ test("a file that is there is replaced only when that is wanted, and a link stay
     () => openTarOutput(directory, { replace: true }),
     isError("file", /is not a file/),
   );
+  const slash = `${directory}/new/`;
+  assert.throws(
+    () => openTarOutput(slash, { replace: true }),
+    isError("file", /not a file's name/),
+  );
   const nowhere = join(directory, "no/a.tar");
   assert.throws(() => openTarOutput(nowhere, { replace: true }), isError("file", /no directory/));
 });
