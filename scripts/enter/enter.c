@@ -71,6 +71,7 @@ __asm__(".globl _start\n_start: mov x29, #0\n mov x0, sp\n bl begin\n");
 #define CALL(...) FIRST_OF_SIX(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 
 #define SIGNAL_SET sizeof(word)
+enum { AF_UNIX = 1, SOCK_STREAM = 1 };
 static const word every_signal = ~0ul;
 
 /* ---- Text */
@@ -194,10 +195,24 @@ static void bury_orphans(void) {
     }
 }
 
+/* A parent that is killed takes its child along, at whatever moment: the child goes on only when the
+ * parent has answered after the child had asked for its end. */
 static long clone_child(void) {
+    int pair[2];
+    char byte = 0;
+    long result = CALL(socketpair, AF_UNIX, SOCK_STREAM, 0, pair);
+    if (result < 0) return result;
     long child = CALL(clone, SIGCHLD);
-    /* A parent that is killed takes its child along. */
-    if (child == 0) CALL(prctl, PR_SET_PDEATHSIG, SIGKILL);
+    if (child == 0) {
+        CALL(close, pair[0]);
+        CALL(prctl, PR_SET_PDEATHSIG, SIGKILL);
+        CALL(write, pair[1], &byte, 1);
+        if (CALL(read, pair[1], &byte, 1) != 1) CALL(exit_group, 1);
+    } else {
+        CALL(close, pair[1]);
+        if (child > 0 && CALL(read, pair[0], &byte, 1) == 1) CALL(write, pair[0], &byte, 1);
+    }
+    CALL(close, pair[child == 0]);
     return child;
 }
 

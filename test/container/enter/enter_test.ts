@@ -51,7 +51,7 @@ test("a parent hands signals over to its child", async () => {
   const script = "trap 'echo got it; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
   const program = startProgram(enter, ["fork", PATHS, "sh", "-c", script]);
   await waitUntil("the trap is set", () => program.stdout().includes("ready"));
-  program.child.kill("SIGTERM");
+  process.kill(program.pid, "SIGTERM");
   const { exitCode, stdout } = await program.done;
   assert.deepEqual([exitCode, stdout], [3, "ready\ngot it\n"]);
 });
@@ -59,7 +59,7 @@ test("a parent hands signals over to its child", async () => {
 test("a parent stops and goes on with its child", async () => {
   const program = startProgram(enter, ["fork", PATHS, "sh", "-c", "kill -STOP $$; exit 5"]);
   await waitUntil("the parent has stopped", () => stateOf(program.pid) === "T");
-  program.child.kill("SIGCONT");
+  process.kill(program.pid, "SIGCONT");
   assert.equal((await program.done).exitCode, 5);
 });
 
@@ -69,6 +69,22 @@ test("a parent that is killed takes its child along", async () => {
   const child = Number(program.stdout());
   program.child.kill("SIGKILL");
   await waitUntil("the child is gone", () => [undefined, "Z"].includes(stateOf(child)));
+});
+
+test("a parent that is killed at any moment leaves no child", async () => {
+  const mark = String(1e6 + process.pid);
+  for (let n = 0; n < 60; n++) {
+    const words = [NEW_USER_AND_PID, ...mapped(), "init", PATHS, "sleep", mark];
+    const child = spawn(enter, words, { stdio: "ignore" });
+    const ended = new Promise((resolve) => child.on("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, n % 6));
+    process.kill(child.pid!, "SIGKILL");
+    await ended;
+  }
+  await waitUntil("all are gone", async () => {
+    const { stdout } = await runProgram("ps", ["-eo", "args"]);
+    return !stdout.split("\n").includes(`sleep ${mark}`);
+  });
 });
 
 test("a child that nobody may wait for is waited for all the same", async () => {
