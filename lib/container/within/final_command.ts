@@ -11,6 +11,7 @@ import type {
   PlannedCommand,
   PlannedVariable,
   RootedFiles,
+  StartRequest,
 } from "../../types/container.ts";
 import { containerFiles } from "../command/container_files.ts";
 import { planCommand } from "../command/plan_command.ts";
@@ -23,14 +24,18 @@ export interface FinalCommand {
 
 const SCRIPT_LIMIT_BYTES = 1 << 20;
 
-/** `variables` is the environment that the hooks leave. */
+interface FinalState {
+  readonly root: RootedFiles;
+  /** The environment that the hooks leave. */
+  readonly variables: readonly PlannedVariable[];
+  /** As {@link commandScript} gives it. */
+  readonly script: Uint8Array | undefined;
+}
+
 export function finalCommand(
-  plan: ContainerPlan,
-  root: RootedFiles,
-  variables: readonly PlannedVariable[],
+  { command, workdir, namespaces, settings, dryRun }: StartRequest,
+  { root, variables, script }: FinalState,
 ): FinalCommand {
-  const { request: { command, workdir, namespaces, settings, dryRun } } = plan;
-  const script = scriptText(plan);
   const descriptors = script === undefined || dryRun !== undefined
     ? []
     : [memoryDescriptor("denroot-rc", script)];
@@ -49,8 +54,13 @@ export function finalCommand(
   return { command: planCommand(facts), descriptors };
 }
 
-/** The script of `--rc` comes before that of the configuration script. It may be a FIFO. */
-function scriptText({ request: { rc: path }, rc: body }: ContainerPlan): Uint8Array | undefined {
+/**
+ * The text of the script that takes the place of the image's: that of `--rc`, which may be a FIFO,
+ * comes before `rc()` of the configuration script. Throws codes `not_found` and `limit`.
+ */
+export function commandScript(
+  { request: { rc: path }, rc: body }: ContainerPlan,
+): Uint8Array | undefined {
   if (path === undefined) return body === undefined ? undefined : Buffer.from(body);
   let content: Uint8Array;
   try {

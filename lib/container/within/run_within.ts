@@ -16,7 +16,7 @@ import { makePlan } from "../plan/make_plan.ts";
 import { readInputs } from "../plan/read_inputs.ts";
 import { describePlan } from "../plan/describe_plan.ts";
 import { becomeCommand } from "./become_command.ts";
-import { finalCommand } from "./final_command.ts";
+import { commandScript, type FinalCommand, finalCommand } from "./final_command.ts";
 import { makeRoot, type MountedRoot } from "./make_root.ts";
 
 /** How the second stage speaks to the user. */
@@ -53,24 +53,41 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   using root = await makeRoot(request.root, runtimePath, writable, lockTimeoutMs);
   const host = environment();
   const plan = makePlan(await readInputs(request, root.files, { host, pid: outerPid() }));
+  // Before the hooks: they would have worked for nothing where it cannot be read.
+  const script = commandScript(plan);
   if (request.dryRun !== undefined) {
-    output.result(describePlan(plan, finalCommand(plan, root.files, plan.environment).command));
+    const state = { root: root.files, variables: plan.environment, script };
+    output.result(describePlan(plan, finalCommand(request, state).command));
     return 0;
   }
   for (const warning of plan.warnings) output.log("warn", warning);
   if (namespaces.user !== undefined) fakeOwnership();
   const variables = await prepare(plan, root, output);
-  const { command, descriptors } = finalCommand(plan, root.files, variables);
+  return finish(request, root, finalCommand(request, { root: root.files, variables, script }), {
+    variables,
+    output,
+  });
+}
+
+/** Becomes the command, unless the container lets nobody in. */
+function finish(
+  request: StartRequest,
+  root: MountedRoot,
+  { command, descriptors }: FinalCommand,
+  { variables, output }: {
+    readonly variables: readonly PlannedVariable[];
+    readonly output: WithinOutput;
+  },
+): number {
   if (command.message !== undefined) output.result(command.message);
   if (command.refusesLogins) return 0;
   root.finish();
+  const environment = [...variables, ...command.environment];
   return becomeCommand({
     request,
     root: root.path,
     command,
-    environment: [...variables, ...command.environment].map(({ name, value }) =>
-      `${name}=${value}`
-    ),
+    environment: environment.map(({ name, value }) => `${name}=${value}`),
     descriptors,
   });
 }
