@@ -11,7 +11,7 @@ import {
   REGULAR,
   SYMLINK,
 } from "../system/files/native_files.ts";
-import { type NativeTree, nativeTree } from "../system/files/native_tree.ts";
+import { type NativeChanges, nativeChanges } from "../system/files/native_changes.ts";
 
 /** A line with a URI is far shorter. */
 const MAX_SOURCE_BYTES = 64 * 1024;
@@ -26,7 +26,7 @@ export async function makeTreeUsable(root: string): Promise<void> {
   if (directory < 0) return;
   try {
     if (hasSource(files, directory)) return;
-    new UsableTree(files, await nativeTree()).directory(directory);
+    new UsableTree(files, await nativeChanges()).directory(directory);
   } finally {
     files.close(directory);
   }
@@ -34,11 +34,11 @@ export async function makeTreeUsable(root: string): Promise<void> {
 
 class UsableTree {
   readonly #files: NativeFiles;
-  readonly #tree: NativeTree;
+  readonly #changes: NativeChanges;
 
-  constructor(files: NativeFiles, tree: NativeTree) {
+  constructor(files: NativeFiles, changes: NativeChanges) {
     this.#files = files;
-    this.#tree = tree;
+    this.#changes = changes;
   }
 
   directory(directory: number): void {
@@ -56,7 +56,7 @@ class UsableTree {
     if (type === SYMLINK) return;
     const mode = status.mode & 0o7777;
     const usable = usableMode(type === DIRECTORY ? "directory" : "file", mode);
-    if (usable !== mode) this.#tree.setModeOf(directory, name, usable);
+    if (usable !== mode) this.#changes.setModeOf(directory, name, usable);
     if (type !== DIRECTORY) return;
     const child = this.#files.openDirectory(directory, name);
     if (child < 0) return;
@@ -69,7 +69,7 @@ class UsableTree {
 
   #fixOpen(directory: number, mode: number): void {
     const usable = usableMode("directory", mode & 0o7777);
-    if (usable !== (mode & 0o7777)) this.#tree.setMode(directory, usable);
+    if (usable !== (mode & 0o7777)) this.#changes.setMode(directory, usable);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { ENOENT, type NativeFiles } from "../system/files/native_files.ts";
-import type { NativeTree } from "../system/files/native_tree.ts";
+import type { NativeChanges } from "../system/files/native_changes.ts";
 import { systemFailure } from "./system_failure.ts";
 
 /** A directory has these permissions until it gets its own: all that is needed to fill it. */
@@ -16,16 +16,16 @@ const MAX_DEPTH = 512;
  */
 export class OpenDirectories {
   readonly #files: NativeFiles;
-  readonly #tree: NativeTree;
+  readonly #changes: NativeChanges;
   readonly #root: number;
   #path = "";
   #names: string[] = [];
   #descriptors: number[] = [];
 
   /** The caller opens and closes `root`. */
-  constructor(files: NativeFiles, tree: NativeTree, root: number) {
+  constructor(files: NativeFiles, changes: NativeChanges, root: number) {
     this.#files = files;
-    this.#tree = tree;
+    this.#changes = changes;
     this.#root = root;
   }
 
@@ -62,7 +62,7 @@ export class OpenDirectories {
     const parent = this.#descriptors.at(-1) ?? this.#root;
     let descriptor = this.#files.openDirectory(parent, name);
     if (descriptor === ENOENT) {
-      const made = this.#tree.createDirectory(parent, name, WORKING_MODE);
+      const made = this.#changes.makeDirectory(parent, name, WORKING_MODE);
       descriptor = made < 0 ? made : this.#files.openDirectory(parent, name);
     }
     if (descriptor < 0) throw systemFailure(path, descriptor);

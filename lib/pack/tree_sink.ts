@@ -9,7 +9,7 @@ import {
   type NativeFiles,
   nativeFiles,
 } from "../system/files/native_files.ts";
-import { type NativeTree, nativeTree } from "../system/files/native_tree.ts";
+import { type NativeChanges, nativeChanges } from "../system/files/native_changes.ts";
 import { accountId } from "../system/host/environment.ts";
 import { fileMask } from "../system/host/file_mask.ts";
 import { squashfsTime } from "../tar/squashfs_time.ts";
@@ -32,7 +32,7 @@ export async function treeSink(
   { path, time }: EntryOutput & { readonly type: "tree" },
   onNote: (message: string) => void,
 ): Promise<EntrySink> {
-  return new TreeSink(await nativeFiles(), await nativeTree(), { path, time, onNote });
+  return new TreeSink(await nativeFiles(), await nativeChanges(), { path, time, onNote });
 }
 
 interface TreeOptions {
@@ -43,7 +43,7 @@ interface TreeOptions {
 
 class TreeSink implements EntrySink {
   readonly #files: NativeFiles;
-  readonly #tree: NativeTree;
+  readonly #changes: NativeChanges;
   readonly #onNote: (message: string) => void;
   readonly #root: number;
   readonly #way: OpenDirectories;
@@ -55,13 +55,13 @@ class TreeSink implements EntrySink {
   #file: NewFile | undefined;
   #devicesLeftOut = 0;
 
-  constructor(files: NativeFiles, tree: NativeTree, { path, time, onNote }: TreeOptions) {
+  constructor(files: NativeFiles, changes: NativeChanges, { path, time, onNote }: TreeOptions) {
     this.#files = files;
-    this.#tree = tree;
+    this.#changes = changes;
     this.#onNote = onNote;
-    this.#root = makeRoot(files, tree, path);
-    this.#way = new OpenDirectories(files, tree, this.#root);
-    this.#linkWay = new OpenDirectories(files, tree, this.#root);
+    this.#root = makeRoot(files, changes, path);
+    this.#way = new OpenDirectories(files, changes, this.#root);
+    this.#linkWay = new OpenDirectories(files, changes, this.#root);
     this.#directories.set("", { mode: DEFAULT_ROOT_MODE, mtime: time });
   }
 
@@ -106,7 +106,7 @@ class TreeSink implements EntrySink {
 
   #newFile(directory: number, name: string, header: EntryHeader): NewFile {
     const mode = header.mode & KEPT_MODE;
-    return new NewFile(this.#tree, directory, name, {
+    return new NewFile({ files: this.#files, changes: this.#changes }, directory, name, {
       path: header.path,
       mode,
       needsMode: (mode & this.#mask) !== 0 || mode !== (mode & 0o777),
@@ -123,32 +123,32 @@ class TreeSink implements EntrySink {
 
   #link(directory: number, name: string, { path, linkPath }: EntryHeader): void {
     const from = this.#linkWay.enter(parentOf(linkPath));
-    this.#check(path, this.#tree.createLink(from, baseName(linkPath), directory, name));
+    this.#check(path, this.#changes.makeHardLink(from, baseName(linkPath), directory, name));
   }
 
   #symlink(directory: number, name: string, { path, linkPath, mtime }: EntryHeader): void {
-    this.#check(path, this.#tree.createSymlink(directory, name, linkPath));
-    this.#check(path, this.#tree.setTimeOf(directory, name, squashfsTime(mtime)));
+    this.#check(path, this.#changes.makeLink(directory, name, linkPath));
+    this.#check(path, this.#changes.setTimeOf(directory, name, squashfsTime(mtime)));
   }
 
   #node(directory: number, name: string, header: EntryHeader): void {
     const { type, path, mtime, deviceMajor, deviceMinor } = header;
     const kind = type === "fifo" ? FIFO : type === "block" ? BLOCK_DEVICE : CHARACTER;
     const mode = header.mode & KEPT_MODE;
-    const result = this.#tree.createNode(directory, name, kind | mode, deviceMajor, deviceMinor);
+    const result = this.#changes.makeNode(directory, name, kind | mode, deviceMajor, deviceMinor);
     if (result === EPERM && type !== "fifo") {
       this.#devicesLeftOut++;
       return;
     }
     this.#check(path, result);
-    this.#check(path, this.#tree.setModeOf(directory, name, mode));
-    this.#check(path, this.#tree.setTimeOf(directory, name, squashfsTime(mtime)));
+    this.#check(path, this.#changes.setModeOf(directory, name, mode));
+    this.#check(path, this.#changes.setTimeOf(directory, name, squashfsTime(mtime)));
   }
 
   #finish(directory: number, { mode, mtime, xattrs }: DirectoryHeader): void {
-    setUserXattrs(this.#tree, directory, xattrs);
-    this.#tree.setMode(directory, mode & KEPT_MODE);
-    this.#tree.setTime(directory, squashfsTime(mtime));
+    setUserXattrs(this.#changes, directory, xattrs);
+    this.#changes.setMode(directory, mode & KEPT_MODE);
+    this.#changes.setTime(directory, squashfsTime(mtime));
   }
 
   #check(path: string, result: number): void {
@@ -157,14 +157,14 @@ class TreeSink implements EntrySink {
 }
 
 /** The root's group must not be inherited from a directory that hands its own on. */
-function makeRoot(files: NativeFiles, tree: NativeTree, path: string): number {
+function makeRoot(files: NativeFiles, changes: NativeChanges, path: string): number {
   const parent = files.openRoot(parentOf(path));
   const name = baseName(path);
-  const made = tree.createDirectory(parent, name, WORKING_MODE);
+  const made = changes.makeDirectory(parent, name, WORKING_MODE);
   const root = made < 0 ? made : files.openDirectory(parent, name);
   files.close(parent);
   if (root < 0) throw systemFailure("", root);
-  if (accountId() === 0) tree.setOwner(root, 0, 0);
-  tree.setMode(root, WORKING_MODE);
+  if (accountId() === 0) changes.setOwner(root, 0, 0);
+  changes.setMode(root, WORKING_MODE);
   return root;
 }

@@ -136,7 +136,12 @@ const CASES: readonly (readonly [title: string, layers: readonly (readonly TarSp
     symlink("a/sym", "one"),
     link("a/sym2", "a/sym"),
   ]]],
-  ["holes", [[file("sparse", hole), file("zeros", zeros), file("tail", Buffer.alloc(65_537))]]],
+  ["holes", [[
+    file("whole", Buffer.alloc(262_144)),
+    file("sparse", hole),
+    file("zeros", zeros),
+    file("tail", Buffer.alloc(65_537)),
+  ]]],
   ["attributes of users", [[
     file("x", "1", { xattrs: { "user.one": "1", "user.empty": "", "security.selinux": "no" } }),
     directory("d", { xattrs: { "user.d": "2" } }),

@@ -6,7 +6,7 @@ import { getSystemErrorName } from "node:util";
 import { DenrootError } from "../../errors.ts";
 import { DIRECTORY, EACCES, ENOENT, EPERM, FILE_TYPE, nativeFiles } from "./native_files.ts";
 import type { FileStatus, NativeFiles } from "./native_files.ts";
-import { type NativeTree, nativeTree } from "./native_tree.ts";
+import { type NativeChanges, nativeChanges } from "./native_changes.ts";
 
 /** Directories deeper than this are first moved up: each level has an open descriptor. */
 const MAX_DEPTH = 100;
@@ -25,7 +25,7 @@ export async function removeTree(root: string): Promise<void> {
   const parent = files.openRoot(path.dirname(root));
   if (parent < 0) throw cannotRemove(root, parent);
   try {
-    new TreeRemoval(files, await nativeTree(), root).run(parent);
+    new TreeRemoval(files, await nativeChanges(), root).run(parent);
   } finally {
     files.close(parent);
   }
@@ -33,7 +33,7 @@ export async function removeTree(root: string): Promise<void> {
 
 class TreeRemoval {
   readonly #files: NativeFiles;
-  readonly #tree: NativeTree;
+  readonly #changes: NativeChanges;
   readonly #root: string;
   #device = "";
   /** The root's descriptor, into which deep directories are moved. */
@@ -41,9 +41,9 @@ class TreeRemoval {
   #moved = 0;
   #failure: DenrootError | undefined;
 
-  constructor(files: NativeFiles, tree: NativeTree, root: string) {
+  constructor(files: NativeFiles, changes: NativeChanges, root: string) {
     this.#files = files;
-    this.#tree = tree;
+    this.#changes = changes;
     this.#root = root;
   }
 
@@ -70,7 +70,7 @@ class TreeRemoval {
       }
       // What was moved up is in the next listing.
     } while (depth === 0 && this.#moved > 0 && this.#failure === undefined);
-    const result = this.#tree.removeDirectory(parent, name);
+    const result = this.#changes.removeDirectory(parent, name);
     if (result < 0 && result !== ENOENT) this.#fail(shown, result);
   }
 
@@ -96,12 +96,12 @@ class TreeRemoval {
 
   /** Unlinking a directory fails harmlessly, so most names cost one call. */
   #remove(directory: number, name: string): number {
-    const result = this.#tree.removeFile(directory, name);
+    const result = this.#changes.remove(directory, name);
     if (result !== EACCES) return result;
     // The directory itself is not writable.
-    return this.#tree.setMode(directory, USABLE) < 0
+    return this.#changes.setMode(directory, USABLE) < 0
       ? result
-      : this.#tree.removeFile(directory, name);
+      : this.#changes.remove(directory, name);
   }
 
   #open(parent: number, name: string): number {
@@ -110,13 +110,13 @@ class TreeRemoval {
     const status = this.#files.status(parent, name);
     // A change of mode follows links, so it must be known that this is none.
     if (typeof status === "number" || (status.mode & FILE_TYPE) !== DIRECTORY) return directory;
-    if (this.#tree.setModeOf(parent, name, USABLE) < 0) return directory;
+    if (this.#changes.setModeOf(parent, name, USABLE) < 0) return directory;
     return this.#files.openDirectory(parent, name);
   }
 
   #moveUp(directory: number, name: string, shown: string): void {
     const target = `.denroot-deep-${++this.#moved}-${Math.random().toString(36).slice(2)}`;
-    const result = this.#tree.rename(directory, name, this.#top, target);
+    const result = this.#changes.rename(directory, name, this.#top, target);
     if (result < 0) this.#fail(shown, result);
   }
 

@@ -175,7 +175,7 @@ class OpenRoot implements RootedFiles, Disposable {
       changes.remove(spot.directory, UNFINISHED);
       result = make(UNFINISHED);
     }
-    if (result >= 0) result = changes.rename(spot.directory, UNFINISHED, spot.name);
+    if (result >= 0) result = changes.rename(spot.directory, UNFINISHED, spot.directory, spot.name);
     if (result >= 0) return;
     changes.remove(spot.directory, UNFINISHED);
     throw this.#error("write", path, result);
