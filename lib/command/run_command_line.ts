@@ -95,12 +95,12 @@ export function createProgram(
   const name = context.console.programName;
   const program = newCommand(
     name,
-    "Turns container images into enroot images, without privileges.",
+    "Turns container images into enroot images and containers, without privileges.",
   )
     .explain(
       "denroot reads an image from a registry, an archive, a directory or an engine's storage, " +
-        "and writes one squashfs file. enroot starts containers from it. denroot needs no root, no " +
-        "daemon and no mount.",
+        "and writes one squashfs file, or the files of a container. It starts containers as enroot " +
+        "does. denroot needs no root and no daemon.",
     )
     .version(VERSION, "--version", "print the version")
     .enablePositionalOptions()
@@ -142,7 +142,7 @@ function refuseLaterCommand(args: readonly string[], context: CommandContext): v
   const command = args.find((arg) => !arg.startsWith("-"));
   if (command === undefined || !LATER_COMMANDS.has(command)) return;
   throw new DenrootError("usage", `denroot has no command "${command}"`, {
-    hint: `denroot makes images, and enroot starts containers from them. ${seeHelp(context, [])}`,
+    hint: `enroot has it. An image file and denroot do what a bundle does. ${seeHelp(context, [])}`,
   });
 }
 

@@ -71,6 +71,22 @@ test("a parent that is killed takes its child along", async () => {
   await waitUntil("the child is gone", () => [undefined, "Z"].includes(stateOf(child)));
 });
 
+test("a parent that is killed at any moment leaves no child", async () => {
+  const mark = String(1e6 + process.pid);
+  for (let n = 0; n < 60; n++) {
+    const words = [NEW_USER_AND_PID, ...mapped(), "init", PATHS, "sleep", mark];
+    const child = spawn(enter, words, { stdio: "ignore" });
+    const ended = new Promise((resolve) => child.on("exit", resolve));
+    await new Promise((resolve) => setTimeout(resolve, n % 6));
+    process.kill(child.pid!, "SIGKILL");
+    await ended;
+  }
+  await waitUntil("all are gone", async () => {
+    const { stdout } = await runProgram("ps", ["-eo", "args"]);
+    return !stdout.split("\n").includes(`sleep ${mark}`);
+  });
+});
+
 test("a child that nobody may wait for is waited for all the same", async () => {
   // Slurm's daemons and some shells leave SIGCHLD ignored.
   const { stdout } = await runProgram("python3", [
