@@ -90,6 +90,8 @@ export interface StartRequest {
   readonly workdir?: string;
   /** The limits of open files that the caller had, as text in the words of proc(5). */
   readonly fileLimit: readonly [soft: string, hard: string];
+  /** Numbers of the signals that the caller ignores; a background job ignores Ctrl-C, for example. */
+  readonly ignoredSignals: readonly number[];
   /** Open descriptors that the caller handed over, besides the standard ones. The container gets them. */
   readonly descriptors: readonly number[];
 }

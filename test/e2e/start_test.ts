@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { bun, deno, type Denroot } from "../helpers/denroot_command.ts";
 import { containerHome, USERS } from "../helpers/container_home.ts";
 import { nobody } from "../helpers/other_user.ts";
 import { startProgram, waitUntil } from "../helpers/run_program.ts";
@@ -53,37 +54,7 @@ for (const user of USERS) {
   });
 
   test(`signals, limits, umask and descriptors are those of a direct start (as ${user})`, async () => {
-    const script =
-      "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; umask; ulimit -S -n; ulimit -H -n; " +
-      "cat /proc/self/oom_score_adj; for fd in 0 1 2 7; do grep flags /proc/self/fdinfo/$fd; done; " +
-      "cat <&7";
-    // As a scheduler may leave a process: signals blocked and ignored, few files, a descriptor.
-    const surroundings = [
-      "python3",
-      "-c",
-      "import os, resource, signal, sys\n" +
-      "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])\n" +
-      "for name in ('QUIT', 'INT', 'TSTP'): signal.signal(getattr(signal, 'SIG' + name), signal.SIG_IGN)\n" +
-      "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n" +
-      "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n" +
-      "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n" +
-      "resource.setrlimit(resource.RLIMIT_NOFILE, (333, hard))\n" +
-      "os.umask(0o027)\n" +
-      "r, w = os.pipe(); os.write(w, b'handed over'); os.close(w); os.dup2(r, 7)\n" +
-      "os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:])",
-    ] as const;
-    const run = async (command: readonly string[]) => {
-      const env = { ...denroot.environment(), ENROOT_LOGIN_SHELL: "n" };
-      const [program, ...args] = [...surroundings, ...command];
-      const { stdout, stderr } = await startProgram(program!, args, { env, cwd: denroot.work })
-        .done;
-      return stdout + stderr;
-    };
-    const [first, ...rest] = denroot.runtime.command;
-    const program = first.includes("/") ? first : `/usr/bin/${first}`;
-    const direct = await run(["/usr/bin/busybox", "sh", "-c", script]);
-    assert.match(direct, /handed over$/);
-    assert.equal(await run([program, ...rest, "start", "box", ...SCRIPT, script]), direct);
+    await assertInherits(denroot);
   });
 
   test(`--pid, --net, --ipc and --uts give namespaces of their own (as ${user})`, async () => {
@@ -158,11 +129,12 @@ if (process.getuid!() === 0) {
   });
 }
 
-test("a container starts from source too", async () => {
-  const { denroot } = containerHome(USERS[0]!, "bun");
-  const { stdout } = await denroot.succeed(["start", "box", ...SCRIPT, "echo it runs"]);
-  assert.equal(stdout, "it runs\n");
-});
+for (const runtime of [bun, deno]) {
+  test(`a container starts from source on ${runtime.name}, and inherits the same`, async () => {
+    const { denroot } = containerHome(USERS[0]!, runtime);
+    await assertInherits(denroot);
+  });
+}
 
 test("a name that no container has is an error that names the place", async () => {
   const { denroot } = containerHome(USERS[0]!);
@@ -177,6 +149,41 @@ test("a command that the container lacks is an error that names it", async () =>
   assert.notEqual(exitCode, 0);
   assert.match(stderr, /no-such-command/);
 });
+
+/** What a command finds in a container is what it finds without one. */
+async function assertInherits(denroot: Denroot): Promise<void> {
+  const script =
+    "grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status; umask; ulimit -S -n; ulimit -H -n; " +
+    "cat /proc/self/oom_score_adj; for fd in 0 1 2 7; do grep flags /proc/self/fdinfo/$fd; done; " +
+    "cat <&7";
+  // As a scheduler may leave a process: signals blocked and ignored, few files, a descriptor.
+  const surroundings = [
+    "python3",
+    "-c",
+    "import os, resource, signal, sys\n" +
+    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])\n" +
+    "for name in ('QUIT', 'INT', 'TSTP'): signal.signal(getattr(signal, 'SIG' + name), signal.SIG_IGN)\n" +
+    "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n" +
+    "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n" +
+    "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n" +
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (333, hard))\n" +
+    "os.umask(0o027)\n" +
+    "r, w = os.pipe(); os.write(w, b'handed over'); os.close(w); os.dup2(r, 7)\n" +
+    "os.spawnv(os.P_WAIT, sys.argv[1], sys.argv[1:])",
+  ] as const;
+  const run = async (command: readonly string[]) => {
+    const env = { ...denroot.environment(), ENROOT_LOGIN_SHELL: "n" };
+    const [program, ...args] = [...surroundings, ...command];
+    const { stdout, stderr } = await startProgram(program!, args, { env, cwd: denroot.work })
+      .done;
+    return stdout + stderr;
+  };
+  const [first, ...rest] = denroot.runtime.command;
+  const program = first.includes("/") ? first : `/usr/bin/${first}`;
+  const direct = await run(["/usr/bin/busybox", "sh", "-c", script]);
+  assert.match(direct, /handed over$/);
+  assert.equal(await run([program, ...rest, "start", "box", ...SCRIPT, script]), direct);
+}
 
 /** All entries but the lock and the times that its making changed. */
 async function withoutLock(root: string): Promise<unknown> {

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { after } from "node:test";
-import { bun, Denroot, readableDenroot, type Runtime } from "./denroot_command.ts";
+import { Denroot, readableDenroot, type Runtime } from "./denroot_command.ts";
 import { asNobody, nobody } from "./other_user.ts";
 import { findProgram } from "./run_program.ts";
 import { scratchDirectory } from "./scratch.ts";
@@ -27,8 +27,8 @@ const APPLETS =
   "pwd readlink rm sleep stat stty touch true tty umask uname wc";
 
 /** The container is called `box`. The home is removed after the file's tests. */
-export function containerHome(user: ContainerUser, runtime: "executable" | "bun" = "executable") {
-  const command = runtime === "bun" ? bun.command : sharedDenroot().command;
+export function containerHome(user: ContainerUser, runtime?: Runtime) {
+  const { command } = runtime ?? sharedDenroot();
   const home = new Denroot({
     name: `as ${user}`,
     command: user === "root" ? command : [...asNobody, ...command],

@@ -12,6 +12,7 @@ import { inheritedFileLimit, restoreInherited } from "../../system/linux/execute
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { forbidNewPrivileges } from "../../system/linux/privileges.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
+import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { RunPlaceSettings } from "../../tools/run_places.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
 
@@ -35,7 +36,7 @@ const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  * process that is gone or in no container.
  */
 export async function becomeMember(pid: string, options: ExecOptions): Promise<never> {
-  const fileLimit = inheritedFileLimit();
+  const [fileLimit, ignored] = [inheritedFileLimit(), signalsIn("SigIgn")];
   const inherited = inheritedDescriptors();
   // The directory of /proc belongs to one process for ever: a PID that is used again is another one.
   const member = `/proc/self/fd/${openMember(pid)}`;
@@ -50,7 +51,7 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
   const path = variable(environment, "PATH") ?? USUAL_PATH;
   forbidNewPrivileges();
   if (joined.includes("user")) fakeOwnership();
-  restoreInherited(fileLimit);
+  restoreInherited(fileLimit, [...ignored]);
   for (const descriptor of inherited) setInherited(descriptor, true);
   return await becomeEnter(
     [

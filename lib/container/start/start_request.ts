@@ -3,6 +3,7 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { Settings } from "../../config/settings.ts";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
@@ -68,6 +69,7 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
     ...(options.workdir !== undefined && { workdir: options.workdir }),
     command: options.command ?? [],
     fileLimit: inheritedFileLimit(),
+    ignoredSignals: [...signalsIn("SigIgn")],
     descriptors: inheritedDescriptors(),
   };
 }

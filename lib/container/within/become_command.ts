@@ -40,7 +40,7 @@ export function becomeCommand(state: FinalState): never {
   enter(command);
   if (command.umask !== undefined) process.umask(command.umask);
   if (command.fileSizeLimitBytes !== undefined) limitFileSize(command.fileSizeLimitBytes);
-  restoreInherited(request.fileLimit);
+  restoreInherited(request.fileLimit, request.ignoredSignals);
   const { path, argv } = command;
   try {
     execute(path, argv, environment);

@@ -9,6 +9,7 @@ import { SystemError } from "./system_error.ts";
 const RLIMIT_FSIZE = 1;
 const RLIMIT_NOFILE = 7;
 const SIG_DFL = 0;
+const SIG_IGN = 1;
 /** The runtimes ignore them; a program would inherit that. */
 const IGNORED_BY_RUNTIMES = ["SIGPIPE", "SIGXFSZ"] as const;
 const UNLIMITED = 0xffff_ffff_ffff_ffffn;
@@ -29,8 +30,12 @@ export function execute(
   throw new SystemError(`run ${path}`, 0);
 }
 
-/** Undoes what the runtimes do to every program: signals that they ignore, and limits they raise. */
-export function restoreInherited(fileLimit: FileLimit): void {
+/**
+ * Undoes what the runtimes do: they ignore some signals, catch others that were ignored, and raise
+ * limits.
+ */
+export function restoreInherited(fileLimit: FileLimit, ignoredSignals: readonly number[]): void {
+  for (const number of ignoredSignals) libc().signal(number, SIG_IGN);
   for (const name of IGNORED_BY_RUNTIMES) libc().signal(os.constants.signals[name], SIG_DFL);
   const limits = BigUint64Array.from(fileLimit.map(limitNumber));
   libc().setrlimit(RLIMIT_NOFILE, limits);

@@ -61,6 +61,7 @@ function startRequest(
     mounts: [],
     command: [],
     fileLimit: ["1024", "4096"],
+    ignoredSignals: [],
     descriptors: [],
     ...request,
   };
