@@ -7,7 +7,7 @@ export function execCommand(_context: CommandContext): Command {
   return newCommand("exec", "Run a command in a container that runs.")
     .argument("<PID>", "a process of the container")
     .argument("<COMMAND...>", "the command and its arguments")
-    .option("-e, --env <KEY[=VALUE]>", "set a variable, or take the host's value", append)
+    .option("-e, --env <KEY=VALUE>", "set a variable; KEY alone takes the host's value", append)
     .examples("exec 4711 bash", "exec -e DEBUG=1 4711 ps aux")
     .passThroughOptions()
     .action((pid, command, options) => runExec(pid, command, options));

@@ -12,7 +12,7 @@ export function startCommand(context: CommandContext): Command {
     .argument("<NAME>", "the container's name, or an image file")
     .argument("[COMMAND...]", "the command and its arguments")
     .option("-c, --conf <FILE>", "a script with the functions environ, mounts, hooks and rc")
-    .option("-e, --env <KEY[=VALUE]>", "set a variable, or take the host's value", append)
+    .option("-e, --env <KEY=VALUE>", "set a variable; KEY alone takes the host's value", append)
     .option("--env-file <FILE>", "set the variables that a file names, a line for each", append)
     .option("-m, --mount <FSTAB>", "mount something, with : between the fields", append)
     .option("--rc <FILE>", "a script that runs instead of the container's start script")
