@@ -10,7 +10,7 @@ export const PACKING_SETTINGS = {
   ENROOT_SQUASH_OPTIONS: {
     kind: "text",
     meaning: "mksquashfs gets these options.",
-    commands: [...PACKING, "inspect"],
+    commands: [...PACKING, "export", "inspect"],
     default: "-comp lzo -Xalgorithm lzo1x_1",
     olderName: "ENROOT_SQUASH_OPTS",
   },
@@ -18,9 +18,9 @@ export const PACKING_SETTINGS = {
     kind: "integer",
     min: 0,
     max: 65_536,
-    meaning: "mksquashfs and denroot's threads use at most this many processors. " +
+    meaning: "mksquashfs, unsquashfs and denroot's threads use at most this many processors. " +
       "0 stands for all that the process may use.",
-    commands: PACKING,
+    commands: [...PACKING, "create", "load", "export"],
     default: {
       shown: "all that the process may use",
       compute: ({ processors }) => String(processors),
@@ -28,28 +28,29 @@ export const PACKING_SETTINGS = {
   },
   ENROOT_FORCE_OVERRIDE: {
     kind: "flag",
-    meaning: "An import overwrites an existing image file, as with --force.",
-    commands: ["import"],
+    meaning:
+      "An existing image file or container is replaced, and remove does not ask, as with --force.",
+    commands: ["import", "create", "load", "remove", "export"],
     default: "no",
   },
   DENROOT_MAX_IMAGE_BYTES: {
     kind: "bytes",
     meaning: "The layers of an image have at most this many bytes together, uncompressed. " +
       "K, M, G and T stand for powers of 1024.",
-    commands: ["import"],
+    commands: ["import", "load"],
     default: "1T",
     note: "uncompressed",
   },
   DENROOT_MKSQUASHFS: {
     kind: "text",
     meaning: "This mksquashfs makes the image file. It must be version 4.5 or later.",
-    commands: PACKING,
+    commands: [...PACKING, "export"],
     unset: OWN_TOOL,
   },
   DENROOT_UNSQUASHFS: {
     kind: "text",
     meaning: "This unsquashfs reads image files. It must be version 4.5 or later.",
-    commands: PACKING,
+    commands: [...PACKING, "create"],
     unset: OWN_TOOL,
   },
   SOURCE_DATE_EPOCH: {
@@ -57,7 +58,7 @@ export const PACKING_SETTINGS = {
     min: 0,
     max: LAST_SQUASHFS_TIME,
     meaning: "Every file in the image gets this time, in seconds since 1970.",
-    commands: ["import"],
+    commands: ["import", "load"],
     unset: "files keep their times",
   },
   ENROOT_GZIP_PROGRAM: {

@@ -24,7 +24,7 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning:
       "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
-    commands: ["import", "inspect", "tags", "doctor", "cache"],
+    commands: ["import", "load", "create", "export", "inspect", "tags", "doctor", "cache"],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>
@@ -44,7 +44,7 @@ export const PATH_SETTINGS = {
   ENROOT_DATA_PATH: {
     kind: "path",
     meaning: "Containers lie in this directory.",
-    commands: ["create", "load", "start", "list", "remove", "export", "doctor"],
+    commands: ["create", "load", "start", "batch", "list", "remove", "export", "doctor"],
     default: {
       shown: "$XDG_DATA_HOME/enroot",
       compute: ({ variable }) =>

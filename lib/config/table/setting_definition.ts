@@ -54,6 +54,6 @@ export interface VariableFacts {
 }
 
 /** The commands that ask registries. */
-export const FETCHING = ["import", "inspect", "digest", "tags", "doctor"] as const;
+export const FETCHING = ["import", "load", "inspect", "digest", "tags", "doctor"] as const;
 /** The commands that make images, and the one that checks whether they can. */
 export const PACKING = ["import", "doctor"] as const;
