@@ -54,7 +54,8 @@ export const PATH_SETTINGS = {
   ENROOT_RUNTIME_PATH: {
     kind: "path",
     meaning: "The files that a starting container needs lie in this directory. Each container " +
-      "has a file system of its own there, in memory.",
+      "has a file system of its own there, in memory. Where it is not set and the default cannot " +
+      "be made, a directory of yours below ENROOT_TEMP_PATH serves instead.",
     commands: ["start", "batch", "doctor"],
     default: {
       shown: "$XDG_RUNTIME_DIR/enroot",

@@ -1,17 +1,16 @@
 /** The first stage of a start: on the host, until `enter` takes this process over. */
 
 import { Buffer } from "node:buffer";
-import { mkdirSync, openSync } from "node:fs";
+import { openSync } from "node:fs";
 import type { Settings } from "../../config/settings.ts";
-import { DenrootError, messageOf } from "../../errors.ts";
 import { environment } from "../../system/host/environment.ts";
 import { memoryDescriptor, setInherited } from "../../system/linux/descriptors.ts";
 import { inheritedEnvironment } from "../../system/linux/execute.ts";
 import { ownCommand } from "../../system/process/own_command.ts";
-import type { RunPlaceSettings } from "../../tools/run_places.ts";
 import type { StartRequest } from "../../types/container.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
 import { enterSteps } from "../enter/enter_steps.ts";
+import { runtimeDirectory } from "./runtime_directory.ts";
 
 const EQUALS = 0x3d;
 
@@ -21,12 +20,13 @@ const EQUALS = 0x3d;
  */
 export async function becomeContainer(
   request: StartRequest,
-  settings: RunPlaceSettings & Pick<Settings, "environment">,
+  settings: Settings,
 ): Promise<never> {
-  makeRuntimeDirectory(request.settings.runtimePath);
+  const runtimePath = runtimeDirectory(settings);
+  const whole = { ...request, settings: { ...request.settings, runtimePath } };
   const own = ownCommand();
   const self = openSync(own.path, "r");
-  const plan = memoryDescriptor("denroot-start", Buffer.from(JSON.stringify(request)));
+  const plan = memoryDescriptor("denroot-start", Buffer.from(JSON.stringify(whole)));
   for (const descriptor of [self, plan, ...request.descriptors]) setInherited(descriptor, true);
   const second = [...own.argv, "within", String(plan)];
   const words = [
@@ -56,15 +56,4 @@ function configuredEnvironment(settings: Pick<Settings, "environment">): readonl
     ...inheritedEnvironment().filter((variable) => !names.has(nameOf(variable))),
     ...added.map(([name, value]) => Buffer.from(`${name}=${value}`)),
   ];
-}
-
-function makeRuntimeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new DenrootError("file", `The directory ${path} cannot be made: ${messageOf(cause)}`, {
-      cause,
-      hint: "Set ENROOT_RUNTIME_PATH to a directory that you may make",
-    });
-  }
 }
