@@ -9,8 +9,8 @@ import { ask } from "./output/ask.ts";
 export function removeCommand(context: CommandContext): Command {
   return newCommand("remove", "Delete containers.")
     .explain(
-      "A running container is not deleted: denroot names its processes. denroot goes on after a " +
-        "failure, and then ends with status 1.",
+      "A running container is not deleted: denroot names its processes. Under the name enroot, " +
+        "--force deletes it too. denroot goes on after a failure, and then ends with status 1.",
     )
     .argument("<NAME...>", "the containers")
     .option("-f, --force", "do not ask, and give processes a few seconds to end")
@@ -30,10 +30,12 @@ async function runRemove(
   const { loadSettings } = await import("../../mod.ts");
   const settings = await loadSettings();
   const force = options.force === true || settings.forceOverride;
+  // Scripts and pyxis rely on what enroot's own option does.
+  const evenRunning = force && context.console.programName === "enroot";
   const failures: DenrootError[] = [];
   for (const name of names) {
     try {
-      await removeOne(name, { force, settings }, context);
+      await removeOne(name, { force, evenRunning, settings }, context);
     } catch (error) {
       // By its name: it may come from another copy of the class.
       if (!(error instanceof Error) || error.name !== "DenrootError") throw error;

@@ -7,11 +7,15 @@ import { requireIdle, waitUntilIdle } from "./running_containers.ts";
 
 export interface RemoveOptions {
   /**
-   * Whether processes that are about to end get a few seconds for it. A running container is never
-   * removed, but for one that Slurm's pyxis cleans up: it calls at a job's end, and Slurm ends the
-   * processes that are left.
+   * Whether processes that are about to end get a few seconds for it. A running container is not
+   * removed all the same.
    */
   readonly force?: boolean | undefined;
+  /**
+   * Whether a running container is removed too, as enroot does it: its processes lose their files.
+   * Slurm's pyxis needs that. It calls at a job's end, when Slurm is about to end what is left.
+   */
+  readonly evenRunning?: boolean | undefined;
   /** By default they are read from the environment and `enroot.conf`. */
   readonly settings?: Settings | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -19,8 +23,6 @@ export interface RemoveOptions {
 
 /** As long as Slurm waits between two signals at most, and short enough for a person. */
 const GOING_MS = 3000;
-/** pyxis sets it for the commands that it calls, and for nothing else. */
-const PYXIS = "PYXIS_VERSION";
 
 /**
  * Removes the container `name` and gives where it was. Its name is free at once, and a removal that is
@@ -36,9 +38,9 @@ export async function removeContainer(
   const settings = options.settings ?? await loadSettings();
   const signal = options.signal ?? new AbortController().signal;
   const place = findContainer(settings, name);
-  if (!options.force) requireIdle(place);
-  else if (settings.environment[PYXIS] === undefined) {
-    await waitUntilIdle(place, { timeoutMs: GOING_MS, signal });
+  if (!options.evenRunning) {
+    if (options.force) await waitUntilIdle(place, { timeoutMs: GOING_MS, signal });
+    else requireIdle(place);
   }
   const aside = setAside(place);
   await removeAside(aside);

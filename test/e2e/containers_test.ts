@@ -218,6 +218,22 @@ for (const user of USERS) {
   });
 }
 
+test("under the name enroot, remove --force takes a container that runs", async () => {
+  const { denroot, root } = containerHome("root");
+  const enroot = join(denroot.home, "enroot");
+  symlinkSync(denroot.runtime.command.at(-1)!, enroot);
+  const running = denroot.start(["start", "box", "/bin/sleep", "3600"]);
+  try {
+    await waitUntil("it runs", () => commOf(running.pid) === "sleep");
+    const removal = startProgram(enroot, ["remove", "-f", "box"], { env: denroot.environment() });
+    assert.equal((await removal.done).stderr, "");
+    assert.equal(existsSync(root), false);
+  } finally {
+    running.child.kill("SIGKILL");
+    await running.done;
+  }
+});
+
 test("export ends at TERM, though its parent left TERM blocked, and leaves nothing", async () => {
   const { denroot } = containerHome("root");
   // The packer waits for ever.

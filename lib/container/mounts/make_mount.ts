@@ -12,7 +12,7 @@ import {
 } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
 import type { HeldFile, PlannedMount, RootedFiles } from "../../types/container.ts";
-import { MissingSide, mountError } from "./mount_error.ts";
+import { LeavesRoot, MissingSide, mountError } from "./mount_error.ts";
 import { type MountOptions, readMountOptions } from "./mount_options.ts";
 
 export interface MountContext {
@@ -28,7 +28,7 @@ const TARGET_MODE = 0;
 /**
  * Follows enroot-mount of enroot 4.1, with these differences: `ro` beside `rbind` holds for the mounts
  * below too, where the kernel is 5.12 or newer; a bind keeps the flags of its source that no word
- * takes away; `..` at the root stays there, as in the running container.
+ * takes away.
  *
  * Throws code `file`, with the origin of the line, unless the line says `nofail`.
  */
@@ -44,6 +44,7 @@ export function makeMount(line: PlannedMount, context: MountContext): void {
 }
 
 function carryOut(line: PlannedMount, options: MountOptions, root: RootedFiles): void {
+  if (leavesRoot(line.target)) throw new LeavesRoot();
   const { flags } = options;
   const binds = (flags & MS.BIND) !== 0 && (flags & MS.REMOUNT) === 0;
   const needsPath = binds || (flags & MS.MOVE) !== 0;
@@ -109,6 +110,17 @@ function openSource(source: string, root: RootedFiles): HeldFile {
   const status = statSync(source, { throwIfNoEntry: false });
   if (status === undefined) throw new MissingSide("source");
   return { ...plainSource(source), isDirectory: status.isDirectory() };
+}
+
+/** Links are no danger, as they are resolved inside the root; but this text is a mistake. */
+function leavesRoot(target: string): boolean {
+  let depth = 0;
+  for (const part of target.split("/")) {
+    if (part === "..") depth--;
+    else if (part !== "" && part !== ".") depth++;
+    if (depth < 0) return true;
+  }
+  return false;
 }
 
 function openTarget(target: string, root: RootedFiles): HeldFile {

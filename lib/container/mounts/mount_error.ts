@@ -17,6 +17,9 @@ export class MissingSide extends Error {
   }
 }
 
+/** Thrown where a target has more `..` than directories before them. */
+export class LeavesRoot extends Error {}
+
 /** `cause` is what the attempt threw. The error has code `file`, or the cause's own. */
 export function mountError(
   line: PlannedMount,
@@ -40,6 +43,13 @@ interface Explanation {
 
 function explain(line: PlannedMount, options: MountOptions, cause: unknown): Explanation {
   if (cause instanceof MissingSide) return explainMissing(cause.side);
+  if (cause instanceof LeavesRoot) {
+    return {
+      // The kernel's words, which enroot prints.
+      reason: "Invalid cross-device link: the target leads out of the container",
+      hint: 'Take ".." out of the target',
+    };
+  }
   if (!(cause instanceof SystemError)) return { reason: messageOf(cause) };
   const { code } = cause;
   const binds = (options.flags & (MS.BIND | MS.REMOUNT)) === MS.BIND;
