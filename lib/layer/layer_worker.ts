@@ -63,7 +63,7 @@ function tarStream({ place }: LayerJob, stored: StoredBytes): AsyncIterable<Uint
   switch (place.type) {
     case "file":
     case "download":
-      return decompress(stored.read());
+      return decompress(stored.read(), { here: true });
     case "tar-split":
       return readSplitLayer(place);
     case "tree":
