@@ -1,6 +1,8 @@
 /** denroot as a library: the functions and types that its own commands use. */
 
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
+export { type SharedImage, shareImage, type ShareOptions } from "./lib/share/share_image.ts";
+export { type ReleaseOptions, releaseStep } from "./lib/share/release_step.ts";
 export {
   type DefinedImage,
   type DefinitionOptions,

@@ -21,6 +21,7 @@ const levels: readonly (readonly string[])[] = [
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
   ["image"],
+  ["share"],
   ["definition", "doctor"],
   ["mod"],
 ];

@@ -14,11 +14,13 @@ import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { shareCommand } from "./share.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  shareCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,

@@ -35,6 +35,13 @@ export interface Settings {
   readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
   readonly unsquashfs?: string | undefined;
+  /** The directory of finished images that many machines mount. */
+  readonly sharePath?: string | undefined;
+  /** The directory for this machine's own copies of shared images. */
+  readonly shareLocalPath?: string | undefined;
+  /** For how long a machine that imports may be silent. */
+  readonly shareLeaseMs: number;
+  readonly shareLongestJobMs: number;
   readonly loginShell: boolean;
   readonly rootfsWritable: boolean;
   readonly remapRoot: boolean;
@@ -103,6 +110,10 @@ export async function loadSettings(
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
+    sharePath: values.DENROOT_SHARE_PATH,
+    shareLocalPath: values.DENROOT_SHARE_LOCAL_PATH,
+    shareLeaseMs: values.DENROOT_SHARE_LEASE_SECONDS * 1000,
+    shareLongestJobMs: values.DENROOT_SHARE_LONGEST_JOB,
     loginShell: values.ENROOT_LOGIN_SHELL,
     rootfsWritable: values.ENROOT_ROOTFS_WRITABLE,
     remapRoot: values.ENROOT_REMAP_ROOT,

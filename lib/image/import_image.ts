@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { hasCode, throwIfAborted } from "../errors.ts";
+import type { Settings } from "../config/settings.ts";
 import { ownFiles } from "../enroot/own_files.ts";
 import { requireImage, requireReadableLayers } from "../oci/require_image.ts";
 import { packLayers } from "../pack/pack_layers.ts";
@@ -76,51 +77,71 @@ export async function importImage(
   const output = outputPath(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
-  const limits = readLimits(systemFiles);
-  checkProcesses(limits);
-  checkSquashOptions(settings.squashOptions);
-  using mksquashfs = await findMksquashfs(settings);
-  using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
+  using tools = await importTools(settings, options.verify);
 
   using opened = openCache(settings, path.dirname(output), onProgress);
   const { cache } = opened;
   await using source = await openSource(reference, { ...context, blobs: cache });
   const image = await resolveImage(source, platform, signal);
-  requireReadableLayers(requireImage(image.manifest));
-  const content = await contentOf(source, image, signal);
-  checkSpace(content, cache, source, output);
-  onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
-
-  const bytes = await withFreshBlobs(cache, context, () =>
-    fetchAndPack(image, content, {
-      ...context,
-      source,
-      cache,
-      mksquashfs,
-      verifyWith: unsquashfs?.path,
-      output,
-      force,
-      limits,
-    }));
+  const importing = { ...context, ...tools, source, cache, output, force };
+  const bytes = await importResolved(image, importing);
   const seconds = (performance.now() - started) / 1000;
   return { output, digest: image.digest, uri: source.uri, bytes, seconds };
 }
 
-interface PackingContext extends ImageContext {
+/** The programs that an import runs, and the limits that it obeys. */
+export interface ImportTools {
+  readonly mksquashfs: Mksquashfs;
+  /** The path of unsquashfs, where the image is to be verified. */
+  readonly verifyWith: string | undefined;
+  readonly limits: Limits;
+  [Symbol.dispose](): void;
+}
+
+/** Throws code `squashfs` for a program that is missing, `limit` or `usage` for what cannot work. */
+export async function importTools(settings: Settings, verify = false): Promise<ImportTools> {
+  const limits = readLimits(systemFiles);
+  checkProcesses(limits);
+  checkSquashOptions(settings.squashOptions);
+  using tools = new DisposableStack();
+  const mksquashfs = tools.use(await findMksquashfs(settings));
+  const unsquashfs = verify ? tools.use(await findUnsquashfs(settings)) : undefined;
+  const held = tools.move();
+  return {
+    mksquashfs,
+    verifyWith: unsquashfs?.path,
+    limits,
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}
+
+/** Everything that an import needs beside the image. */
+export interface ImportContext extends ImageContext, Omit<ImportTools, typeof Symbol.dispose> {
   readonly source: ImageSource;
   readonly cache: BlobCache;
-  readonly mksquashfs: Mksquashfs;
-  readonly verifyWith: string | undefined;
+  /** A path of {@link outputPath}. */
   readonly output: string;
   readonly force: boolean;
-  readonly limits: Limits;
+}
+
+/** As {@link importImage}, for an image that was found already. Gives the output's size in bytes. */
+export async function importResolved(
+  image: ResolvedImage,
+  context: ImportContext,
+): Promise<number> {
+  const { source, cache, output, onProgress, signal } = context;
+  requireReadableLayers(requireImage(image.manifest));
+  const content = await contentOf(source, image, signal);
+  checkSpace(content, cache, source, output);
+  onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
+  return await withFreshBlobs(cache, context, () => fetchAndPack(image, content, context));
 }
 
 /** Gives the size of the image in bytes. */
 async function fetchAndPack(
   image: ResolvedImage,
   content: ImageContent,
-  context: PackingContext,
+  context: ImportContext,
 ): Promise<number> {
   const { settings, source, mksquashfs, limits, signal, onProgress } = context;
   const fetcher = fetchContent(content, context);
@@ -158,7 +179,7 @@ async function fetchAndPack(
 /** Begins to fetch the image's blobs, the topmost layer first, because it is packed first. */
 function fetchContent(
   content: ImageContent,
-  { settings, source, cache, signal, onProgress }: PackingContext,
+  { settings, source, cache, signal, onProgress }: ImportContext,
 ): BlobFetcher {
   const report = reportLayers(content.layers, onProgress);
   return new BlobFetcher([content.config, ...content.layers.toReversed()], {

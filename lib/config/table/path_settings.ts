@@ -24,7 +24,7 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning:
       "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
-    commands: ["import", "inspect", "tags", "doctor", "cache"],
+    commands: ["import", "share", "inspect", "tags", "doctor", "cache"],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>

@@ -1,0 +1,3 @@
+export async function runList(_: unknown): Promise<string> { return ""; }
+export const runStatus = runList;
+export const runGc = runList;
