@@ -2,6 +2,14 @@
 
 export { importImage, type ImportOptions, type ImportResult } from "./lib/image/import_image.ts";
 export { type SharedImage, shareImage, type ShareOptions } from "./lib/share/share_image.ts";
+export {
+  type ListedImage,
+  type ShareContents,
+  shareContents,
+  type Work,
+} from "./lib/share/share_contents.ts";
+export type { GarbageResult, StoredImage } from "./lib/share/collect_garbage.ts";
+export { pruneShare, type PruneShareOptions, requireShare } from "./lib/share/prune_share.ts";
 export { type ReleaseOptions, releaseStep } from "./lib/share/release_step.ts";
 export {
   type DefinedImage,

@@ -42,6 +42,8 @@ export interface Settings {
   /** For how long a machine that imports may be silent. */
   readonly shareLeaseMs: number;
   readonly shareLongestJobMs: number;
+  readonly shareMaxBytes?: number | undefined;
+  readonly shareMaxAgeMs?: number | undefined;
   readonly loginShell: boolean;
   readonly rootfsWritable: boolean;
   readonly remapRoot: boolean;
@@ -114,6 +116,8 @@ export async function loadSettings(
     shareLocalPath: values.DENROOT_SHARE_LOCAL_PATH,
     shareLeaseMs: values.DENROOT_SHARE_LEASE_SECONDS * 1000,
     shareLongestJobMs: values.DENROOT_SHARE_LONGEST_JOB,
+    shareMaxBytes: values.DENROOT_SHARE_MAX_BYTES,
+    shareMaxAgeMs: values.DENROOT_SHARE_MAX_AGE,
     loginShell: values.ENROOT_LOGIN_SHELL,
     rootfsWritable: values.ENROOT_ROOTFS_WRITABLE,
     remapRoot: values.ENROOT_REMAP_ROOT,

@@ -3,6 +3,7 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Settings } from "../config/settings.ts";
 import { abortedError, DenrootError, throwIfAborted } from "../errors.ts";
 import { outputPath } from "../image/check_output.ts";
 import { importResolved, importTools } from "../image/import_image.ts";
@@ -14,8 +15,14 @@ import { openSource } from "../transport/open_source.ts";
 import type { Digest, ResolvedImage } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
+import { collectGarbage } from "./collect_garbage.ts";
 import { findImage, type FinishedImage, markUsed, publishImage } from "./finished_images.ts";
-import { describeNode, type GenerationLease, readLease, takeGeneration } from "./generation_lease.ts";
+import {
+  describeNode,
+  type GenerationLease,
+  readLease,
+  takeGeneration,
+} from "./generation_lease.ts";
 import { imageKey } from "./image_key.ts";
 import { isPermanent } from "./is_permanent.ts";
 import { Notices } from "./notices.ts";
@@ -53,6 +60,7 @@ export async function findOrMake(
     throw new ShareTrouble("it lacks the image, and this user may not write to it");
   }
   const made = await new Making(own, key, { image, source, cache, task }).image();
+  tidyQuietly(own, settings);
   return { path: made.path, bytes: made.bytes, place: "own" };
 }
 
@@ -165,6 +173,19 @@ class Making {
   }
 }
 
+/** Users' own tiers have no administrator: each import keeps its tier within the limits. */
+function tidyQuietly(own: Tier, settings: Settings): void {
+  try {
+    collectGarbage(own, {
+      longestJobMs: settings.shareLongestJobMs,
+      maxBytes: settings.shareMaxBytes,
+      maxAgeMs: settings.shareMaxAgeMs,
+    });
+  } catch {
+    // The next import, or a run of share gc, meets the same trouble, and only the latter tells it.
+  }
+}
+
 /** Waits, or throws code `aborted`. */
 export async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   await sleep(delayMs, undefined, { signal }).catch(() => {
@@ -174,7 +195,9 @@ export async function pause(delayMs: number, signal: AbortSignal): Promise<void>
 
 /** The same place of the same name, whatever image its tag names by now. */
 function withDigest(reference: Reference, digest: Digest | undefined): Reference {
-  return digest !== undefined && reference.scheme === "docker" ? { ...reference, digest } : reference;
+  return digest !== undefined && reference.scheme === "docker"
+    ? { ...reference, digest }
+    : reference;
 }
 
 /** The step has decided for an image, which its place does not have any more. */

@@ -18,7 +18,13 @@ const BYTES_USED_AT = 40;
 /** `KEY.sqsh`; or `KEY.RANDOM.sqsh`, where the plain name could not be had. */
 const IMAGE = /^([^.]+)(?:\.[0-9a-f]{8})?\.sqsh$/;
 /** A link that the file system cannot make, as opposed to one whose name is taken. */
-const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+]);
 
 /** The image that has this key, in a tier. Throws the system's errors. */
 export function findImage(tier: Tier, key: string): FinishedImage | undefined {

@@ -23,7 +23,13 @@ const LOOKS = 8;
 const MAX_LOOK_MS = 10_000;
 const MAX_BYTES = 4096;
 const LEASE = /^(lease|done|failed|over)\.(\d{1,9})$/;
-const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+]);
 
 export type Ending = "done" | "failed" | "over";
 

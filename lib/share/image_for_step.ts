@@ -5,7 +5,12 @@ import { DenrootError, throwIfAborted } from "../errors.ts";
 import { Backoff } from "../system/files/backoff.ts";
 import { findOrMake, pause, type PlacedImage } from "./find_or_make.ts";
 import { imageAt } from "./finished_images.ts";
-import { describeNode, type GenerationLease, readLease, takeGeneration } from "./generation_lease.ts";
+import {
+  describeNode,
+  type GenerationLease,
+  readLease,
+  takeGeneration,
+} from "./generation_lease.ts";
 import { imageKey } from "./image_key.ts";
 import { isPermanent } from "./is_permanent.ts";
 import { type Notice, Notices } from "./notices.ts";
@@ -16,8 +21,7 @@ import { makePart, namesIn, partOf, type Share, type Tier } from "./tier.ts";
 
 /** For so long the other nodes leave it to the first one to lead. */
 const GRACE_MS = 3000;
-/** A node that only reads waits for so long for one that writes. */
-const READER_GRACE_MS = 2 * GRACE_MS;
+
 /** A node that failed lets others try before it tries again. */
 const AFTER_FAILURE_MS = 5000;
 /** How many nodes may fail before the step does. */
@@ -115,8 +119,7 @@ class StepMember {
       return this.#task.watch.isDead(this.#directory, generation);
     }
     if (state !== "free" || verdict !== "none" || this.#step.isFirst) return true;
-    const graceMs = this.#own.isWritable ? GRACE_MS : READER_GRACE_MS;
-    return nowMs - this.#startedMs > graceMs;
+    return nowMs - this.#startedMs > GRACE_MS;
   }
 
   /** Undefined when another node leads, or when this one failed and others may do better. */

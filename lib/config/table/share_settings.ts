@@ -34,4 +34,19 @@ export const SHARE_SETTINGS = {
     commands: ["share"],
     default: "7d",
   },
+  DENROOT_SHARE_MAX_BYTES: {
+    kind: "bytes",
+    meaning:
+      "When a user's images in the share have more bytes, the least recently used ones go. " +
+      "denroot looks at this after each import, and share gc does.",
+    commands: ["share"],
+    unset: "no limit",
+  },
+  DENROOT_SHARE_MAX_AGE: {
+    kind: "age",
+    meaning: "Images in the share that were not asked for during this time go, as with " +
+      "DENROOT_SHARE_MAX_BYTES.",
+    commands: ["share"],
+    unset: "no limit",
+  },
 } as const satisfies Readonly<Record<string, SettingDefinition>>;

@@ -6,6 +6,8 @@ export interface Mount {
   readonly type: string;
   readonly readOnly: boolean;
   readonly noExec: boolean;
+  /** Those of the mount, and those of the file system. */
+  readonly options: readonly string[];
 }
 
 /** The topmost mount that holds `path`, which is absolute and has no symbolic links. */
@@ -30,6 +32,7 @@ function parseLine(line: string): Mount | undefined {
     type,
     readOnly: flags.includes("ro"),
     noExec: options.split(",").includes("noexec"),
+    options: flags,
   };
 }
 

@@ -1,0 +1,78 @@
+/** What goes wrong on clusters, played on simulated nodes. */
+
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type RunningProgram, runProgram, waitUntil } from "../../../test/helpers/run_program.ts";
+import type { Round, Site } from "./site.ts";
+
+const LEASE_SECONDS = 3;
+
+/** Each one as it is played, with what came of it. */
+export async function* misfortunes(
+  site: Site,
+  nodes: number,
+  kills: number,
+): AsyncGenerator<readonly [string, Round]> {
+  for (let kill = 0; kill < kills; kill++) {
+    const delayMs = Math.random() * 1500;
+    yield [
+      `The importing node is killed after ${delayMs.toFixed(0)} ms, lease ${LEASE_SECONDS} s`,
+      await site.round({
+        nodes,
+        env: { DENROOT_SHARE_LEASE_SECONDS: String(LEASE_SECONDS) },
+        onStarted: (running) => killLeader(site, running, delayMs),
+      }),
+    ];
+  }
+  yield ["The share is full", await onFullShare(site, nodes)];
+  yield ["The share is read-only and has the image", await readOnly(site, nodes)];
+  yield ["The share is read-only and empty", await readOnlyEmpty(site, nodes)];
+  await site.registry.kill();
+  yield [
+    "The registry is dead",
+    await site.round({ nodes, env: { ENROOT_TRANSFER_RETRIES: "0" } }),
+  ];
+  await site.registry.restart();
+}
+
+/** The node whose name stands in the newest lease. */
+async function killLeader(
+  site: Site,
+  nodes: readonly RunningProgram[],
+  delayMs: number,
+): Promise<void> {
+  const steps = join(site.share, "steps");
+  let leader: string | undefined;
+  await waitUntil("a node leads", () => {
+    const lease = existsSync(steps)
+      ? readdirSync(steps).map((step) => join(steps, step, "lease.1")).find((path) =>
+        existsSync(path)
+      )
+      : undefined;
+    leader = lease && /^n(\d+)\./.exec(readFileSync(lease, "utf8"))?.[1];
+    return leader !== undefined;
+  });
+  await new Promise((resolve) => setTimeout(resolve, delayMs));
+  nodes[Number(leader)]!.child.kill("SIGKILL");
+}
+
+async function onFullShare(site: Site, nodes: number): Promise<Round> {
+  const share = join(site.work, "small");
+  mkdirSync(share);
+  await runProgram("mount", ["-t", "tmpfs", "-o", "size=4m,mode=755", "small", share]);
+  try {
+    return await site.round({ nodes, share });
+  } finally {
+    await runProgram("umount", [share]);
+  }
+}
+
+async function readOnly(site: Site, nodes: number): Promise<Round> {
+  await site.round({ nodes: 1 });
+  return await site.round({ nodes, readOnly: true, keepShare: true });
+}
+
+async function readOnlyEmpty(site: Site, nodes: number): Promise<Round> {
+  mkdirSync(join(site.work, "empty"), { recursive: true });
+  return await site.round({ nodes, readOnly: true, share: join(site.work, "empty") });
+}
