@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "../config/settings.ts";
-import { abortedError, DenrootError, throwIfAborted } from "../errors.ts";
+import { abortedError, DenrootError, hasCode, throwIfAborted } from "../errors.ts";
 import { outputPath } from "../image/check_output.ts";
 import { importResolved, importTools } from "../image/import_image.ts";
 import { resolveImage } from "../image/resolve_image.ts";
@@ -27,7 +27,7 @@ import { imageKey } from "./image_key.ts";
 import { isPermanent } from "./is_permanent.ts";
 import { Notices } from "./notices.ts";
 import type { SharedImage, ShareTask } from "./share_image.ts";
-import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
+import { asShareTrouble, ShareTrouble, systemCode } from "./share_trouble.ts";
 import { makePart, type Share, type Tier } from "./tier.ts";
 
 export interface PlacedImage extends SharedImage {
@@ -66,11 +66,21 @@ export async function findOrMake(
 
 /** Marking comes first: who removes images looks at the mark once more behind the removal. */
 function findPlaced({ own, site }: Share, key: string): PlacedImage | undefined {
-  const shared = site && findImage(site, key);
+  const shared = site && findAtSite(site, key);
   if (shared !== undefined) return { path: shared.path, bytes: shared.bytes, place: "site" };
   if (own !== undefined) markUsed(own, key);
   const found = own && findImage(own, key);
   return found && { path: found.path, bytes: found.bytes, place: "own" };
+}
+
+/** What the site does not let this user see is not there. */
+function findAtSite(site: Tier, key: string): FinishedImage | undefined {
+  try {
+    return findImage(site, key);
+  } catch (error) {
+    if (systemCode(error) === "EACCES") return undefined;
+    throw error;
+  }
 }
 
 interface Materials {
@@ -146,7 +156,10 @@ class Making {
     const { image, source, cache, task } = this.#materials;
     using tools = await importTools(task.settings);
     const output = outputPath(file);
-    await importResolved(image, { ...task, ...tools, source, cache, output, force: true });
+    const importing = { ...task, ...tools, source, cache, output, force: true };
+    await importResolved(image, importing).catch((error: unknown) => {
+      throw isAbout(error, path.dirname(output)) ? troubleOf(error) : error;
+    });
     return publishImage(this.#tier, this.#key, file);
   }
 
@@ -184,6 +197,15 @@ function tidyQuietly(own: Tier, settings: Settings): void {
   } catch {
     // The next import, or a run of share gc, meets the same trouble, and only the latter tells it.
   }
+}
+
+/** Whether it is a matter of the share: errors of an import name the directory that they are about. */
+function isAbout(error: unknown, directory: string): error is DenrootError {
+  return (hasCode(error, "space") || hasCode(error, "file")) && error.message.includes(directory);
+}
+
+function troubleOf(error: DenrootError): ShareTrouble {
+  return new ShareTrouble(error.message, { cause: error });
 }
 
 /** Waits, or throws code `aborted`. */

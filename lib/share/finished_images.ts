@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
-import { systemCode } from "./share_trouble.ts";
+import { ShareTrouble, systemCode } from "./share_trouble.ts";
 
 export interface FinishedImage {
   readonly key: string;
@@ -56,7 +56,7 @@ export function publishImage(tier: Tier, key: string, file: string): FinishedIma
   const images = makePart(tier, "images");
   const name = giveName(tier, images, key, file);
   const image = imageAt(tier, name);
-  if (image === undefined) throw new Error(`${path.join(images, name)} is not a whole image`);
+  if (image === undefined) throw new ShareTrouble(`${path.join(images, name)} is not whole`);
   return image;
 }
 

@@ -120,12 +120,16 @@ export function takeGeneration(
 export class LeaseWatch {
   readonly #leaseMs: number;
   readonly #lookMs: number;
-  readonly #silence = new SilenceWatch();
+  readonly #nowMs: () => number;
+  readonly #silence: SilenceWatch;
   /** Holders that were silent for too long: all their leases are free. */
   readonly #dead = new Set<string>();
   readonly #lookedAt = new Map<string, number>();
 
-  constructor(leaseMs: number) {
+  /** `nowMs` never goes back. */
+  constructor(leaseMs: number, nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+    this.#silence = new SilenceWatch(nowMs);
     this.#leaseMs = leaseMs;
     this.#lookMs = Math.min(leaseMs / LOOKS, MAX_LOOK_MS);
   }
@@ -133,7 +137,7 @@ export class LeaseWatch {
   /** Whether the holder is dead for certain, or was silent for the lease time. */
   isDead(directory: string, generation: number): boolean {
     const file = path.join(directory, `lease.${generation}`);
-    const now = performance.now();
+    const now = this.#nowMs();
     if (now - (this.#lookedAt.get(file) ?? -Infinity) < this.#lookMs) return false;
     this.#lookedAt.set(file, now);
     const found = look(file);

@@ -9,6 +9,9 @@ const TRANSIENT: ReadonlySet<ErrorCode> = new Set([
   "rate_limit",
   "range_unsupported",
   "squashfs",
+  // What the share itself lacks is no such error: this is the cache, or the source.
+  "space",
+  "file",
   "limit",
   "aborted",
 ]);

@@ -1,19 +1,13 @@
 /** What makes a share useless for now. It never fails a job: the caller does without the share. */
 
-import { DenrootError, messageOf } from "../errors.ts";
-
-/** Codes of an import that fails because of the directory it writes to. */
-const OUTPUT_CODES: ReadonlySet<string> = new Set(["space", "file", "exists"]);
+import { messageOf } from "../errors.ts";
 
 export class ShareTrouble extends Error {
   override readonly name = "ShareTrouble";
 }
 
-/** Turns errors of the system, and those of an import's output, into {@link ShareTrouble}. */
+/** Turns errors of the system into {@link ShareTrouble}: only calls on the share throw them bare. */
 export function asShareTrouble(error: unknown): unknown {
-  if (error instanceof DenrootError) {
-    return OUTPUT_CODES.has(error.code) ? new ShareTrouble(error.message, { cause: error }) : error;
-  }
   const isSystemError = error instanceof Error && "syscall" in error;
   return isSystemError ? new ShareTrouble(messageOf(error), { cause: error }) : error;
 }
