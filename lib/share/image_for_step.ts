@@ -46,7 +46,8 @@ class StepMember {
   readonly #notices: Notices;
   readonly #startedMs = performance.now();
   #restsUntilMs = 0;
-  #told = "";
+  /** The generation of the leader that this node has named. */
+  #told = 0;
 
   constructor(share: Share, own: Tier, step: Step, task: ShareTask) {
     this.#share = share;
@@ -169,11 +170,12 @@ class StepMember {
   }
 
   #tellOnce({ state, generation }: Notice): void {
-    if (state !== "held") return;
+    if (state !== "held" || generation === this.#told) return;
+    this.#told = generation;
     const note = readLease(path.join(this.#directory, `lease.${generation}`));
-    if (note === undefined || note.mark === this.#told) return;
-    this.#told = note.mark;
-    const message = `Waiting for ${describeNode(note.mark)}, which gets the image for this step`;
+    const message = `Waiting for ${
+      describeNode(note?.mark ?? "")
+    }, which gets the image for this step`;
     this.#task.onProgress({ type: "log", level: "info", message });
   }
 }

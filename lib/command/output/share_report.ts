@@ -26,7 +26,7 @@ export async function runList({ json }: ShareCommandOptions): Promise<string> {
 
 export async function runStatus({ json, openmetrics }: ShareCommandOptions): Promise<string> {
   const found = await contents();
-  if (openmetrics) return metrics(found);
+  if (openmetrics) return await metrics(found);
   const { path, images, work, trash, freeBytes } = found;
   if (json) {
     return printableJson({
@@ -108,23 +108,33 @@ function garbageJson({ removed, kept, inUse }: GarbageResult, dryRun: boolean) {
 }
 
 /** Gauges alone: so the text is OpenMetrics, and what node_exporter's textfile collector reads. */
-function metrics({ images, work, trash, freeBytes }: ShareContents): string {
+async function metrics({ images, work, trash, freeBytes }: ShareContents): Promise<string> {
   const { count, bytes } = amount(images);
   const running = work.filter(({ type }) => type === "import");
   const silent = running.map(({ silentSeconds }) => silentSeconds ?? 0);
   return [
-    ...gauge("images", "Finished images.", count),
-    ...gauge("images_bytes", "Size of the finished images.", bytes),
-    ...gauge("trash_bytes", "Size of removed images that are still readable.", trash.bytes),
-    ...gauge("free_bytes", "Free space on the file system.", freeBytes),
-    ...gauge("imports", "Imports that are under way.", running.length),
-    ...gauge("steps", "Job steps that wait for an image.", work.length - running.length),
-    ...gauge("silent_seconds", "Longest silence of an import.", Math.max(0, ...silent)),
+    ...gauge("share_images", "Finished images.", count),
+    ...gauge("share_images_bytes", "Size of the finished images.", bytes),
+    ...gauge("share_trash_bytes", "Size of removed images that are still readable.", trash.bytes),
+    ...gauge("share_free_bytes", "Free space on the file system.", freeBytes),
+    ...gauge("share_imports", "Imports that are under way.", running.length),
+    ...gauge("share_steps", "Job steps that wait for an image.", work.length - running.length),
+    ...gauge("share_silent_seconds", "Longest silence of an import.", Math.max(0, ...silent)),
+    ...await cacheMetrics(),
     "# EOF",
   ].join("\n");
 }
 
+async function cacheMetrics(): Promise<string[]> {
+  const { cacheContents, loadSettings } = await import("../../../mod.ts");
+  const { count, bytes } = amount(cacheContents((await loadSettings()).cachePath).blobs);
+  return [
+    ...gauge("cache_blobs", "Layers and configurations in this user's cache.", count),
+    ...gauge("cache_bytes", "Size of this user's cache.", bytes),
+  ];
+}
+
 function gauge(name: string, help: string, value: number): string[] {
-  const full = `denroot_share_${name}`;
+  const full = `denroot_${name}`;
   return [`# TYPE ${full} gauge`, `# HELP ${full} ${help}`, `${full} ${value}`];
 }

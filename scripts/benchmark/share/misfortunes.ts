@@ -1,6 +1,6 @@
 /** What goes wrong on clusters, played on simulated nodes. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunningProgram, runProgram, waitUntil } from "../../../test/helpers/run_program.ts";
 import type { Round, Site } from "./site.ts";
@@ -27,6 +27,8 @@ export async function* misfortunes(
   yield ["The share is full", await onFullShare(site, nodes)];
   yield ["The share is read-only and has the image", await readOnly(site, nodes)];
   yield ["The share is read-only and empty", await readOnlyEmpty(site, nodes)];
+  yield ["Tokens expire within a second", await behindTokens(site, nodes, "secret")];
+  yield ["The password has expired", await behindTokens(site, nodes, "yesterday's")];
   await site.registry.kill();
   yield [
     "The registry is dead",
@@ -75,4 +77,12 @@ async function readOnly(site: Site, nodes: number): Promise<Round> {
 async function readOnlyEmpty(site: Site, nodes: number): Promise<Round> {
   mkdirSync(join(site.work, "empty"), { recursive: true });
   return await site.round({ nodes, readOnly: true, share: join(site.work, "empty") });
+}
+
+async function behindTokens(site: Site, nodes: number, password: string): Promise<Round> {
+  const registry = site.guarded;
+  const auth = Buffer.from(`someone:${password}`).toString("base64");
+  const file = join(site.work, "auth.json");
+  writeFileSync(file, JSON.stringify({ auths: { [registry.host]: { auth } } }));
+  return await site.round({ nodes, registry, env: { REGISTRY_AUTH_FILE: file } });
 }

@@ -35,6 +35,7 @@ export interface Order {
   readonly onStarted?: (nodes: readonly RunningProgram[], site: Site) => Promise<void>;
   /** The share, when it is not the usual one. */
   readonly share?: string;
+  readonly registry?: Registry;
 }
 
 export interface Round {
@@ -54,6 +55,8 @@ export interface Round {
 
 export interface Site {
   readonly registry: Registry;
+  /** It takes the user `someone` with the password `secret`. */
+  readonly guarded: Registry;
   readonly share: string;
   readonly work: string;
   round(order: Order): Promise<Round>;
@@ -62,19 +65,31 @@ export interface Site {
 
 export async function startSite(work: string, imageMb: number): Promise<Site> {
   const registry = await startRegistry();
+  // Each token is good for a second: some expire before the image is there.
+  const guarded = await startRegistry({
+    auth: "token",
+    user: "someone",
+    password: "secret",
+    tokenLifetimeSeconds: 1,
+  });
   const layers = [0.5, 0.3, 0.2].map((part, index) => ({
     compression: "none" as const,
     tar: [file(`layer${index}`, randomBytes(imageMb * 1e6 * part))],
   }));
-  registry.add(writeImage(join(work, "layout"), { layers, tag: "latest" }), "app");
+  const image = writeImage(join(work, "layout"), { layers, tag: "latest" });
+  for (const each of [registry, guarded]) each.add(image, "app");
   const packings = countingMksquashfs(work);
   let rounds = 0;
   const site: Site = {
     registry,
+    guarded,
     work,
     share: join(work, "share"),
     round: (order) => playRound(site, packings, ++rounds, order),
-    stop: () => registry.stop(),
+    async stop() {
+      await registry.stop();
+      await guarded.stop();
+    },
   };
   return site;
 }
@@ -105,7 +120,8 @@ async function playRound(
   const home = join(site.work, "home");
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
-  const before = site.registry.log().length;
+  const registry = order.registry ?? site.registry;
+  const before = registry.log().length;
   const started = performance.now();
   const ends: number[] = [];
   const nodes = Array.from({ length: order.nodes }, (_, index) => {
@@ -122,7 +138,7 @@ async function playRound(
       "trace=%file,getdents64,fstat,read,write",
     ];
     const node = startOnNode(
-      [...(isTraced ? strace : []), denroot, "share", "get", site.registry.uri("app")],
+      [...(isTraced ? strace : []), denroot, "share", "get", registry.uri("app")],
       {
         index,
         step: `${number}.0`,
@@ -155,7 +171,7 @@ async function playRound(
   await new Promise((resolve) => setTimeout(resolve, 100));
   const [firstS = 0, lastS = 0] = [ends[0], ends.at(-1)];
   return {
-    ...traffic(site.registry.log().slice(before)),
+    ...traffic(registry.log().slice(before)),
     nodes: order.nodes,
     packings: existsSync(packing.notes) ? readFileSync(packing.notes, "utf8").length : 0,
     firstS,
