@@ -33,13 +33,13 @@ export const PATH_SETTINGS = {
   },
   ENROOT_TEMP_PATH: {
     kind: "path",
-    meaning: "It has no effect on an import, because an import unpacks nothing on the way.",
-    commands: ["doctor"],
+    meaning: "share puts an image here that it makes for this machine alone. An import needs no " +
+      "such directory, because it unpacks nothing on the way.",
+    commands: ["share", "doctor"],
     default: {
       shown: "$TMPDIR, else /tmp",
       compute: ({ variable }) => variable("TMPDIR") ?? "/tmp",
     },
-    note: "no effect: nothing is unpacked on the way",
   },
   ENROOT_DATA_PATH: {
     kind: "path",
