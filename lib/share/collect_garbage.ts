@@ -151,8 +151,14 @@ function emptyTrash(tier: Tier, nowMs: number): void {
 function removeOldDirectories(tier: Tier, part: "steps" | "work", nowMs: number): void {
   for (const name of namesIn(partOf(tier, part))) {
     const directory = partOf(tier, part, name);
-    const times = [directory, ...namesIn(directory).map((file) => path.join(directory, file))]
-      .map((file) => fs.lstatSync(file, { throwIfNoEntry: false })?.mtimeMs ?? nowMs);
-    if (nowMs - Math.max(...times) > OLD_MS) fs.rmSync(directory, { recursive: true, force: true });
+    if (isOld(directory, nowMs)) fs.rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Most are young, which one look at the directory itself shows. */
+function isOld(file: string, nowMs: number): boolean {
+  const status = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (status === undefined || nowMs - status.mtimeMs <= OLD_MS) return false;
+  return !status.isDirectory() ||
+    namesIn(file).every((name) => isOld(path.join(file, name), nowMs));
 }

@@ -16,7 +16,7 @@ import { isPermanent } from "./is_permanent.ts";
 import { type Notice, Notices } from "./notices.ts";
 import type { ShareTask } from "./share_image.ts";
 import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
-import { type Step, stepDirectory } from "./step.ts";
+import { nameOfRequest, type Step } from "./step.ts";
 import { makePart, namesIn, partOf, type Share, type Tier } from "./tier.ts";
 
 /** For so long the other nodes leave it to the first one to lead. */
@@ -56,8 +56,10 @@ class StepMember {
     this.#task = task;
     // The digest in this key is no image's: the options alone count.
     const options = imageKey("sha256:0", task.settings) + JSON.stringify(task.platform);
-    const name = stepDirectory(step, task.uri, options);
-    this.#directory = own.isWritable ? makePart(own, "steps", name) : partOf(own, "steps", name);
+    const names = [step.name, nameOfRequest(task.uri, options)];
+    this.#directory = own.isWritable
+      ? makePart(own, "steps", ...names)
+      : partOf(own, "steps", ...names);
     this.#notices = new Notices(this.#directory, task.mark);
   }
 
@@ -84,9 +86,10 @@ class StepMember {
 
   /** A name that was looked up too early may stay absent for a while: its directory is listed first. */
   #read(): Notice {
-    const { isWritable } = this.#own;
-    const isThere = isWritable ||
-      namesIn(partOf(this.#own, "steps")).includes(path.basename(this.#directory));
+    const parent = path.dirname(this.#directory);
+    const isThere = this.#own.isWritable ||
+      namesIn(path.dirname(parent)).includes(path.basename(parent)) &&
+        namesIn(parent).includes(path.basename(this.#directory));
     return isThere
       ? this.#notices.read()
       : { generation: 0, state: "free", failures: 0, isReady: false, verdict: "none", next: 1 };

@@ -8,16 +8,15 @@ import { describeHolder, waitForLease } from "../system/files/lease.ts";
 import { wholeSize } from "./finished_images.ts";
 import { makeLocalDirectory, stepPrefix } from "./local_directory.ts";
 import type { SharedImage, ShareTask } from "./share_image.ts";
-import { stepDirectory } from "./step.ts";
+import { nameOfRequest } from "./step.ts";
 
 /** The tasks of a step on one machine import once. Throws what an import throws. */
 export async function importLocally(task: ShareTask): Promise<SharedImage> {
   const { step, settings, signal, onProgress, mark, platform } = task;
   const directory = makeLocalDirectory(settings);
-  const asked = step === undefined ? "" : stepDirectory(step, task.uri, JSON.stringify(platform));
   const name = step === undefined
     ? `import-${mark}.sqsh`
-    : `${stepPrefix(step)}${asked.slice(step.name.length + 1)}.sqsh`;
+    : `${stepPrefix(step)}${nameOfRequest(task.uri, JSON.stringify(platform))}.sqsh`;
   const output = path.join(directory, name);
   const lease = await waitForLease(`${output}.lease`, {
     signal,

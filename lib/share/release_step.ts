@@ -7,7 +7,7 @@ import { removeStale } from "../system/files/leftovers.ts";
 import { lifeOf } from "../system/files/process_mark.ts";
 import { newestLease, readLease } from "./generation_lease.ts";
 import { localPath, stepPrefix } from "./local_directory.ts";
-import { currentStep } from "./step.ts";
+import { currentStep, type Step } from "./step.ts";
 import { namesIn, openShare, partOf, type Tier } from "./tier.ts";
 
 export interface ReleaseOptions {
@@ -28,10 +28,11 @@ const IMAGE_MARK = /^\.denroot-(.+)\.sqsh$|^(.+)\.sqsh$/;
 export async function releaseStep(options: ReleaseOptions = {}): Promise<void> {
   const settings = options.settings ?? await loadSettings();
   const step = currentStep(settings.environment, options.step);
-  if (step !== undefined) removeOf(localPath(settings), stepPrefix(step));
+  if (step === undefined) return;
+  removeOf(localPath(settings), stepPrefix(step));
   if (settings.sharePath === undefined) return;
   const { own } = openShare(settings.sharePath);
-  if (own?.isWritable) tidy(own);
+  if (own?.isWritable) tidy(own, step);
 }
 
 function removeOf(directory: string, prefix: string): void {
@@ -40,21 +41,32 @@ function removeOf(directory: string, prefix: string): void {
   }
 }
 
-/** What is known to be dead here need not be waited for elsewhere. */
-function tidy(tier: Tier): void {
-  for (const part of ["work", "steps"] as const) {
-    for (const key of namesIn(partOf(tier, part))) {
-      const directory = partOf(tier, part, key);
-      const { generation, state } = newestLease(namesIn(directory));
-      if (state !== "held") continue;
-      const lease = path.join(directory, `lease.${generation}`);
-      const note = readLease(lease);
-      if (note === undefined || lifeOf(note.mark) !== "dead") continue;
-      fs.renameSync(lease, path.join(directory, `over.${generation}`));
-      removeStale(directory, (name) => {
-        const [, temporary, finished] = IMAGE_MARK.exec(name) ?? [];
-        return temporary ?? finished;
-      });
-    }
+/**
+ * What is known to be dead here need not be waited for elsewhere. Only a step that this machine led
+ * is worth a look at the imports: a thousand nodes release a step at the same time.
+ */
+function tidy(tier: Tier, step: Step): void {
+  const requests = namesIn(partOf(tier, "steps", step.name));
+  const wasDead = requests.map((name) => endDead(partOf(tier, "steps", step.name, name)));
+  if (!wasDead.includes(true)) return;
+  for (const key of namesIn(partOf(tier, "work"))) {
+    const directory = partOf(tier, "work", key);
+    if (endDead(directory)) removeStale(directory, markOf);
   }
+}
+
+/** Ends the lease of a process that died on this machine; false when there is none. */
+function endDead(directory: string): boolean {
+  const { generation, state } = newestLease(namesIn(directory));
+  if (state !== "held") return false;
+  const lease = path.join(directory, `lease.${generation}`);
+  const note = readLease(lease);
+  if (note === undefined || lifeOf(note.mark) !== "dead") return false;
+  fs.renameSync(lease, path.join(directory, `over.${generation}`));
+  return true;
+}
+
+function markOf(name: string): string | undefined {
+  const [, temporary, finished] = IMAGE_MARK.exec(name) ?? [];
+  return temporary ?? finished;
 }

@@ -24,7 +24,7 @@ export interface ListedImage {
 /** A process that holds a lease. */
 export interface Work {
   readonly type: "import" | "step";
-  /** The name of the step, with a digest of what it asked for; or the key of the image. */
+  /** The name of the step, with a short name of what it asks for; or the key of the image. */
   readonly name: string;
   readonly uri: string;
   /** Undefined, as `pid`, when the lease does not say it. */
@@ -90,10 +90,10 @@ function listedImage(
 }
 
 function workIn(tier: Tier, type: Work["type"]): Work[] {
-  const part = type === "import" ? "work" : "steps";
   const nowMs = tier.isWritable ? fileSystemTime(tier.root) : undefined;
-  return namesIn(partOf(tier, part)).flatMap((name) => {
-    const directory = partOf(tier, part, name);
+  const names = type === "import" ? namesIn(partOf(tier, "work")) : requestsOfSteps(tier);
+  return names.flatMap((name) => {
+    const directory = partOf(tier, type === "import" ? "work" : "steps", name);
     const { generation, state } = newestLease(namesIn(directory));
     const file = path.join(directory, `lease.${generation}`);
     const note = state === "held" ? readLease(file) : undefined;
@@ -111,6 +111,13 @@ function workIn(tier: Tier, type: Work["type"]): Work[] {
       silentSeconds: nowMs && Math.max(0, Math.round((nowMs - status.mtimeMs) / 1000)),
     }];
   });
+}
+
+/** `STEP/REQUEST`. */
+function requestsOfSteps(tier: Tier): string[] {
+  return namesIn(partOf(tier, "steps")).flatMap((step) =>
+    namesIn(partOf(tier, "steps", step)).map((request) => `${step}/${request}`)
+  );
 }
 
 function sizesIn(directory: string): number[] {

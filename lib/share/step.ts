@@ -30,10 +30,9 @@ export function currentStep(env: Environment, named?: string): Step | undefined 
   return { name, isFirst: Number(env.SLURM_NODEID ?? 0) === 0 };
 }
 
-/** The directory of what a step's nodes tell each other about one image: steps may ask for several. */
-export function stepDirectory({ name }: Step, uri: string, options: string): string {
-  const asked = createHash("sha256").update(`${uri}\n${options}`).digest("hex").slice(0, 12);
-  return `${name}.${asked}`;
+/** A short name for what a step asks for: it may ask for several images. */
+export function nameOfRequest(uri: string, options: string): string {
+  return createHash("sha256").update(`${uri}\n${options}`).digest("hex").slice(0, 12);
 }
 
 function slurmStep(env: Environment): string | undefined {

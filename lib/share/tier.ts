@@ -60,8 +60,8 @@ export function makePart(tier: Tier, part: TierPart, ...names: readonly string[]
   try {
     makeDirectory(directory, tier.mode);
   } catch (error) {
-    if (systemCode(error) !== "ENOENT") throw error;
-    makeDirectory(partOf(tier, part), tier.mode);
+    if (systemCode(error) !== "ENOENT" || names.length === 0) throw error;
+    makePart(tier, part, ...names.slice(0, -1));
     makeDirectory(directory, tier.mode);
   }
   return directory;

@@ -171,6 +171,29 @@ test("users read the site's images, and none of each other's", NEEDS_ROOT, async
 });
 
 test(
+  "jobs of one node import once, also on a file system without hard links",
+  NEEDS_ROOT,
+  async () => {
+    const share = newShare();
+    const asked = countRequests();
+    const noLinks = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat"];
+    const jobs = Array.from({ length: 4 }, () =>
+      startStep(1, share, () => ({}), "latest", [
+        ...noLinks,
+        "-e",
+        "inject=link,linkat:error=EPERM",
+      ]));
+    const results = await succeed(jobs.flat());
+    assert.equal(
+      new Set(results.map(({ stdout }) => stdout)).size,
+      1,
+    );
+    assert.match(imagesIn(share).join(), /^sha256-[0-9a-f]+-[0-9a-f]{12}\.[0-9a-f]{8}\.sqsh$/);
+    assert.deepEqual(asked(), { manifests: 4, layers: 1 });
+  },
+);
+
+test(
   "pyxis's importer: get prints a path, release may come twice and without an environment",
   NEEDS_ROOT,
   async () => {
@@ -231,12 +254,13 @@ function startStep(
   share: string,
   options: (index: number) => Partial<NodeOptions> = () => ({}),
   tag = "latest",
+  inside: readonly string[] = [],
 ): RunningProgram[] {
   const step = `${++steps}.0`;
   fs.mkdirSync(share, { recursive: true, mode: 0o700 });
   return Array.from({ length: count }, (_, index) => {
     const { env, ...rest } = options(index);
-    return startOnNode([denroot, "share", "get", uri(tag)], {
+    return startOnNode([...inside, denroot, "share", "get", uri(tag)], {
       index,
       step,
       ...rest,
@@ -290,8 +314,8 @@ function leftovers(share: string): string[] {
   return fs.readdirSync(share, { recursive: true, encoding: "utf8" })
     .filter((path) => fs.statSync(join(share, path)).isFile())
     .filter((path) => !/^(images|uses)\/sha256-[0-9a-f]+-[0-9a-f]{12}(\.sqsh)?$/.test(path))
-    .filter((path) => !/^(steps|work)\/[^/]+\/(done|over)\.\d$/.test(path))
-    .filter((path) => !/^steps\/[^/]+\/(lease\.\d|ready|resolved)$/.test(path));
+    .filter((path) => !/^(steps|work)\/.+\/(done|over)\.\d$/.test(path))
+    .filter((path) => !/^steps\/.+\/(lease\.\d|ready|resolved)$/.test(path));
 }
 
 /** The process that unshare and the shell became. */

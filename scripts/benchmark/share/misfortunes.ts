@@ -1,6 +1,6 @@
 /** What goes wrong on clusters, played on simulated nodes. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunningProgram, runProgram, waitUntil } from "../../../test/helpers/run_program.ts";
 import type { Round, Site } from "./site.ts";
@@ -46,11 +46,7 @@ async function killLeader(
   const steps = join(site.share, "steps");
   let leader: string | undefined;
   await waitUntil("a node leads", () => {
-    const lease = existsSync(steps)
-      ? readdirSync(steps).map((step) => join(steps, step, "lease.1")).find((path) =>
-        existsSync(path)
-      )
-      : undefined;
+    const [lease] = globSync(join(steps, "*/*/lease.1"));
     leader = lease && /^n(\d+)\./.exec(readFileSync(lease, "utf8"))?.[1];
     return leader !== undefined;
   });
