@@ -4,8 +4,10 @@ import { globSync } from "node:fs";
 import { type RunningProgram, startProgram } from "./run_program.ts";
 
 export interface NodeOptions {
-  /** 0 leads. */
+  /** Its number in the name of the host. */
   readonly index: number;
+  /** Its number in the step, whose node 0 leads; the same unless told. */
+  readonly indexInStep?: number;
   /** `JOB.STEP`, as Slurm's variables tell it; without one the process is in no job. */
   readonly step?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -31,7 +33,8 @@ exec "$@"
 
 /** Runs a command on a node. A SIGKILL for the program that is returned is the crash of the node. */
 export function startOnNode(command: readonly string[], options: NodeOptions): RunningProgram {
-  const { index, step, env, uid, clockAheadS, readOnly, stale, timeoutMs } = options;
+  const { index, indexInStep = index, step, env, uid, clockAheadS, readOnly, stale, timeoutMs } =
+    options;
   const [job, number] = step?.split(".") ?? [];
   const become = uid === undefined
     ? []
@@ -55,7 +58,7 @@ export function startOnNode(command: readonly string[], options: NodeOptions): R
       ...(step !== undefined && {
         SLURM_JOB_ID: job,
         SLURM_STEP_ID: number,
-        SLURM_NODEID: String(index),
+        SLURM_NODEID: String(indexInStep),
         SLURMD_NODENAME: `n${index}`,
       }),
     },

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { misfortunes } from "./misfortunes.ts";
-import { type Round, startSite } from "./site.ts";
+import { playRound, type Round } from "./round.ts";
+import { startSite } from "./site.ts";
 
 const usage = `Usage: scripts/bench --share [options]
 
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
   try {
     say(`| ${columns.join(" | ")} |\n|${columns.map(() => "--:").join("|")}|`);
     for (const nodes of values.nodes.split(",").map(Number)) {
-      const round = await site.round({ nodes, skewedClocks: true, traced: 2 });
+      const round = await playRound(site, { nodes, skewedClocks: true, traced: 2 });
       say(row(round));
       for (const failure of new Set(round.failures)) say(failure);
     }

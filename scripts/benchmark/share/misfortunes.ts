@@ -1,9 +1,10 @@
-/** What goes wrong on clusters, played on simulated nodes. */
+/** What is unusual or goes wrong on clusters, played on simulated nodes. */
 
 import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunningProgram, runProgram, waitUntil } from "../../../test/helpers/run_program.ts";
-import type { Round, Site } from "./site.ts";
+import { playRound, type Round } from "./round.ts";
+import type { Site } from "./site.ts";
 
 const LEASE_SECONDS = 3;
 
@@ -13,11 +14,13 @@ export async function* misfortunes(
   nodes: number,
   kills: number,
 ): AsyncGenerator<readonly [string, Round]> {
+  yield ["All nodes are jobs of their own", await playRound(site, { nodes, asJobs: true })];
+  yield ["Two users", await playRound(site, { nodes, users: 2 })];
   for (let kill = 0; kill < kills; kill++) {
     const delayMs = Math.random() * 1500;
     yield [
       `The importing node is killed after ${delayMs.toFixed(0)} ms, lease ${LEASE_SECONDS} s`,
-      await site.round({
+      await playRound(site, {
         nodes,
         env: { DENROOT_SHARE_LEASE_SECONDS: String(LEASE_SECONDS) },
         onStarted: (running) => killLeader(site, running, delayMs),
@@ -32,7 +35,7 @@ export async function* misfortunes(
   await site.registry.kill();
   yield [
     "The registry is dead",
-    await site.round({ nodes, env: { ENROOT_TRANSFER_RETRIES: "0" } }),
+    await playRound(site, { nodes, env: { ENROOT_TRANSFER_RETRIES: "0" } }),
   ];
   await site.registry.restart();
 }
@@ -59,20 +62,20 @@ async function onFullShare(site: Site, nodes: number): Promise<Round> {
   mkdirSync(share);
   await runProgram("mount", ["-t", "tmpfs", "-o", "size=4m,mode=755", "small", share]);
   try {
-    return await site.round({ nodes, share });
+    return await playRound(site, { nodes, share });
   } finally {
     await runProgram("umount", [share]);
   }
 }
 
 async function readOnly(site: Site, nodes: number): Promise<Round> {
-  await site.round({ nodes: 1 });
-  return await site.round({ nodes, readOnly: true, keepShare: true });
+  await playRound(site, { nodes: 1 });
+  return await playRound(site, { nodes, readOnly: true, keepShare: true });
 }
 
 async function readOnlyEmpty(site: Site, nodes: number): Promise<Round> {
   mkdirSync(join(site.work, "empty"), { recursive: true });
-  return await site.round({ nodes, readOnly: true, share: join(site.work, "empty") });
+  return await playRound(site, { nodes, readOnly: true, share: join(site.work, "empty") });
 }
 
 async function behindTokens(site: Site, nodes: number, password: string): Promise<Round> {
@@ -80,5 +83,5 @@ async function behindTokens(site: Site, nodes: number, password: string): Promis
   const auth = Buffer.from(`someone:${password}`).toString("base64");
   const file = join(site.work, "auth.json");
   writeFileSync(file, JSON.stringify({ auths: { [registry.host]: { auth } } }));
-  return await site.round({ nodes, registry, env: { REGISTRY_AUTH_FILE: file } });
+  return await playRound(site, { nodes, registry, env: { REGISTRY_AUTH_FILE: file } });
 }
