@@ -9,7 +9,7 @@ export {
   type Work,
 } from "./lib/share/share_contents.ts";
 export type { GarbageResult, StoredImage } from "./lib/share/collect_garbage.ts";
-export { pruneShare, type PruneShareOptions, requireShare } from "./lib/share/prune_share.ts";
+export { pruneShare, type PruneShareOptions } from "./lib/share/prune_share.ts";
 export { type ReleaseOptions, releaseStep } from "./lib/share/release_step.ts";
 export {
   type DefinedImage,

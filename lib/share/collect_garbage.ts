@@ -74,6 +74,7 @@ export function collectGarbage(tier: Tier, options: GarbageOptions): GarbageResu
     : chosen.filter((image) => moveToTrash(tier, image, nowMs));
   if (!options.dryRun) {
     emptyTrash(tier, nowMs);
+    removeOldMarks(tier, stored, nowMs - options.longestJobMs);
     for (const part of ["steps", "work"] as const) removeOldDirectories(tier, part, nowMs);
   }
   const isRemoved = new Set(removed);
@@ -144,6 +145,16 @@ function emptyTrash(tier: Tier, nowMs: number): void {
     const file = partOf(tier, "trash", name);
     const status = fs.lstatSync(file, { throwIfNoEntry: false });
     if (status !== undefined && nowMs - status.mtimeMs > TRASH_MS) fs.rmSync(file, { force: true });
+  }
+}
+
+/** Whoever asks for an image marks it, also when there is none and it cannot be made. */
+function removeOldMarks(tier: Tier, stored: readonly StoredImage[], untilMs: number): void {
+  const keys = new Set(stored.map(({ key }) => key));
+  for (const key of namesIn(partOf(tier, "uses"))) {
+    const file = partOf(tier, "uses", key);
+    const status = keys.has(key) ? undefined : fs.lstatSync(file, { throwIfNoEntry: false });
+    if (status !== undefined && status.mtimeMs < untilMs) fs.rmSync(file, { force: true });
   }
 }
 

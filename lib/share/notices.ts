@@ -108,7 +108,7 @@ export class Notices {
       if (["ENOENT", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
       throw error;
     }
-    return text.length > MAX_BYTES ? undefined : JSON.parse(text);
+    return text.length > MAX_BYTES ? undefined : parsed(text);
   }
 
   /** The file appears whole; one that is there stays. */
@@ -124,6 +124,15 @@ export class Notices {
     } finally {
       fs.rmSync(own, { force: true });
     }
+  }
+}
+
+/** A power failure may have taken the end. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { collectGarbage, type GarbageResult } from "./collect_garbage.ts";
-import { shareError } from "./share_contents.ts";
+import { requireShare, shareError } from "./share_contents.ts";
 import { openShare } from "./tier.ts";
 
 export interface PruneShareOptions {
@@ -39,12 +39,4 @@ export async function pruneShare(options: PruneShareOptions = {}): Promise<Garba
   } catch (cause) {
     throw shareError(directory, cause);
   }
-}
-
-/** Throws code `settings` where no share is set. */
-export function requireShare({ sharePath }: Pick<Settings, "sharePath">): string {
-  if (sharePath !== undefined) return sharePath;
-  throw new DenrootError("settings", "DENROOT_SHARE_PATH is not set, so there is no share", {
-    hint: "Set it in enroot.conf to a directory that all machines mount",
-  });
 }

@@ -2,6 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import type { Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
 import { parseMark } from "../system/files/process_mark.ts";
@@ -46,8 +47,12 @@ export interface ShareContents {
   readonly freeBytes: number;
 }
 
-/** Looks into the share, and changes nothing. Throws code `file` when it cannot be used. */
-export function shareContents(directory: string): ShareContents {
+/**
+ * Looks into the share of the settings, and changes nothing. Throws code `settings` when there is no
+ * share, `file` when it cannot be used.
+ */
+export function shareContents(settings: Pick<Settings, "sharePath">): ShareContents {
+  const directory = requireShare(settings);
   try {
     const share = openShare(directory);
     const { own } = share;
@@ -63,6 +68,14 @@ export function shareContents(directory: string): ShareContents {
   } catch (cause) {
     throw shareError(directory, cause);
   }
+}
+
+/** Throws code `settings` where no share is set. */
+export function requireShare({ sharePath }: Pick<Settings, "sharePath">): string {
+  if (sharePath !== undefined) return sharePath;
+  throw new DenrootError("settings", "DENROOT_SHARE_PATH is not set, so there is no share", {
+    hint: "Set it in enroot.conf to a directory that all machines mount",
+  });
 }
 
 /** Makes an error for people; other errors than a share's come through. */

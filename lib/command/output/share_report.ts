@@ -64,8 +64,8 @@ export async function runGc(options: ShareCommandOptions): Promise<string> {
 }
 
 async function contents(): Promise<ShareContents> {
-  const { loadSettings, requireShare, shareContents } = await import("../../../mod.ts");
-  return shareContents(requireShare(await loadSettings()));
+  const { loadSettings, shareContents } = await import("../../../mod.ts");
+  return shareContents(await loadSettings());
 }
 
 interface Amount {
