@@ -41,12 +41,15 @@ const STICKY = 0o1000;
  */
 export function openShare(directory: string): Share {
   const status = statusOf(directory) ?? makeRoot(directory);
-  const isSticky = (status.mode & STICKY) !== 0;
-  if ((status.mode & WRITABLE_BY_OTHERS) !== 0 && !isSticky) {
+  // The sticky bit would not help: others could make the directories of the parts before their owner.
+  if ((status.mode & WRITABLE_BY_OTHERS) !== 0) {
     throw new ShareTrouble(`other users may write to ${directory}, so its images prove nothing`);
   }
   if (status.uid === ownUser()) return { own: tierOf(directory, status), site: undefined };
-  return { own: userTier(path.join(directory, "users")), site: siteTier(directory, status) };
+  return {
+    own: userTier(path.join(directory, "users")),
+    site: siteTier(directory, status),
+  };
 }
 
 /** The path of a part of the tier. It may be absent. */
@@ -88,9 +91,12 @@ function siteTier(root: string, status: fs.Stats): Tier {
   return { ...tierOf(root, status), isWritable: false };
 }
 
-/** `users` has to let every user make a directory that no other user can take away. */
+/**
+ * `users` has to let every user make a directory that no other user can take away. Undefined where
+ * this user has none: it is not made, or another user made it first.
+ */
 function userTier(users: string): Tier | undefined {
-  const parent = statusOf(users);
+  const parent = fs.lstatSync(users, { throwIfNoEntry: false });
   if (parent === undefined) return undefined;
   if ((parent.mode & WRITABLE_BY_OTHERS) !== 0 && (parent.mode & STICKY) === 0) {
     throw new ShareTrouble(`${users} lacks the sticky bit, so users could replace others' images`);
@@ -99,14 +105,17 @@ function userTier(users: string): Tier | undefined {
   try {
     makeDirectory(root, 0o700);
   } catch (error) {
-    if (statusOf(root) === undefined) return undefined;
+    if (fs.lstatSync(root, { throwIfNoEntry: false }) === undefined) return undefined;
     throw error;
   }
   const status = fs.lstatSync(root);
-  if (!status.isDirectory() || status.uid !== ownUser()) {
-    throw new ShareTrouble(`${root} belongs to another user`);
-  }
-  return tierOf(root, status);
+  return isSafe(status, ownUser()) ? tierOf(root, status) : undefined;
+}
+
+/** Whether it is a directory of `owner` that nobody else can change. */
+function isSafe(status: fs.Stats | undefined, owner: number): boolean {
+  return status !== undefined && status.isDirectory() && status.uid === owner &&
+    (status.mode & WRITABLE_BY_OTHERS) === 0;
 }
 
 function makeRoot(directory: string): fs.Stats {

@@ -29,8 +29,10 @@ test("a directory that does not exist is made, for this user alone", () => {
 });
 
 test("a directory that others may write to is no share", () => {
-  const root = newDirectory(0o775);
-  assert.throws(() => openShare(root), ShareTrouble);
+  for (const mode of [0o775, 0o757, 0o1777]) {
+    const root = newDirectory(mode);
+    assert.throws(() => openShare(root), ShareTrouble);
+  }
 });
 
 test("another user's directory is the site's tier, with a place for each user", {
@@ -45,6 +47,16 @@ test("another user's directory is the site's tier, with a place for each user", 
   assert.equal(own?.root, join(root, "users", "0"));
   fs.chmodSync(join(root, "users"), 0o777);
   assert.throws(() => openShare(root), /sticky bit/);
+});
+
+test("a directory that another user made in advance is not used", { skip: NEEDS_ROOT }, () => {
+  const root = newDirectory(0o755);
+  fs.chownSync(root, nobody - 1, nobody);
+  fs.mkdirSync(join(root, "users", "0"), { recursive: true });
+  fs.chmodSync(join(root, "users"), 0o1777);
+  assert.ok(openShare(root).own);
+  fs.chownSync(join(root, "users", "0"), nobody, nobody);
+  assert.equal(openShare(root).own, undefined);
 });
 
 test("a finished image appears under its key, read-only, and the first one stays", () => {
