@@ -14,6 +14,9 @@ export async function* misfortunes(
   nodes: number,
   kills: number,
 ): AsyncGenerator<readonly [string, Round]> {
+  yield ["Without a share", await playRound(site, { nodes, env: { DENROOT_SHARE_PATH: "" } })];
+  await playRound(site, { nodes: 1 });
+  yield ["The image is there already", await playRound(site, { nodes, keepShare: true })];
   yield ["All nodes are jobs of their own", await playRound(site, { nodes, asJobs: true })];
   yield ["Two users", await playRound(site, { nodes, users: 2 })];
   for (let kill = 0; kill < kills; kill++) {
