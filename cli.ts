@@ -17,7 +17,7 @@ const STRAY_GRACE_MS = 5000;
 const called = process.argv.slice(2);
 /** pyxis calls an importer by its name alone: `denroot-importer get URI`. */
 const args = calledAs("denroot-importer") ? ["share", ...called] : called;
-if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
+if (called.length === 1 && (called[0] === "--version" || called[0] === "version")) {
   // Before anything else is loaded: scripts ask for the version often.
   writeAll(STDOUT, `${VERSION}\n`);
   process.exit(0);
