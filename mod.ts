@@ -4,6 +4,13 @@ export { importImage, type ImportOptions, type ImportResult } from "./lib/image/
 export { copyImage, type CopyOptions, type CopyResult } from "./lib/copy/copy_image.ts";
 export type { ImageFormat, LayerCompression } from "./lib/copy/image_format.ts";
 export type { BlobFate, CopiedBlob } from "./lib/copy/send_blobs.ts";
+export {
+  verifyImage,
+  type VerifyOptions,
+  type VerifyProblem,
+  type VerifyResult,
+} from "./lib/copy/verify_image.ts";
+export type { Side } from "./lib/copy/sides.ts";
 export type { SideOptions } from "./lib/copy/side_options.ts";
 export {
   type DefinedImage,

@@ -52,6 +52,14 @@ export const REPOSITORY_SECTION: HelpSection = {
   ),
 };
 
+/** An option that may be repeated. */
+export function listOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {
+    if (value === "") throw new InvalidArgumentError("It is empty.");
+    return [...earlier, value];
+  });
+}
+
 function notEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");
   return value;

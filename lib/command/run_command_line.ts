@@ -16,11 +16,13 @@ import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
 import { tagsCommand } from "./tags.ts";
+import { verifyCommand } from "./verify.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
   copyCommand,
+  verifyCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
