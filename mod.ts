@@ -10,6 +10,11 @@ export {
   type VerifyProblem,
   type VerifyResult,
 } from "./lib/copy/verify_image.ts";
+export {
+  listManifests,
+  type ManifestDescription,
+  type ManifestOptions,
+} from "./lib/copy/list_manifests.ts";
 export type { Side } from "./lib/copy/sides.ts";
 export type { SideOptions } from "./lib/copy/side_options.ts";
 export {

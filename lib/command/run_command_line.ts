@@ -15,6 +15,7 @@ import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { manifestsCommand } from "./manifests.ts";
 import { tagsCommand } from "./tags.ts";
 import { verifyCommand } from "./verify.ts";
 import { versionCommand } from "./version.ts";
@@ -26,6 +27,7 @@ const COMMANDS = [
   inspectCommand,
   digestCommand,
   tagsCommand,
+  manifestsCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,

@@ -25,6 +25,8 @@ export interface NamedDocument {
 
 export interface ReferrersOptions extends Omit<TreeOptions, "isWanted"> {
   readonly onProgress: OnProgress;
+  /** Whether the source has a tag. Without this it is asked for its list. */
+  readonly hasTag?: HasTag;
 }
 
 const COSIGN_SUFFIXES = ["sig", "att", "sbom"];
@@ -40,7 +42,7 @@ export async function readReferrers(
 ): Promise<readonly NamedDocument[]> {
   const { connections, signal } = options;
   const onFault = options.onFault ?? warnIfGone(options.onProgress);
-  const hasTag = await tagFinder(source, options);
+  const hasTag = options.hasTag ?? await tagFinder(source, options);
   const named: NamedDocument[] = [];
   const asked = new Set<Digest>();
   for (;;) {
