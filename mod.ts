@@ -15,6 +15,7 @@ export {
   type ManifestDescription,
   type ManifestOptions,
 } from "./lib/copy/list_manifests.ts";
+export { deleteImage, type DeleteOptions, type DeletePlan } from "./lib/copy/delete_image.ts";
 export type { Side } from "./lib/copy/sides.ts";
 export type { SideOptions } from "./lib/copy/side_options.ts";
 export {

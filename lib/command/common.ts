@@ -9,6 +9,8 @@ import type { Progress } from "./output/progress.ts";
 export interface CommandContext {
   readonly console: Console;
   readonly progress: Progress;
+  /** Asks for a line of text; undefined where there is no terminal, and at the end of input. */
+  ask(question: string): Promise<string | undefined>;
   /**
    * Aborts at INT, TERM or HUP. The first access catches these signals: a command that never reads
    * it is ended by them, and one that becomes another program must not read it.

@@ -8,6 +8,7 @@ import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
 import { copyCommand } from "./copy.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
+import { deleteCommand } from "./delete.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
@@ -28,6 +29,7 @@ const COMMANDS = [
   digestCommand,
   tagsCommand,
   manifestsCommand,
+  deleteCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,
