@@ -26,10 +26,14 @@ export function comparePlaces(
     if (!isSame(index)) problems.push(otherImage(root, destination, index));
   }
   if (byConfig) return problems;
-  for (const [digest, { document }] of source.tree) {
+  const named = new Set(source.named.map(({ document }) => document.digest));
+  for (const [digest, { document, manifest }] of source.tree) {
     if (destination.tree.has(digest) || told.has(digest)) continue;
-    if (source.roots.includes(document)) continue;
-    if (!source.own.has(digest) && destination.source.referrers === undefined) continue;
+    if (source.roots.includes(document) || named.has(digest)) continue;
+    const subject = source.own.has(digest) ? undefined : manifest?.subject?.digest;
+    // Nobody asked what refers to a manifest that is missing itself.
+    if (subject !== undefined && !destination.tree.has(subject)) continue;
+    if (subject !== undefined && destination.source.referrers === undefined) continue;
     const what = source.own.has(digest) ? "" : ", which refers to the image";
     problems.push(lacking(document, destination, what));
   }
