@@ -3,8 +3,8 @@
 import { type Command, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import { COPY_PLACES } from "../reference/scheme_facts.ts";
-import type { CopyOptions, CopyResult } from "../../mod.ts";
-import { printableJson } from "../text/printable.ts";
+import type { BlobFate, CopyOptions, CopyResult } from "../../mod.ts";
+import { printableJson, printableLine } from "../text/printable.ts";
 import { type CommandContext, listOption, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
@@ -103,8 +103,11 @@ async function runCopy(
     signal: context.signal,
   });
   context.progress.finish();
-  context.console.log("info", summary(result, options.dryRun === true));
   if (options.json) context.console.result(printableJson({ ...result }));
+  else if (options.dryRun && result.blobs.length > 0) {
+    context.console.result(dryRunLines(result, options.tag));
+  }
+  context.console.log("info", options.dryRun ? drySummary(result) : summary(result));
 }
 
 function copyOptions(options: Options): CopyOptions {
@@ -123,21 +126,43 @@ function copyOptions(options: Options): CopyOptions {
   };
 }
 
-function summary(
-  { blobs, bytes, digest, destination, seconds }: CopyResult,
-  isDry: boolean,
-): string {
+function summary({ blobs, bytes, digest, destination, seconds }: CopyResult): string {
   if (blobs.length === 0) return `${destination} is ${digest} already`;
-  const count = (fate: string) => blobs.filter((blob) => blob.fate === fate).length;
-  const [present, mounted] = [count("present"), count("mounted")];
-  const rest = [
-    present > 0 ? `${present} ${present === 1 ? "was" : "were"} there` : "",
-    mounted > 0 ? `${mounted} mounted` : "",
-  ].filter((text) => text !== "").map((text) => `, ${text}`).join("");
+  const [present, mounted] = [countOf(blobs, "present"), countOf(blobs, "mounted")];
   const sent = `${blobs.length - present - mounted} of ${blobs.length} blobs (${
     formatBytes(bytes)
   })`;
-  return isDry
-    ? `Would send at most ${sent}${rest}; ${destination} would be ${digest}`
-    : `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
+  const rest = [
+    present > 0 ? `, ${present} ${present === 1 ? "was" : "were"} there` : "",
+    mounted > 0 ? `, ${mounted} mounted` : "",
+  ].join("");
+  return `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
+}
+
+function countOf(blobs: CopyResult["blobs"], fate: BlobFate): number {
+  return blobs.filter((blob) => blob.fate === fate).length;
+}
+
+/** What a dry run prints: a line for each blob, and then for each name. */
+function dryRunLines(
+  { blobs, digest, destination }: CopyResult,
+  furtherTags: readonly string[] = [],
+): string {
+  const verbs = { present: "there", missing: "send", mountable: "mount or send" };
+  const lines = blobs.map(({ fate, digest, size, mediaType }) => {
+    const verb = verbs[fate as keyof typeof verbs] ?? fate;
+    return `${verb.padEnd(13)}  ${digest}  ${formatBytes(size).padStart(8)}  ${mediaType}`;
+  });
+  const names = [destination, ...furtherTags.map((tag) => `the tag ${tag}`)];
+  return [...lines, ...names.map((name) => `${"name".padEnd(13)}  ${digest}  ${name}`)]
+    .map(printableLine).join("\n");
+}
+
+function drySummary({ blobs, bytes, destination, digest }: CopyResult): string {
+  if (blobs.length === 0) return `${destination} is ${digest} already`;
+  const mountable = countOf(blobs, "mountable");
+  const missing = countOf(blobs, "missing");
+  const rest = mountable > 0 ? `, and mount ${mountable} if the registry allows that` : "";
+  return `Would send ${missing} of ${blobs.length} blobs (${formatBytes(bytes)})${rest}; ` +
+    `${destination} would be ${digest}`;
 }

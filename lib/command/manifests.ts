@@ -93,5 +93,12 @@ export function manifestTable(manifests: readonly ManifestDescription[]): string
 function kindOf(manifest: ManifestDescription): string {
   const { os, architecture, artifactType, configMediaType } = manifest;
   if (os !== undefined || architecture !== undefined) return `${os ?? "?"}/${architecture ?? "?"}`;
-  return artifactType ?? configMediaType ?? "index";
+  if (artifactType !== undefined) return artifactType;
+  return configMediaType === undefined
+    ? "index"
+    : IMAGE.test(configMediaType)
+    ? "image"
+    : configMediaType;
 }
+
+const IMAGE = /^application\/vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json$/;

@@ -31,7 +31,7 @@ export type ProgressEvent =
     readonly index: number;
     readonly size: number;
     readonly sent: number;
-    readonly fate?: "present" | "mounted" | "sent" | "missing";
+    readonly fate?: "present" | "mounted" | "sent" | "missing" | "mountable";
   }
   /** `bytes` uncompressed bytes have been given to mksquashfs so far. */
   | { readonly type: "packed"; readonly bytes: number };

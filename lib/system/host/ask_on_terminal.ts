@@ -31,11 +31,8 @@ export function askOnTerminal(
       answer = line;
       terminal.close();
     });
-    // readline swallows Ctrl-C: send the signal, so that the program can end.
-    terminal.once("SIGINT", () => {
-      terminal.close();
-      process.kill(process.pid, "SIGINT");
-    });
+    // readline swallows Ctrl-C: send the signal. The program then aborts, and that ends the question.
+    terminal.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
     terminal.once("close", () => {
       signal.removeEventListener("abort", onAbort);
       if (isHidden || answer === undefined) stderr.write("\n");
