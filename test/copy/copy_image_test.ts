@@ -16,7 +16,6 @@ import {
   writeIndex,
 } from "../helpers/image_fixture.ts";
 import { file } from "../helpers/tar_fixture.ts";
-import { startUploadRegistry } from "../helpers/upload_registry.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 import { descriptorOf, Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
@@ -296,20 +295,4 @@ test("a sparse index keeps its digest for one platform too, and others may follo
   assert.deepEqual(images.map(has), [true, false]);
   await copy(from, to, { architecture: "arm64", sparse: true });
   assert.deepEqual(images.map(has), [true, true]);
-});
-
-test("a dry run in one registry says what may be mounted", async () => {
-  const home = newHome();
-  const source = new Layout(join(home, "source"));
-  source.list(source.add(IMAGE), "v1");
-  await using registry = await startUploadRegistry();
-  const from = `docker://${registry.host}/team/app:v1`;
-  await copy(`oci:${source.path}:v1`, from);
-  const present = new Map(registry.blobs);
-  registry.blobs.clear();
-  const { blobs, bytes } = await copy(from, `docker://${registry.host}/team/other:v1`, {
-    dryRun: true,
-  });
-  assert.deepEqual(new Set(blobs.map(({ fate }) => fate)), new Set(["mountable"]));
-  assert.deepEqual([bytes, blobs.length, registry.blobs.size], [0, present.size, 0]);
 });

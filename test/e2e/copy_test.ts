@@ -13,6 +13,7 @@ import { runProgram, startProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { richImage } from "../helpers/storage_fixture.ts";
 import { directory, file } from "../helpers/tar_fixture.ts";
+import { openTerminal } from "../helpers/terminal.ts";
 
 const work = scratchDirectory("copy");
 const layout = join(work, "layout");
@@ -243,6 +244,23 @@ test("each side has its own account, and the side that refuses is named", async 
   for (const { stdout, stderr } of [refused, sent, wrong, pulled]) {
     assert.ok(!(stdout + stderr).includes(password));
   }
+});
+
+test("a password is asked for on the terminal, and Ctrl-C ends the question", async () => {
+  const to = `docker://${closed.host}/asked/app:v1`;
+  const args = ["copy", "--dest-user", "writer", `oci:${layout}:one`, to];
+  const command = [...denroot.runtime.command, ...args].map((word) => `'${word}'`).join(" ");
+  const env = denroot.environment() as Record<string, string>;
+  const asked = openTerminal(command, { cwd: denroot.work, env });
+  await asked.expect(/Password of user writer at \S+: $/);
+  asked.type(`${password}\r`);
+  assert.ok(!(await asked.expect(/Copied to docker:/)).includes(password));
+  await asked.close();
+  const stopped = openTerminal(`${command} --force; echo "code $?"`, { cwd: denroot.work, env });
+  await stopped.expect(/Password of user writer at \S+: $/);
+  stopped.type("\x03");
+  await stopped.expect(/Interrupted by SIGINT\s+code 130/);
+  await stopped.close();
 });
 
 test("some platforms give a new index, or the same one with --sparse", async () => {

@@ -28,7 +28,13 @@ interface UploadRegistryOptions {
   /** What may be deleted: distribution 2.8 takes no tags, and without being told to nothing at all. */
   readonly deletes?: "tags and manifests" | "manifests" | "nothing";
   /** Asked at each moment of each request; `method` and `path` are those of the request. */
-  readonly fault?: (moment: Moment, method: string, path: string) => Fault;
+  readonly fault?: (moment: Moment, method: string, path: string, sender: Sender) => Fault;
+}
+
+/** Who sent a request, and to which repository. */
+interface Sender {
+  readonly repository: string;
+  readonly authorization: string | undefined;
 }
 
 interface Session {
@@ -121,8 +127,9 @@ class Registry implements UploadRegistry {
   }
 
   /** Whether the request ends here. */
-  #strike(moment: Moment, { method, path, request, response }: Call): boolean {
-    const fault = this.#options.fault?.(moment, method, path);
+  #strike(moment: Moment, { method, repository, path, request, response }: Call): boolean {
+    const { authorization } = request.headers;
+    const fault = this.#options.fault?.(moment, method, path, { repository, authorization });
     if (fault === undefined) return false;
     if (fault === "cut") {
       request.socket.destroy();
@@ -150,11 +157,11 @@ class Registry implements UploadRegistry {
   #open(call: Call): void {
     const id = `${++this.#ids}`;
     this.sessions.set(id, { chunks: [], length: 0, isLost: false, state: 0 });
-    this.#send(call, 202, { location: this.#location(id), range: "0-0" });
+    this.#send(call, 202, { location: this.#location(call, id), range: "0-0" });
   }
 
-  #location(id: string): string {
-    return `/v2/team/app/blobs/uploads/${id}?_state=${this.sessions.get(id)!.state}`;
+  #location({ repository }: Call, id: string): string {
+    return `/v2/${repository}/blobs/uploads/${id}?_state=${this.sessions.get(id)!.state}`;
   }
 
   async #upload(call: Call, id: string): Promise<void> {
@@ -169,7 +176,7 @@ class Registry implements UploadRegistry {
     if (method === "PUT") return this.#close(call, id, session);
     if (method === "DELETE") this.sessions.delete(id);
     const range = `0-${Math.max(0, session.length - 1)}`;
-    this.#send(call, 204, method === "DELETE" ? {} : { range, location: this.#location(id) });
+    this.#send(call, 204, method === "DELETE" ? {} : { range, location: this.#location(call, id) });
   }
 
   async #patch(call: Call, id: string, session: Session): Promise<void> {
@@ -197,7 +204,7 @@ class Registry implements UploadRegistry {
     session.state++;
     if (this.#strike("after", call)) return;
     const range = `0-${session.length - 1}`;
-    this.#send(call, 202, { location: this.#location(id), range });
+    this.#send(call, 202, { location: this.#location(call, id), range });
   }
 
   #close(call: Call, id: string, session: Session): void {

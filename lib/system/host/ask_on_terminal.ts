@@ -18,11 +18,12 @@ export function askOnTerminal(
 ): Promise<string | undefined> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY || !stderr.isTTY) return Promise.resolve(undefined);
-  stderr.write(question);
   // readline echoes to its output: this one drops everything.
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const output = isHidden ? nowhere : stderr;
   const terminal = createInterface({ input: stdin, output, terminal: true });
+  // Only now: before, the terminal itself would show what is typed.
+  stderr.write(question);
   return new Promise((resolve, reject) => {
     let answer: string | undefined;
     const onAbort = () => terminal.close();
