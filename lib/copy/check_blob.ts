@@ -4,18 +4,20 @@ import { DenrootError } from "../errors.ts";
 import { takeBlob } from "../transport/take_blob.ts";
 import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import type { Descriptor } from "../types/image.ts";
-import type { ImageSource } from "../types/source.ts";
+import type { BlobStore, ImageSource } from "../types/source.ts";
 import { layerTar } from "./compress_layer.ts";
 import { openStoredBlob } from "./open_stored_blob.ts";
 
 export interface CheckOptions {
+  /** Has what a place without `blob` could only give as one stream. */
+  readonly blobs: Pick<BlobStore, "find">;
   /** Whether all bytes are read, and not only asked for. */
   readonly isDeep: boolean;
   readonly onBytes: (position: number) => void;
   readonly signal: AbortSignal;
 }
 
-/** What the cache has says nothing about the place. */
+/** The cache says nothing about a place that gives its blobs one by one. */
 const NO_CACHE = { find: () => undefined };
 
 /**
@@ -25,11 +27,13 @@ const NO_CACHE = { find: () => undefined };
 export async function checkBlob(
   descriptor: Descriptor,
   source: ImageSource,
-  { isDeep, onBytes, signal }: CheckOptions,
+  { blobs, isDeep, onBytes, signal }: CheckOptions,
 ): Promise<void> {
   const place = source.place?.(descriptor);
+  const cache = source.blob === undefined ? blobs : NO_CACHE;
   if (!isDeep) {
-    if (place === undefined && source.requireBlob === undefined) throw missing(descriptor);
+    const isHere = place !== undefined || cache.find(descriptor) !== undefined;
+    if (!isHere && source.requireBlob === undefined) throw missing(descriptor);
     return await source.requireBlob?.(descriptor, signal);
   }
   // Nobody knows which bytes it had when it was a tar.
@@ -37,7 +41,7 @@ export async function checkBlob(
   if (place !== undefined && (place.type === "tar-split" || place.checkedBy === "diffId")) {
     return await checkContent(descriptor, source, signal);
   }
-  const options = { source, cache: NO_CACHE, onBytes, signal };
+  const options = { source, cache, onBytes, signal };
   using stored = openStoredBlob({ descriptor }, options);
   await takeBlob(descriptor, stored.open, signal, () => {});
 }

@@ -73,7 +73,7 @@ function onThisMachine(
 function fromSource(descriptor: Descriptor, options: OpenBlobOptions): OpenableBlob {
   const { source, cache, onBytes, signal } = options;
   if (source.blob === undefined) {
-    throw new DenrootError("not_found", `The source has no blob ${descriptor.digest}`);
+    throw new DenrootError("not_found", `Blob ${descriptor.digest} is not there`);
   }
   const ingest = cache.ingest?.(descriptor);
   let end = 0;

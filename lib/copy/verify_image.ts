@@ -137,7 +137,8 @@ async function verifySources(
       const onBytes = (sent: number) => {
         if (isDeep) onProgress({ type: "blob", index, size, sent });
       };
-      const check = () => checkBlob(blob, place.source, { isDeep, onBytes, signal });
+      const options = { blobs: context.blobs, isDeep, onBytes, signal };
+      const check = () => checkBlob(blob, place.source, options);
       await unlessFaulty(blob, () => place.on(check), place.onFault);
       onBytes(size);
     });

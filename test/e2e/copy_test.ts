@@ -149,6 +149,10 @@ testOneRuntime(
     const to = "containers-storage:localhost/direct/app:v1";
     await denroot.succeed(["copy", `oci:${layout}:one`, to], { env });
     assert.equal(await idInPodman("localhost/direct/app:v1"), image.config.digest);
+    for (const place of ["docker-daemon:direct/app:v1", to]) {
+      const args = ["verify", "--deep", `oci:${layout}:one`, place];
+      assert.match((await denroot.succeed(args, { env })).stderr, /same (image|content)/);
+    }
     // What podman has unpacked is compressed anew, the same way each time.
     const back = ["copy", "--json", to];
     const first = await denroot.succeed([...back, `docker://${open.host}/from/podman:v1`], { env });
