@@ -335,7 +335,7 @@ test("what cannot be written is refused in words", async () => {
   const from = `oci:${layout}:one`;
   const refused: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [[from, "oci-archive:there.tar"], /exists already\n.*--force/],
-    [[from, "./somewhere"], /does not say what to write\n.*oci:\.\/somewhere/],
+    [[from, "./somewhere"], /does not say what to write\n.*oci:\.\/somewhere, dir:\.\/somewhere\n/],
     [[from, "ostree:app@/srv/repo"], /given the format up/],
     [[from, "oci-archive:no/such/dir.tar"], /There is no directory/],
     [[from, "oci:x:v1", "--sparse"], /which platforms/],
