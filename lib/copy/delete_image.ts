@@ -115,7 +115,7 @@ async function holdersOf(
 ): Promise<Holders> {
   const { onProgress } = context;
   using blobs = openStore(context.settings, onProgress);
-  await using source = await openRegistry(reference, { ...context, blobs });
+  await using source = await openRegistry(reference, { ...context, blobs, withoutMirrors: true });
   const warn = (text: string) => onProgress({ type: "log", level: "warn", message: text });
   try {
     const roots = await readTagRoots(source, context, (tag, { message }) => {

@@ -72,7 +72,7 @@ export async function listManifests(
       addTo(list, { digest: root.document.digest, depth: 0, tree, configs });
     }
     return [...list.listed.values()];
-  });
+  }, { withoutMirrors: true });
 }
 
 async function findRoots(

@@ -206,7 +206,9 @@ async function open(
   context: ImageContext & SourceContext,
   options: VerifyOptions,
 ): Promise<ImageSource> {
-  const own = contextOf(context, options[side] ?? {});
+  // An import and a copy take the source from its mirrors too; what the destination has is in question.
+  const withoutMirrors = side === "destination";
+  const own = { ...contextOf(context, options[side] ?? {}), withoutMirrors };
   if (!isNamed) return await openSource(reference, own);
   const opened = await sideOf(side, formatReference(reference))(() => openSource(reference, own));
   return asSourceSide(opened, side);

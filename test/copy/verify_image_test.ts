@@ -232,6 +232,28 @@ test("a registry is asked for its blobs with HEAD, or for one byte where it take
   }
 });
 
+test("a mirror does not stand for the destination", async () => {
+  const { home, from, child } = newTwins();
+  await using mirror = await startUploadRegistry();
+  await using registry = await startUploadRegistry();
+  for (const { host } of [mirror, registry]) await copy(from, `docker://${host}/team/app:v1`);
+  registry.blobs.delete(layerOf(child, 0));
+  const conf = join(home, "registries.conf");
+  const rule = (host: string) => `location = "${host}"\ninsecure = true\n`;
+  writeFileSync(
+    conf,
+    `[[registry]]\n${rule(registry.host)}[[registry.mirror]]\n${rule(mirror.host)}`,
+  );
+  const { environment } = copySettings();
+  const settings = copySettings({
+    environment: { ...environment, CONTAINERS_REGISTRIES_CONF: conf },
+  });
+  const to = `docker://${registry.host}/team/app:v1`;
+  const missing = `missing ${layerOf(child, 0)}`;
+  assert.deepEqual(problemsOf(await verify(from, to, { settings })), [`destination ${missing}`]);
+  assert.deepEqual(problemsOf(await verify(to, from, { settings })), []);
+});
+
 test("a place that cannot be asked is an error, and no list of what is missing", async () => {
   const { from } = newTwins();
   await using registry = await startFakeRegistry(() => ({ status: 403 }));

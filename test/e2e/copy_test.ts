@@ -13,18 +13,15 @@ import { runProgram, startProgram } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { richImage } from "../helpers/storage_fixture.ts";
 import { directory, file } from "../helpers/tar_fixture.ts";
-import { openTerminal } from "../helpers/terminal.ts";
 
 const work = scratchDirectory("copy");
 const layout = join(work, "layout");
 const denroot = useDenroot();
-const password = "p4ss-w0rd-that-nobody-may-see";
 let image: Image;
 let index: Blob;
 let docker: DockerDaemon;
 let podman: PodmanUser;
 let open: Registry;
-let closed: Registry;
 
 before(async () => {
   image = writeImage(layout, { ...richImage, tag: "one" });
@@ -45,15 +42,11 @@ before(async () => {
     { tag: "all" },
   );
   podman = new PodmanUser(work, "root");
-  [open, closed, docker] = await Promise.all([
-    startRegistry({}),
-    startRegistry({ auth: "htpasswd", user: "writer", password }),
-    startDockerDaemon(),
-  ]);
+  [open, docker] = await Promise.all([startRegistry({}), startDockerDaemon()]);
 });
 
 after(async () => {
-  await Promise.all([open.stop(), closed.stop(), docker.stop(), podman.stop()]);
+  await Promise.all([open.stop(), docker.stop(), podman.stop()]);
 });
 
 async function skopeo(...args: readonly string[]): Promise<string> {
@@ -229,42 +222,6 @@ test("blobs are mounted from a repository beside, and from one that is named", a
     );
     assert.equal(bytes, 0);
   }
-});
-
-test("each side has its own account, and the side that refuses is named", async () => {
-  const to = `docker://${closed.host}/team/app:v1`;
-  const from = `oci:${layout}:one`;
-  const refused = await denroot.run(["copy", from, to]);
-  assert.equal(refused.exitCode, 1);
-  assert.match(refused.stderr, /\[ERROR\] The destination docker:\/\//);
-  const asUser = ["--dest-user", "writer", "--dest-password-stdin"];
-  const sent = await denroot.succeed(["copy", ...asUser, from, to], { input: `${password}\n` });
-  const wrong = await denroot.run(["copy", ...asUser, from, to, "--force"], { input: "wrong\n" });
-  assert.equal(wrong.exitCode, 1);
-  const auths = { [closed.host]: { auth: Buffer.from(`writer:${password}`).toString("base64") } };
-  const authFile = join(denroot.home, "auth.json");
-  writeFileSync(authFile, JSON.stringify({ auths }), { mode: 0o600 });
-  const pulled = await denroot.succeed(["copy", "--src-authfile", authFile, to, "oci:pulled:v1"]);
-  for (const { stdout, stderr } of [refused, sent, wrong, pulled]) {
-    assert.ok(!(stdout + stderr).includes(password));
-  }
-});
-
-test("a password is asked for on the terminal, and Ctrl-C ends the question", async () => {
-  const to = `docker://${closed.host}/asked/app:v1`;
-  const args = ["copy", "--dest-user", "writer", `oci:${layout}:one`, to];
-  const command = [...denroot.runtime.command, ...args].map((word) => `'${word}'`).join(" ");
-  const env = denroot.environment() as Record<string, string>;
-  const asked = openTerminal(command, { cwd: denroot.work, env });
-  await asked.expect(/Password of user writer at \S+: $/);
-  asked.type(`${password}\r`);
-  assert.ok(!(await asked.expect(/Copied to docker:/)).includes(password));
-  await asked.close();
-  const stopped = openTerminal(`${command} --force; echo "code $?"`, { cwd: denroot.work, env });
-  await stopped.expect(/Password of user writer at \S+: $/);
-  stopped.type("\x03");
-  await stopped.expect(/Interrupted by SIGINT\s+code 130/);
-  await stopped.close();
 });
 
 test("some platforms give a new index, or the same one with --sparse", async () => {

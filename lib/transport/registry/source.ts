@@ -1,7 +1,11 @@
 /** Opens an image in a registry (distribution-spec): `docker://…`. */
 
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
-import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
+import {
+  type ImageLocation,
+  imageLocations,
+  writeLocation,
+} from "../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../errors.ts";
 import { verifySize } from "../../oci/digest.ts";
 import { plainText } from "../../text/quote_text.ts";
@@ -54,7 +58,9 @@ function openEndpoints(
   limits: RegistryLimits,
 ): RegistrySource {
   const { settings, onProgress } = context;
-  const locations = imageLocations(reference, conf);
+  const locations = context.withoutMirrors
+    ? [writeLocation(reference, conf)]
+    : imageLocations(reference, conf);
   const http = createHttpClient(settings, limits, onProgress);
   const shared = { http, limits, helpers: conf.credentialHelpers };
   const endpoints = new Endpoints(connect(locations, reference, context, shared), onProgress);
