@@ -1,7 +1,7 @@
 /** What a copy writes is read by real registries, engines and skopeo. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { testOneRuntime, useDenroot } from "../helpers/denroot_command.ts";
@@ -274,9 +274,9 @@ test("an interrupted copy leaves nothing under a name, and no file", async () =>
     layers: [{ tar: [file("r", Buffer.alloc(60_000_000, "x"))], compression: "none" }],
   });
   const places = ["oci-archive:cut.tar", "docker-archive:cut2.tar", "dir:cut3"];
-  mkdirSync(join(denroot.work, "clean"));
   for (const place of places) {
-    const cwd = join(denroot.work, "clean");
+    // A copy that ended before the signal came leaves its file, which must not be in the way.
+    const cwd = mkdtempSync(join(denroot.work, "clean-"));
     const running = denroot.start(["copy", `oci:${large}`, place], { cwd });
     for (let i = 0; i < 1000 && readdirSync(cwd).length === 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 2));
