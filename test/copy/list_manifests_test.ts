@@ -9,7 +9,8 @@ import {
   type ManifestDescription,
   type ManifestOptions,
 } from "../../lib/copy/list_manifests.ts";
-import { OCI_CONFIG, OCI_INDEX } from "../../lib/oci/media_types.ts";
+import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "../../lib/oci/media_types.ts";
+import { type Answer, startFakeRegistry } from "../helpers/fake_registry.ts";
 import { blobPath, writeImage, writeIndex } from "../helpers/image_fixture.ts";
 import { file } from "../helpers/tar_fixture.ts";
 import { startUploadRegistry, type UploadRegistry } from "../helpers/upload_registry.ts";
@@ -150,18 +151,27 @@ test("what is broken is told and left out, and the rest is listed", async () => 
   assert.match(log.join("\n"), new RegExp(lost.digest));
 });
 
-test("no more requests are open at once than the settings allow", async () => {
+test("no more requests are open at once than the settings allow, and tags are listed once", async () => {
+  const source = new Layout(join(newHome(), "source"));
+  const tags = Array.from({ length: 12 }, (_, index) => `v${index}`);
+  const images = new Map(tags.map((tag, index) => {
+    const image = source.add({ kind: "image", layers: [index % 5, 6, index % 7] });
+    return [tag, image.digest];
+  }));
   let [open, most] = [0, 0];
-  await using registry = await startUploadRegistry({
-    fault(moment, method, path) {
-      if (method === "GET" && path.startsWith("manifests/")) {
-        if (moment === "before") most = Math.max(most, ++open);
-        setImmediate(() => open--);
-      }
-      return undefined;
-    },
+  await using registry = await startFakeRegistry(async ({ line }): Promise<Answer> => {
+    most = Math.max(most, ++open);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    open--;
+    if (line.includes("tags/list")) return { body: JSON.stringify({ name: "team/app", tags }) };
+    const name = /\/(?:manifests|blobs)\/([^? ]+)$/.exec(line)?.[1] ?? "";
+    const digest = images.get(name) ?? name;
+    if (!digest.startsWith("sha256:")) return { status: 404 };
+    return { headers: { "content-type": OCI_MANIFEST }, body: source.read(digest) };
   });
-  const { uri } = await fill(registry);
-  await list(uri, { settings: copySettings({ maxConnections: 2 }) });
-  assert.ok(most <= 2, `${most} requests at once`);
+  const settings = copySettings({ maxConnections: 3 });
+  const found = await list(`docker://${registry.host}/team/app`, { settings });
+  assert.equal(found.flatMap((manifest) => manifest.tags).length, tags.length);
+  assert.equal(most, 3);
+  assert.equal(registry.requests.filter(({ line }) => line.includes("tags/list")).length, 1);
 });

@@ -232,6 +232,18 @@ test("a registry is asked for its blobs with HEAD, or for one byte where it take
   }
 });
 
+test("the cache does not stand for a place that has other bytes", async () => {
+  const { home, from, child } = newTwins();
+  await using registry = await startUploadRegistry();
+  const to = `docker://${registry.host}/team/app:v1`;
+  await copy(from, to);
+  const settings = copySettings({ cachePath: join(home, "full") });
+  await copy(to, `oci:${home}/cached:v1`, { settings, keepInCache: true });
+  registry.blobs.set(layerOf(child, 1), Buffer.alloc(2000, "wrong"));
+  const found = problemsOf(await verify(to, undefined, { settings, deep: true }));
+  assert.deepEqual(found, [`source different ${layerOf(child, 1)}`]);
+});
+
 test("a mirror does not stand for the destination", async () => {
   const { home, from, child } = newTwins();
   await using mirror = await startUploadRegistry();
