@@ -5,6 +5,19 @@ export { importImage, type ImportOptions, type ImportResult } from "./lib/image/
 export { copyImage, type CopyOptions, type CopyResult } from "./lib/copy/copy_image.ts";
 export type { ImageFormat, LayerCompression } from "./lib/copy/image_format.ts";
 export type { BlobFate, CopiedBlob } from "./lib/copy/send_blobs.ts";
+export {
+  verifyImage,
+  type VerifyOptions,
+  type VerifyProblem,
+  type VerifyResult,
+} from "./lib/copy/verify_image.ts";
+export {
+  listManifests,
+  type ManifestDescription,
+  type ManifestOptions,
+} from "./lib/copy/list_manifests.ts";
+export { deleteImage, type DeleteOptions, type DeletePlan } from "./lib/copy/delete_image.ts";
+export type { Side } from "./lib/copy/sides.ts";
 export type { SideOptions } from "./lib/copy/side_options.ts";
 export { type SharedImage, shareImage, type ShareOptions } from "./lib/share/share_image.ts";
 export {

@@ -1,13 +1,13 @@
 /** `copy`: copies an image from any place to any other. */
 
-import { readFileSync } from "node:fs";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import { COPY_PLACES } from "../reference/scheme_facts.ts";
-import type { CopyOptions, CopyResult, SideOptions } from "../../mod.ts";
-import { printableJson } from "../text/printable.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import type { BlobFate, CopyOptions, CopyResult } from "../../mod.ts";
+import { printableJson, printableLine } from "../text/printable.ts";
+import { type CommandContext, listOption, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
+import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
 export function copyCommand(context: CommandContext): Command {
   const command = newCommand("copy", "Copy an image from any place to any other.")
@@ -50,17 +50,7 @@ export function copyCommand(context: CommandContext): Command {
     .option("--cache", "keep the layers in the cache for a later import")
     .option("--dry-run", "only say what would be sent")
     .option("--json", "print the result as JSON");
-  for (const [prefix, side] of [["src", "source"], ["dest", "destination"]] as const) {
-    command
-      .option(
-        `--${prefix}-user <USER>`,
-        `user at the ${side}'s registry; the password is asked for`,
-      )
-      .option(`--${prefix}-password-stdin`, `read that user's password from standard input`)
-      .option(`--${prefix}-authfile <FILE>`, `read the ${side}'s credentials from this file alone`)
-      .option(`--${prefix}-tls-ca <FILE>`, `certificates of authorities to trust at the ${side}`)
-      .option(`--${prefix}-http`, `allow plain HTTP at the ${side}`);
-  }
+  addSideOptions(command);
   return command
     .section({ title: "Destination", rows: COPY_PLACES })
     .examples(
@@ -113,8 +103,11 @@ async function runCopy(
     signal: context.signal,
   });
   context.progress.finish();
-  context.console.log("info", summary(result, options.dryRun === true));
   if (options.json) context.console.result(printableJson({ ...result }));
+  else if (options.dryRun && result.blobs.length > 0) {
+    context.console.result(dryRunLines(result, options.tag));
+  }
+  context.console.log("info", options.dryRun ? drySummary(result) : summary(result));
 }
 
 function copyOptions(options: Options): CopyOptions {
@@ -133,56 +126,43 @@ function copyOptions(options: Options): CopyOptions {
   };
 }
 
-type Prefix = "src" | "dest";
-type Passwords = { readonly [P in Prefix]?: string | undefined };
-
-function sideOptions(prefix: Prefix, options: Options, passwords: Passwords): SideOptions {
-  const text = (name: string) => options[`${prefix}${name}`] as string | undefined;
-  return {
-    user: text("User"),
-    authFile: text("Authfile"),
-    caFile: text("TlsCa"),
-    allowHttp: options[`${prefix}Http`] === true,
-    password: passwords[prefix],
-  };
-}
-
-/** The first line is the source's password, when both are read. */
-function readPasswords(options: Options): Passwords {
-  const wanted = (["src", "dest"] as const).filter((side) => options[`${side}PasswordStdin`]);
-  if (wanted.length === 0) return {};
-  const lines = readFileSync(0, "utf8").split(/\r?\n/);
-  return Object.fromEntries(wanted.map((side, index) => {
-    const password = lines[index];
-    if (password) return [side, password];
-    throw new DenrootError("usage", `Standard input has no password for --${side}-password-stdin`, {
-      hint: "Write each password on a line of its own, the source's first",
-    });
-  }));
-}
-
-function summary(
-  { blobs, bytes, digest, destination, seconds }: CopyResult,
-  isDry: boolean,
-): string {
+function summary({ blobs, bytes, digest, destination, seconds }: CopyResult): string {
   if (blobs.length === 0) return `${destination} is ${digest} already`;
-  const count = (fate: string) => blobs.filter((blob) => blob.fate === fate).length;
-  const [present, mounted] = [count("present"), count("mounted")];
-  const rest = [
-    present > 0 ? `${present} ${present === 1 ? "was" : "were"} there` : "",
-    mounted > 0 ? `${mounted} mounted` : "",
-  ].filter((text) => text !== "").map((text) => `, ${text}`).join("");
+  const [present, mounted] = [countOf(blobs, "present"), countOf(blobs, "mounted")];
   const sent = `${blobs.length - present - mounted} of ${blobs.length} blobs (${
     formatBytes(bytes)
   })`;
-  return isDry
-    ? `Would send at most ${sent}${rest}; ${destination} would be ${digest}`
-    : `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
+  const rest = [
+    present > 0 ? `, ${present} ${present === 1 ? "was" : "were"} there` : "",
+    mounted > 0 ? `, ${mounted} mounted` : "",
+  ].join("");
+  return `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
 }
 
-function listOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {
-    if (value === "") throw new InvalidArgumentError("It is empty.");
-    return [...earlier, value];
+function countOf(blobs: CopyResult["blobs"], fate: BlobFate): number {
+  return blobs.filter((blob) => blob.fate === fate).length;
+}
+
+/** What a dry run prints: a line for each blob, and then for each name. */
+function dryRunLines(
+  { blobs, digest, destination }: CopyResult,
+  furtherTags: readonly string[] = [],
+): string {
+  const verbs = { present: "there", missing: "send", mountable: "mount or send" };
+  const lines = blobs.map(({ fate, digest, size, mediaType }) => {
+    const verb = verbs[fate as keyof typeof verbs] ?? fate;
+    return `${verb.padEnd(13)}  ${digest}  ${formatBytes(size).padStart(8)}  ${mediaType}`;
   });
+  const names = [destination, ...furtherTags.map((tag) => `the tag ${tag}`)];
+  return [...lines, ...names.map((name) => `${"name".padEnd(13)}  ${digest}  ${name}`)]
+    .map(printableLine).join("\n");
+}
+
+function drySummary({ blobs, bytes, destination, digest }: CopyResult): string {
+  if (blobs.length === 0) return `${destination} is ${digest} already`;
+  const mountable = countOf(blobs, "mountable");
+  const missing = countOf(blobs, "missing");
+  const rest = mountable > 0 ? `, and mount ${mountable} if the registry allows that` : "";
+  return `Would send ${missing} of ${blobs.length} blobs (${formatBytes(bytes)})${rest}; ` +
+    `${destination} would be ${digest}`;
 }

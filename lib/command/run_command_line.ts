@@ -10,6 +10,7 @@ import { completionsCommand } from "./completions.ts";
 import { copyCommand } from "./copy.ts";
 import { createCommand } from "./create.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
+import { deleteCommand } from "./delete.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
 import { execCommand } from "./exec.ts";
@@ -25,7 +26,9 @@ import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
 import { startCommand } from "./start.ts";
 import { shareCommand } from "./share.ts";
+import { manifestsCommand } from "./manifests.ts";
 import { tagsCommand } from "./tags.ts";
+import { verifyCommand } from "./verify.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
@@ -34,10 +37,13 @@ const COMMANDS = [
   execCommand,
   batchCommand,
   copyCommand,
+  verifyCommand,
   shareCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
+  manifestsCommand,
+  deleteCommand,
   createCommand,
   loadCommand,
   listCommand,

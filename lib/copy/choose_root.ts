@@ -18,11 +18,14 @@ export interface ChosenRoot {
   readonly isWanted?: (entry: IndexEntry) => boolean;
 }
 
-type Context = ImageContext & SourceContext;
+type Context = ImageContext & SourceContext & {
+  /** Whether an index stays the root for one platform too. */
+  readonly keepsIndex?: boolean;
+};
 
 /**
- * Chooses by `platforms`: none stands for everything, one for its manifest alone, several for an index
- * with only these.
+ * Chooses by `platforms`: none stands for everything, one for its manifest alone, several for the index
+ * with only these, and with `keepsIndex` one too.
  *
  * Throws code `platform` when the source has no image for one of them, and what the source throws.
  */
@@ -41,7 +44,7 @@ export async function chooseRoot(
     paths.push(image.documents);
   }
   const manifests = new Set(paths.map((documents) => documents.at(-1)!.digest));
-  if (manifests.size === 1) return { ...whole, root: paths[0]!.at(-1)! };
+  if (manifests.size === 1 && !context.keepsIndex) return { ...whole, root: paths[0]!.at(-1)! };
   const wanted = new Set(paths.flat().map(({ digest }) => digest));
   return { ...whole, isWanted: (entry) => wanted.has(entry.digest) || isAbout(entry, manifests) };
 }

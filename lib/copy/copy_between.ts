@@ -40,7 +40,9 @@ export type CopiedImage = Omit<CopyResult, "source" | "destination" | "seconds">
 export async function copyBetween(job: CopyJob): Promise<CopiedImage> {
   const { source, options, context } = job;
   const isPlatformAsked = context.isPlatformAsked || (options.platforms ?? []).length > 0;
-  const chosen = await chooseRoot(source, platformsFor(job), { ...context, isPlatformAsked });
+  const keepsIndex = options.sparse === true && !job.destination.takesOnlyImages;
+  const choice = { ...context, isPlatformAsked, keepsIndex };
+  const chosen = await chooseRoot(source, platformsFor(job), choice);
   const holders = await currentHolders(job);
   if (isDone(chosen.root, holders, options)) return nothingToDo(chosen, chosen.root);
   const image = await makeImage(chosen, job);
@@ -189,8 +191,9 @@ function placeAt(destination: ImageDestination, tag: string): ImageDestination {
 }
 
 /** Names come last: when all of them are the image's, everything below it is there. */
-function isDone(root: StoredDocument, holders: Holders, { force }: CopyOptions): boolean {
-  return !force && [...holders.values()].every((digest) => digest === root.digest);
+/** That a sparse index has the name says nothing about the platforms that are asked for now. */
+function isDone(root: StoredDocument, holders: Holders, { force, sparse }: CopyOptions): boolean {
+  return !force && !sparse && [...holders.values()].every((digest) => digest === root.digest);
 }
 
 function requireFree(

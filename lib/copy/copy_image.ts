@@ -153,7 +153,7 @@ function checkOptions(options: CopyOptions): void {
       hint: "Leave out --sparse, or --format and --compress",
     });
   }
-  if (platforms.length === 0) {
+  if (platforms.length === 0 && architecture === undefined) {
     throw new DenrootError("usage", "A sparse index needs to know which platforms to copy", {
       hint: "Add --platform, once for each",
     });

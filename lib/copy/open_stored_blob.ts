@@ -23,7 +23,7 @@ export interface CopyBlob {
 
 export interface OpenBlobOptions {
   readonly source: ImageSource;
-  readonly cache: CopyCache;
+  readonly cache: Pick<CopyCache, "find" | "ingest">;
   /** Gets the position of the transfer: how many bytes went through so far. */
   readonly onBytes: (position: number) => void;
   readonly signal: AbortSignal;
@@ -73,7 +73,7 @@ function onThisMachine(
 function fromSource(descriptor: Descriptor, options: OpenBlobOptions): OpenableBlob {
   const { source, cache, onBytes, signal } = options;
   if (source.blob === undefined) {
-    throw new DenrootError("not_found", `The source has no blob ${descriptor.digest}`);
+    throw new DenrootError("not_found", `Blob ${descriptor.digest} is not there`);
   }
   const ingest = cache.ingest?.(descriptor);
   let end = 0;

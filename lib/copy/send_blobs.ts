@@ -8,8 +8,11 @@ import { inParallel } from "./in_parallel.ts";
 import { type CopyBlob, type CopyCache, openStoredBlob } from "./open_stored_blob.ts";
 import { SideError, sideOf } from "./sides.ts";
 
-/** What happened to a blob. Only a dry run has `missing`: the blob would be sent or mounted. */
-export type BlobFate = "present" | "mounted" | "sent" | "missing";
+/**
+ * What happened to a blob. Only a dry run has the last two: the blob would be sent, or it would be asked
+ * for in another repository of the registry first, and sent if it is not there.
+ */
+export type BlobFate = "present" | "mounted" | "sent" | "missing" | "mountable";
 
 export interface CopiedBlob {
   readonly digest: Digest;
@@ -56,7 +59,7 @@ async function sendBlob(
 ): Promise<BlobFate> {
   const { destination, mountFrom, dryRun, signal } = options;
   if (await destination.hasBlob(blob.descriptor, signal)) return "present";
-  if (dryRun) return "missing";
+  if (dryRun) return mountFrom.length > 0 && destination.mount ? "mountable" : "missing";
   for (const repository of mountFrom) {
     if (await destination.mount?.(blob.descriptor, repository, signal)) return "mounted";
   }

@@ -20,7 +20,8 @@ export interface ImageOptions {
 }
 
 /** The options, with a value for each. */
-export interface ImageContext extends Required<Omit<SourceContext, "blobs" | "access">> {
+export interface ImageContext
+  extends Required<Omit<SourceContext, "blobs" | "access" | "withoutMirrors">> {
   /** Whether the caller named the architecture, so that an image for another one is an error. */
   readonly isPlatformAsked: boolean;
 }
@@ -41,10 +42,11 @@ export async function withSource<T>(
   reference: Reference | string,
   options: ImageOptions,
   use: (source: ImageSource, context: ImageContext & SourceContext) => Promise<T>,
+  { withoutMirrors = false }: Pick<SourceContext, "withoutMirrors"> = {},
 ): Promise<T> {
   const parsed = typeof reference === "string" ? parseReference(reference) : reference;
   const context = await imageContext(options);
   using blobs = openStore(context.settings, context.onProgress);
-  await using source = await openSource(parsed, { ...context, blobs });
+  await using source = await openSource(parsed, { ...context, blobs, withoutMirrors });
   return await use(source, { ...context, blobs });
 }

@@ -63,7 +63,7 @@ function noTransport(path: string): DenrootError {
   const files = isArchive ? ["oci-archive", "docker-archive"] : ["oci", "dir"];
   const candidates = [
     ...files.map((scheme) => `${scheme}:${shown}`),
-    ...(/^[\w.-]+(:\d+)?\//.test(path) && !isArchive ? [`docker://${shown}`] : []),
+    ...(/^\w[\w.-]*(:\d+)?\//.test(path) && !isArchive ? [`docker://${shown}`] : []),
   ];
   return new DenrootError(
     "reference",

@@ -20,6 +20,8 @@ export interface SourceContext {
   /** The platform that an engine is asked for, when it has an image for several. */
   readonly platform: Platform;
   readonly access?: RegistryAccess;
+  /** Whether a registry is asked itself, and none of its mirrors: what it has is in question. */
+  readonly withoutMirrors?: boolean;
   readonly onProgress?: OnProgress;
   readonly signal: AbortSignal;
 }

@@ -20,6 +20,8 @@ export type ProgressEvent =
     readonly received: number;
     readonly cached: boolean;
   }
+  /** These blobs are read; the events `blob` then tell of bytes that were read. */
+  | { readonly type: "reading"; readonly blobs: readonly Descriptor[] }
   /** A copy looks at these blobs, and sends those that the destination lacks. */
   | { readonly type: "copying"; readonly blobs: readonly Descriptor[] }
   /**
@@ -32,7 +34,7 @@ export type ProgressEvent =
     readonly index: number;
     readonly size: number;
     readonly sent: number;
-    readonly fate?: "present" | "mounted" | "sent" | "missing";
+    readonly fate?: "present" | "mounted" | "sent" | "missing" | "mountable";
   }
   /** `bytes` uncompressed bytes have been given to mksquashfs so far. */
   | { readonly type: "packed"; readonly bytes: number }

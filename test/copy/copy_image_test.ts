@@ -7,13 +7,19 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { OCI_INDEX, OCI_MANIFEST } from "../../lib/oci/media_types.ts";
 import { type Answer, type FakeRegistry, startFakeRegistry } from "../helpers/fake_registry.ts";
-import { type Blob, jsonBlob, writeImage, writeIndex } from "../helpers/image_fixture.ts";
+import {
+  type Blob,
+  blobPath,
+  type Image,
+  jsonBlob,
+  writeImage,
+  writeIndex,
+} from "../helpers/image_fixture.ts";
 import { file } from "../helpers/tar_fixture.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
-import { copy, copySettings, descriptorOf, Layout, type Shape, useCopies } from "./copy_fixture.ts";
+import { descriptorOf, Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
-const scratch = useCopies();
-
+const { copy, copySettings, scratch } = useCopies();
 let homes = 0;
 const IMAGE: Shape = { kind: "image", layers: [1, 2] };
 
@@ -265,4 +271,28 @@ test("what a list of referrers names and nobody has any more is only missed", as
   const log: string[] = [];
   await copy(`oci:${source.path}:v1`, `oci:${home}/copy:v1`, { log });
   assert.match(log.join("\n"), /What refers to the image is incomplete/);
+});
+
+test("a sparse index keeps its digest for one platform too, and others may follow", async () => {
+  const home = newHome();
+  const layout = join(home, "source");
+  const images = ["amd64", "arm64"].map((architecture) =>
+    writeImage(layout, {
+      layers: [[file("a", architecture)]],
+      platform: { os: "linux", architecture },
+      listed: false,
+    })
+  );
+  const index = writeIndex(
+    layout,
+    images.map(({ manifest, platform }) => ({ blob: manifest, platform })),
+    { tag: "all" },
+  );
+  const [from, to] = [`oci:${layout}:all`, `oci:${home}/sparse:v1`];
+  const first = await copy(from, to, { platforms: ["linux/amd64"], sparse: true });
+  assert.equal(first.digest, index.digest);
+  const has = (image: Image) => existsSync(blobPath(join(home, "sparse"), image.manifest.digest));
+  assert.deepEqual(images.map(has), [true, false]);
+  await copy(from, to, { architecture: "arm64", sparse: true });
+  assert.deepEqual(images.map(has), [true, true]);
 });

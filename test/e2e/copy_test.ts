@@ -1,7 +1,7 @@
 /** What a copy writes is read by real registries, engines and skopeo. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { testOneRuntime, useDenroot } from "../helpers/denroot_command.ts";
@@ -17,13 +17,11 @@ import { directory, file } from "../helpers/tar_fixture.ts";
 const work = scratchDirectory("copy");
 const layout = join(work, "layout");
 const denroot = useDenroot();
-const password = "p4ss-w0rd-that-nobody-may-see";
 let image: Image;
 let index: Blob;
 let docker: DockerDaemon;
 let podman: PodmanUser;
 let open: Registry;
-let closed: Registry;
 
 before(async () => {
   image = writeImage(layout, { ...richImage, tag: "one" });
@@ -44,15 +42,11 @@ before(async () => {
     { tag: "all" },
   );
   podman = new PodmanUser(work, "root");
-  [open, closed, docker] = await Promise.all([
-    startRegistry({}),
-    startRegistry({ auth: "htpasswd", user: "writer", password }),
-    startDockerDaemon(),
-  ]);
+  [open, docker] = await Promise.all([startRegistry({}), startDockerDaemon()]);
 });
 
 after(async () => {
-  await Promise.all([open.stop(), closed.stop(), docker.stop(), podman.stop()]);
+  await Promise.all([open.stop(), docker.stop(), podman.stop()]);
 });
 
 async function skopeo(...args: readonly string[]): Promise<string> {
@@ -148,6 +142,10 @@ testOneRuntime(
     const to = "containers-storage:localhost/direct/app:v1";
     await denroot.succeed(["copy", `oci:${layout}:one`, to], { env });
     assert.equal(await idInPodman("localhost/direct/app:v1"), image.config.digest);
+    for (const place of ["docker-daemon:direct/app:v1", to]) {
+      const args = ["verify", "--deep", `oci:${layout}:one`, place];
+      assert.match((await denroot.succeed(args, { env })).stderr, /same (image|content)/);
+    }
     // What podman has unpacked is compressed anew, the same way each time.
     const back = ["copy", "--json", to];
     const first = await denroot.succeed([...back, `docker://${open.host}/from/podman:v1`], { env });
@@ -226,25 +224,6 @@ test("blobs are mounted from a repository beside, and from one that is named", a
   }
 });
 
-test("each side has its own account, and the side that refuses is named", async () => {
-  const to = `docker://${closed.host}/team/app:v1`;
-  const from = `oci:${layout}:one`;
-  const refused = await denroot.run(["copy", from, to]);
-  assert.equal(refused.exitCode, 1);
-  assert.match(refused.stderr, /\[ERROR\] The destination docker:\/\//);
-  const asUser = ["--dest-user", "writer", "--dest-password-stdin"];
-  const sent = await denroot.succeed(["copy", ...asUser, from, to], { input: `${password}\n` });
-  const wrong = await denroot.run(["copy", ...asUser, from, to, "--force"], { input: "wrong\n" });
-  assert.equal(wrong.exitCode, 1);
-  const auths = { [closed.host]: { auth: Buffer.from(`writer:${password}`).toString("base64") } };
-  const authFile = join(denroot.home, "auth.json");
-  writeFileSync(authFile, JSON.stringify({ auths }), { mode: 0o600 });
-  const pulled = await denroot.succeed(["copy", "--src-authfile", authFile, to, "oci:pulled:v1"]);
-  for (const { stdout, stderr } of [refused, sent, wrong, pulled]) {
-    assert.ok(!(stdout + stderr).includes(password));
-  }
-});
-
 test("some platforms give a new index, or the same one with --sparse", async () => {
   const third = writeImage(layout, {
     layers: [[file("third", "3")]],
@@ -295,9 +274,9 @@ test("an interrupted copy leaves nothing under a name, and no file", async () =>
     layers: [{ tar: [file("r", Buffer.alloc(60_000_000, "x"))], compression: "none" }],
   });
   const places = ["oci-archive:cut.tar", "docker-archive:cut2.tar", "dir:cut3"];
-  mkdirSync(join(denroot.work, "clean"));
   for (const place of places) {
-    const cwd = join(denroot.work, "clean");
+    // A copy that ended before the signal came leaves its file, which must not be in the way.
+    const cwd = mkdtempSync(join(denroot.work, "clean-"));
     const running = denroot.start(["copy", `oci:${large}`, place], { cwd });
     for (let i = 0; i < 1000 && readdirSync(cwd).length === 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -313,7 +292,7 @@ test("what cannot be written is refused in words", async () => {
   const from = `oci:${layout}:one`;
   const refused: readonly (readonly [args: readonly string[], message: RegExp])[] = [
     [[from, "oci-archive:there.tar"], /exists already\n.*--force/],
-    [[from, "./somewhere"], /does not say what to write\n.*oci:\.\/somewhere/],
+    [[from, "./somewhere"], /does not say what to write\n.*oci:\.\/somewhere, dir:\.\/somewhere\n/],
     [[from, "ostree:app@/srv/repo"], /given the format up/],
     [[from, "oci-archive:no/such/dir.tar"], /There is no directory/],
     [[from, "oci:x:v1", "--sparse"], /which platforms/],

@@ -25,8 +25,16 @@ interface UploadRegistryOptions {
   readonly cuts?: "kept" | "lost";
   /** Whether it keeps lists of referrers by itself. */
   readonly referrers?: boolean;
+  /** What may be deleted: distribution 2.8 takes no tags, and without being told to nothing at all. */
+  readonly deletes?: "tags and manifests" | "manifests" | "nothing";
   /** Asked at each moment of each request; `method` and `path` are those of the request. */
-  readonly fault?: (moment: Moment, method: string, path: string) => Fault;
+  readonly fault?: (moment: Moment, method: string, path: string, sender: Sender) => Fault;
+}
+
+/** Who sent a request, and to which repository. */
+interface Sender {
+  readonly repository: string;
+  readonly authorization: string | undefined;
 }
 
 interface Session {
@@ -119,8 +127,9 @@ class Registry implements UploadRegistry {
   }
 
   /** Whether the request ends here. */
-  #strike(moment: Moment, { method, path, request, response }: Call): boolean {
-    const fault = this.#options.fault?.(moment, method, path);
+  #strike(moment: Moment, { method, repository, path, request, response }: Call): boolean {
+    const { authorization } = request.headers;
+    const fault = this.#options.fault?.(moment, method, path, { repository, authorization });
     if (fault === undefined) return false;
     if (fault === "cut") {
       request.socket.destroy();
@@ -137,6 +146,10 @@ class Registry implements UploadRegistry {
     if (id === "") return this.#open(call);
     if (id !== undefined) return await this.#upload(call, id);
     if (path.startsWith("blobs/")) return this.#reply(call, this.blobs.get(path.slice(6)));
+    if (path === "tags/list") return this.#list(call);
+    if (path.startsWith("manifests/") && call.method === "DELETE") {
+      return this.#delete(call, path.slice(10));
+    }
     if (path.startsWith("manifests/")) return await this.#manifest(call, path.slice(10));
     this.#refuse(call, 404, "UNSUPPORTED");
   }
@@ -144,11 +157,11 @@ class Registry implements UploadRegistry {
   #open(call: Call): void {
     const id = `${++this.#ids}`;
     this.sessions.set(id, { chunks: [], length: 0, isLost: false, state: 0 });
-    this.#send(call, 202, { location: this.#location(id), range: "0-0" });
+    this.#send(call, 202, { location: this.#location(call, id), range: "0-0" });
   }
 
-  #location(id: string): string {
-    return `/v2/team/app/blobs/uploads/${id}?_state=${this.sessions.get(id)!.state}`;
+  #location({ repository }: Call, id: string): string {
+    return `/v2/${repository}/blobs/uploads/${id}?_state=${this.sessions.get(id)!.state}`;
   }
 
   async #upload(call: Call, id: string): Promise<void> {
@@ -163,7 +176,7 @@ class Registry implements UploadRegistry {
     if (method === "PUT") return this.#close(call, id, session);
     if (method === "DELETE") this.sessions.delete(id);
     const range = `0-${Math.max(0, session.length - 1)}`;
-    this.#send(call, 204, method === "DELETE" ? {} : { range, location: this.#location(id) });
+    this.#send(call, 204, method === "DELETE" ? {} : { range, location: this.#location(call, id) });
   }
 
   async #patch(call: Call, id: string, session: Session): Promise<void> {
@@ -191,7 +204,7 @@ class Registry implements UploadRegistry {
     session.state++;
     if (this.#strike("after", call)) return;
     const range = `0-${session.length - 1}`;
-    this.#send(call, 202, { location: this.#location(id), range });
+    this.#send(call, 202, { location: this.#location(call, id), range });
   }
 
   #close(call: Call, id: string, session: Session): void {
@@ -228,6 +241,29 @@ class Registry implements UploadRegistry {
     const isListed = this.#options.referrers === true && subject !== undefined;
     const headers = isListed ? { "oci-subject": subject.digest } : {};
     this.#send(call, 201, { "docker-content-digest": own, ...headers });
+  }
+
+  #list(call: Call): void {
+    const start = call.repository === TESTED ? "" : `${call.repository}:`;
+    const tags = [...this.tags.keys()].filter((tag) =>
+      start === "" ? !tag.includes(":") : tag.startsWith(start)
+    ).map((tag) => tag.slice(start.length)).sort();
+    const headers = { "content-type": "application/json" };
+    this.#reply(call, Buffer.from(JSON.stringify({ name: call.repository, tags })), headers);
+  }
+
+  #delete(call: Call, name: string): void {
+    const { deletes = "tags and manifests" } = this.#options;
+    if (deletes === "nothing") return this.#refuse(call, 405, "UNSUPPORTED");
+    const tag = call.repository === TESTED ? name : `${call.repository}:${name}`;
+    if (!name.includes(":")) {
+      if (deletes === "manifests") return this.#refuse(call, 400, "DIGEST_INVALID");
+      if (!this.tags.delete(tag)) return this.#refuse(call, 404, "MANIFEST_UNKNOWN");
+    } else {
+      if (!this.manifests.delete(name)) return this.#refuse(call, 404, "MANIFEST_UNKNOWN");
+      for (const [tag, digest] of this.tags) if (digest === name) this.tags.delete(tag);
+    }
+    this.#send(call, 202, {});
   }
 
   #reply(call: Call, bytes: Buffer | undefined, headers: Record<string, string> = {}): void {

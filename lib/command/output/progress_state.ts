@@ -23,6 +23,8 @@ export class ProgressState {
   layers: LayerState[] = [];
   /** What the bars stand for. */
   noun: "layer" | "blob" = "layer";
+  /** What happens to their bytes. */
+  verb: "Received" | "Sent" | "Read" = "Received";
   packed = 0;
   /** Whether what is packed becomes files of a directory. */
   isWriting = false;
@@ -32,9 +34,9 @@ export class ProgressState {
 
   apply(event: ProgressEvent, nowMs: number): void {
     if (event.type === "resolved") {
-      this.#begin("layer", event.layers, nowMs);
-    } else if (event.type === "copying") {
-      this.#begin("blob", event.blobs, nowMs);
+      this.#begin("Received", event.layers, nowMs);
+    } else if (event.type === "copying" || event.type === "reading") {
+      this.#begin(event.type === "copying" ? "Sent" : "Read", event.blobs, nowMs);
     } else if (event.type === "blob") {
       const blob = this.layers[event.index];
       if (blob === undefined) return;
@@ -52,8 +54,13 @@ export class ProgressState {
     }
   }
 
-  #begin(noun: "layer" | "blob", blobs: readonly { size: number }[], nowMs: number): void {
-    this.noun = noun;
+  #begin(
+    verb: "Received" | "Sent" | "Read",
+    blobs: readonly { size: number }[],
+    nowMs: number,
+  ): void {
+    this.verb = verb;
+    this.noun = verb === "Received" ? "layer" : "blob";
     this.startMs = nowMs;
     this.layers = blobs.map(({ size }, index) => ({
       index,

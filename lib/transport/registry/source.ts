@@ -1,7 +1,11 @@
 /** Opens an image in a registry (distribution-spec): `docker://…`. */
 
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
-import { type ImageLocation, imageLocations } from "../../containers_conf/image_locations.ts";
+import {
+  type ImageLocation,
+  imageLocations,
+  writeLocation,
+} from "../../containers_conf/image_locations.ts";
 import { DenrootError } from "../../errors.ts";
 import { verifySize } from "../../oci/digest.ts";
 import { plainText } from "../../text/quote_text.ts";
@@ -19,6 +23,7 @@ import { createHttpClient, type HttpClient } from "../../http/client.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { ReferrerLists } from "./read/list_referrers.ts";
 import { listTags } from "./read/list_tags.ts";
+import { requireBlob } from "./read/require_blob.ts";
 import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
 
@@ -68,7 +73,9 @@ function openEndpoints(
   limits: RegistryLimits,
 ): RegistrySource {
   const { settings, onProgress } = context;
-  const locations = imageLocations(reference, conf);
+  const locations = context.withoutMirrors
+    ? [writeLocation(reference, conf)]
+    : imageLocations(reference, conf);
   const http = createHttpClient(settings, limits, onProgress);
   const shared = { http, limits, helpers: conf.credentialHelpers };
   const endpoints = new Endpoints(connect(locations, reference, context, shared), onProgress);
@@ -98,6 +105,7 @@ function openEndpoints(
         return document;
       },
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
+      requireBlob: (descriptor, signal) => requireBlob(descriptor, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       referrers: (digest, signal) => referrers.of(digest, signal),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),

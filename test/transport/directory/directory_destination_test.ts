@@ -5,12 +5,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ProgressEvent } from "../../../lib/types/progress.ts";
-import { copy, Layout, useCopies } from "../../copy/copy_fixture.ts";
+import { Layout, useCopies } from "../../copy/copy_fixture.ts";
 import { deadMark } from "../../helpers/dead_mark.ts";
 import { isError } from "../registry/registry_fixture.ts";
 
-const scratch = useCopies();
-
+const { copy, scratch } = useCopies();
 let homes = 0;
 
 interface Home {

@@ -5,11 +5,10 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
-import { copy, copySettings, Layout, useCopies } from "../../copy/copy_fixture.ts";
+import { Layout, useCopies } from "../../copy/copy_fixture.ts";
 import { isError } from "../registry/registry_fixture.ts";
 
-const scratch = useCopies();
-
+const { copy, copySettings, scratch } = useCopies();
 const source = new Layout(join(scratch, "for-engines"));
 source.list(source.add({ kind: "image", layers: [1, 6] }), "v1");
 const from = `oci:${source.path}:v1`;
