@@ -13,9 +13,9 @@ import { openDestination } from "../../lib/transport/open_destination.ts";
 import { openSource } from "../../lib/transport/open_source.ts";
 import { writeImage } from "../helpers/image_fixture.ts";
 import { file } from "../helpers/tar_fixture.ts";
-import { copy, copySettings, Layout, useCopies } from "./copy_fixture.ts";
+import { Layout, useCopies } from "./copy_fixture.ts";
 
-const scratch = useCopies();
+const { copy, copySettings, scratch } = useCopies();
 
 test("images that share a name without an index get one, the same one each time", async () => {
   const home = join(scratch, "shared-name");
