@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { VERSION } from "./lib/system/version.ts";
 
@@ -20,6 +21,8 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   writeAll(STDOUT, `${VERSION}\n`);
   process.exit(0);
 }
+const room = taskRoom();
+if (room !== undefined && room.left + ownTasks() < LEAST_TASKS) failWithoutRoom(room.text);
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
 process.exit(await main());
@@ -143,6 +146,16 @@ function writeAll(fd: number, text: string): void {
       failToWrite(String(code));
     }
   }
+}
+
+/** It has to do without modules: to load one takes a thread. */
+function failWithoutRoom(text: string): never {
+  writeAll(
+    STDERR,
+    `[ERROR] denroot cannot start: there are too few ${text}\n` +
+      "        End other programs, or raise the limit\n",
+  );
+  process.exit(1);
 }
 
 function failToWrite(why: string): never {

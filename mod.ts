@@ -24,6 +24,11 @@ export {
 export type { HistoryEntry, ImageDetails } from "./lib/oci/parse_details.ts";
 export { listTags, type TagList } from "./lib/image/list_tags.ts";
 export {
+  listRepositories,
+  namesRegistry,
+  type RepositoryList,
+} from "./lib/image/list_repositories.ts";
+export {
   type DescribedTag,
   describeTags,
   type FailedTag,

@@ -5,7 +5,7 @@ import type { Amount, CacheContents, CachedBlob, PruneResult } from "../../mod.t
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import { shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -29,11 +29,11 @@ export function cacheCommand(context: CommandContext): Command {
     )
     .addOption(
       new Option("--older-than <AGE>", "prune what was not used for this time, as 30d or 12h")
-        .argParser(wellFormed(parseAge, "It is not a number with m, h, d or w.")),
+        .argParser(wellFormed(parseAge, "Write a time, such as 90m, 12h, 30d or 2w.")),
     )
     .addOption(
       new Option("--keep-bytes <SIZE>", "prune until your blobs have at most this size, as 100G")
-        .argParser(wellFormed(parseBytes, "It is not a number with K, M, G or T.")),
+        .argParser(wellFormed(parseBytes, "Write a size below 8192T, such as 500M or 1.5G.")),
     )
     .option("--dry-run", "change nothing, and show what prune would remove")
     .option("--json", "print everything as JSON")
@@ -52,12 +52,13 @@ interface Options {
 async function runCache(
   action: "show" | "prune",
   options: Options,
-  { console }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
+  const { console } = context;
   const { olderThan, keepBytes, dryRun, json } = options;
   requireFitting(action, options, console.programName);
-  const { cacheContents, loadSettings, pruneCache } = await import("../../mod.ts");
-  const { cachePath } = await loadSettings();
+  const { cacheContents, pruneCache } = await import("../../mod.ts");
+  const { cachePath } = await commandSettings(context);
   if (action === "show") {
     const contents = cacheContents(cachePath);
     console.result(json ? printableJson(contentsJson(contents)) : await contentsTable(contents));

@@ -1,6 +1,7 @@
 /** The parts that commands share: their context, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
+import type { Settings } from "../../mod.ts";
 import { ALL_SCHEME_FACTS } from "../reference/scheme_facts.ts";
 import type { Console } from "./output/console.ts";
 import { DocumentedCommand, type HelpSection } from "./help/documented_command.ts";
@@ -25,6 +26,16 @@ export function newCommand(name: string, summary: string): DocumentedCommand {
     .option("--debug", "show the stack of an error and its causes");
 }
 
+/** The settings; the log tells of values that do not mean what they seem to. */
+export async function commandSettings({ console }: CommandContext): Promise<Settings> {
+  const { loadSettings } = await import("../../mod.ts");
+  const settings = await loadSettings();
+  for (const { warning } of settings.entries) {
+    if (warning !== undefined) console.log("warn", warning);
+  }
+  return settings;
+}
+
 export function architectureOption(): Option {
   return new Option("-a, --arch <ARCH>", "architecture of the image (default: this machine's)")
     .argParser(notEmpty);
@@ -44,12 +55,15 @@ export const URI_SECTION: HelpSection = {
   ]),
 };
 
-/** What may be written for a repository, whose tags can be listed. */
+/** What may be written for a repository, whose tags can be listed, and for a registry. */
 export const REPOSITORY_SECTION: HelpSection = {
   title: "URI",
-  rows: ALL_SCHEME_FACTS.flatMap(({ repository }) =>
-    repository === undefined ? [] : [[repository.form, repository.meaning]]
-  ),
+  rows: [
+    ...ALL_SCHEME_FACTS.flatMap(({ repository }) =>
+      repository === undefined ? [] : [[repository.form, repository.meaning] as const]
+    ),
+    ["docker://[USER@]REGISTRY[:PORT]", "a registry alone"],
+  ],
 };
 
 function notEmpty(value: string): string {

@@ -2,7 +2,7 @@
 
 import { statSync } from "node:fs";
 import type { Definition, Settings } from "../../mod.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import type { DocumentedCommand, HelpSection } from "./help/documented_command.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 
@@ -43,8 +43,8 @@ export async function definitionCommand(
   file: string,
   context: CommandContext,
 ): Promise<DocumentedCommand> {
-  const { loadSettings, readDefinition } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const { readDefinition } = await import("../../mod.ts");
+  const settings = await commandSettings(context);
   const definition = readDefinition(file, settings.environment);
   const command = newCommand(file, "Import the image that this file defines.")
     .explain(

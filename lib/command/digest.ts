@@ -1,7 +1,13 @@
 /** `digest`: the digest that a name of an image stands for at the moment. */
 
 import type { Command } from "commander";
-import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
+import {
+  architectureOption,
+  type CommandContext,
+  commandSettings,
+  newCommand,
+  URI_SECTION,
+} from "./common.ts";
 
 export function digestCommand(context: CommandContext): Command {
   return newCommand("digest", "Print the digest of a container image's manifest.")
@@ -23,10 +29,10 @@ interface Options {
 }
 
 async function runDigest(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { loadSettings, resolveDigest } = await import("../../mod.ts");
+  const { resolveDigest } = await import("../../mod.ts");
   const resolved = await resolveDigest(uri, {
     architecture: options.arch,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import {
   architectureOption,
   type CommandContext,
+  commandSettings,
   newCommand,
   outputOption,
   URI_SECTION,
@@ -41,8 +42,8 @@ interface Options {
 }
 
 async function runImport(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { importImage, loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const { importImage } = await import("../../mod.ts");
+  const settings = await commandSettings(context);
   const result = await importImage(uri, {
     output: options.output,
     architecture: options.arch,

@@ -1,7 +1,13 @@
 /** `inspect`: shows what an image holds, and what an import of it would fetch and write. */
 
 import { type Command, Option } from "commander";
-import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
+import {
+  architectureOption,
+  type CommandContext,
+  commandSettings,
+  newCommand,
+  URI_SECTION,
+} from "./common.ts";
 import { printableJson } from "../text/printable.ts";
 
 export function inspectCommand(context: CommandContext): Command {
@@ -23,7 +29,8 @@ export function inspectCommand(context: CommandContext): Command {
         .conflicts("json"),
     )
     .addOption(
-      new Option("--config", "print the image's configuration, byte for byte").conflicts("json"),
+      new Option("--config", "print the image's configuration, byte for byte")
+        .conflicts(["json", "raw"]),
     )
     .section(URI_SECTION)
     .section(JSON_SECTION)
@@ -60,10 +67,10 @@ interface Options {
 }
 
 async function runInspect(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { inspectImage, loadSettings } = await import("../../mod.ts");
+  const { inspectImage } = await import("../../mod.ts");
   const image = await inspectImage(uri, {
     architecture: options.arch,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });

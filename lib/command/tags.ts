@@ -1,10 +1,12 @@
 /** `tags`: lists the versions of an image. */
 
 import type { Command } from "commander";
+import { DenrootError } from "../errors.ts";
 import type { TagDescription, TagList } from "../../mod.ts";
 import {
   architectureOption,
   type CommandContext,
+  commandSettings,
   newCommand,
   REPOSITORY_SECTION,
 } from "./common.ts";
@@ -20,18 +22,23 @@ const TAG_COLUMNS = 40;
 export function tagsCommand(context: CommandContext): Command {
   return newCommand("tags", "List the tags of a repository, a layout or an archive.")
     .explain(
+      "For a registry alone it lists the repositories, where the registry shows such a list.",
       "Each tag has a line of its own. Numbers count as numbers: 1.9 comes before 1.10.",
       "With --long each line also has the digest of the manifest, the size of the layers, the part " +
         "that this machine lacks, the estimated size of an image file, and the date; or the error, " +
         "if there is one. denroot then asks for every tag, which registries may count as pulls. It " +
         "refuses more than 1000 tags.",
     )
-    .argument("<URI>", "the repository, or an image in it; a tag has no effect")
+    .argument("<URI>", "the repository, or an image in it, whose tag has no effect; or a registry")
     .addOption(architectureOption())
     .option("-l, --long", "look at the image of each tag")
     .option("--json", "print the tags as JSON, with the field names of skopeo list-tags")
     .section(REPOSITORY_SECTION)
-    .examples("tags docker://nvcr.io#nvidia/pytorch", "tags --long --arch arm64 docker://alpine")
+    .examples(
+      "tags docker://nvcr.io#nvidia/pytorch",
+      "tags docker://localhost:5000",
+      "tags --long --arch arm64 docker://alpine",
+    )
     .action((uri, options) => runTags(uri, options, context));
 }
 
@@ -42,10 +49,16 @@ interface Options {
 }
 
 async function runTags(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { describeTags, listTags, loadSettings } = await import("../../mod.ts");
+  if (options.arch !== undefined && !options.long) {
+    throw new DenrootError("usage", "--arch needs --long: a list of names has no architectures", {
+      hint: `See ${context.console.programName} tags --help`,
+    });
+  }
+  const { describeTags, listTags, namesRegistry } = await import("../../mod.ts");
+  if (namesRegistry(uri)) return await showRepositories(uri, options, context);
   const shared = {
     architecture: options.arch,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     signal: context.signal,
   };
   const onProgress = context.progress.handle.bind(context.progress);
@@ -60,6 +73,30 @@ async function runTags(uri: string, options: Options, context: CommandContext): 
     for await (const tag of descriptions) context.console.result(descriptionLine(tag, width));
   } else if (list.tags.length > 0) {
     context.console.result(list.tags.map(printableLine).join("\n"));
+  }
+}
+
+async function showRepositories(
+  uri: string,
+  options: Options,
+  context: CommandContext,
+): Promise<void> {
+  if (options.long) {
+    throw new DenrootError("usage", "--long needs a repository, and this is a registry alone", {
+      hint: "Without --long its repositories are listed",
+    });
+  }
+  const { listRepositories } = await import("../../mod.ts");
+  const { registry, repositories } = await listRepositories(uri, {
+    settings: await commandSettings(context),
+    onProgress: context.progress.handle.bind(context.progress),
+    signal: context.signal,
+  });
+  context.progress.finish();
+  if (options.json) {
+    context.console.result(printableJson({ Registry: registry, Repositories: repositories }));
+  } else if (repositories.length > 0) {
+    context.console.result(repositories.map(printableLine).join("\n"));
   }
 }
 

@@ -15,6 +15,8 @@ export interface SettingEntry {
   /** `default`, `environment` or the path of the file that set it. */
   readonly origin: string;
   readonly note?: string | undefined;
+  /** What the user should hear of before the value takes effect. */
+  readonly warning?: string | undefined;
 }
 
 /** The value of each setting; undefined only where the setting has no default. */
@@ -57,6 +59,7 @@ export function readSettings(
       value: typeof value === "boolean" ? (value ? "yes" : "no") : withoutPassword(text ?? ""),
       origin: set?.value.origin ?? "default",
       note: noteOf(definition, set?.value, ignored.get(name)),
+      ...(set !== undefined && definition.kind === "flag" && warningOf(set)),
     });
   }
   return { values: values as unknown as SettingValues, entries };
@@ -125,7 +128,7 @@ function ruleOf(definition: SettingDefinition): string {
     case "seconds":
       return `seconds from 0 to ${definition.max}, 0 for no limit`;
     case "bytes":
-      return "a number of bytes over 0, with K, M, G or T for powers of 1024";
+      return "a number of bytes from 1 to below 8192T, with K, M, G or T for powers of 1024";
     case "path":
       return "a path in UTF-8";
     default:
@@ -157,8 +160,18 @@ function isOddYes(text: string): boolean {
   return !meansNo(text) && !/^(?:y|yes|t|true|1)$/i.test(text);
 }
 
+/** For a yes that looks like a no. */
+function warningOf({ name, value: { value, origin } }: FoundValue): Pick<SettingEntry, "warning"> {
+  if (meansNo(value) || !LIKE_NO.test(value)) return {};
+  return {
+    warning: `${name} (${origin}): ${oddYes(value)}. To turn it off, write "no" or unset it`,
+  };
+}
+
+const LIKE_NO = /^\s*(?:0+|no?|f|false|off|never|none|null|disabled?)\s*$/i;
+
 function oddYes(text: string): string {
-  return `"${text}" means yes, as in enroot`;
+  return `"${withoutPassword(text)}" means yes, as in enroot`;
 }
 
 /** Takes user and password out of a URL. In doubt it takes out more. */

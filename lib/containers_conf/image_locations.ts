@@ -69,6 +69,26 @@ export function locationName({ registry, repository }: ImageLocation): string {
   return `${familiarHost(registry)}/${repository}`;
 }
 
+/**
+ * The location of a registry as a whole, without its mirrors and without a repository; rules for parts
+ * of it do not count. Throws code `settings` when it is blocked, or when its location makes no sense.
+ */
+export function registryLocation(registry: string, conf: RegistriesConf): ImageLocation {
+  const name = familiarHost(registry);
+  const rule = findRule(name, conf);
+  if (rule === undefined) return { registry, repository: "", insecure: false, isMirror: false };
+  const [host] = splitName(rule.location === "" ? name : rule.location);
+  const forbidding = [rule, findRule(host, conf)].find((one) => one?.blocked);
+  if (forbidding !== undefined) throw blocked(name, forbidding);
+  if (!HOST.test(host)) throw notRegistry(rule);
+  return {
+    registry: isDockerHub(host) ? DOCKER_HUB_HOST : host,
+    repository: "",
+    insecure: rule.insecure,
+    isMirror: false,
+  };
+}
+
 /** The rule with the longest prefix. */
 function findRule(name: string, conf: RegistriesConf): RegistryRule | undefined {
   return conf.rules
@@ -154,4 +174,9 @@ function blocked(name: string, rule: RegistryRule): DenrootError {
       JSON.stringify(rule.prefix)
     } in ${rule.origin}`,
   );
+}
+
+function notRegistry({ location, origin }: RegistryRule): DenrootError {
+  const shown = JSON.stringify(hidePassword(location));
+  return new DenrootError("settings", `${origin}: the location ${shown} names no registry`);
 }

@@ -141,9 +141,10 @@ function knownName(text: string): DefinitionName {
 function imageUri(value: string, directory: string): string {
   const reference = parseReference(value);
   if (reference.scheme === "path") {
+    const registry = /^[./]/.test(value) ? "" : `docker://${plainText(value)}, or `;
     throw new Mistake(
-      `${quoteText(value)} has no scheme; write docker://${plainText(value)}, or oci:PATH, ` +
-        "oci-archive:PATH, docker-archive:PATH and so on",
+      `${quoteText(value)} has no scheme; write ${registry}oci:PATH, oci-archive:PATH, ` +
+        "docker-archive:PATH and so on",
     );
   }
   if (!("path" in reference)) return value;

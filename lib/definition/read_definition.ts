@@ -4,6 +4,7 @@ import { Buffer, isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf } from "../errors.ts";
+import { namesDenroot } from "../text/interpreter_line.ts";
 import { realPath } from "../system/files/real_names.ts";
 import { type Definition, parseDefinition } from "./parse_definition.ts";
 
@@ -77,14 +78,6 @@ function textOf(bytes: Buffer, file: string): string {
   } catch (cause) {
     throw noDefinition(file, "it is not UTF-8 text", firstBadLine(bytes), cause);
   }
-}
-
-/** `#!/usr/bin/env denroot`, `#!/opt/denroot-linux-x64 --debug`, or the same with `enroot`. */
-function namesDenroot(interpreter: string): boolean {
-  return interpreter.startsWith("#!") &&
-    interpreter.slice(2).split(/\s+/).some((word) =>
-      /^(?:.*\/)?(?:den|en)root(?:-\S+)?$/.test(word)
-    );
 }
 
 /** A script for `enroot batch`, which always has a comment that names the root. */

@@ -108,7 +108,9 @@ function unwritableTrouble(place: Place, directory: string, mount: Mount | undef
   if (place.unwritable === "ok") return [];
   const isInside = place.inside.includes(directory);
   const what = mount?.readOnly
-    ? `${mount.path} is mounted read-only`
+    ? `${mount.path === place.path ? "it" : mount.path} is mounted read-only`
+    : fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false
+    ? `${directory === place.path ? "it" : directory} is not a directory`
     : directory === place.path
     ? "this user cannot write to it"
     : isInside

@@ -4,8 +4,9 @@ import { loadRegistriesConf, mergeRegistriesFiles } from "../containers_conf/reg
 import { type ImageLocation, imageLocations } from "../containers_conf/image_locations.ts";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
-import { plainText } from "../text/quote_text.ts";
+import { quoteText } from "../text/quote_text.ts";
 import { parseReference } from "../reference/parse_reference.ts";
+import { refusePassword } from "../reference/rules.ts";
 import type { DockerReference } from "../types/reference.ts";
 import { checkRegistry } from "./check_registry.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
@@ -77,14 +78,38 @@ function withOneWorking(lists: readonly (readonly Finding[])[]): readonly Findin
 }
 
 /**
- * The image of a URI (`docker://nvcr.io#nvidia/pytorch`), or for a registry's name (`nvcr.io`) an
- * image that stands for all of them. Throws code `reference`, `unsupported` or `usage` for others.
+ * The image of a URI (`docker://nvcr.io#nvidia/pytorch`) or of a name (`nvcr.io/nvidia/pytorch`), or
+ * for a registry's name (`nvcr.io`) an image that stands for all of them. Throws code `reference` or
+ * `unsupported` for a wrong URI, `usage` for any other text that names no registry.
  */
 export function parseRegistry(text: string): DockerReference {
-  const isUri = /^[a-z]+:\/\/|^oci:/.test(text);
-  const reference = parseReference(isUri ? text : `docker://${text}#image`);
-  if (reference.scheme === "docker") return reference;
-  throw new DenrootError("usage", `${plainText(text)} names no registry`, {
-    hint: "Name a registry, like nvcr.io, or an image in one, like docker://alpine",
+  refusePassword(text);
+  const isUri = /^[a-z-]+:\/\/|^(?:oci|dir|docker-daemon):/.test(text) && !isWebAddress(text);
+  if (isUri) {
+    const reference = parseReference(text);
+    if (reference.scheme === "docker") return reference;
+    throw noRegistry(text);
+  }
+  const name = text.replace(/\/$/, "");
+  try {
+    return parseReference(
+      name.includes("/") ? `docker://${name}` : `docker://${name}#image`,
+    ) as DockerReference;
+  } catch (cause) {
+    throw noRegistry(text, cause);
+  }
+}
+
+function isWebAddress(text: string): boolean {
+  return /^https?:/i.test(text);
+}
+
+function noRegistry(text: string, cause?: unknown): DenrootError {
+  const shown = text === "" ? "An empty text" : quoteText(text);
+  return new DenrootError("usage", `${shown} names no registry`, {
+    cause,
+    hint: isWebAddress(text)
+      ? `Name it without ${text.slice(0, text.indexOf(":"))}://, like nvcr.io or localhost:5000`
+      : "Name a registry, like nvcr.io or localhost:5000, or an image in one, like docker://alpine",
   });
 }

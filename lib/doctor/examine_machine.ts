@@ -42,12 +42,21 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
   return [
     ...checkMachine(machine, read),
     ...checkLimits(machine, read.maxProcessors),
+    ...checkSettings(read),
     ...checkPaths(read, machine, currentDirectory()),
     ...await checkSquashfs(read),
     ...await checkNetwork(read),
     ...await checkNamespaces(machine),
     ...await checkRegistries(registries, read, machine, signal),
   ];
+}
+
+function checkSettings({ entries }: Settings): Finding[] {
+  const found = new Findings("Settings");
+  for (const { name, warning } of entries) {
+    if (warning !== undefined) found.add("warning", name, FETCHING, warning);
+  }
+  return found.list;
 }
 
 /** Undefined when somebody removed it. */

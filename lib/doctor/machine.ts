@@ -19,6 +19,7 @@ export interface Machine extends SystemFiles {
   /** Undefined for a user without an account. */
   readonly userName: string | undefined;
   nowMs(): number;
+  /** Whether it is a directory in which this user may create files. */
   isWritable(path: string): boolean;
   /** Throws as `statfs` does. */
   space(path: string): FileSystem;
@@ -70,7 +71,7 @@ function userInfo(): { readonly uid: number; readonly username?: string } {
 function isWritable(path: string): boolean {
   try {
     fs.accessSync(path, fs.constants.W_OK | fs.constants.X_OK);
-    return true;
+    return fs.statSync(path).isDirectory();
   } catch {
     return false;
   }

@@ -6,17 +6,40 @@ import { abortedError } from "../errors.ts";
 import type { HttpLimits } from "./limits.ts";
 import { TransferError } from "./transfer_error.ts";
 
+/** For this long, requests that fail for the same time are no news: a server that dies fails many. */
+const SAME_NEWS_MS = 30_000;
+
+/** Tells of retries, for all requests to one place together. */
+export class RetryLog {
+  readonly #onProgress: OnProgress | undefined;
+  /** When the log had a first, a second... failure. */
+  readonly #told = new Map<number, number>();
+
+  constructor(onProgress: OnProgress | undefined) {
+    this.#onProgress = onProgress;
+  }
+
+  /** `failures` is how often the request has failed by now. */
+  tell(failures: number, message: string): void {
+    const now = performance.now();
+    const last = this.#told.get(failures);
+    if (last !== undefined && now - last < SAME_NEWS_MS) return;
+    this.#told.set(failures, now);
+    this.#onProgress?.({ type: "log", level: "warn", message });
+  }
+}
+
 /** Counts the failures of one operation against the number that the settings allow. */
 export class Retries {
   readonly #retries: number;
   readonly #limits: HttpLimits;
-  readonly #onProgress: OnProgress | undefined;
+  readonly #log: RetryLog | undefined;
   #failures = 0;
 
-  constructor(retries: number, limits: HttpLimits, onProgress?: OnProgress) {
+  constructor(retries: number, limits: HttpLimits, log?: RetryLog) {
     this.#retries = retries;
     this.#limits = limits;
-    this.#onProgress = onProgress;
+    this.#log = log;
   }
 
   /** Much has arrived since the last failure: the next failure counts as the first one. */
@@ -33,12 +56,11 @@ export class Retries {
     if (!(error instanceof TransferError) || !error.transient) throw error;
     if (this.#failures > this.#retries) throw error;
     const delayMs = retryDelayMs(error.retryAfterMs, this.#failures, this.#limits);
-    this.#onProgress?.({
-      type: "log",
-      level: "warn",
-      message: `${error.message}; trying again in ${(delayMs / 1000).toFixed(1)} seconds ` +
+    this.#log?.tell(
+      this.#failures,
+      `${error.message}; trying again in ${(delayMs / 1000).toFixed(1)} seconds ` +
         `(${this.#failures} of ${this.#retries})`,
-    });
+    );
     await pause(delayMs, signal);
   }
 }

@@ -1,18 +1,17 @@
-/** Whether this user may have the threads of an import: the runtime crashes where it lacks one. */
+/** Whether an import may have its threads here: the runtime crashes, or hangs, where it lacks one. */
 
 import { DenrootError } from "../errors.ts";
-import { accountId } from "../system/host/environment.ts";
-import { type Limits, limitText } from "../system/host/limits.ts";
+import { ownTasks, type TaskRoom, taskRoom } from "../system/host/task_room.ts";
 
 /** Eleven threads of Bun's and nine of mksquashfs's, with one processor. */
 export const LEAST_PROCESSES = 20;
 
-/** Throws code `limit`. Root has no such limit. */
-export function checkProcesses(limits: Limits, uid: number = accountId()): void {
-  const most = limits.get("u") ?? Infinity;
-  if (uid === 0 || most >= LEAST_PROCESSES) return;
-  throw new DenrootError("limit", `There are too few ${limitText("u", most)}`, {
-    hint: `An import needs ${LEAST_PROCESSES} at least. Raise the limit, or ask the scheduler or ` +
-      "the administrator for more",
+/** Throws code `limit`. */
+export function checkProcesses(room: TaskRoom | undefined = taskRoom(), own = ownTasks()): void {
+  if (room === undefined || room.left + own >= LEAST_PROCESSES) return;
+  throw new DenrootError("limit", `There are too few ${room.text}`, {
+    hint:
+      `An import needs ${LEAST_PROCESSES} at least. End other programs, or raise the limit, or ` +
+      "ask the scheduler or the administrator for more",
   });
 }

@@ -30,7 +30,10 @@ export interface DescribedTag {
   readonly estimatedImageBytes: number;
   /** An RFC 3339 time, unchanged from the image. */
   readonly created?: string;
-  /** The image's platform, when the tag has only one image and that is for another platform. */
+  /**
+   * The image's platform, when the tag has only one image and that is for another platform than this
+   * machine's. Where the caller named an architecture, such a tag has an error instead.
+   */
   readonly otherPlatform?: Platform;
 }
 
@@ -56,8 +59,7 @@ export async function* describeTags(
   const common = await imageContext(options);
   const signal = AbortSignal.any([stop.signal, common.signal]);
   using blobs = openStore(common.settings, silent);
-  // A tag with an image for another platform is described too, and says so.
-  const context = { ...common, isPlatformAsked: false, blobs, signal, onProgress: silent };
+  const context = { ...common, blobs, signal, onProgress: silent };
   await using source = await openSource(withoutDigest(reference), context);
   if (source.at === undefined) throw notDescribed(reference);
   const begin = (tag: string) => {

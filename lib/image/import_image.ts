@@ -77,7 +77,7 @@ export async function importImage(
   const force = options.force ?? settings.forceOverride;
   checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
   const limits = readLimits(systemFiles);
-  checkProcesses(limits);
+  checkProcesses();
   checkSquashOptions(settings.squashOptions);
   using mksquashfs = await findMksquashfs(settings);
   using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;

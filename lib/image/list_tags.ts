@@ -2,6 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { quotePath } from "../text/quote_text.ts";
+import { parseRegistryName } from "../reference/registry_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import type { Reference } from "../types/reference.ts";
 import { type ImageOptions, withSource } from "./image_options.ts";
@@ -19,8 +20,8 @@ export interface TagList {
  * `unsupported` where images have no tags, `reference` for a registry without a repository.
  */
 export async function listTags(uri: string, options: ImageOptions = {}): Promise<TagList> {
+  if (parseRegistryName(uri) !== undefined) throw noRepository(uri);
   const reference = parseReference(uri);
-  if (namesOnlyRegistry(reference)) throw noRepository(uri);
   return await withSource(reference, options, async (source, { signal }) => {
     if (source.tags === undefined) throw noTags(source.reference);
     const tags = await source.tags(signal);
@@ -28,23 +29,12 @@ export async function listTags(uri: string, options: ImageOptions = {}): Promise
   });
 }
 
-/**
- * `HOST:PORT` alone is read as an image of Docker Hub with a tag, as in Docker. No image there is
- * called like a host.
- */
-function namesOnlyRegistry(reference: Reference): boolean {
-  if (reference.scheme !== "docker") return false;
-  const { shortName = "", tag } = reference;
-  return /^[^/]+\.[^/]+$|^localhost$/.test(shortName) && /^(?:\d+|latest)$/.test(tag ?? "");
-}
-
 function noRepository(uri: string): DenrootError {
   return new DenrootError(
     "reference",
     `${quotePath(uri)} names a registry, but no repository in it`,
     {
-      hint: "Name a repository, as in docker://REGISTRY/NAME; many registries list theirs under " +
-        "/v2/_catalog",
+      hint: "Name a repository, as in docker://REGISTRY/NAME",
     },
   );
 }

@@ -8,6 +8,7 @@ import { startChild } from "../system/process/start_child.ts";
 import { AtomicFile } from "../system/files/atomic_file.ts";
 import { removeStale } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
+import { quoteText } from "../text/quote_text.ts";
 import { nativeCalls } from "../system/native_calls.ts";
 import {
   mksquashfsArguments,
@@ -154,7 +155,7 @@ export class Packer {
 
   #failureOf(exit: ChildExit): DenrootError {
     const { target, options } = this.#parts;
-    return failureOf(exit, options.mksquashfs.label, path.dirname(target));
+    return failureOf(exit, options, path.dirname(target));
   }
 }
 
@@ -164,7 +165,11 @@ export function outputExists(target: string): DenrootError {
   });
 }
 
-function failureOf(exit: ChildExit, program: string, directory: string): DenrootError {
+function failureOf(
+  exit: ChildExit,
+  { mksquashfs: { label }, squashOptions }: PackOptions,
+  directory: string,
+): DenrootError {
   const { exitCode, signal, messages } = exit;
   const said = reasonIn(messages);
   const colon = said === "" ? "" : `: ${said}`;
@@ -178,8 +183,10 @@ function failureOf(exit: ChildExit, program: string, directory: string): Denroot
     : exitCode === 0
     ? "made an image that is not whole"
     : `ended with status ${exitCode}`;
-  return new DenrootError("squashfs", `${program} ${how}${colon}`, {
-    hint: "Check ENROOT_SQUASH_OPTIONS, and the space and memory of this machine",
+  const options = squashOptions.trim() === "" ? "" : ` (${quoteText(squashOptions)})`;
+  return new DenrootError("squashfs", `${label} ${how}${colon}`, {
+    hint: `Check the options in ENROOT_SQUASH_OPTIONS or in the definition${options}, and the ` +
+      "space and memory of this machine",
   });
 }
 

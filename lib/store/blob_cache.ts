@@ -54,10 +54,14 @@ export class BlobCache implements BlobStore, IngestCache {
   readonly #spooled: (() => void)[] = [];
   /** Damaged blobs that this user may not remove. */
   readonly #damaged = new Set<Digest>();
+  /** A cache in which this user may read, but not write. */
+  readonly #behind: BlobCache | undefined;
 
-  constructor(root: string, leases = new SilenceWatch()) {
+  /** What `behind` has is found too; nothing is put there. */
+  constructor(root: string, leases = new SilenceWatch(), behind?: BlobCache) {
     this.root = root;
     this.#leases = leases;
+    this.#behind = behind;
   }
 
   /** Makes the directories and removes what killed runs left. Throws code `file`. */
@@ -91,11 +95,20 @@ export class BlobCache implements BlobStore, IngestCache {
     return this.sharing.fileMode;
   }
 
+  /** Whether a blob in the cache may change between two readings of it. */
+  get othersMayWrite(): boolean {
+    return this.#behind !== undefined || this.sharing.othersMayWrite;
+  }
+
   /**
    * The blob's file, when this user can read it and it has its full size; with any, when that is not
    * known. Its bytes are not verified: whoever reads them does that.
    */
-  find({ digest, size }: { readonly digest: Digest; readonly size?: number }): string | undefined {
+  find(blob: { readonly digest: Digest; readonly size?: number }): string | undefined {
+    return this.#find(blob) ?? this.#behind?.find(blob);
+  }
+
+  #find({ digest, size }: { readonly digest: Digest; readonly size?: number }): string | undefined {
     const own = this.#unpublished.get(digest);
     if (own === undefined && this.#damaged.has(digest)) return undefined;
     const file = own?.temporary ?? this.#blobPath(digest);
@@ -121,6 +134,7 @@ export class BlobCache implements BlobStore, IngestCache {
 
   /** Removes a blob that turned out to be damaged. Where another user forbids it, it is ignored. */
   remove(digest: Digest): void {
+    this.#behind?.remove(digest);
     try {
       fs.rmSync(this.#blobPath(digest), { force: true });
     } catch {

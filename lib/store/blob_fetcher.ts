@@ -147,7 +147,7 @@ export class BlobFetcher {
     // As if its request had ended: the configuration is here, say, and as many layers may begin.
     const atOnce = Math.min(FIRST_CONNECTIONS + 1, this.#options.connections);
     this.#allowed = Math.max(this.#allowed, atOnce);
-    const othersMayWrite = origin === "cache" && this.#options.cache.sharing.othersMayWrite;
+    const othersMayWrite = origin === "cache" && this.#options.cache.othersMayWrite;
     this.#readables.get(descriptor.digest)!.resolve({ descriptor, place, origin, othersMayWrite });
   }
 
@@ -204,7 +204,7 @@ export class BlobFetcher {
     if (download.isToCommit) this.#commit(download);
     else if (this.#ranges) this.#resumeEarlier(download);
     const place = { type: "download", paths: blob.paths } as const;
-    const { othersMayWrite } = this.#options.cache.sharing;
+    const { othersMayWrite } = this.#options.cache;
     const readable = { descriptor, place, origin: "download", blob, othersMayWrite } as const;
     this.#readables.get(descriptor.digest)!.resolve(readable);
   }
@@ -289,7 +289,9 @@ export class BlobFetcher {
 
   #named(descriptor: Descriptor, error: unknown): unknown {
     if (!(error instanceof DenrootError) || error.code === "aborted") return error;
-    const message = `${this.#options.nameOf(descriptor)}: ${error.message}`;
+    // A source names the blob by its digest, and so does nameOf().
+    const what = error.message.replace(`Blob ${descriptor.digest}: `, "");
+    const message = `${this.#options.nameOf(descriptor)}: ${what}`;
     return new DenrootError(error.code, message, { cause: error, hint: error.hint });
   }
 

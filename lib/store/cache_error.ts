@@ -12,7 +12,7 @@ export function cacheError(root: string, cause: unknown): DenrootError {
       hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
     });
   }
-  return new DenrootError("file", `The cache ${root} cannot be used: ${messageOf(cause)}`, {
+  return new DenrootError("file", `The cache ${root} cannot be used: ${reasonOf(cause)}`, {
     cause,
     hint: "Set ENROOT_CACHE_PATH to a directory that can be written",
   });
@@ -22,4 +22,10 @@ export function cacheError(root: string, cause: unknown): DenrootError {
 export function isForbidden(cause: unknown): boolean {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
   return code === "EACCES" || code === "EPERM" || code === "EROFS";
+}
+
+/** Why a call failed, in words. Where something else has the directory's name, mkdir says EEXIST. */
+export function reasonOf(cause: unknown): string {
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  return code === "EEXIST" ? "it is not a directory" : messageOf(cause);
 }

@@ -2,12 +2,11 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { isSet, type Settings } from "../config/settings.ts";
-import { messageOf } from "../errors.ts";
+import type { Settings } from "../config/settings.ts";
 import { BlobCache } from "./blob_cache.ts";
 import { keepFresh, removeStale } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
-import { isForbidden } from "./cache_error.ts";
+import { reasonOf } from "./cache_error.ts";
 import type { Digest } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
@@ -21,12 +20,11 @@ interface OpenCache {
 }
 
 /**
- * Opens the cache that the settings name. When this user may not write to it, the cache is a
- * temporary one in the directory `instead`, and `onProgress` is told so; an import works without a
- * home directory, and beside another user's cache. The default cache is done without whatever is
- * wrong with it.
+ * Opens the cache that the settings name. When it cannot be written, whatever the reason is, new blobs
+ * go to a temporary cache in the directory `instead`, and `onProgress` is told so; an import works
+ * without a home directory, and beside another user's cache. What can be read in the cache is used.
  *
- * Throws code `file` or `space` when a cache that somebody named cannot be used for another reason.
+ * Throws code `file` or `space` when there is no room for a temporary cache either.
  */
 export function openCache(
   settings: Settings,
@@ -38,12 +36,8 @@ export function openCache(
     cache.open();
     return { cache, [Symbol.dispose]: () => cache.close() };
   } catch (error) {
-    const { cause } = error as Error;
-    if (isSet(settings, "ENROOT_CACHE_PATH") && !isForbidden(cause)) throw error;
-    const why = messageOf(cause ?? error);
-    const message = `The cache ${cache.root} cannot be used (${why}): layers are not kept`;
-    onProgress({ type: "log", level: "warn", message });
-    return openTemporaryCache(instead);
+    onProgress({ type: "log", level: "warn", message: doneWithout(cache, error as Error) });
+    return openTemporaryCache(instead, cache);
   }
 }
 
@@ -73,9 +67,29 @@ export function openStore(settings: Settings, onProgress: OnProgress): LateStore
   };
 }
 
-function openTemporaryCache(parent: string): OpenCache {
+function doneWithout({ root }: BlobCache, error: Error): string {
+  const why = reasonOf(error.cause ?? error);
+  return isReadable(path.join(root, "blobs"))
+    ? `The cache ${root} cannot be written (${why}): layers that can be read there are used, and ` +
+      "new ones are not kept"
+    : `The cache ${root} cannot be used (${why}): layers are not kept. Set ENROOT_CACHE_PATH to a ` +
+      "directory that can be written";
+}
+
+function isReadable(directory: string): boolean {
+  try {
+    fs.accessSync(directory, fs.constants.R_OK | fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `unwritable` is the cache in whose place it is; its blobs are read. */
+function openTemporaryCache(parent: string, unwritable: BlobCache): OpenCache {
   removeStale(parent, (name) => TEMPORARY.exec(name)?.[1]);
-  const cache = new BlobCache(path.join(parent, `.denroot-${processMark()}.cache`));
+  const root = path.join(parent, `.denroot-${processMark()}.cache`);
+  const cache = new BlobCache(root, undefined, unwritable);
   cache.open();
   const letAge = keepFresh(cache.root);
   return {

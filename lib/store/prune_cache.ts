@@ -7,7 +7,7 @@ import { blobPath } from "../oci/digest.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
 import { BlobCache } from "./blob_cache.ts";
 import { type Amount, amountOfBlobs, cacheContents, type CachedBlob } from "./cache_contents.ts";
-import { cacheError } from "./cache_error.ts";
+import { cacheError, isForbidden } from "./cache_error.ts";
 
 /** Which blobs have to go. With both limits, a blob goes when one of them asks for it. */
 export interface PruneOptions {
@@ -49,7 +49,7 @@ export function pruneCache(root: string, options: PruneOptions): PruneResult {
     throw new TypeError("Pruning needs olderThanMs or keepBytes");
   }
   requireNoImages(root);
-  if (!dryRun && fs.existsSync(path.join(root, "ingest"))) new BlobCache(root).open();
+  if (!dryRun && fs.existsSync(path.join(root, "ingest"))) removeLeftovers(root);
   const { blobs } = cacheContents(root);
   const own = blobs.filter(({ isOwn }) => isOwn);
   const chosen = own.length === 0 ? { removed: [], inUse: [] } : choose(own, options, timeIn(root));
@@ -62,6 +62,14 @@ export function pruneCache(root: string, options: PruneOptions): PruneResult {
     inUse: amountOfBlobs(chosen.inUse),
     others: amountOfBlobs(blobs.filter(({ isOwn }) => !isOwn)),
   };
+}
+
+function removeLeftovers(root: string): void {
+  try {
+    new BlobCache(root).open();
+  } catch (error) {
+    throw isForbidden((error as Error).cause) ? notWritable(root, error) : error;
+  }
 }
 
 /** `blobs` and the results: least recently used first. */
@@ -103,8 +111,13 @@ function remove(root: string, { digest, used }: CachedBlob): boolean {
 function timeIn(root: string): number {
   const timeMs = fileSystemTime(path.join(root, "ingest"));
   if (timeMs !== undefined) return timeMs;
-  throw new DenrootError("file", `The cache ${root} cannot be written, so it cannot be pruned`, {
-    hint: "Run this as the user who owns the cache",
+  throw notWritable(root);
+}
+
+function notWritable(root: string, cause?: unknown): DenrootError {
+  return new DenrootError("file", `The cache ${root} cannot be written, so it cannot be pruned`, {
+    cause,
+    hint: "Run this as a user who may write there, where it is not mounted read-only",
   });
 }
 

@@ -119,14 +119,30 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
   [["cache", "show", "--dry-run"], /Only cache prune takes/, "See denroot cache --help"],
   [
     ["cache", "prune", "--older-than", "30"],
-    /'30' is invalid. It is not a number with m, h, d or w/,
+    /'30' is invalid. Write a time, such as 90m, 12h, 30d or 2w/,
     "See denroot cache --help",
   ],
   [
     ["cache", "prune", "--keep-bytes", "-1"],
-    /'-1' is invalid. It is not a number with K, M, G or T/,
+    /'-1' is invalid. Write a size below 8192T, such as 500M or 1.5G/,
     "See denroot cache --help",
   ],
+  [
+    ["inspect", "--raw", "--config", "u"],
+    /'--config' cannot be used with option '--raw'/,
+    "See denroot inspect --help",
+  ],
+  [
+    ["inspect", "--raw", "--json", "u"],
+    /'--raw' cannot be used with option '--json'/,
+    "See denroot inspect --help",
+  ],
+  [
+    ["inspect", "--json", "--config", "u"],
+    /'--config' cannot be used with/,
+    "See denroot inspect --help",
+  ],
+  [["tags", "--arch", "arm64", "u"], /--arch needs --long/, "See denroot tags --help"],
   [["create", "x.sqsh"], /has no command "create"/, "See denroot --help"],
 ];
 

@@ -41,3 +41,29 @@ test("each setting is listed once, also one that has its older name", async () =
   assert.deepEqual(names.filter((name, at) => names.indexOf(name) !== at), []);
   assert.ok(!names.includes("ENROOT_SQUASH_OPTS"));
 });
+
+test("no note shows a password", async () => {
+  const { entries } = await load({ ENROOT_ALLOW_HTTP: "me:secret@host" });
+  assert.doesNotMatch(JSON.stringify(entries), /secret/);
+});
+
+test("a yes that looks like a no has a warning, other values have none", async () => {
+  for (const value of ["0", "00", "off", "Off", "No ", "nO", "fAlse", "none", "disabled"]) {
+    const settings = await load({ ENROOT_ALLOW_HTTP: value });
+    assert.ok(settings.allowHttp, value);
+    assert.equal(
+      entry(settings, "ENROOT_ALLOW_HTTP").warning,
+      `ENROOT_ALLOW_HTTP (environment): "${value}" means yes, as in enroot. ` +
+        'To turn it off, write "no" or unset it',
+    );
+  }
+  for (const value of ["no", "n", "F", "FALSE", "1", "yes", "y", "true", "please", "10"]) {
+    assert.equal(
+      entry(await load({ ENROOT_ALLOW_HTTP: value }), "ENROOT_ALLOW_HTTP").warning,
+      undefined,
+    );
+  }
+  // A number and a text may be 0.
+  const { entries } = await load({ ENROOT_TRANSFER_RETRIES: "0", ENROOT_SQUASH_OPTIONS: "none" });
+  assert.deepEqual(entries.filter(({ warning }) => warning !== undefined), []);
+});

@@ -117,6 +117,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [[IMAGE, "output ${HOME%/*}"], [/^a\.def, line 2: a value may have variables /]],
   [[IMAGE, 'output "x'], [/^a\.def, line 2: a double quote is not closed$/]],
   [[IMAGE, "env A=1; rm"], [/^a\.def, line 2: ";" needs quotes around it$/]],
+  [["image ./a.tar"], [/"\.\/a\.tar" has no scheme; write oci:PATH, oci-archive:PATH, /]],
   [["image alpine"], [/^a\.def, line 1: "alpine" has no scheme; write docker:\/\/alpine, or oci:/]],
   [["image docker://Alpine"], [/^a\.def, line 1: .*capital letters/]],
   [["image sif:x"], [/^a\.def, line 1: The scheme "sif:" is not supported/]],

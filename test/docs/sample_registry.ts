@@ -35,6 +35,9 @@ export function startSampleRegistry(): Promise<FakeRegistry> {
 function answer({ line, headers }: ReceivedRequest): Answer {
   const [, path = ""] = line.split(" ");
   if (path === "/v2/") return { body: "{}" };
+  if (path.startsWith("/v2/_catalog")) {
+    return { body: JSON.stringify({ repositories: ["base/os", "team/app"] }) };
+  }
   const [, name, kind, what = ""] = /^\/v2\/(.+)\/(tags|manifests|blobs)\/([^?]+)/.exec(path) ?? [];
   switch (kind) {
     case "tags":

@@ -46,16 +46,29 @@ test("a registry is named by its host, or by an image in it", () => {
       ["docker://nvcr.io#nvidia/pytorch:25.06-py3", "nvcr.io"],
       ["docker://me@ghcr.io/a/b", "ghcr.io"],
       ["docker://alpine", "registry-1.docker.io"],
+      ["nvcr.io/", "nvcr.io"],
+      ["nvcr.io/nvidia/pytorch:25.06-py3", "nvcr.io"],
     ]
   ) {
     assert.equal(parseRegistry(text!).registry, registry);
   }
-  assert.throws(
-    () => parseRegistry("oci:layout"),
-    isError("usage", /oci:layout names no registry/),
-  );
+});
+
+test("what names no registry is refused with the words that the user typed", () => {
+  const wrong = ["oci:layout", "docker-daemon:a", "./file", "/etc", "-", "bad host", "host:99999"];
+  for (const text of [...wrong, "https://nvcr.io", "http://h:5000/v2/", "nvcr.io/UPPER"]) {
+    const escaped = text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    assert.throws(
+      () => parseRegistry(text),
+      isError("usage", new RegExp(`^"${escaped}" names no registry$`)),
+    );
+  }
+  assert.throws(() => parseRegistry(""), isError("usage", /^An empty text names no registry$/));
   assert.throws(() => parseRegistry("ftp://x"), isError("unsupported", /ftp/));
-  assert.throws(() => parseRegistry("bad host"), isError("reference", /./));
+  assert.throws(() => parseRegistry("me:secret@h"), (error: Error) => {
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  });
 });
 
 test("an open registry is fine, and plain HTTP is reported as such", async () => {

@@ -165,8 +165,11 @@ for (const mode of [0o2775, 0o1777]) {
   });
 }
 
+const WITHOUT_CACHE = /^\[WARN\] The cache .* cannot be used \(EACCES.*layers are not kept\. Set/m;
+const ONLY_READ = /^\[WARN\] The cache .* cannot be written \(EACCES.*new ones are not kept$/m;
+
 for (const closed of ["", "ingest", "blobs/sha256"]) {
-  test(`a cache whose ${closed || "directory"} is closed to a user is done without`, {
+  test(`a cache whose ${closed || "directory"} is closed to a user is not written to`, {
     skip: NEEDS_ROOT,
   }, async () => {
     const cache = sharedDirectory(0o2775);
@@ -174,9 +177,14 @@ for (const closed of ["", "ingest", "blobs/sha256"]) {
       const env = { ENROOT_CACHE_PATH: cache };
       await first.import(uri("quick"), { env });
       chmodSync(join(cache, closed), 0o700);
+      const before = registry.requests.length;
       const { stderr } = await second.succeed(["import", "-o", "x.sqsh", uri("quick")], { env });
       await assertHolds(join(second.work, "x.sqsh"), "quick");
-      assert.match(stderr, /^\[WARN\] The cache .* cannot be used \(EACCES.*layers are not kept$/m);
+      assert.match(stderr, closed === "" ? WITHOUT_CACHE : ONLY_READ);
+      // What of it can be read is not fetched again.
+      const blob = `/blobs/${images.quick!.layers[0]!.digest}`;
+      const fetched = registry.requests.slice(before).some(({ line }) => line.includes(blob));
+      assert.equal(fetched, closed !== "ingest");
       assert.equal(stderr.match(/WARN/g)?.length, 1);
       assert.deepEqual(readdirSync(second.work), ["x.sqsh"]);
       const { stdout } = await second.run(["doctor"], { env });

@@ -54,6 +54,17 @@ testOneRuntime("--long shows each tag's image and how much is to be fetched", as
   );
 });
 
+testOneRuntime("a registry alone lists its repositories", async (denroot) => {
+  const { stdout } = await denroot.succeed(["tags", `docker://${registry.host}`]);
+  assert.match(stdout, /^(?:[a-z]+\n)*team\/app\n/);
+  const json = await denroot.succeed(["tags", "--json", `docker://${registry.host}/`]);
+  const { Registry, Repositories } = JSON.parse(json.stdout);
+  assert.deepEqual([Registry, Repositories], [registry.host, stdout.trimEnd().split("\n")]);
+  const long = await denroot.run(["tags", "--long", `docker://${registry.host}`]);
+  assert.equal(long.exitCode, 2);
+  assert.match(long.stderr, /--long needs a repository/);
+});
+
 const denroot = useDenroot();
 
 test("--long --json shows the same in full", async () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "../../lib/transport/registry/limits.ts";
-import { parseRetryAfter, Retries, retryDelayMs } from "../../lib/http/retry.ts";
+import { parseRetryAfter, Retries, retryDelayMs, RetryLog } from "../../lib/http/retry.ts";
 import { TransferError } from "../../lib/http/transfer_error.ts";
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
@@ -47,4 +47,21 @@ test("an abort ends the wait for the next try", async () => {
   const started = performance.now();
   await assert.rejects(retries.wait(error, AbortSignal.timeout(20)), { code: "aborted" });
   assert.ok(performance.now() - started < 5000);
+});
+
+test("requests that fail together are told of once for each try", async () => {
+  const told: string[] = [];
+  const log = new RetryLog((event) => event.type === "log" && told.push(event.message));
+  const limits = { ...DEFAULT_LIMITS, backOffMs: 2, backOffMaxMs: 2 };
+  const error = new TransferError("network", "It was cut", { transient: true });
+  const failing = async () => {
+    const retries = new Retries(3, limits, log);
+    for (;;) await retries.wait(error, new AbortController().signal);
+  };
+  const results = await Promise.allSettled([failing(), failing(), failing(), failing()]);
+  assert.ok(results.every(({ status }) => status === "rejected"));
+  assert.deepEqual(
+    told.map((line) => line.replace(/in \d.\d seconds/, "soon")),
+    [1, 2, 3].map((failures) => `It was cut; trying again soon (${failures} of 3)`),
+  );
 });

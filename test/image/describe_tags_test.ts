@@ -72,13 +72,27 @@ test("a compressed archive is read once for all its tags", async () => {
   }
 });
 
-test("an image for another platform than the one that was asked for is described", async () => {
-  const reference: Reference = { scheme: "oci", path: layout };
+test("an image for another architecture is described, unless the caller named one", async () => {
+  const path = join(scratch, "foreign");
+  const platform = { os: "linux", architecture: "s390x" };
+  writeImage(path, { layers: [], compression: "none", tag: "v1", platform });
+  const list = { reference: { scheme: "oci", path }, tags: ["v1"] } as const;
   const settings = makeSettings({ cachePath: join(scratch, "cache") });
-  const options = { settings, architecture: "s390x" };
-  for await (const one of describeTags({ reference, tags: [TAGS[0]!] }, options)) {
-    assert.ok(!("error" in one), JSON.stringify(one));
-    assert.equal(one.otherPlatform?.architecture, image.platform.architecture);
+  for (const architecture of [undefined, "s390x", "amd64", "arm64"]) {
+    for await (const one of describeTags(list, { settings, architecture })) {
+      if (architecture === undefined) {
+        assert.ok(!("error" in one), JSON.stringify(one));
+        assert.deepEqual(one.otherPlatform, platform);
+      } else if (architecture === "s390x") {
+        assert.ok(!("error" in one) && one.otherPlatform === undefined, JSON.stringify(one));
+      } else {
+        assert.ok("error" in one, JSON.stringify(one));
+        assert.equal(
+          one.error.message,
+          `The image is for linux/s390x, not for linux/${architecture}`,
+        );
+      }
+    }
   }
 });
 

@@ -154,6 +154,18 @@ for (const [title, text, code, message] of failures) {
   });
 }
 
+test("the hint of a failed mksquashfs shows the options that it got", async () => {
+  const options = { ...packOptions(mksquashfs), squashOptions: "-b 7" };
+  const packer = await startPacker(newTarget(), options);
+  await assert.rejects(packer.failure, (error: Error & { hint?: string }) => {
+    assert.match(error.message, /ended with status 1: -b block size/);
+    assert.match(error.hint ?? "", /^Check the options in ENROOT_SQUASH_OPTIONS .* \("-b 7"\)/);
+    return true;
+  });
+  await packer.abort();
+  packer.close();
+});
+
 test("an abort after a part of the stream leaves nothing", async () => {
   const target = newTarget();
   const packer = await startPacker(target, packOptions(mksquashfs));

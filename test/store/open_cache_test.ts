@@ -1,7 +1,15 @@
 /** The cache of a command, when the one in the settings can be used and when not. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { loadSettings } from "../../lib/config/settings.ts";
@@ -29,7 +37,7 @@ test("when the default cache cannot be used, a temporary one lies beside the out
   assert.deepEqual(messages.length, 1);
   assert.match(
     messages[0]!,
-    /^The cache .*file\/\.cache\/enroot cannot be used \(ENOTDIR.*not kept$/,
+    /^The cache .*file\/\.cache\/enroot cannot be used \(ENOTDIR.*not kept\. Set ENROOT_CACHE_PATH/,
   );
   opened[Symbol.dispose]();
   assert.deepEqual(readdirSync(work), []);
@@ -48,8 +56,60 @@ test("the cache of a killed run beside the output is removed, and other files st
   assert.ok(!left.includes(`.denroot-${stale}.cache`));
 });
 
-test("a cache that a setting names and that cannot be used is an error", async () => {
-  await assert.rejects(open({ HOME: scratch, ENROOT_CACHE_PATH: noDirectory }), { code: "file" });
+/** [what is wrong, the cache's path] */
+const UNUSABLE: ReadonlyArray<readonly [string, string]> = [
+  ["is a file", noDirectory],
+  ["lies below a file", join(noDirectory, "cache")],
+  ["lies where nobody can create anything", "/proc/none/cache"],
+  ["is a device", "/dev/null"],
+  ["is a link to itself", join(scratch, "circle")],
+  ["is a link to nothing", join(scratch, "dangling")],
+  ["has a name that is too long", join(scratch, "x".repeat(300))],
+];
+symlinkSync("circle", join(scratch, "circle"));
+symlinkSync("nowhere/else", join(scratch, "dangling"));
+
+for (const [what, cachePath] of UNUSABLE) {
+  test(`a cache that a setting names and that ${what} is done without`, async () => {
+    const { opened, messages } = await open({ HOME: scratch, ENROOT_CACHE_PATH: cachePath });
+    opened[Symbol.dispose]();
+    assert.equal(messages.length, 1);
+    assert.match(
+      messages[0]!,
+      /^The cache .* cannot be used \((?:E|it is not a directory).*\): layers are not kept\. Set/,
+    );
+  });
+}
+
+test("a cache that is no directory for writing is still read, and what is damaged is not", async () => {
+  const root = join(scratch, "unwritable");
+  using first = (await open({ HOME: scratch, ENROOT_CACHE_PATH: root })).opened;
+  const digests = [];
+  for (const text of ["sound", "damaged"]) {
+    const writer = first.cache.spool();
+    writer.write(new TextEncoder().encode(text));
+    digests.push(await writer.commit());
+    writer.close();
+  }
+  rmSync(join(root, "ingest"), { recursive: true });
+  writeFileSync(join(root, "ingest"), "not a directory");
+  const { opened, messages } = await open({ HOME: scratch, ENROOT_CACHE_PATH: root });
+  const [sound, damaged] = digests.map(({ digest }) => digest);
+  assert.equal(readFileSync(opened.cache.find({ digest: sound! })!, "utf8"), "sound");
+  assert.equal(opened.cache.othersMayWrite, true);
+  assert.match(
+    messages.join(),
+    /cannot be written .*: layers that can be read there are used, and/,
+  );
+  // As the import does with a blob whose bytes are wrong.
+  opened.cache.remove(damaged!);
+  assert.equal(opened.cache.find({ digest: damaged! }), undefined);
+  const writer = opened.cache.spool();
+  writer.write(new TextEncoder().encode("new"));
+  const { digest } = await writer.commit();
+  writer.close();
+  assert.ok(!opened.cache.find({ digest })!.startsWith(root));
+  opened[Symbol.dispose]();
 });
 
 test("a store opens no cache before it has something to keep", async () => {

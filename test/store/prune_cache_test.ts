@@ -243,3 +243,19 @@ function listing({ root }: BlobCache): readonly (readonly unknown[])[] {
     return [name, status.size, status.isFile() && status.mtimeMs];
   });
 }
+
+test("a cache that cannot be written is not pruned, and the error says how it could", (t) => {
+  const cache = newCache();
+  const open = BlobCache.prototype.open;
+  t.after(() => BlobCache.prototype.open = open);
+  // A mount that is read-only for root too.
+  BlobCache.prototype.open = () => {
+    const cause = Object.assign(new Error("EROFS: read-only file system"), { code: "EROFS" });
+    throw new Error("It cannot be used", { cause });
+  };
+  assert.throws(() => pruneCache(cache.root, { olderThanMs: 0 }), {
+    code: "file",
+    message: `The cache ${cache.root} cannot be written, so it cannot be pruned`,
+    hint: /not mounted read-only/,
+  });
+});

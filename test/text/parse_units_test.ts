@@ -15,7 +15,10 @@ const AGES: ReadonlyArray<[text: string, milliseconds: number | undefined]> = [
   ["30", undefined],
   ["d", undefined],
   ["-1d", undefined],
-  ["1.5d", undefined],
+  ["1.5d", 36 * HOUR_MS],
+  ["99999999999d", 99999999999 * 24 * HOUR_MS],
+  [".5d", undefined],
+  ["1e3d", undefined],
   ["30days", undefined],
 ];
 
@@ -35,7 +38,12 @@ const SIZES: ReadonlyArray<[text: string, bytes: number | undefined]> = [
   ["", undefined],
   ["G", undefined],
   ["-1", undefined],
-  ["1.5G", undefined],
+  ["1.5G", 1.5 * 2 ** 30],
+  ["0.3KiB", 307],
+  ["1.5", undefined],
+  ["1,5G", undefined],
+  ["8191T", 8191 * 2 ** 40],
+  ["8192T", undefined],
   ["999999999999999T", undefined],
 ];
 

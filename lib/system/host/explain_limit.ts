@@ -22,6 +22,9 @@ const SIGNS: readonly Sign[] = [
     pattern: /\bEMFILE\b|too many open files(?! in system)|os error 24\b/i,
     happened: "denroot can open no more files",
     limits: ["n"],
+    // With very few, not even the limits can be read.
+    otherwise:
+      "The limit on open files is too low: ulimit -n shows it, and raises it up to ulimit -Hn",
   },
   {
     pattern: /\bENFILE\b|too many open files in system|os error 23\b/i,

@@ -10,14 +10,15 @@ import { PATH_HINT } from "../image_files.ts";
 import type { SourceContext } from "../source_context.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { indexArchive } from "./index_archive.ts";
+import { refuseOtherFile } from "./other_files.ts";
 import { readArchiveStream } from "./read_archive_stream.ts";
 
 /**
  * Opens the archive at `path`. An uncompressed regular file is only indexed; its blobs are read later
  * where they are. A compressed file and a pipe are read to their end, into the store.
  *
- * Throws code `not_found` when the path does not exist, `file` for a directory, and what
- * `indexArchive` and `readArchiveStream` throw.
+ * Throws code `not_found` when the path does not exist, `file` for a directory, `unsupported` for a
+ * file that is known to be something else, and what `indexArchive` and `readArchiveStream` throw.
  */
 export async function openArchive(path: string, context: SourceContext): Promise<ArchiveContents> {
   const name = `The archive ${quotePath(path)}`;
@@ -27,6 +28,7 @@ export async function openArchive(path: string, context: SourceContext): Promise
       hint: PATH_HINT,
     });
   }
+  if (stats.isFile()) refuseOtherFile(path);
   const absolute = resolvedPath(path);
   if (stats.isFile() && !isCompressed(absolute, name)) {
     return indexArchive(absolute, name, context.blobs);

@@ -79,6 +79,13 @@ function parseTcp(
 ): TcpEndpoint {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/@[\]]*))(?::(\d{1,5}))?\/?$/.exec(rest);
   const port = Number(match?.[3] ?? DEFAULT_PORT);
+  if (rest.includes("@")) {
+    throw badEndpoint(
+      text,
+      setting,
+      "only ssh:// has a user; write tcp://HOST:PORT or ssh://USER@HOST",
+    );
+  }
   if (match === null || port < 1 || port > 65_535) {
     throw badEndpoint(text, setting, "write tcp://HOST:PORT");
   }
@@ -91,7 +98,7 @@ function badEndpoint(text: string, setting: string, rule: string): DenrootError 
   return new DenrootError("settings", `${setting} has the invalid address ${shown}: ${rule}`);
 }
 
-/** A password may contain any character: all up to the last `@` goes. */
+/** A password may contain any character: all up to the last `@` is hidden. */
 function withoutUser(text: string): string {
-  return text.replace(/^([a-z+]+:\/\/)?.*@/s, "$1");
+  return text.replace(/^([a-z+]+:\/\/)?.*@/s, "$1***@");
 }

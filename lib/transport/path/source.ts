@@ -1,11 +1,11 @@
 /** Recognises the image at a path by its content, and opens it. */
 
-import { Buffer } from "node:buffer";
-import { closeSync, existsSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { existsSync, lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { DenrootError, hasCode, messageOf } from "../../errors.ts";
 import { blobPath, parseDigest } from "../../oci/digest.ts";
 import { isUsable } from "../../oci/choose_platform.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
+import { parseReference } from "../../reference/parse_reference.ts";
 import { requireImage } from "../../oci/require_image.ts";
 import { TarError } from "../../tar/entry.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
@@ -34,7 +34,6 @@ export async function openPath(
 ): Promise<ImageSource> {
   const stats = statOf(path);
   if (stats.isDirectory()) return await openRecognisedDirectory(path, context);
-  if (stats.isFile()) refuseOtherImages(path);
   const contents = await openSomeArchive(path, context);
   return await contents.openAs(() => openRecognisedArchive(path, contents, context));
 }
@@ -133,42 +132,6 @@ function statOf(path: string): Stats {
   }
 }
 
-const OTHER_IMAGES: readonly { at: number; magic: string; what: string; hint: string }[] = [
-  {
-    at: 0,
-    magic: "hsqs",
-    what: "a squashfs image",
-    hint: "An enroot image needs no import: use it with enroot create",
-  },
-  {
-    at: 32,
-    magic: "SIF_MAGIC",
-    what: "a Singularity image (SIF)",
-    hint: "Import the container image from which it was built",
-  },
-];
-
-function refuseOtherImages(path: string): void {
-  const start = Buffer.alloc(64);
-  try {
-    const fd = openSync(path, "r");
-    try {
-      readSync(fd, start, 0, start.length, 0);
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    // The next step opens the file too, and reports the same error.
-    return;
-  }
-  for (const { at, magic, what, hint } of OTHER_IMAGES) {
-    if (start.toString("latin1", at, at + magic.length) !== magic) continue;
-    throw new DenrootError("unsupported", `${quotePath(path)} is ${what}, not a container image`, {
-      hint,
-    });
-  }
-}
-
 function explainArchive(contents: ArchiveContents, path: string): Explanation {
   const names = [...contents.names];
   const below = names.map((name) => /^(.+)\/oci-layout$/.exec(name)?.[1])
@@ -218,17 +181,50 @@ const KINDS =
   "podman save (docker-archive:FILE), and directories that skopeo wrote (dir:DIRECTORY)";
 
 function nothingThere(path: string, cause: unknown): DenrootError {
-  const colon = path.indexOf(":");
-  const holder = colon > 0 && statSync(path.slice(0, colon), { throwIfNoEntry: false });
-  const hint = !holder
-    ? `For an image in a registry, write docker://${path.replace(/^(docker:?\/+|[./]+)/, "")}`
-    : holder.isDirectory()
-    ? `To name one image of several, write oci:${path}`
-    : `To name one image of several, write oci-archive:${path} or docker-archive:${path}`;
+  const target = linkTarget(path);
+  if (target !== undefined) {
+    return new DenrootError(
+      "not_found",
+      `${quotePath(path)} is a link to ${quotePath(target)}, which does not exist`,
+      { cause },
+    );
+  }
   return new DenrootError("not_found", `There is no file or directory ${quotePath(path)}`, {
     cause,
-    hint,
+    hint: otherMeaning(path),
   });
+}
+
+function linkTarget(path: string): string | undefined {
+  try {
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the user may have meant by a path where nothing is. */
+function otherMeaning(path: string): string | undefined {
+  if (path === "-") return "To read an archive from standard input, write /dev/stdin";
+  const colon = path.indexOf(":");
+  const holder = colon > 0 && statSync(path.slice(0, colon), { throwIfNoEntry: false });
+  if (holder) {
+    return holder.isDirectory()
+      ? `To name one image of several, write oci:${path}`
+      : `To name one image of several, write oci-archive:${path} or docker-archive:${path}`;
+  }
+  if (path.startsWith("/")) return undefined;
+  const uri = `docker://${path.replace(/^(docker:?\/+|[./]+)/, "")}`;
+  return isReference(uri) ? `For an image in a registry, write ${uri}` : undefined;
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function unknown(path: string, { what, hint }: Explanation): DenrootError {

@@ -2,7 +2,7 @@
 
 import type { ImageLocation } from "../../containers_conf/image_locations.ts";
 import type { HttpResponse } from "../../http/client.ts";
-import { TransferError } from "../../http/transfer_error.ts";
+import { isUntrusted, TransferError } from "../../http/transfer_error.ts";
 
 export class BaseUrls {
   /** The registry's root; and the other one to try while the protocol is not known yet. */
@@ -47,7 +47,9 @@ export class BaseUrls {
       return this.#learn(other, await send(other));
     } catch (error) {
       const isConnection = error instanceof TransferError && error.code === "network";
-      throw isConnection && failure !== undefined ? failure : error;
+      // A certificate that is refused says more: the server does speak HTTPS.
+      const isCertificate = isUntrusted(error) || isUntrusted((error as Error).cause);
+      throw isConnection && !isCertificate && failure !== undefined ? failure : error;
     }
   }
 

@@ -17,13 +17,6 @@ export interface RegistryLimits extends HttpLimits {
   readonly progressBytes: number;
   /** How long the target of a blob's redirect is used without asking the registry again. */
   readonly redirectReuseMs: number;
-  /** How many tags to ask for in one page of the list. */
-  readonly tagsPerPage: number;
-  /** For one page of a list, and for the number of its pages. */
-  readonly pageBytes: number;
-  readonly pages: number;
-  /** How many tags one repository may have. */
-  readonly tags: number;
   /** How often an upload notes where it could be resumed, in bytes. */
   readonly checkpointBytes: number;
   /** How long a registry may work before it answers a write: it digests and moves what it got. */
@@ -36,6 +29,12 @@ export interface RegistryLimits extends HttpLimits {
   readonly partBytes: readonly number[];
   /** How often an index of referrers is written again that others change too. */
   readonly referrersRounds: number;
+  /** How many tags or repositories to ask for in one page of their list. */
+  readonly namesPerPage: number;
+  readonly listPageBytes: number;
+  readonly listPages: number;
+  /** How many tags one repository may have, and how many repositories a registry. */
+  readonly listedNames: number;
 }
 
 export const DEFAULT_LIMITS: RegistryLimits = {
@@ -47,14 +46,14 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   mirrorRetries: 1,
   progressBytes: 1024 * 1024,
   redirectReuseMs: 60_000,
-  tagsPerPage: 1000,
-  pageBytes: 16 * 1024 * 1024,
-  pages: 10_000,
-  tags: 1_000_000,
   checkpointBytes: 32 * 1024 * 1024,
   commitTimeoutMs: 900_000,
   cancelTimeoutMs: 5_000,
   longRequestMs: 240_000,
   partBytes: [64, 8, 4, 1].map((mib) => mib * 1024 * 1024),
   referrersRounds: 8,
+  namesPerPage: 1000,
+  listPageBytes: 16 * 1024 * 1024,
+  listPages: 10_000,
+  listedNames: 1_000_000,
 };

@@ -8,7 +8,7 @@ import { TransferError } from "../../http/transfer_error.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { Authenticator, type AuthenticatorOptions } from "./auth/authenticator.ts";
 import { parseChallenges } from "./auth/challenge.ts";
-import type { Action, Scope } from "./auth/scope.ts";
+import { type Action, CATALOG_SCOPE, type Scope } from "./auth/scope.ts";
 import { BaseUrls } from "./base_urls.ts";
 import { isPrivateHost } from "./private_host.ts";
 import type { CredentialsFinder } from "./credentials/credentials.ts";
@@ -34,6 +34,8 @@ export interface RegistryRequest {
   readonly furtherScopes?: readonly Scope[];
   /** See `HttpRequest`. */
   readonly answerTimeoutMs?: number;
+  /** The path is that of the registry's list of repositories, and of no repository. */
+  readonly isCatalog?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -63,7 +65,8 @@ export class RegistryClient {
     path: string,
     request: RegistryRequest,
   ): Promise<HttpResponse> {
-    const pathname = `/v2/${this.#options.location.repository}/${path}`;
+    const { repository } = this.#options.location;
+    const pathname = request.isCatalog ? `/v2/${path}` : `/v2/${repository}/${path}`;
     const send = (base: URL) => this.#send(method, new URL(pathname, base), request);
     try {
       return await this.#bases.ask(send, this.#options.limits.errorBytes);
@@ -157,13 +160,14 @@ export class RegistryClient {
     }
   }
 
-  #authenticatorFor(url: URL, { actions, furtherScopes = [] }: RegistryRequest): Authenticator {
+  #authenticatorFor(url: URL, request: RegistryRequest): Authenticator {
+    const { actions, furtherScopes = [], isCatalog } = request;
     const { location, user, http, limits, credentials } = this.#options;
     const isRegistry = this.#isRegistry(url);
     const elsewhere = isRegistry ? undefined : REPOSITORY_IN_PATH.exec(url.pathname)?.[1];
     const repository = elsewhere ?? location.repository;
     const scopes: AuthenticatorOptions["scopes"] = [
-      { repository, actions },
+      isCatalog ? CATALOG_SCOPE : { repository, actions },
       ...(isRegistry ? furtherScopes : []),
     ];
     const key = JSON.stringify([url.origin, scopes]);

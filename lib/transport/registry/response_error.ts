@@ -23,7 +23,7 @@ export class RefusedError extends TransferError {
 /**
  * Reads and ends the body of an answer that is no success (distribution-spec, "Error Codes").
  * `what` names what was asked for, as in "The manifest of ubuntu:24.04". `hints` says what to do
- * about some of the specification's error codes, or about statuses.
+ * about some of the specification's error codes, or about a status.
  */
 export async function responseError(
   response: HttpResponse,
@@ -150,4 +150,10 @@ const HINTS: Readonly<Record<number, string>> = {
   403: "Check that the credentials for this registry may read this image",
   407: "Write the proxy's user and password into its URL: http://USER:PASSWORD@PROXY:PORT",
   404: "Check the names of registry, image and tag; private images need credentials",
+};
+
+/** What to do where a registry has an image, but not all of its parts. */
+export const PART_HINTS: Readonly<Record<string, string>> = {
+  404:
+    "The registry has the image's name, but not all of the image: its owner has to push it again",
 };

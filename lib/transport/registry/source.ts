@@ -41,9 +41,24 @@ export async function openRegistry(
   const conf = await loadRegistriesConf(context.settings.environment);
   const open = (reference: DockerReference) => openEndpoints(reference, conf, context, limits);
   const { shortName, ...named } = reference;
+  if (!context.settings.shortNames) refuseRegistryAlone(reference);
   return shortName !== undefined && context.settings.shortNames
     ? openShortName(shortName, named, conf, open, context.onProgress)
     : open(named);
+}
+
+/**
+ * Docker reads `HOST:PORT` as an image of Docker Hub with a tag, and so does the parser. No image there
+ * is called like a host.
+ */
+function refuseRegistryAlone({ shortName = "", tag }: DockerReference): void {
+  const isHost = /^[^/]+\.[^/]+$|^localhost$/.test(shortName);
+  const port = tag === "latest" ? "" : `:${tag}`;
+  if (!isHost || !/^(?::\d+)?$/.test(port)) return;
+  const uri = `docker://${shortName}${port}`;
+  throw new DenrootError("reference", `${uri} names a registry, but no image in it`, {
+    hint: `Write ${uri}/IMAGE; denroot tags ${uri} lists the repositories`,
+  });
 }
 
 function openEndpoints(
@@ -78,7 +93,7 @@ function openEndpoints(
         return { document };
       },
       async document({ digest, size }, signal) {
-        const document = await fetchDocument(digest, name, endpoints, signal);
+        const document = await fetchDocument(digest, name, endpoints, signal, true);
         verifySize(document.bytes, size, `The manifest ${digest} of ${name}`);
         return document;
       },

@@ -30,6 +30,11 @@ const SMALL = { "Max address space": "2048000000" };
 const TABLE:
   readonly (readonly [message: string, machine: ReturnType<typeof files>, hint: RegExp])[] = [
     ["EMFILE: too many open files, open 'x'", files(), /open files: 1024 \(ulimit -n 1024\)/],
+    [
+      "EMFILE: too many open files, open 'x'",
+      { read: () => undefined, exists: () => false },
+      /ulimit -n shows it/,
+    ],
     ["Too many open files (os error 24)", files(), /\(ulimit -n 1024\)/],
     ["ENFILE: file table overflow", files(), /fs\.file-max/],
     [

@@ -35,10 +35,20 @@ test("DOCKER_HOST is parsed as Docker parses it", () => {
     "10.0.0.1:99": "tcp://10.0.0.1:99",
     "tcp://[::1]:2375": "tcp://[::1]:2375",
     "tcp://:2375/": "tcp://localhost:2375",
-    "ssh://user:secret@host": "ssh://host",
+    "ssh://user:secret@host": "ssh://***@host",
   };
   for (const [text, expected] of Object.entries(good)) {
     assert.equal(formatEndpoint(parseEndpoint(text, "DOCKER_HOST")), expected);
+  }
+  const withUser = ["tcp://me@h:2375", "me@h", "tcp://me:secret@h:2375", "tcp://a/b:secret@h"];
+  for (const text of withUser) {
+    assert.throws(() => parseEndpoint(text, "DOCKER_HOST"), (error: Error) => {
+      assert.match(
+        error.message,
+        /^DOCKER_HOST has the invalid address "(?:tcp:\/\/)?\*\*\*@h(?::2375)?": only ssh/,
+      );
+      return true;
+    }, text);
   }
   const bad = ["unix://run/x.sock", "npipe:////./pipe/x", "fd://", "tcp://h:0", "tcp://h:70000"];
   for (const text of [...bad, "http://h:1", "tcp://a b", "tcp://h/path"]) {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import {
@@ -198,16 +198,19 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     /:v1"$/,
     /write oci-archive:.*:v1 or docker-archive:.*:v1$/,
   ],
+  ["standard input as a dash", () => "-", "not_found", /"-"$/, /write \/dev\/stdin$/],
+  ["a path that no image can have", () => "./No Such", "not_found", /No Such"$/, /^$/],
+  ["an absolute path", () => join(scratch, "none"), "not_found", /none"$/, /^$/],
   [
-    "a squashfs image",
+    "a link to nothing",
     () => {
-      const path = join(scratch, "image.sqsh");
-      writeFileSync(path, "hsqs and more");
+      const path = join(scratch, "dangling");
+      symlinkSync("gone.tar", path);
       return path;
     },
-    "unsupported",
-    /is a squashfs image, not a container image$/,
-    /enroot create/,
+    "not_found",
+    /dangling" is a link to "gone.tar", which does not exist$/,
+    /^$/,
   ],
   [
     "a root file system's tar",
@@ -277,10 +280,10 @@ const OTHERS: readonly (readonly [string, () => string, string, RegExp, RegExp])
     /may have failed/,
   ],
   [
-    "a text file",
+    "random bytes",
     () => {
-      const path = join(scratch, "text");
-      writeFileSync(path, "some text ".repeat(1000));
+      const path = join(scratch, "random");
+      writeFileSync(path, Buffer.alloc(10_000, "\x01\x80\xfe"));
       return path;
     },
     "file",

@@ -1,12 +1,17 @@
 /** Connections: their number, their time limits, their pace and their end. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import * as net from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeServerCertificate } from "../../helpers/certificates.ts";
 import { startFakeRegistry } from "../../helpers/fake_registry.ts";
+import { scratchDirectory } from "../../helpers/scratch.ts";
 import { blobOf, blobRequest, isError, NEVER, open, read } from "./registry_fixture.ts";
 
+const scratch = scratchDirectory("connections");
 const CONTENT = "0123456789";
 const BLOB = blobOf(CONTENT);
 const ONCE = { settings: { transferRetries: 0 } };
@@ -106,4 +111,15 @@ test("a host that does not finish the TLS handshake fails after the time to conn
     );
   }
   await new Promise((resolve) => server.close(resolve));
+});
+
+test("where plain HTTP fails and HTTPS has a wrong certificate, the error is about that", async () => {
+  const server = await makeServerCertificate(join(scratch, "server"));
+  const tls = {
+    cert: readFileSync(server.certFile, "utf8"),
+    key: readFileSync(server.keyFile, "utf8"),
+  };
+  await using registry = await startFakeRegistry(() => ({ body: "{}" }), { tls });
+  await using source = await open(registry.host, ONCE);
+  await assert.rejects(source.root(NEVER), isError("network", /certificate of .* is not trusted/));
 });

@@ -99,13 +99,18 @@ const REFUSED = [
     "limit",
     /the registry sent a page of more than/,
   ],
-  ["too many tags", { [FIRST]: page(["a", "b", "c", "d"]) }, "limit", /more than 3 tags/],
+  [
+    "too many tags",
+    { [FIRST]: page(["a", "b", "c", "d"]) },
+    "limit",
+    /more than 3 names, each of a tag/,
+  ],
 ] as const;
 
 for (const [what, answers, code, message] of REFUSED) {
   test(`refuses ${what}`, async () => {
     await using registry = await serve(answers);
-    const limits = { pageBytes: 1024, tags: 3 };
+    const limits = { listPageBytes: 1024, listedNames: 3 };
     await assert.rejects(tagsOf(registry.host, { limits }), isError(code, message));
   });
 }
@@ -117,7 +122,7 @@ test("a list that never ends is cut off", async () => {
     answers[path] = page([`t${i}`], `</v2/team/app/tags/list?p=${i + 1}>; rel="next"`);
   }
   await using registry = await serve(answers);
-  const limits = { pages: 5 };
+  const limits = { listPages: 5 };
   await assert.rejects(tagsOf(registry.host, { limits }), isError("limit", /more than 5 pages/));
   assert.equal(registry.requests.length, 5);
 });

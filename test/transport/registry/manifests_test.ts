@@ -12,6 +12,7 @@ import {
   blobOf,
   indexText,
   isError,
+  LAYER,
   MANIFEST,
   MANIFEST_DIGEST,
   MANIFEST_REQUEST,
@@ -19,6 +20,7 @@ import {
   manifestText,
   NEVER,
   open,
+  read,
 } from "./registry_fixture.ts";
 import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
 
@@ -169,6 +171,22 @@ test("an image or tag that does not exist is code not_found, with the registry's
     resolveImage(source, AMD64, NEVER),
     isError("not_found", /team\/app:latest: not found.*MANIFEST_UNKNOWN manifest unknown/),
   );
+});
+
+test("the hint for a missing part of an image does not blame its name", async () => {
+  const index = indexText([[MANIFEST, AMD64]]);
+  const body = '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}';
+  await using registry = await startFakeRegistry(({ line }) =>
+    line.includes("latest") ? manifestAnswer(index, OCI_INDEX) : { status: 404, body }
+  );
+  await using source = await open(registry.host);
+  const hints = await Promise.all([
+    resolveImage(source, AMD64, NEVER),
+    read(source, LAYER),
+  ].map((work) => (work as Promise<unknown>).then(String, ({ hint }) => String(hint))));
+  for (const hint of hints) {
+    assert.match(hint, /not all of the image: its owner has to push it again/);
+  }
 });
 
 for (

@@ -1,11 +1,16 @@
 /** What a token allows: actions on repositories (distribution's token scope). */
 
-export type Action = "pull" | "push" | "delete";
+export type Action = "pull" | "push" | "delete" | "*";
 
 export interface Scope {
+  /** Without one it is that of a repository. The list of repositories belongs to the registry. */
+  readonly type?: "registry";
   readonly repository: string;
   readonly actions: readonly Action[];
 }
+
+/** What reads the list of repositories. */
+export const CATALOG_SCOPE: Scope = { type: "registry", repository: "catalog", actions: ["*"] };
 
 /**
  * The scopes to ask a token service for: those that are `wanted`, whatever else the challenge names,
@@ -15,8 +20,8 @@ export interface Scope {
  */
 export function scopesToAsk(wanted: readonly Scope[], challenged: string): readonly string[] {
   const offered = challenged.split(/\s+/);
-  return wanted.map(({ repository, actions }) => {
-    const name = `repository:${repository}:`;
+  return wanted.map(({ type = "repository", repository, actions }) => {
+    const name = `${type}:${repository}:`;
     const isMetadata = actions.includes("pull") &&
       offered.some((scope) =>
         scope.startsWith(name) && scope.slice(name.length).split(",").includes(METADATA)

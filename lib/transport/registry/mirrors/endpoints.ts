@@ -7,7 +7,7 @@ import type { OnProgress } from "../../../types/progress.ts";
 import { BlobTargets } from "../read/blob_targets.ts";
 import type { RegistryLimits } from "../limits.ts";
 import type { RegistryClient } from "../registry_client.ts";
-import { Retries } from "../../../http/retry.ts";
+import { Retries, RetryLog } from "../../../http/retry.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
 /** One location of the image, and what is known about it. */
@@ -58,6 +58,8 @@ interface StartingPoint {
 interface State {
   readonly list: readonly RegistryEndpoint[];
   readonly onProgress?: OnProgress | undefined;
+  /** One for each endpoint. */
+  readonly retryLogs: readonly RetryLog[];
   /** For all requests: endpoints that are down or lack the image are left out. */
   readonly start: StartingPoint;
   /** By digest: endpoints that lack the blob, or sent other bytes for it, are left out. */
@@ -74,6 +76,7 @@ export class Endpoints {
     this.#state = {
       list,
       onProgress,
+      retryLogs: list.map(() => new RetryLog(onProgress)),
       start: { first: 0, failures: [] },
       blobStarts: new Map(),
       delivered: new Map(),
@@ -206,7 +209,7 @@ class Attempts {
 
   #newRetries(): Retries {
     const { retries, limits } = this.endpoint;
-    return new Retries(retries, limits, this.#state.onProgress);
+    return new Retries(retries, limits, this.#state.retryLogs[this.#index]);
   }
 }
 

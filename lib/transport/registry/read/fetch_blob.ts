@@ -11,7 +11,7 @@ import {
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
 import { describePage, isHtml, pageError } from "../answer.ts";
-import { responseError } from "../response_error.ts";
+import { PART_HINTS, responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
 /**
@@ -103,7 +103,12 @@ async function requestPart(
     rememberTarget(descriptor.digest, response, endpoint);
     return response;
   }
-  const error = await responseError(response, `Blob ${descriptor.digest}`, endpoint.limits);
+  const error = await responseError(
+    response,
+    `Blob ${descriptor.digest}`,
+    endpoint.limits,
+    PART_HINTS,
+  );
   if (response.status !== 404) throw blobError(error, response, descriptor, endpoint);
   return await requestForeign(descriptor, headers, error, endpoint, signal);
 }

@@ -8,12 +8,13 @@ import type { Digest, StoredDocument } from "../../../types/image.ts";
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
 import { readJsonAnswer } from "../answer.ts";
-import { responseError } from "../response_error.ts";
+import { PART_HINTS, responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
 /**
  * Fetches the document that has the tag or digest `name` from the first of the endpoints that has it;
- * later requests begin with that endpoint. `image` is the image's name in messages.
+ * later requests begin with that endpoint. `image` is the image's name in messages. `isPart` says that
+ * an index of the image names the document.
  *
  * The request is always a GET and the bytes are always hashed, because a registry need not answer
  * HEAD or send a digest. Throws code `digest` when the bytes do not have the digest that was asked
@@ -25,12 +26,19 @@ export async function fetchDocument(
   image: string,
   endpoints: Endpoints,
   signal: AbortSignal,
+  isPart = false,
 ): Promise<StoredDocument> {
   const what = `${WHAT}${image}`;
   const attempts = endpoints.attempts(what);
   for (;;) {
     try {
-      const { response, bytes } = await fetchOnce(name, what, attempts.endpoint, signal);
+      const { response, bytes } = await fetchOnce(
+        name,
+        what,
+        attempts.endpoint,
+        isPart ? PART_HINTS : { MANIFEST_UNKNOWN: tagsHint(name, what) },
+        signal,
+      );
       const type = response.header("content-type");
       // The digest of a signed schema 1 manifest does not cover its signatures and would not match:
       // this gives the error about schema 1 instead.
@@ -51,6 +59,7 @@ async function fetchOnce(
   name: string,
   what: string,
   { client, limits }: RegistryEndpoint,
+  hints: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<{ response: HttpResponse; bytes: Uint8Array }> {
   // A registry answers 404 for an image that has none of these types.
@@ -61,7 +70,7 @@ async function fetchOnce(
     signal,
   });
   if (response.status !== 200) {
-    throw await responseError(response, what, limits, { MANIFEST_UNKNOWN: tagsHint(name, what) });
+    throw await responseError(response, what, limits, hints);
   }
   const tooLong = () => tooLarge(what, limits.manifestBytes);
   const bytes = await readJsonAnswer(response, what, limits.manifestBytes, tooLong);

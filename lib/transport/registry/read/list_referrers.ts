@@ -45,12 +45,12 @@ export class ReferrerLists {
     const what = `What refers to ${digest} in ${this.#image}`;
     const attempts = this.#endpoints.attempts(what);
     const path = `referrers/${digest}`;
-    let pages = new Pages(attempts.endpoint, what, path, OCI_INDEX);
+    let pages = new Pages(attempts.endpoint, what, path, { accept: OCI_INDEX });
     let found = new Map<Digest, IndexEntry>();
     for (;;) {
       try {
         if (pages.endpoint !== attempts.endpoint) {
-          pages = new Pages(attempts.endpoint, what, path, OCI_INDEX);
+          pages = new Pages(attempts.endpoint, what, path, { accept: OCI_INDEX });
           found = new Map();
         }
         const { manifests } = parseIndex(await pages.readNext(signal), OCI_INDEX);

@@ -1,7 +1,7 @@
 /** Requests that write to one repository: no more at once than it takes, and repeated when they fail. */
 
 import type { HttpMethod, HttpResponse, RequestBody } from "../../../http/client.ts";
-import { Retries, retryDelayMs } from "../../../http/retry.ts";
+import { Retries, retryDelayMs, RetryLog } from "../../../http/retry.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import type { Action, Scope } from "../auth/scope.ts";
@@ -44,6 +44,7 @@ export class Writer {
   partBytes: number | undefined;
   readonly #retries: number;
   readonly #onProgress: OnProgress | undefined;
+  readonly #retryLog: RetryLog;
   readonly #pace: Pace;
 
   constructor(options: WriterOptions) {
@@ -52,11 +53,12 @@ export class Writer {
     this.limits = options.limits;
     this.#retries = options.retries;
     this.#onProgress = options.onProgress;
+    this.#retryLog = new RetryLog(options.onProgress);
     this.#pace = new Pace(options.maxConnections);
   }
 
   newRetries(): Retries {
-    return new Retries(this.#retries, this.limits, this.#onProgress);
+    return new Retries(this.#retries, this.limits, this.#retryLog);
   }
 
   tell(level: "info" | "warn", message: string): void {

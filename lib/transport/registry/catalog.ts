@@ -1,0 +1,94 @@
+/** The repositories of a registry (`/v2/_catalog`): many registries have this list, few show it all. */
+
+import { registryLocation } from "../../containers_conf/image_locations.ts";
+import { loadRegistriesConf } from "../../containers_conf/registries_conf.ts";
+import { DenrootError, hasCode } from "../../errors.ts";
+import { createHttpClient } from "../../http/client.ts";
+import { TransferError } from "../../http/transfer_error.ts";
+import { familiarHost } from "../../reference/docker_hub.ts";
+import type { RegistryName } from "../../reference/registry_name.ts";
+import { plainText } from "../../text/quote_text.ts";
+import type { SourceContext } from "../source_context.ts";
+import { StoredCredentials } from "./credentials/stored_credentials.ts";
+import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
+import { Endpoints, toRegistryEndpoint } from "./mirrors/endpoints.ts";
+import { listPages } from "./read/list_pages.ts";
+import { RegistryClient } from "./registry_client.ts";
+
+/** Statuses of a registry without this list, or of a server that is no registry. */
+const HAS_NONE: ReadonlySet<number> = new Set([404, 405, 410, 501]);
+
+/**
+ * The repositories of the registry itself, without its mirrors, each once, in the registry's order.
+ *
+ * Throws code `unsupported` when the registry has no such list, `credentials` when it does not show
+ * it to this user, `settings` when `registries.conf` blocks the registry.
+ */
+export async function readCatalog(
+  { registry, user }: RegistryName,
+  { settings, onProgress, signal }: Pick<SourceContext, "settings" | "onProgress" | "signal">,
+  limits: RegistryLimits = DEFAULT_LIMITS,
+): Promise<readonly string[]> {
+  const conf = await loadRegistriesConf(settings.environment);
+  const location = registryLocation(registry, conf);
+  const http = createHttpClient(settings, limits, onProgress);
+  const credentials = new StoredCredentials(settings, {
+    onProgress,
+    helpers: conf.credentialHelpers,
+  });
+  const client = new RegistryClient({
+    location,
+    allowHttp: settings.allowHttp,
+    limits,
+    http,
+    credentials,
+    ...(location.registry === registry && user !== undefined && { user }),
+  });
+  const endpoint = toRegistryEndpoint(location, client, limits, settings.transferRetries);
+  const host = plainText(familiarHost(location.registry));
+  try {
+    const { names } = await listPages(
+      {
+        what: `The repositories of ${host}`,
+        item: "repository",
+        path: "_catalog",
+        field: "repositories",
+        form: /^\w[\w./-]{0,254}$/,
+        isCatalog: true,
+      },
+      new Endpoints([endpoint], onProgress),
+      signal,
+    );
+    return names;
+  } catch (error) {
+    throw explained(error, host);
+  } finally {
+    http.close();
+  }
+}
+
+function explained(error: unknown, host: string): unknown {
+  const name = `name one: denroot tags docker://${host}/NAME`;
+  if (error instanceof TransferError) {
+    const isUnsupported = /\bUNSUPPORTED\b/.test(error.message);
+    if (isUnsupported || HAS_NONE.has(error.status ?? 0)) {
+      return new DenrootError(
+        "unsupported",
+        `${host} has no list of repositories: ${error.message}`,
+        {
+          cause: error,
+          hint: `Few registries have one. If ${host} is a registry, ${name}`,
+        },
+      );
+    }
+  }
+  // Without a status the registry did not refuse this list, but there are no good credentials.
+  if (!hasCode(error, "credentials") || !(error instanceof TransferError && error.status)) {
+    return error;
+  }
+  return new DenrootError("credentials", error.message, {
+    cause: error,
+    hint: `Many registries show this list to nobody, or to administrators alone. ` +
+      `If you know a repository, ${name}`,
+  });
+}
