@@ -22,6 +22,7 @@ const levels: readonly (readonly string[])[] = [
   ["pack"],
   ["image"],
   ["copy", "definition", "doctor"],
+  ["sync"],
   ["mod"],
 ];
 /** Neighbours on one level that one room may import as well. */

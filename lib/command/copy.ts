@@ -1,13 +1,13 @@
 /** `copy`: copies an image from any place to any other. */
 
-import { readFileSync } from "node:fs";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import { COPY_PLACES } from "../reference/scheme_facts.ts";
-import type { CopyOptions, CopyResult, SideOptions } from "../../mod.ts";
+import type { CopyOptions, CopyResult } from "../../mod.ts";
 import { printableJson } from "../text/printable.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
+import { addSideOptions, listOption, sidesOf } from "./side_options.ts";
 
 export function copyCommand(context: CommandContext): Command {
   const command = newCommand("copy", "Copy an image from any place to any other.")
@@ -50,18 +50,7 @@ export function copyCommand(context: CommandContext): Command {
     .option("--cache", "keep the layers in the cache for a later import")
     .option("--dry-run", "only say what would be sent")
     .option("--json", "print the result as JSON");
-  for (const [prefix, side] of [["src", "source"], ["dest", "destination"]] as const) {
-    command
-      .option(
-        `--${prefix}-user <USER>`,
-        `user at the ${side}'s registry; the password is asked for`,
-      )
-      .option(`--${prefix}-password-stdin`, `read that user's password from standard input`)
-      .option(`--${prefix}-authfile <FILE>`, `read the ${side}'s credentials from this file alone`)
-      .option(`--${prefix}-tls-ca <FILE>`, `certificates of authorities to trust at the ${side}`)
-      .option(`--${prefix}-http`, `allow plain HTTP at the ${side}`);
-  }
-  return command
+  return addSideOptions(command)
     .section({ title: "Destination", rows: COPY_PLACES })
     .examples(
       "copy docker://alpine:3.20 docker://far.example/alpine:3.20",
@@ -102,12 +91,11 @@ async function runCopy(
       },
     );
   }
-  const passwords = readPasswords(options);
+  const sides = sidesOf(options);
   const { copyImage, loadSettings } = await import("../../mod.ts");
   const result = await copyImage(source, destination, {
     ...copyOptions(options),
-    source: sideOptions("src", options, passwords),
-    destination: sideOptions("dest", options, passwords),
+    ...sides,
     settings: await loadSettings(),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
@@ -133,34 +121,6 @@ function copyOptions(options: Options): CopyOptions {
   };
 }
 
-type Prefix = "src" | "dest";
-type Passwords = { readonly [P in Prefix]?: string | undefined };
-
-function sideOptions(prefix: Prefix, options: Options, passwords: Passwords): SideOptions {
-  const text = (name: string) => options[`${prefix}${name}`] as string | undefined;
-  return {
-    user: text("User"),
-    authFile: text("Authfile"),
-    caFile: text("TlsCa"),
-    allowHttp: options[`${prefix}Http`] === true,
-    password: passwords[prefix],
-  };
-}
-
-/** The first line is the source's password, when both are read. */
-function readPasswords(options: Options): Passwords {
-  const wanted = (["src", "dest"] as const).filter((side) => options[`${side}PasswordStdin`]);
-  if (wanted.length === 0) return {};
-  const lines = readFileSync(0, "utf8").split(/\r?\n/);
-  return Object.fromEntries(wanted.map((side, index) => {
-    const password = lines[index];
-    if (password) return [side, password];
-    throw new DenrootError("usage", `Standard input has no password for --${side}-password-stdin`, {
-      hint: "Write each password on a line of its own, the source's first",
-    });
-  }));
-}
-
 function summary(
   { blobs, bytes, digest, destination, seconds }: CopyResult,
   isDry: boolean,
@@ -178,11 +138,4 @@ function summary(
   return isDry
     ? `Would send at most ${sent}${rest}; ${destination} would be ${digest}`
     : `Copied to ${destination}, ${digest}: sent ${sent} in ${formatSeconds(seconds)}${rest}`;
-}
-
-function listOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {
-    if (value === "") throw new InvalidArgumentError("It is empty.");
-    return [...earlier, value];
-  });
 }

@@ -15,12 +15,14 @@ import { helpCommand } from "./help.ts";
 import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { syncCommand } from "./sync.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
   copyCommand,
+  syncCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,

@@ -19,7 +19,7 @@ export class SideError extends DenrootError {
 /** The source, with errors that name it. */
 export function asSourceSide(source: ImageSource): ImageSource {
   const on = sideOf("source", source.uri);
-  const { blob, contentOf, referrers, tags, at } = source;
+  const { digest, blob, contentOf, referrers, tags, at } = source;
   return {
     // A short name gets its registry when its image is found.
     get reference() {
@@ -29,6 +29,7 @@ export function asSourceSide(source: ImageSource): ImageSource {
       return source.uri;
     },
     root: (signal) => on(() => source.root(signal)),
+    ...(digest && { digest: (signal) => on(() => digest.call(source, signal)) }),
     document: (descriptor, signal) => on(() => source.document(descriptor, signal)),
     ...(contentOf &&
       { contentOf: (image, signal) => on(() => contentOf.call(source, image, signal)) }),

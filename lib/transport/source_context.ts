@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Platform } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
+import type { RegistryConnections } from "./registry/connections.ts";
 
 /** What somebody said about the credentials of one registry, beside the settings. */
 export interface RegistryAccess {
@@ -20,6 +21,8 @@ export interface SourceContext {
   /** The platform that an engine is asked for, when it has an image for several. */
   readonly platform: Platform;
   readonly access?: RegistryAccess;
+  /** Shared by all registries that are opened with this context; each has its own without them. */
+  readonly connections?: RegistryConnections;
   readonly onProgress?: OnProgress;
   readonly signal: AbortSignal;
 }

@@ -106,6 +106,14 @@ export interface ImageSource extends AsyncDisposable {
   root(signal: AbortSignal): Promise<ImageRoot>;
 
   /**
+   * The digest of what the reference names, as the place says it, without its bytes; undefined when
+   * the place does not say it. Unverified: it only tells whether something may have changed.
+   *
+   * Absent where {@link root} costs no more.
+   */
+  digest?(signal: AbortSignal): Promise<Digest | undefined>;
+
+  /**
    * A document that another document names. Throws code `digest` when its bytes do not have the
    * descriptor's digest, `manifest` when they do not have its size.
    */

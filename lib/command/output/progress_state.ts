@@ -32,7 +32,7 @@ export class ProgressState {
     if (event.type === "resolved") {
       this.#begin("layer", event.layers, nowMs);
     } else if (event.type === "copying") {
-      this.#begin("blob", event.blobs, nowMs);
+      this.#begin("blob", event.blobs, nowMs, event.first);
     } else if (event.type === "blob") {
       const blob = this.layers[event.index];
       if (blob === undefined) return;
@@ -49,16 +49,22 @@ export class ProgressState {
     }
   }
 
-  #begin(noun: "layer" | "blob", blobs: readonly { size: number }[], nowMs: number): void {
+  #begin(
+    noun: "layer" | "blob",
+    blobs: readonly { size: number }[],
+    nowMs: number,
+    first = 0,
+  ): void {
     this.noun = noun;
-    this.startMs = nowMs;
-    this.layers = blobs.map(({ size }, index) => ({
-      index,
+    if (first === 0) this.startMs = nowMs;
+    const added = blobs.map(({ size }, index) => ({
+      index: first + index,
       size,
       received: 0,
       cached: false,
       rate: new Rate(),
     }));
+    this.layers = [...this.layers.slice(0, first), ...added];
   }
 
   /** Whether there is something to show. */

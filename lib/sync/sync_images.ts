@@ -1,0 +1,160 @@
+/** Brings all images of a list to one place. */
+
+import { inParallel } from "../copy/in_parallel.ts";
+import type { CopyOptions } from "../copy/copy_image.ts";
+import type { SideOptions } from "../copy/side_options.ts";
+import { DenrootError, messageOf } from "../errors.ts";
+import { type ImageContext, imageContext, type ImageOptions } from "../image/image_options.ts";
+import { openStore } from "../store/open_cache.ts";
+import type { SourceContext } from "../transport/source_context.ts";
+import { formatReference } from "../reference/format_reference.ts";
+import { openLayoutPlaces, openRegistryPlaces, type Places } from "./destination/open_places.ts";
+import { plainText } from "../text/quote_text.ts";
+import type { OnProgress } from "../types/progress.ts";
+import { parseTarget, type SyncTarget } from "./destination/parse_target.ts";
+import { type ExpandedItem, expandList } from "./list/expand_list.ts";
+import type { ListItem } from "./list/list_item.ts";
+import type { ListedImage } from "./listed_image.ts";
+import { imageProgress } from "./image_progress.ts";
+import { readLists } from "./list/read_lists.ts";
+import { SourcePool } from "./source_pool.ts";
+import { type SyncedImage, syncImage } from "./sync_image.ts";
+
+export interface SyncOptions
+  extends
+    ImageOptions,
+    Pick<CopyOptions, "platforms" | "sparse" | "force" | "withoutReferrers" | "dryRun"> {
+  readonly source?: SideOptions | undefined;
+  readonly destination?: SideOptions | undefined;
+  /** Whether the images' registries become a part of their names in another registry. */
+  readonly scoped?: boolean | undefined;
+  /** Whether the other images are copied after one has failed. */
+  readonly keepGoing?: boolean | undefined;
+}
+
+export interface SyncResult {
+  /** As it was given. */
+  readonly destination: string;
+  /** In the order of the list. After a failure without `keepGoing` some may be left out. */
+  readonly images: readonly SyncedImage[];
+  /** The size of the blobs that were sent. */
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/**
+ * `lists` are files with lists, URIs and patterns. What failed is in the result.
+ *
+ * Throws {@link DenrootError} when the lists or the destination cannot be used, or `signal` aborts.
+ */
+export async function syncImages(
+  lists: readonly string[],
+  to: string,
+  options: SyncOptions = {},
+): Promise<SyncResult> {
+  const started = performance.now();
+  const target = parseTarget(to, options.scoped ?? false);
+  const items = await readLists(lists);
+  const context = await imageContext(options);
+  using cache = openStore(context.settings, context.onProgress);
+  const places = { ...context, blobs: cache };
+  await using pool = new SourcePool(places, options.source ?? {});
+  const run = { to, target, items, pool, options, cache, context: places };
+  const synced = await toPlaces(run);
+  const seconds = (performance.now() - started) / 1000;
+  return { destination: to, ...synced, seconds };
+}
+
+interface SyncRun {
+  readonly to: string;
+  readonly target: SyncTarget;
+  readonly items: readonly ListItem[];
+  readonly pool: SourcePool;
+  readonly options: SyncOptions;
+  readonly cache: ReturnType<typeof openStore>;
+  readonly context: ImageContext & SourceContext;
+}
+
+type Synced = Pick<SyncResult, "images" | "bytes">;
+
+async function toPlaces(run: SyncRun): Promise<Synced> {
+  const { to, items, pool, options, context } = run;
+  const { settings: { maxConnections: connections }, signal } = context;
+  await using places = await openPlaces(run);
+  const expanded = await expandList(items, pool, { connections, signal });
+  const found = expanded.flatMap((one) => "images" in one ? one.images : []);
+  const broken = expanded.flatMap((one) => "error" in one ? [failedItem(one, to, context)] : []);
+  if (broken.length > 0 && !options.keepGoing) return { images: broken, bytes: 0 };
+  const images = [...broken, ...await syncAll(withoutRepetitions(found, places), places, run)];
+  return { images, bytes: places.bytes };
+}
+
+async function openPlaces({ target, options, context }: SyncRun): Promise<Places> {
+  if (target.type === "registry") {
+    return await openRegistryPlaces(target, context, options.destination ?? {});
+  }
+  return await openLayoutPlaces(target.path, context);
+}
+
+/** After a failure, without `keepGoing`, no further image begins. */
+async function syncAll(
+  images: readonly ListedImage[],
+  places: Places,
+  { options, cache, context }: SyncRun,
+): Promise<readonly SyncedImage[]> {
+  const progressOf = imageProgress(context.onProgress);
+  const copy = { ...options, source: undefined, destination: undefined };
+  let isStopped = false;
+  const { settings: { maxConnections }, signal } = context;
+  const results = await inParallel(images, maxConnections, signal, async (image) => {
+    if (isStopped) return [];
+    const own = { ...context, onProgress: progressOf() };
+    const result = await syncImage(image, places, { copy, cache, context: own });
+    tell(result, context.onProgress);
+    if (result.fate === "failed" && !options.keepGoing) isStopped = true;
+    return [result];
+  });
+  return results.flat();
+}
+
+/** Each image of the destination once. Throws code `usage` when two images would have one name. */
+function withoutRepetitions(
+  images: readonly ListedImage[],
+  places: Places,
+): readonly ListedImage[] {
+  const named = new Map<string, ListedImage>();
+  for (const image of images) {
+    const uri = formatReference(places.referenceOf(image.name));
+    const other = named.get(uri);
+    if (other !== undefined && other.source.uri !== image.source.uri) {
+      throw new DenrootError(
+        "usage",
+        `${plainText(other.source.uri, 300)} and ${plainText(image.source.uri, 300)} would both ` +
+          `become ${plainText(uri, 300)}`,
+        { hint: "With --scoped each name has its registry in it" },
+      );
+    }
+    named.set(uri, image);
+  }
+  return [...named.values()];
+}
+
+function failedItem(
+  { item, error }: Extract<ExpandedItem, { error: DenrootError }>,
+  to: string,
+  { onProgress }: ImageContext,
+): SyncedImage {
+  const failed = { source: item.text, destination: to, fate: "failed", error } as const;
+  tell(failed, onProgress);
+  return failed;
+}
+
+/** What did not change is not told of: a list may have thousands of such images. */
+function tell({ destination, fate, digest, error }: SyncedImage, onProgress: OnProgress): void {
+  if (fate === "present") return;
+  const [level, message] = fate === "failed" ? ["warn", messageOf(error)] as const : [
+    "info",
+    `${fate === "missing" ? "Would copy" : "Copied"} ${destination}, ${digest}`,
+  ] as const;
+  onProgress({ type: "log", level, message });
+}
