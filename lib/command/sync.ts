@@ -1,8 +1,9 @@
 /** `sync`: brings many images to one place. */
 
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import type { SyncOptions, SyncResult } from "../../mod.ts";
+import { parseBytes } from "../text/parse_units.ts";
 import { printableJson } from "../text/printable.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
@@ -19,6 +20,7 @@ const LIST_FORMS: ReadonlyArray<readonly [form: string, meaning: string]> = [
 const TARGETS: ReadonlyArray<readonly [form: string, meaning: string]> = [
   ["docker://REGISTRY[/PREFIX]", "a registry; each image keeps its name behind the prefix"],
   ["oci:PATH", "an OCI layout directory, with the full names"],
+  ["oci-archive:FILE", "a tar file for another network; /dev/stdout is a pipe"],
 ];
 
 export function syncCommand(context: CommandContext): Command {
@@ -38,6 +40,14 @@ export function syncCommand(context: CommandContext): Command {
     .option("-f, --force", "compare everything, also where nothing seems to have changed")
     .option("--no-referrers", "leave behind what refers to the images, such as signatures")
     .option("--keep-going", "copy the other images when one fails")
+    .addOption(
+      listOption("--have <INVENTORY>", "JSON with digests that the other side has; repeatable"),
+    )
+    .addOption(listOption("--since <ARCHIVE>", "archive that the other side has read; repeatable"))
+    .addOption(
+      new Option("--split <SIZE>", "write an archive in parts smaller than this, such as 4G")
+        .argParser(sizeOf),
+    )
     .option("--dry-run", "only say what would be copied")
     .option("--json", "print the result as JSON");
   return addSideOptions(command)
@@ -57,6 +67,9 @@ interface Options {
   readonly force?: boolean;
   readonly referrers: boolean;
   readonly keepGoing?: boolean;
+  readonly have?: readonly string[];
+  readonly since?: readonly string[];
+  readonly split?: number;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly [sideOption: string]: unknown;
@@ -89,9 +102,20 @@ function syncOptions(options: Options): SyncOptions {
     force: options.force,
     withoutReferrers: !options.referrers,
     keepGoing: options.keepGoing,
+    have: options.have,
+    since: options.since,
+    splitBytes: options.split,
     dryRun: options.dryRun,
   };
 }
+
+function sizeOf(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes !== undefined && bytes >= MIN_PART_BYTES) return bytes;
+  throw new InvalidArgumentError("Write a size of at least 1M, such as 700M or 4G.");
+}
+
+const MIN_PART_BYTES = 2 ** 20;
 
 function summary({ destination, images, bytes, seconds }: SyncResult, isDry: boolean): string {
   const count = (fate: string) => images.filter((image) => image.fate === fate).length;
@@ -101,6 +125,7 @@ function summary({ destination, images, bytes, seconds }: SyncResult, isDry: boo
       ? `${count("missing")} would be copied`
       : `${count("copied")} copied (${formatBytes(bytes)})`,
     `${count("present")} present`,
+    ...(count("newer") > 0 ? [`${count("newer")} newer there`] : []),
     `${failed} failed`,
   ];
   return `${destination}: ${parts.join(", ")} in ${formatSeconds(seconds)}`;

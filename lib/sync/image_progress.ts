@@ -20,3 +20,10 @@ export function imageProgress(onProgress: OnProgress): () => OnProgress {
     };
   };
 }
+
+/** For work that is only planned. */
+export function logsOnly(onProgress: OnProgress): OnProgress {
+  return (event) => {
+    if (event.type === "log") onProgress(event);
+  };
+}

@@ -1,11 +1,15 @@
 /** The places that a list's images come from, each opened once. */
 
+import type { Inventory } from "./archive/inventory.ts";
+import { readInventory } from "./archive/read_inventory.ts";
+import { remembering } from "./remembering_source.ts";
 import type { ImageContext } from "../image/image_options.ts";
 import { contextOf, referenceOf, type SideOptions } from "../copy/side_options.ts";
 import { asSourceSide, sideOf } from "../copy/sides.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { openSource } from "../transport/open_source.ts";
 import { openConnections, type RegistryConnections } from "../transport/registry/connections.ts";
+import { openArchiveFiles } from "../transport/layout/oci_archive.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
@@ -14,6 +18,7 @@ export class SourcePool implements AsyncDisposable {
   readonly #context: ImageContext & SourceContext;
   readonly #side: SideOptions;
   readonly #opened = new Map<string, Promise<ImageSource>>();
+  readonly #inventories = new Map<string, Inventory>();
   readonly #connections = new Map<string, Promise<RegistryConnections>>();
 
   /** `side` holds for all registries, as far as the list says nothing else about one. */
@@ -52,6 +57,11 @@ export class SourcePool implements AsyncDisposable {
     return { ...context, connections: await known };
   }
 
+  /** What an archive that was opened says about itself, by its path. */
+  get inventories(): ReadonlyMap<string, Inventory> {
+    return this.#inventories;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const sources = await Promise.allSettled(this.#opened.values());
     for (const source of sources) {
@@ -76,31 +86,17 @@ export class SourcePool implements AsyncDisposable {
 
   async #open(reference: Reference, side: SideOptions): Promise<ImageSource> {
     const context = reference.scheme === "docker" ? await this.contextFor(side) : this.#context;
-    const open = () => openSource(reference, context);
-    return rememberingTags(
-      asSourceSide(await sideOf("source", formatReference(reference))(open)),
-    );
-  }
-}
-
-/** Many images of a repository need the list of its tags: it is asked for once. */
-function rememberingTags(source: ImageSource): ImageSource {
-  const { tags } = source;
-  if (tags === undefined) return source;
-  let known: Promise<readonly string[]> | undefined;
-  const listTags = async (signal: AbortSignal) => {
-    known ??= tags.call(source, signal);
-    try {
-      return await known;
-    } catch (error) {
-      known = undefined;
-      throw error;
+    let inventory: Inventory | undefined;
+    const open = async () => {
+      if (reference.scheme !== "oci-archive") return await openSource(reference, context);
+      const archive = await openArchiveFiles(reference, context);
+      inventory = await readInventory(archive, reference.path);
+      return archive.source;
+    };
+    const source = asSourceSide(await sideOf("source", formatReference(reference))(open));
+    if (inventory !== undefined && reference.scheme === "oci-archive") {
+      this.#inventories.set(reference.path, inventory);
     }
-  };
-  const remember = (source: ImageSource): ImageSource =>
-    Object.create(source, {
-      tags: { value: listTags },
-      at: { value: (tag: string) => remember(source.at!(tag)) },
-    });
-  return remember(source);
+    return remembering(source);
+  }
 }

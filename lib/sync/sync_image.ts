@@ -12,12 +12,15 @@ import type { ImageDestination } from "../types/source.ts";
 import type { Places } from "./destination/open_places.ts";
 import type { ListedImage } from "./listed_image.ts";
 
-/** What became of an image. Only a dry run has `missing`: the image would be copied. */
+/**
+ * What became of an image. `newer`: the name has what a later archive brought, and keeps it. Only a dry
+ * run has `missing`: the image would be copied.
+ */
 export interface SyncedImage {
   /** The canonical references, without users. */
   readonly source: string;
   readonly destination: string;
-  readonly fate: "copied" | "present" | "missing" | "failed";
+  readonly fate: "copied" | "present" | "newer" | "missing" | "failed";
   readonly digest?: Digest;
   /** What had the name before. */
   readonly previous?: Digest;
@@ -30,6 +33,8 @@ export interface SyncImageOptions {
   readonly context: ImageContext & SourceContext;
   /** Repositories of the destination that may have blobs of the image. */
   readonly fromRepositories?: readonly string[];
+  /** Whether the name has a later image than this one, and keeps it. */
+  readonly isNewer?: (current: Digest | undefined) => boolean;
 }
 
 /** Only an interruption is thrown. */
@@ -45,6 +50,7 @@ export async function syncImage(
   try {
     const place = await places.open(name);
     const previous = await place.current(context.signal);
+    if (options.isNewer?.(previous)) return { ...uris, fate: "newer", digest: previous! };
     const same = await unchanged(image, place, previous, options);
     if (same !== undefined) return { ...uris, fate: "present", digest: same };
     const copied = await copyBetween({

@@ -15,7 +15,13 @@ import { parseTarget, type SyncTarget } from "./destination/parse_target.ts";
 import { type ExpandedItem, expandList } from "./list/expand_list.ts";
 import type { ListItem } from "./list/list_item.ts";
 import type { ListedImage } from "./listed_image.ts";
-import { imageProgress } from "./image_progress.ts";
+import { type ArchivedImage, archivedImages } from "./archive/archived_images.ts";
+import { Arrivals } from "./archive/arrivals.ts";
+import { absolutePath } from "../system/files/real_names.ts";
+import type { Digest } from "../types/image.ts";
+import { checkNeeds, type Lenders } from "./archive/check_needs.ts";
+import { type ArchiveOptions, openArchivePlaces } from "./archive/open_archive_places.ts";
+import { imageProgress, logsOnly } from "./image_progress.ts";
 import { readLists } from "./list/read_lists.ts";
 import { SourcePool } from "./source_pool.ts";
 import { type SyncedImage, syncImage } from "./sync_image.ts";
@@ -23,6 +29,7 @@ import { type SyncedImage, syncImage } from "./sync_image.ts";
 export interface SyncOptions
   extends
     ImageOptions,
+    Omit<ArchiveOptions, "force">,
     Pick<CopyOptions, "platforms" | "sparse" | "force" | "withoutReferrers" | "dryRun"> {
   readonly source?: SideOptions | undefined;
   readonly destination?: SideOptions | undefined;
@@ -85,32 +92,98 @@ async function toPlaces(run: SyncRun): Promise<Synced> {
   const found = expanded.flatMap((one) => "images" in one ? one.images : []);
   const broken = expanded.flatMap((one) => "error" in one ? [failedItem(one, to, context)] : []);
   if (broken.length > 0 && !options.keepGoing) return { images: broken, bytes: 0 };
-  const images = [...broken, ...await syncAll(withoutRepetitions(found, places), places, run)];
-  return { images, bytes: places.bytes };
+  const images = withoutRepetitions(found, places);
+  const archived = archivedImages(images, pool.inventories);
+  const lenders = await checkNeeds(archived, places, { connections, signal });
+  const isNewer = await noteArrivals(archived, places, run);
+  const synced = await syncAll(images, places, { lenders, isNewer }, run);
+  const hasFailed = synced.some(({ fate }) => fate === "failed");
+  const results = [
+    ...broken,
+    ...hasFailed && !options.keepGoing ? synced : await finished(synced, places, run),
+  ];
+  return { images: results, bytes: places.bytes };
 }
 
-async function openPlaces({ target, options, context }: SyncRun): Promise<Places> {
+async function openPlaces({ target, options, cache, context }: SyncRun): Promise<Places> {
   if (target.type === "registry") {
     return await openRegistryPlaces(target, context, options.destination ?? {});
   }
-  return await openLayoutPlaces(target.path, context);
+  if (target.type === "layout") return await openLayoutPlaces(target.path, context);
+  return await openArchivePlaces(
+    target.path,
+    options,
+    context,
+    (digest) => cache.remove(digest),
+  );
+}
+
+/** Writes what was only noted so far. */
+async function finished(
+  images: readonly SyncedImage[],
+  places: Places,
+  { options, context }: SyncRun,
+): Promise<readonly SyncedImage[]> {
+  if (places.finish === undefined || options.dryRun) return images;
+  if (await places.finish()) {
+    for (const image of images) if (image.fate === "copied") tell(image, context.onProgress);
+    return images;
+  }
+  return images.map((image) => image.fate === "copied" ? { ...image, fate: "present" } : image);
+}
+
+/** What is known of images that come from archives. */
+interface Known {
+  readonly lenders: Lenders;
+  /** Whether a name has what a later archive brought, and not this image. */
+  readonly isNewer: (image: ListedImage, current: Digest | undefined) => boolean;
+}
+
+/** What an archive brings is noted before, so that it is known also after a run that was killed. */
+async function noteArrivals(
+  archived: readonly ArchivedImage[],
+  places: Places,
+  { target, options, context: { settings } }: SyncRun,
+): Promise<Known["isNewer"]> {
+  if (archived.length === 0 || options.force || target.type === "archive") return () => false;
+  const place = target.type === "registry" ? target.registry : absolutePath(target.path);
+  const arrivals = new Arrivals(settings.cachePath, place);
+  const created = new Map<ListedImage, string>();
+  const uriOf = ({ name }: ListedImage) => formatReference(places.referenceOf(name));
+  for (const { image, inventory, entry } of archived) {
+    created.set(image, inventory.created);
+    arrivals.note(uriOf(image), { created: inventory.created, digest: entry.digest });
+  }
+  if (!options.dryRun) await arrivals.save();
+  return (image, current) => {
+    const time = created.get(image);
+    return time !== undefined && arrivals.isNewer(uriOf(image), current, time);
+  };
 }
 
 /** After a failure, without `keepGoing`, no further image begins. */
 async function syncAll(
   images: readonly ListedImage[],
   places: Places,
+  { lenders, isNewer }: Known,
   { options, cache, context }: SyncRun,
 ): Promise<readonly SyncedImage[]> {
   const progressOf = imageProgress(context.onProgress);
   const copy = { ...options, source: undefined, destination: undefined };
+  const isNoted = places.finish !== undefined;
   let isStopped = false;
   const { settings: { maxConnections }, signal } = context;
   const results = await inParallel(images, maxConnections, signal, async (image) => {
     if (isStopped) return [];
-    const own = { ...context, onProgress: progressOf() };
-    const result = await syncImage(image, places, { copy, cache, context: own });
-    tell(result, context.onProgress);
+    const onProgress = isNoted ? logsOnly(context.onProgress) : progressOf();
+    const result = await syncImage(image, places, {
+      copy,
+      cache,
+      context: { ...context, onProgress },
+      fromRepositories: lenders.get(image) ?? [],
+      isNewer: (current) => isNewer(image, current),
+    });
+    if (result.fate !== "copied" || !isNoted) tell(result, context.onProgress);
     if (result.fate === "failed" && !options.keepGoing) isStopped = true;
     return [result];
   });
@@ -151,10 +224,16 @@ function failedItem(
 
 /** What did not change is not told of: a list may have thousands of such images. */
 function tell({ destination, fate, digest, error }: SyncedImage, onProgress: OnProgress): void {
-  if (fate === "present") return;
-  const [level, message] = fate === "failed" ? ["warn", messageOf(error)] as const : [
-    "info",
-    `${fate === "missing" ? "Would copy" : "Copied"} ${destination}, ${digest}`,
-  ] as const;
-  onProgress({ type: "log", level, message });
+  const log = (level: "info" | "warn", message: string) =>
+    onProgress({ type: "log", level, message });
+  switch (fate) {
+    case "failed":
+      return log("warn", messageOf(error));
+    case "newer":
+      return log("info", `${destination} stays ${digest}, which a later archive brought`);
+    case "missing":
+      return log("info", `Would copy ${destination}, ${digest}`);
+    case "copied":
+      return log("info", `Copied ${destination}, ${digest}`);
+  }
 }

@@ -20,6 +20,11 @@ export interface Places extends AsyncDisposable {
   readonly bytes: number;
   /** What an image of this name becomes. */
   referenceOf(name: ImageName): DockerReference | OciReference;
+  /**
+   * Present where images are only noted at first, and written by this call. Gives whether something
+   * was written; false when all is there already.
+   */
+  finish?(): Promise<boolean>;
   /** The place for it. It is not disposed of: all are, together. */
   open(name: ImageName): Promise<ImageDestination>;
 }
@@ -69,7 +74,12 @@ export async function openLayoutPlaces(path: string, context: Context): Promise<
       return blobs.bytes;
     },
     referenceOf: (name) => ({ scheme: "oci", path, tag: fullNameOf(name) }),
-    open: (name) => Promise.resolve(blobs.at(layout.at!(fullNameOf(name)), path)),
+    open(name) {
+      const { registry, repository } = name;
+      const place = blobs.at(layout.at!(fullNameOf(name)), path);
+      const at = (tag: string) => layout.at!(fullNameOf({ registry, repository, tag }));
+      return Promise.resolve(Object.create(place, { at: { value: at } }));
+    },
     [Symbol.asyncDispose]: () => layout[Symbol.asyncDispose](),
   };
 }

@@ -35,7 +35,14 @@ function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
     root: () => readRoot(files, reference),
     document: (descriptor) => readDocument(files, descriptor),
     contentOf: ({ manifest }) => keepContent(files, manifest),
-    place: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
+    place: (descriptor) => {
+      const name = blobPath(descriptor.digest);
+      return files.isSpread?.(name) ? undefined : locateBlob(files, name, descriptor);
+    },
+    ...(files.stream && {
+      blob: ({ digest, size }, { start, end } = { start: 0, end: size }, signal) =>
+        files.stream!(blobPath(digest), start, end, signal),
+    }),
     referrers: async (digest) => (await allReferrers()).of(digest),
     tags: async () => namesOf(await readLayoutEntries(files)),
     at: (tag) => sourceOf(files, { scheme, path, tag }),
