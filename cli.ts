@@ -75,6 +75,11 @@ async function main(): Promise<number> {
         log: (level, message) => progress.log(level, message),
       },
       progress,
+      ask: async (question) => {
+        const { askOnTerminal } = await import("./lib/system/host/ask_on_terminal.ts");
+        progress.finish();
+        return await askOnTerminal(question, stops.signal);
+      },
       // Later than here: signals stay as they are for a command that does not ask.
       get signal() {
         return stops.signal;

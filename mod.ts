@@ -6,6 +6,19 @@ export type { ImageFormat, LayerCompression } from "./lib/copy/image_format.ts";
 export type { BlobFate, CopiedBlob } from "./lib/copy/send_blobs.ts";
 export { syncImages, type SyncOptions, type SyncResult } from "./lib/sync/sync_images.ts";
 export type { SyncedImage } from "./lib/sync/sync_image.ts";
+export {
+  verifyImage,
+  type VerifyOptions,
+  type VerifyProblem,
+  type VerifyResult,
+} from "./lib/copy/verify_image.ts";
+export {
+  listManifests,
+  type ManifestDescription,
+  type ManifestOptions,
+} from "./lib/copy/list_manifests.ts";
+export { deleteImage, type DeleteOptions, type DeletePlan } from "./lib/copy/delete_image.ts";
+export type { Side } from "./lib/copy/sides.ts";
 export type { SideOptions } from "./lib/copy/side_options.ts";
 export {
   type DefinedImage,

@@ -168,6 +168,7 @@ function silentContext(): CommandContext {
       size: () => ({ columns: 80, rows: 24 }),
       nowMs: () => 0,
     }),
+    ask: () => Promise.resolve(undefined),
     signal: new AbortController().signal,
   };
 }

@@ -10,6 +10,8 @@ import type { Progress } from "./output/progress.ts";
 export interface CommandContext {
   readonly console: Console;
   readonly progress: Progress;
+  /** Asks for a line of text; undefined where there is no terminal, and at the end of input. */
+  ask(question: string): Promise<string | undefined>;
   /**
    * Aborts at INT, TERM or HUP. The first access catches these signals: a command that never reads
    * it is ended by them, and one that becomes another program must not read it.
@@ -65,6 +67,14 @@ export const REPOSITORY_SECTION: HelpSection = {
     ["docker://[USER@]REGISTRY[:PORT]", "a registry alone"],
   ],
 };
+
+/** An option that may be repeated. */
+export function listOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {
+    if (value === "") throw new InvalidArgumentError("It is empty.");
+    return [...earlier, value];
+  });
+}
 
 function notEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");

@@ -5,9 +5,9 @@ import { DenrootError } from "../errors.ts";
 import { COPY_PLACES } from "../reference/scheme_facts.ts";
 import type { CopyOptions, CopyResult } from "../../mod.ts";
 import { printableJson } from "../text/printable.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, listOption, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
-import { addSideOptions, listOption, sidesOf } from "./side_options.ts";
+import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
 export function copyCommand(context: CommandContext): Command {
   const command = newCommand("copy", "Copy an image from any place to any other.")
@@ -50,7 +50,8 @@ export function copyCommand(context: CommandContext): Command {
     .option("--cache", "keep the layers in the cache for a later import")
     .option("--dry-run", "only say what would be sent")
     .option("--json", "print the result as JSON");
-  return addSideOptions(command)
+  addSideOptions(command);
+  return command
     .section({ title: "Destination", rows: COPY_PLACES })
     .examples(
       "copy docker://alpine:3.20 docker://far.example/alpine:3.20",
@@ -91,11 +92,12 @@ async function runCopy(
       },
     );
   }
-  const sides = sidesOf(options);
+  const passwords = readPasswords(options);
   const { copyImage, loadSettings } = await import("../../mod.ts");
   const result = await copyImage(source, destination, {
     ...copyOptions(options),
-    ...sides,
+    source: sideOptions("src", options, passwords),
+    destination: sideOptions("dest", options, passwords),
     settings: await loadSettings(),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,

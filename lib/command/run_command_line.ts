@@ -8,6 +8,7 @@ import { cacheCommand } from "./cache.ts";
 import { completionsCommand } from "./completions.ts";
 import { copyCommand } from "./copy.ts";
 import { DEFINITION_SECTION, definitionArguments, definitionCommand } from "./definition.ts";
+import { deleteCommand } from "./delete.ts";
 import { digestCommand } from "./digest.ts";
 import { doctorCommand } from "./doctor.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
@@ -16,16 +17,21 @@ import { importCommand } from "./import.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
 import { syncCommand } from "./sync.ts";
+import { manifestsCommand } from "./manifests.ts";
 import { tagsCommand } from "./tags.ts";
+import { verifyCommand } from "./verify.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
   copyCommand,
   syncCommand,
+  verifyCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,
+  manifestsCommand,
+  deleteCommand,
   cacheCommand,
   infoCommand,
   doctorCommand,

@@ -1,13 +1,11 @@
-/** The options that commands with a source and a destination share. */
+/** Accounts and certificates for each of two sides: `--src-user`, `--dest-user` and so on. */
 
 import { readFileSync } from "node:fs";
-import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
 import { DenrootError } from "../errors.ts";
-import type { CopyOptions, SideOptions } from "../../mod.ts";
-import type { DocumentedCommand } from "./help/documented_command.ts";
+import type { SideOptions } from "../../mod.ts";
 
-/** Adds what each side needs, with the prefix of the side. */
-export function addSideOptions(command: DocumentedCommand): DocumentedCommand {
+export function addSideOptions(command: Command): void {
   for (const [prefix, side] of [["src", "source"], ["dest", "destination"]] as const) {
     command
       .option(
@@ -19,27 +17,19 @@ export function addSideOptions(command: DocumentedCommand): DocumentedCommand {
       .option(`--${prefix}-tls-ca <FILE>`, `certificates of authorities to trust at the ${side}`)
       .option(`--${prefix}-http`, `allow plain HTTP at the ${side}`);
   }
-  return command;
 }
 
-/** The values of these options, as commander gives them. */
-interface SideOptionValues {
-  readonly [option: string]: unknown;
-}
-
-/** Reads the passwords that come on standard input. Throws code `usage` when one is missing. */
-export function sidesOf(options: SideOptionValues): Pick<CopyOptions, "source" | "destination"> {
-  const passwords = readPasswords(options);
-  return {
-    source: sideOptions("src", options, passwords),
-    destination: sideOptions("dest", options, passwords),
-  };
-}
-
+/** What commander found. */
+type GivenOptions = Readonly<Record<string, unknown>>;
 type Prefix = "src" | "dest";
 type Passwords = { readonly [P in Prefix]?: string | undefined };
 
-function sideOptions(prefix: Prefix, options: SideOptionValues, passwords: Passwords): SideOptions {
+/** The options of one side, for the library. */
+export function sideOptions(
+  prefix: Prefix,
+  options: GivenOptions,
+  passwords: Passwords,
+): SideOptions {
   const text = (name: string) => options[`${prefix}${name}`] as string | undefined;
   return {
     user: text("User"),
@@ -51,7 +41,7 @@ function sideOptions(prefix: Prefix, options: SideOptionValues, passwords: Passw
 }
 
 /** The first line is the source's password, when both are read. */
-function readPasswords(options: SideOptionValues): Passwords {
+export function readPasswords(options: GivenOptions): Passwords {
   const wanted = (["src", "dest"] as const).filter((side) => options[`${side}PasswordStdin`]);
   if (wanted.length === 0) return {};
   const lines = readFileSync(0, "utf8").split(/\r?\n/);
@@ -62,12 +52,4 @@ function readPasswords(options: SideOptionValues): Passwords {
       hint: "Write each password on a line of its own, the source's first",
     });
   }));
-}
-
-/** An option that may be given several times. */
-export function listOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {
-    if (value === "") throw new InvalidArgumentError("It is empty.");
-    return [...earlier, value];
-  });
 }

@@ -5,9 +5,9 @@ import { DenrootError } from "../errors.ts";
 import type { SyncOptions, SyncResult } from "../../mod.ts";
 import { parseBytes } from "../text/parse_units.ts";
 import { printableJson } from "../text/printable.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, listOption, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
-import { addSideOptions, listOption, sidesOf } from "./side_options.ts";
+import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
 const LIST_FORMS: ReadonlyArray<readonly [form: string, meaning: string]> = [
   ["FILE", "one image a line; or YAML as skopeo sync reads it; - is standard input"],
@@ -50,7 +50,8 @@ export function syncCommand(context: CommandContext): Command {
     )
     .option("--dry-run", "only say what would be copied")
     .option("--json", "print the result as JSON");
-  return addSideOptions(command)
+  addSideOptions(command);
+  return command
     .section({ title: "List", rows: LIST_FORMS })
     .section({ title: "Destination", rows: TARGETS })
     .examples(
@@ -94,8 +95,10 @@ async function runSync(
 }
 
 function syncOptions(options: Options): SyncOptions {
+  const passwords = readPasswords(options);
   return {
-    ...sidesOf(options),
+    source: sideOptions("src", options, passwords),
+    destination: sideOptions("dest", options, passwords),
     platforms: options.platform,
     sparse: options.sparse,
     scoped: options.scoped,

@@ -11,7 +11,7 @@ import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
 import type { ImageSource } from "../types/source.ts";
 import type { LayerCompression } from "./image_format.ts";
-import { type CopyCache, openStoredBlob } from "./open_stored_blob.ts";
+import { type CopyCache, type OpenBlobOptions, openStoredBlob } from "./open_stored_blob.ts";
 
 export interface MadeLayer {
   readonly digest: Digest;
@@ -39,12 +39,7 @@ export async function compressLayer(
   layer: Descriptor,
   { source, cache, compression, diffId: expected, signal }: CompressOptions,
 ): Promise<MadeLayer> {
-  const place = source.place?.(layer);
-  const tar = place?.type === "tar-split"
-    ? readSplitLayer(place)
-    : place?.type === "tree"
-    ? readLayerTree(place)
-    : decompress(stored(layer, source, cache, signal));
+  const tar = layerTar(layer, { source, cache, signal });
   const content = createDigestHash(expected);
   const writer = cache.spool();
   try {
@@ -57,7 +52,7 @@ export async function compressLayer(
       size,
       diffId: `${parseDigest(expected).algorithm}:${content.digest("hex")}`,
       file: cache.find({ digest, size })!,
-      isNew: place?.type === "tree",
+      isNew: source.place?.(layer)?.type === "tree",
       remove: () => writer.takeBack(),
     };
   } finally {
@@ -65,14 +60,16 @@ export async function compressLayer(
   }
 }
 
-function stored(
+/** A layer's tar stream. Nothing says yet that it is right. */
+export function layerTar(
   layer: Descriptor,
-  source: ImageSource,
-  cache: CopyCache,
-  signal: AbortSignal,
+  options: Omit<OpenBlobOptions, "onBytes">,
 ): AsyncIterable<Uint8Array> {
-  const options = { source, cache, onBytes: () => {}, signal };
-  return openStoredBlob({ descriptor: layer }, options).open(0);
+  const place = options.source.place?.(layer);
+  if (place?.type === "tar-split") return readSplitLayer(place);
+  if (place?.type === "tree") return readLayerTree(place);
+  const stored = openStoredBlob({ descriptor: layer }, { ...options, onBytes: () => {} });
+  return decompress(stored.open(0));
 }
 
 async function* hashed(

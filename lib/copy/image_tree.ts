@@ -1,6 +1,6 @@
 /** All documents of an image, from its root down, in memory. */
 
-import { DenrootError } from "../errors.ts";
+import { DenrootError, type ErrorCode } from "../errors.ts";
 import { isUsable } from "../oci/choose_platform.ts";
 import { MAX_INDEX_DEPTH, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { plainText } from "../text/quote_text.ts";
@@ -27,7 +27,14 @@ export interface TreeOptions {
   readonly signal: AbortSignal;
   /** Whether an entry of an index is copied. All of them are when it is absent. */
   readonly isWanted?: (entry: IndexEntry) => boolean;
+  /**
+   * Gets an entry that is broken, or whose document is missing or wrong, and it is left out. Without
+   * this the error is thrown.
+   */
+  readonly onFault?: OnFault | undefined;
 }
+
+export type OnFault = (entry: IndexEntry, error: DenrootError) => void;
 
 /**
  * Reads what `root` leads to, and adds it to `tree`. Documents that are in the tree are not read
@@ -40,25 +47,55 @@ export async function readTree(
   root: StoredDocument,
   source: ImageSource,
   tree: DocumentTree,
-  { connections, signal, isWanted = () => true }: TreeOptions,
+  options: TreeOptions,
 ): Promise<void> {
+  const { connections, signal } = options;
   let level: readonly StoredDocument[] = [root];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_INDEX_DEPTH) throw tooDeep(source);
     const entries = new Map<Digest, Descriptor>();
     for (const document of level) {
-      const node = toNode(document, isWanted);
+      const node = toNode(document, options);
       tree.set(document.digest, node);
       for (const child of node.children) entries.set(child.digest, child);
     }
     checkSize(tree, source);
     const missing = [...entries.values()].filter(({ digest }) => !tree.has(digest));
-    level = await inParallel(
+    const found = await inParallel(
       missing,
       connections,
       signal,
-      (entry, signal) => source.document(entry, signal),
+      (entry, signal) => unlessFaulty(entry, () => source.document(entry, signal), options.onFault),
     );
+    level = found.filter((document) => document !== undefined);
+  }
+}
+
+/** The errors that concern one document or blob, and not its whole place. */
+const FAULTS: ReadonlySet<ErrorCode> = new Set([
+  "digest",
+  "file",
+  "layer",
+  "limit",
+  "manifest",
+  "not_found",
+  "unsupported",
+]);
+
+/** The result, or undefined after `onFault` got the error. Other errors are thrown. */
+export async function unlessFaulty<T>(
+  entry: IndexEntry,
+  read: () => Promise<T>,
+  onFault: OnFault | undefined,
+): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (onFault === undefined || !(error instanceof DenrootError) || !FAULTS.has(error.code)) {
+      throw error;
+    }
+    onFault(entry, error);
+    return undefined;
   }
 }
 
@@ -99,13 +136,20 @@ export function descriptorOf({ mediaType, digest, bytes }: StoredDocument): Desc
   return { mediaType, digest, size: bytes.length };
 }
 
-function toNode(document: StoredDocument, isWanted: (entry: IndexEntry) => boolean): TreeNode {
+function toNode(
+  document: StoredDocument,
+  { isWanted = () => true, onFault }: TreeOptions,
+): TreeNode {
   const parsed = parseManifestOrIndex(document.bytes, document.mediaType);
   if (parsed.kind === "manifest") return { document, children: [], manifest: parsed.manifest };
   const children = parsed.index.manifests.filter(isWanted);
-  const broken = children.find((entry) => !isUsable(entry));
-  if (broken !== undefined) throw unusable(document, broken);
-  return { document, children };
+  const broken = children.filter((entry) => !isUsable(entry));
+  for (const entry of broken) {
+    const error = unusable(document, entry);
+    if (onFault === undefined) throw error;
+    onFault(entry, error);
+  }
+  return { document, children: broken.length === 0 ? children : children.filter(isUsable) };
 }
 
 function checkSize(tree: DocumentTree, source: ImageSource): void {

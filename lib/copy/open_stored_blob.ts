@@ -23,7 +23,7 @@ export interface CopyBlob {
 
 export interface OpenBlobOptions {
   readonly source: ImageSource;
-  readonly cache: CopyCache;
+  readonly cache: Pick<CopyCache, "find" | "ingest">;
   /** Gets the position of the transfer: how many bytes went through so far. */
   readonly onBytes: (position: number) => void;
   readonly signal: AbortSignal;

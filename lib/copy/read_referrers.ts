@@ -3,13 +3,18 @@
  * (image-spec, manifest.md), or have a tag that is made from its digest, as older cosign writes it.
  */
 
-import { hasCode, messageOf } from "../errors.ts";
+import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import { parseDigest } from "../oci/digest.ts";
-import { isUsable } from "../oci/choose_platform.ts";
 import type { Digest, StoredDocument } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { ImageSource } from "../types/source.ts";
-import { type DocumentTree, readTree } from "./image_tree.ts";
+import {
+  type DocumentTree,
+  type OnFault,
+  readTree,
+  type TreeOptions,
+  unlessFaulty,
+} from "./image_tree.ts";
 import { inParallel } from "./in_parallel.ts";
 
 /** A document that gets a tag of its own. */
@@ -18,10 +23,10 @@ export interface NamedDocument {
   readonly document: StoredDocument;
 }
 
-export interface ReferrersOptions {
-  readonly connections: number;
-  readonly signal: AbortSignal;
+export interface ReferrersOptions extends Omit<TreeOptions, "isWanted"> {
   readonly onProgress: OnProgress;
+  /** Whether the source has a tag. Without this it is asked for its list. */
+  readonly hasTag?: HasTag;
 }
 
 const COSIGN_SUFFIXES = ["sig", "att", "sbom"];
@@ -35,8 +40,9 @@ export async function readReferrers(
   source: ImageSource,
   options: ReferrersOptions,
 ): Promise<readonly NamedDocument[]> {
-  const { connections, signal, onProgress } = options;
-  const hasTag = await tagFinder(source, options);
+  const { connections, signal } = options;
+  const onFault = options.onFault ?? warnIfGone(options.onProgress);
+  const hasTag = options.hasTag ?? await tagFinder(source, options);
   const named: NamedDocument[] = [];
   const asked = new Set<Digest>();
   for (;;) {
@@ -48,11 +54,11 @@ export async function readReferrers(
       named: await cosignDocuments(source, digest, hasTag, signal),
     }));
     for (const entry of found.flatMap(({ entries }) => entries)) {
-      if (!isUsable(entry)) {
-        const message = `What refers to the image is incomplete: ${messageOf(entry.fault)}`;
-        onProgress({ type: "log", level: "warn", message });
+      if (entry.fault !== undefined) {
+        onFault(entry, new DenrootError("manifest", messageOf(entry.fault)));
       } else if (!tree.has(entry.digest)) {
-        const document = await unlessGone(() => source.document(entry, signal), onProgress);
+        const read = () => source.document(entry, signal);
+        const document = await unlessFaulty(entry, read, onFault);
         if (document !== undefined) await readTree(document, source, tree, options);
       }
     }
@@ -64,18 +70,12 @@ export async function readReferrers(
 }
 
 /** A list may name what was deleted since. */
-async function unlessGone(
-  read: () => Promise<StoredDocument>,
-  onProgress: OnProgress,
-): Promise<StoredDocument | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!hasCode(error, "not_found")) throw error;
-    const message = `What refers to the image is incomplete: ${messageOf(error)}`;
+function warnIfGone(onProgress: OnProgress): OnFault {
+  return ({ fault }, error) => {
+    if (fault === undefined && error.code !== "not_found") throw error;
+    const message = `What refers to the image is incomplete: ${error.message}`;
     onProgress({ type: "log", level: "warn", message });
-    return undefined;
-  }
+  };
 }
 
 type HasTag = (tag: string) => boolean;

@@ -16,10 +16,10 @@ export class SideError extends DenrootError {
   }
 }
 
-/** The source, with errors that name it. */
-export function asSourceSide(source: ImageSource): ImageSource {
-  const on = sideOf("source", source.uri);
-  const { digest, blob, contentOf, referrers, tags, at } = source;
+/** A place that is read, with errors that name it: the source, or a destination that is looked at. */
+export function asSourceSide(source: ImageSource, side: Side = "source"): ImageSource {
+  const on = sideOf(side, source.uri);
+  const { digest, blob, requireBlob, contentOf, referrers, tags, at } = source;
   return {
     // A short name gets its registry when its image is found.
     get reference() {
@@ -35,20 +35,23 @@ export function asSourceSide(source: ImageSource): ImageSource {
       { contentOf: (image, signal) => on(() => contentOf.call(source, image, signal)) }),
     ...(blob && {
       blob: (descriptor, range, signal) =>
-        named(blob.call(source, descriptor, range, signal), "source", source.uri),
+        named(blob.call(source, descriptor, range, signal), side, source.uri),
+    }),
+    ...(requireBlob && {
+      requireBlob: (descriptor, signal) => on(() => requireBlob.call(source, descriptor, signal)),
     }),
     place(descriptor) {
       try {
         return source.place?.(descriptor);
       } catch (error) {
-        throw ofSide("source", source.uri, error);
+        throw ofSide(side, source.uri, error);
       }
     },
     ...(referrers && {
       referrers: (digest, signal) => on(() => referrers.call(source, digest, signal)),
     }),
     ...(tags && { tags: (signal) => on(() => tags.call(source, signal)) }),
-    ...(at && { at: (tag) => asSourceSide(at.call(source, tag)) }),
+    ...(at && { at: (tag) => asSourceSide(at.call(source, tag), side) }),
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };
 }

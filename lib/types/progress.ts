@@ -17,6 +17,8 @@ export type ProgressEvent =
     readonly received: number;
     readonly cached: boolean;
   }
+  /** These blobs are read; the events `blob` then tell of bytes that were read. */
+  | { readonly type: "reading"; readonly blobs: readonly Descriptor[] }
   /**
    * A copy looks at these blobs, and sends those that the destination lacks. With `first` they are
    * those of a further image, and the first of them has this index.

@@ -144,6 +144,14 @@ export interface ImageSource extends AsyncDisposable {
   ): AsyncIterable<Uint8Array>;
 
   /**
+   * Throws code `not_found` when the place does not have the blob, `file` when it has another size
+   * there. Nothing of the blob is read.
+   *
+   * Absent where {@link place} tells the same.
+   */
+  requireBlob?(descriptor: Descriptor, signal: AbortSignal): Promise<void>;
+
+  /**
    * Where the blob is on this machine; undefined when it is not. Throws when the file there cannot
    * be used.
    */

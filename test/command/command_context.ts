@@ -22,6 +22,7 @@ export function newContext(programName = "denroot") {
       log: () => {},
     },
     progress,
+    ask: () => Promise.resolve(undefined),
     signal: new AbortController().signal,
   };
   return { context, printed };

@@ -12,7 +12,6 @@ import { type Blob, blobPath, digestOf, jsonBlob, writeBlob } from "../helpers/i
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
-export const scratch = scratchDirectory("copies");
 const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /** What a generated image is made of. Numbers choose small contents, so that images share blobs. */
@@ -103,22 +102,32 @@ export function descriptorOf({ mediaType, digest, size }: Blob): object {
   return { mediaType, digest, size };
 }
 
-export function copy(
-  from: string,
-  to: string,
-  options: CopyOptions & { readonly log?: string[]; readonly events?: ProgressEvent[] } = {},
-): Promise<CopyResult> {
-  const { log, events, ...rest } = options;
-  return copyImage(from, to, {
-    settings: copySettings(),
-    ...rest,
-    onProgress(event) {
-      events?.push(event);
-      if (event.type === "log") log?.push(event.message);
-    },
-  });
-}
+type TestCopyOptions = CopyOptions & {
+  readonly log?: string[];
+  readonly events?: ProgressEvent[];
+};
 
-export function copySettings(changes: Partial<Settings> = {}): Settings {
-  return makeSettings({ cachePath: join(scratch, "cache"), ...changes });
+/** Copies that share one cache, in a directory of the calling test file's own. */
+export function useCopies(): {
+  readonly scratch: string;
+  copy(from: string, to: string, options?: TestCopyOptions): Promise<CopyResult>;
+  copySettings(changes?: Partial<Settings>): Settings;
+} {
+  const scratch = scratchDirectory("copies");
+  const copySettings = (changes: Partial<Settings> = {}) =>
+    makeSettings({ cachePath: join(scratch, "cache"), ...changes });
+  return {
+    scratch,
+    copySettings,
+    copy(from, to, { log, events, ...options } = {}) {
+      return copyImage(from, to, {
+        settings: copySettings(),
+        ...options,
+        onProgress(event) {
+          events?.push(event);
+          if (event.type === "log") log?.push(event.message);
+        },
+      });
+    },
+  };
 }

@@ -10,8 +10,9 @@ import { type Answer, type FakeRegistry, startFakeRegistry } from "../helpers/fa
 import { type Blob, jsonBlob, writeImage, writeIndex } from "../helpers/image_fixture.ts";
 import { file } from "../helpers/tar_fixture.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
-import { copy, copySettings, descriptorOf, Layout, scratch, type Shape } from "./copy_fixture.ts";
+import { descriptorOf, Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
+const { copy, copySettings, scratch } = useCopies();
 let homes = 0;
 const IMAGE: Shape = { kind: "image", layers: [1, 2] };
 

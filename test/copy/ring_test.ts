@@ -5,8 +5,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { anyShape, copy, Layout, scratch, type Shape } from "./copy_fixture.ts";
+import { anyShape, Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
+const { copy, scratch } = useCopies();
 let rings = 0;
 
 /** The names of all blobs in a layout: its documents, configurations and layers. */

@@ -25,6 +25,8 @@ interface UploadRegistryOptions {
   readonly cuts?: "kept" | "lost";
   /** Whether it keeps lists of referrers by itself. */
   readonly referrers?: boolean;
+  /** What may be deleted: distribution 2.8 takes no tags, and without being told to nothing at all. */
+  readonly deletes?: "tags and manifests" | "manifests" | "nothing";
   /** Asked at each moment of each request; `method` and `path` are those of the request. */
   readonly fault?: (moment: Moment, method: string, path: string) => Fault;
 }
@@ -137,6 +139,10 @@ class Registry implements UploadRegistry {
     if (id === "") return this.#open(call);
     if (id !== undefined) return await this.#upload(call, id);
     if (path.startsWith("blobs/")) return this.#reply(call, this.blobs.get(path.slice(6)));
+    if (path === "tags/list") return this.#list(call);
+    if (path.startsWith("manifests/") && call.method === "DELETE") {
+      return this.#delete(call, path.slice(10));
+    }
     if (path.startsWith("manifests/")) return await this.#manifest(call, path.slice(10));
     this.#refuse(call, 404, "UNSUPPORTED");
   }
@@ -228,6 +234,29 @@ class Registry implements UploadRegistry {
     const isListed = this.#options.referrers === true && subject !== undefined;
     const headers = isListed ? { "oci-subject": subject.digest } : {};
     this.#send(call, 201, { "docker-content-digest": own, ...headers });
+  }
+
+  #list(call: Call): void {
+    const start = call.repository === TESTED ? "" : `${call.repository}:`;
+    const tags = [...this.tags.keys()].filter((tag) =>
+      start === "" ? !tag.includes(":") : tag.startsWith(start)
+    ).map((tag) => tag.slice(start.length)).sort();
+    const headers = { "content-type": "application/json" };
+    this.#reply(call, Buffer.from(JSON.stringify({ name: call.repository, tags })), headers);
+  }
+
+  #delete(call: Call, name: string): void {
+    const { deletes = "tags and manifests" } = this.#options;
+    if (deletes === "nothing") return this.#refuse(call, 405, "UNSUPPORTED");
+    const tag = call.repository === TESTED ? name : `${call.repository}:${name}`;
+    if (!name.includes(":")) {
+      if (deletes === "manifests") return this.#refuse(call, 400, "DIGEST_INVALID");
+      if (!this.tags.delete(tag)) return this.#refuse(call, 404, "MANIFEST_UNKNOWN");
+    } else {
+      if (!this.manifests.delete(name)) return this.#refuse(call, 404, "MANIFEST_UNKNOWN");
+      for (const [tag, digest] of this.tags) if (digest === name) this.tags.delete(tag);
+    }
+    this.#send(call, 202, {});
   }
 
   #reply(call: Call, bytes: Buffer | undefined, headers: Record<string, string> = {}): void {

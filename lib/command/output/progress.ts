@@ -114,9 +114,10 @@ export class Progress {
   #beat(now: number): void {
     const { received, size, rate, packed } = this.#state.total(now);
     if (received === size && this.#state.noun === "blob") return;
-    const verb = this.#state.noun === "blob" ? "Sent" : "Received";
     const text = received < size
-      ? `${verb} ${formatBytes(received)} of ${formatBytes(size)}, ${formatBytes(rate)}/s`
+      ? `${this.#state.verb} ${formatBytes(received)} of ${formatBytes(size)}, ${
+        formatBytes(rate)
+      }/s`
       : `Packed ${formatBytes(packed)} so far`;
     this.log("info", text);
   }

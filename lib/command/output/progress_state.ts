@@ -23,6 +23,8 @@ export class ProgressState {
   layers: LayerState[] = [];
   /** What the bars stand for. */
   noun: "layer" | "blob" = "layer";
+  /** What happens to their bytes. */
+  verb: "Received" | "Sent" | "Read" = "Received";
   packed = 0;
   startMs = 0;
   readonly #totalRate = new Rate();
@@ -30,9 +32,11 @@ export class ProgressState {
 
   apply(event: ProgressEvent, nowMs: number): void {
     if (event.type === "resolved") {
-      this.#begin("layer", event.layers, nowMs);
+      this.#begin("Received", event.layers, nowMs);
     } else if (event.type === "copying") {
-      this.#begin("blob", event.blobs, nowMs, event.first);
+      this.#begin("Sent", event.blobs, nowMs, event.first);
+    } else if (event.type === "reading") {
+      this.#begin("Read", event.blobs, nowMs);
     } else if (event.type === "blob") {
       const blob = this.layers[event.index];
       if (blob === undefined) return;
@@ -50,12 +54,13 @@ export class ProgressState {
   }
 
   #begin(
-    noun: "layer" | "blob",
+    verb: "Received" | "Sent" | "Read",
     blobs: readonly { size: number }[],
     nowMs: number,
     first = 0,
   ): void {
-    this.noun = noun;
+    this.verb = verb;
+    this.noun = verb === "Received" ? "layer" : "blob";
     if (first === 0) this.startMs = nowMs;
     const added = blobs.map(({ size }, index) => ({
       index: first + index,

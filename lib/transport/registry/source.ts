@@ -19,6 +19,7 @@ import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { ReferrerLists } from "./read/list_referrers.ts";
 import { listTags } from "./read/list_tags.ts";
+import { requireBlob } from "./read/require_blob.ts";
 import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
 
@@ -99,6 +100,7 @@ function openEndpoints(
         return document;
       },
       blob: (descriptor, range, signal) => fetchBlob(descriptor, range, endpoints, signal),
+      requireBlob: (descriptor, signal) => requireBlob(descriptor, endpoints, signal),
       tags: (signal) => listTags(repository, endpoints, signal, onProgress),
       referrers: (digest, signal) => referrers.of(digest, signal),
       at: (tag) => sourceOf({ ...reference, tag, digest: undefined }),

@@ -5,7 +5,7 @@ import type { Settings } from "../../../config/settings.ts";
 import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
-import { askPassword } from "./ask_password.ts";
+import { askOnTerminal } from "../../../system/host/ask_on_terminal.ts";
 import {
   type AuthEntry,
   type AuthFile,
@@ -61,7 +61,7 @@ export class StoredCredentials implements CredentialsFinder {
     this.#patienceMs = patienceMs;
     this.#settings = settings;
     this.#onProgress = onProgress;
-    this.#ask = ask ?? askPassword;
+    this.#ask = ask ?? ((question, signal) => askOnTerminal(question, signal, { isHidden: true }));
     this.#helpers = helpers?.length ? helpers : [AUTH_FILES];
   }
 

@@ -136,6 +136,10 @@ class ShortNameSource implements RegistrySource {
     return this.#image(this.#found).blob(descriptor, range, signal);
   }
 
+  requireBlob(descriptor: Descriptor, signal: AbortSignal): Promise<void> {
+    return this.#image(this.#found).requireBlob(descriptor, signal);
+  }
+
   tags(signal: AbortSignal): Promise<readonly string[]> {
     return this.#candidates.ask((source) => source.tags(signal), signal);
   }

@@ -121,7 +121,10 @@ function isForbidden(error: unknown, name: string): error is RefusedError {
 }
 
 function undeletable(what: string, name: string, cause: RefusedError): DenrootError {
-  return new DenrootError("unsupported", `${what} cannot be deleted: ${cause.message}`, {
+  const reason = cause.message.startsWith(`${what}: `)
+    ? cause.message.slice(what.length + 2)
+    : cause.message;
+  return new DenrootError("unsupported", `${what} cannot be deleted: ${reason}`, {
     cause,
     hint: isDigest(name)
       ? "The registry's administrator can allow that images are deleted"
