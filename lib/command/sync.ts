@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import type { SyncOptions, SyncResult } from "../../mod.ts";
 import { parseBytes } from "../text/parse_units.ts";
-import { printableJson } from "../text/printable.ts";
+import { printableJson, printableLine } from "../text/printable.ts";
 import { type CommandContext, listOption, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
@@ -48,6 +48,8 @@ export function syncCommand(context: CommandContext): Command {
       new Option("--split <SIZE>", "write an archive in parts smaller than this, such as 4G")
         .argParser(sizeOf),
     )
+    .option("--prune", "remove from the registry what the list no longer names, after a question")
+    .option("-y, --yes", "with --prune, do not ask")
     .option("--dry-run", "only say what would be copied")
     .option("--json", "print the result as JSON");
   addSideOptions(command);
@@ -71,6 +73,8 @@ interface Options {
   readonly have?: readonly string[];
   readonly since?: readonly string[];
   readonly split?: number;
+  readonly prune?: boolean;
+  readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly [sideOption: string]: unknown;
@@ -84,6 +88,7 @@ async function runSync(
   const { loadSettings, syncImages } = await import("../../mod.ts");
   const result = await syncImages(places.slice(0, -1), places.at(-1)!, {
     ...syncOptions(options),
+    prune: options.prune ? (uris) => mayRemove(uris, options, context) : undefined,
     settings: await loadSettings(),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
@@ -92,6 +97,23 @@ async function runSync(
   context.console.log("info", summary(result, options.dryRun === true));
   if (options.json) context.console.result(printableJson(resultJson(result)));
   requireSuccess(result);
+}
+
+async function mayRemove(
+  uris: readonly string[],
+  options: Options,
+  { console, progress, ask }: CommandContext,
+): Promise<boolean> {
+  progress.finish();
+  for (const uri of uris) console.log("info", `${printableLine(uri)} is not in the list`);
+  if (options.dryRun) return false;
+  if (options.yes) return true;
+  const answer = await ask(
+    `Remove ${uris.length === 1 ? "it" : `these ${uris.length} tags`}? [y/N] `,
+  );
+  if (answer !== undefined) return /^y(es)?$/i.test(answer.trim());
+  console.log("warn", "Nothing is removed, because nobody can be asked: add --yes");
+  return false;
 }
 
 function syncOptions(options: Options): SyncOptions {
@@ -120,7 +142,10 @@ function sizeOf(text: string): number {
 
 const MIN_PART_BYTES = 2 ** 20;
 
-function summary({ destination, images, bytes, seconds }: SyncResult, isDry: boolean): string {
+function summary(
+  { destination, images, removed, bytes, seconds }: SyncResult,
+  isDry: boolean,
+): string {
   const count = (fate: string) => images.filter((image) => image.fate === fate).length;
   const failed = count("failed");
   const parts = [
@@ -130,6 +155,7 @@ function summary({ destination, images, bytes, seconds }: SyncResult, isDry: boo
     `${count("present")} present`,
     ...(count("newer") > 0 ? [`${count("newer")} newer there`] : []),
     `${failed} failed`,
+    ...(removed.length > 0 ? [`${removed.length} removed`] : []),
   ];
   return `${destination}: ${parts.join(", ")} in ${formatSeconds(seconds)}`;
 }

@@ -53,6 +53,7 @@ export async function syncImage(
     if (options.isNewer?.(previous)) return { ...uris, fate: "newer", digest: previous! };
     const same = await unchanged(image, place, previous, options);
     if (same !== undefined) return { ...uris, fate: "present", digest: same };
+    await places.learn?.(image, context.signal);
     const copied = await copyBetween({
       source,
       destination: Object.create(place, { current: { value: () => Promise.resolve(previous) } }),

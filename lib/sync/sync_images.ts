@@ -23,6 +23,7 @@ import { checkNeeds, type Lenders } from "./archive/check_needs.ts";
 import { type ArchiveOptions, openArchivePlaces } from "./archive/open_archive_places.ts";
 import { imageProgress, logsOnly } from "./image_progress.ts";
 import { readLists } from "./list/read_lists.ts";
+import { checkPrune, pruneAfter } from "./prune_after.ts";
 import { SourcePool } from "./source_pool.ts";
 import { type SyncedImage, syncImage } from "./sync_image.ts";
 
@@ -37,6 +38,11 @@ export interface SyncOptions
   readonly scoped?: boolean | undefined;
   /** Whether the other images are copied after one has failed. */
   readonly keepGoing?: boolean | undefined;
+  /**
+   * Removes from a registry what the list no longer names, if it says yes to these URIs. It is not
+   * asked on a first run, when no image had its name there yet, nor when an image failed.
+   */
+  readonly prune?: ((uris: readonly string[]) => Promise<boolean>) | undefined;
 }
 
 export interface SyncResult {
@@ -44,6 +50,8 @@ export interface SyncResult {
   readonly destination: string;
   /** In the order of the list. After a failure without `keepGoing` some may be left out. */
   readonly images: readonly SyncedImage[];
+  /** The URIs of the tags that were pruned. */
+  readonly removed: readonly string[];
   /** The size of the blobs that were sent. */
   readonly bytes: number;
   readonly seconds: number;
@@ -62,6 +70,7 @@ export async function syncImages(
   const started = performance.now();
   const target = parseTarget(to, options.scoped ?? false);
   const items = await readLists(lists);
+  if (options.prune !== undefined) checkPrune(items, target);
   const context = await imageContext(options);
   using cache = openStore(context.settings, context.onProgress);
   const places = { ...context, blobs: cache };
@@ -82,16 +91,16 @@ interface SyncRun {
   readonly context: ImageContext & SourceContext;
 }
 
-type Synced = Pick<SyncResult, "images" | "bytes">;
+type Synced = Pick<SyncResult, "images" | "removed" | "bytes">;
 
 async function toPlaces(run: SyncRun): Promise<Synced> {
-  const { to, items, pool, options, context } = run;
+  const { to, target, items, pool, options, context } = run;
   const { settings: { maxConnections: connections }, signal } = context;
   await using places = await openPlaces(run);
   const expanded = await expandList(items, pool, { connections, signal });
   const found = expanded.flatMap((one) => "images" in one ? one.images : []);
   const broken = expanded.flatMap((one) => "error" in one ? [failedItem(one, to, context)] : []);
-  if (broken.length > 0 && !options.keepGoing) return { images: broken, bytes: 0 };
+  if (broken.length > 0 && !options.keepGoing) return { images: broken, removed: [], bytes: 0 };
   const images = withoutRepetitions(found, places);
   const archived = archivedImages(images, pool.inventories);
   const lenders = await checkNeeds(archived, places, { connections, signal });
@@ -102,7 +111,14 @@ async function toPlaces(run: SyncRun): Promise<Synced> {
     ...broken,
     ...hasFailed && !options.keepGoing ? synced : await finished(synced, places, run),
   ];
-  return { images: results, bytes: places.bytes };
+  const removed = options.prune === undefined || target.type !== "registry"
+    ? []
+    : await pruneAfter(results, images, places, target, {
+      side: options.destination ?? {},
+      confirm: options.prune,
+      context,
+    });
+  return { images: results, removed, bytes: places.bytes };
 }
 
 async function openPlaces({ target, options, cache, context }: SyncRun): Promise<Places> {

@@ -11,6 +11,7 @@ import type { Places } from "../destination/open_places.ts";
 import { fullNameOf } from "../listed_image.ts";
 import { Have } from "./have.ts";
 import type { Inventory } from "./inventory.ts";
+import { Learner } from "./learn.ts";
 import { inventoryOf } from "./members.ts";
 import { inventoryAt } from "./read_inventory.ts";
 import { Recorder } from "./recorder.ts";
@@ -29,18 +30,13 @@ export interface ArchiveOptions {
 
 type Context = ImageContext & SourceContext;
 
-export interface ArchivePlaces extends Places {
-  readonly have: Have;
-  finish(): Promise<boolean>;
-}
-
 /** Throws code `exists` for a file that is there and is no such archive, and what its directory throws. */
 export async function openArchivePlaces(
   path: string,
   options: ArchiveOptions,
   context: Context,
   onDamage: (digest: Digest) => void,
-): Promise<ArchivePlaces> {
+): Promise<Places> {
   const { force: replace = false, splitBytes } = options;
   const target = archiveTarget(path, { replace: true });
   if (target.type === "stream" && splitBytes !== undefined) throw noParts(path);
@@ -49,9 +45,10 @@ export async function openArchivePlaces(
   if (isThere && !replace && there === undefined) throw fileExists(path);
   const have = await haveOf(options, context);
   const recorder = new Recorder(path, have);
+  const learner = new Learner(have);
   let bytes = 0;
   return {
-    have,
+    learn: (image, signal) => learner.learnFrom(image, signal),
     get bytes() {
       return bytes;
     },

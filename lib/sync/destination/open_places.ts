@@ -11,7 +11,7 @@ import { openConnections } from "../../transport/registry/connections.ts";
 import type { SourceContext } from "../../transport/source_context.ts";
 import type { DockerReference, OciReference, Reference } from "../../types/reference.ts";
 import type { ImageDestination } from "../../types/source.ts";
-import { fullNameOf } from "../listed_image.ts";
+import { fullNameOf, type ListedImage } from "../listed_image.ts";
 import type { RegistryTarget } from "./parse_target.ts";
 import { SharedBlobs } from "./shared_blobs.ts";
 
@@ -25,6 +25,8 @@ export interface Places extends AsyncDisposable {
    * was written; false when all is there already.
    */
   finish?(): Promise<boolean>;
+  /** Finds out, before an image is copied, what of it is on the other side of a gap. */
+  learn?(image: ListedImage, signal: AbortSignal): Promise<void>;
   /** The place for it. It is not disposed of: all are, together. */
   open(name: ImageName): Promise<ImageDestination>;
 }
