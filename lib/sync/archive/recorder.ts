@@ -49,44 +49,64 @@ export class Recorder {
     });
   }
 
-  /** The image with this full name. */
+  /** The image with this full name. What it was given counts once it is committed. */
   at(name: string): ImageDestination {
-    const blobs = new Set<Digest>();
+    const image = new ImageInProgress();
     return {
       uri: formatReference({ scheme: "oci-archive", path: this.#path, tag: name }),
-      at: (tag) => this.#beside(`${repositoryOf(name)}:${tag}`),
+      at: (tag) => this.#beside(`${repositoryOf(name)}:${tag}`, image),
       current: () => Promise.resolve(this.#have.images.get(name)?.digest),
       hasBlob: (blob) => {
-        blobs.add(blob.digest);
+        image.named.set(blob.digest, blob);
         return Promise.resolve(this.#isThere(blob));
       },
-      hasDocument: ({ digest }) => Promise.resolve(this.documents.has(digest)),
+      hasDocument: () => Promise.resolve(false),
       putBlob: (descriptor, open) => {
-        this.blobs.set(descriptor.digest, { descriptor, open });
+        image.blobs.set(descriptor.digest, { descriptor, open });
         return Promise.resolve();
       },
       putDocument: (document) => {
-        this.documents.set(document.digest, document);
-        const referrer = asReferrer(document);
-        if (referrer !== undefined) this.#referrers.set(document.digest, referrer);
+        image.documents.set(document.digest, document);
         return Promise.resolve();
       },
       commit: (root) => {
+        this.#take(image);
         this.#list(root, name);
-        this.images.push({ name, digest: root.digest, blobs: [...blobs].sort() });
+        const blobs = [...image.named.keys()].sort();
+        this.images.push({ name, digest: root.digest, blobs });
         return Promise.resolve();
       },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     };
   }
 
-  /** A name for what refers to an image: it is no image of the inventory. */
-  #beside(name: string): ImageDestination {
+  /** A name for what refers to an image: it comes with the image, and is none of the inventory's. */
+  #beside(name: string, image: ImageInProgress): ImageDestination {
     return Object.create(this.at(name), {
       commit: {
-        value: (root: StoredDocument) => Promise.resolve(this.#list(root, name)),
+        value: (root: StoredDocument) => {
+          image.besides.push([root, name]);
+          return Promise.resolve();
+        },
       },
     });
+  }
+
+  #take({ named, blobs, documents, besides }: ImageInProgress): void {
+    for (const [digest, blob] of blobs) {
+      if (!this.blobs.has(digest)) this.blobs.set(digest, blob);
+    }
+    for (const [digest, document] of documents) {
+      this.documents.set(digest, document);
+      const referrer = asReferrer(document);
+      if (referrer !== undefined) this.#referrers.set(digest, referrer);
+    }
+    for (const { digest, size } of named.values()) {
+      const holders = this.#have.holdersOf(digest);
+      if (holders === undefined || this.blobs.has(digest)) continue;
+      this.needs.set(digest, { digest, size, in: [...holders].sort() });
+    }
+    for (const [root, name] of besides) this.#list(root, name);
   }
 
   #list({ mediaType, digest, bytes }: StoredDocument, name: string): void {
@@ -95,11 +115,17 @@ export class Recorder {
     this.#entries.set(name, { mediaType, digest, size: bytes.length, annotations });
   }
 
-  #isThere({ digest, size }: Descriptor): boolean {
-    if (this.blobs.has(digest)) return true;
-    const holders = this.#have.holdersOf(digest);
-    if (holders === undefined) return false;
-    this.needs.set(digest, { digest, size, in: holders });
-    return true;
+  #isThere({ digest }: Descriptor): boolean {
+    return this.blobs.has(digest) || this.#have.holdersOf(digest) !== undefined;
   }
+}
+
+/** One image on its way into the archive: it may still fail. */
+class ImageInProgress {
+  /** All blobs of the image. */
+  readonly named = new Map<Digest, Descriptor>();
+  /** Those that go into the archive. */
+  readonly blobs = new Map<Digest, RecordedBlob>();
+  readonly documents = new Map<Digest, StoredDocument>();
+  readonly besides: (readonly [root: StoredDocument, name: string])[] = [];
 }

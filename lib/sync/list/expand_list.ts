@@ -6,6 +6,8 @@ import { familiarHost } from "../../reference/docker_hub.ts";
 import { quoteText } from "../../text/quote_text.ts";
 import { readCatalog } from "../../transport/registry/catalog.ts";
 import type { Reference } from "../../types/reference.ts";
+import type { ImageSource } from "../../types/source.ts";
+import { repositoryOf } from "../archive/have.ts";
 import { type ListedImage, nameInPlace, nameOfReference } from "../listed_image.ts";
 import type { SourcePool } from "../source_pool.ts";
 import type { ListItem, PlaceItem, RepositoriesItem } from "./list_item.ts";
@@ -54,9 +56,28 @@ async function imagesOfPlace(
   if (!standsForAll(source.reference)) {
     return [{ source, name: nameOfReference(source.reference) }];
   }
-  const names = (await source.tags!(signal)).filter((name) => !isReferrerTag(name));
   const { path } = source.reference;
-  return names.map((name) => ({ source: source.at!(name), name: nameInPlace(name, path) }));
+  return (await source.tags!(signal))
+    .map((text) => ({ text, name: nameInPlace(text, path) }))
+    .filter(({ name }) => !isReferrerTag(name.tag ?? ""))
+    .map(({ text, name }) => ({ source: inRepository(source, text), name }));
+}
+
+/**
+ * The image with this name. What refers to it by a tag has a full name here, and a tag in the same
+ * repository elsewhere.
+ */
+function inRepository(place: ImageSource, name: string): ImageSource {
+  const repository = repositoryOf(name);
+  if (repository === name) return place.at!(name);
+  const start = `${repository}:`;
+  const tags = async (signal: AbortSignal) =>
+    (await place.tags!(signal)).filter((other) => other.startsWith(start))
+      .map((other) => other.slice(start.length));
+  return Object.create(place.at!(name), {
+    tags: { value: tags },
+    at: { value: (tag: string) => place.at!(`${start}${tag}`) },
+  });
 }
 
 type Whole = Extract<Reference, { scheme: "oci" | "oci-archive" | "docker-archive" }>;

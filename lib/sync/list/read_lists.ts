@@ -27,7 +27,9 @@ function readList(path: string): string {
     if (path !== "-" && statSync(path).size > MAX_LIST_BYTES) {
       throw new DenrootError("limit", `${shown} has more than ${MAX_LIST_BYTES / 2 ** 20} MiB`);
     }
-    return readFileSync(path === "-" ? 0 : path, "utf8");
+    const text = readFileSync(path === "-" ? 0 : path, "utf8");
+    if (text.includes("\0")) throw noList(path, shown);
+    return text;
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
     const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
@@ -38,4 +40,10 @@ function readList(path: string): string {
       })
       : new DenrootError("file", `${shown} cannot be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+function noList(path: string, shown: string): DenrootError {
+  return new DenrootError("definition", `${shown} is no text`, {
+    hint: `To take the images of an archive, write oci-archive:${path}`,
+  });
 }
