@@ -1,16 +1,14 @@
 /** Brings all images of a list to one place. */
 
-import { inParallel } from "../copy/in_parallel.ts";
 import type { CopyOptions } from "../copy/copy_image.ts";
 import type { SideOptions } from "../copy/side_options.ts";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError } from "../errors.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "../image/image_options.ts";
 import { openStore } from "../store/open_cache.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { openLayoutPlaces, openRegistryPlaces, type Places } from "./destination/open_places.ts";
 import { plainText } from "../text/quote_text.ts";
-import type { OnProgress } from "../types/progress.ts";
 import { parseTarget, type SyncTarget } from "./destination/parse_target.ts";
 import { type ExpandedItem, expandList } from "./list/expand_list.ts";
 import type { ListItem } from "./list/list_item.ts";
@@ -18,14 +16,13 @@ import type { ListedImage } from "./listed_image.ts";
 import { type ArchivedImage, archivedImages } from "./archive/archived_images.ts";
 import { Arrivals } from "./archive/arrivals.ts";
 import { absolutePath } from "../system/files/real_names.ts";
-import type { Digest } from "../types/image.ts";
-import { checkNeeds, type Lenders } from "./archive/check_needs.ts";
+import { checkNeeds } from "./archive/check_needs.ts";
 import { type ArchiveOptions, openArchivePlaces } from "./archive/open_archive_places.ts";
-import { imageProgress, logsOnly } from "./image_progress.ts";
 import { readLists } from "./list/read_lists.ts";
 import { checkPrune, pruneAfter } from "./prune_after.ts";
 import { SourcePool } from "./source_pool.ts";
-import { type SyncedImage, syncImage } from "./sync_image.ts";
+import { type IsNewer, syncAll, tell } from "./sync_all.ts";
+import type { SyncedImage } from "./sync_image.ts";
 
 export interface SyncOptions
   extends
@@ -94,7 +91,7 @@ interface SyncRun {
 type Synced = Pick<SyncResult, "images" | "removed" | "bytes">;
 
 async function toPlaces(run: SyncRun): Promise<Synced> {
-  const { to, target, items, pool, options, context } = run;
+  const { to, target, items, pool, options, cache, context } = run;
   const { settings: { maxConnections: connections }, signal } = context;
   await using places = await openPlaces(run);
   const expanded = await expandList(items, pool, { connections, signal });
@@ -105,7 +102,7 @@ async function toPlaces(run: SyncRun): Promise<Synced> {
   const archived = archivedImages(images, pool.inventories);
   const lenders = await checkNeeds(archived, places, { connections, signal });
   const isNewer = await noteArrivals(archived, places, run);
-  const synced = await syncAll(images, places, { lenders, isNewer }, run);
+  const synced = await syncAll(images, places, { lenders, isNewer, options, cache, context });
   const hasFailed = synced.some(({ fate }) => fate === "failed");
   const results = [
     ...broken,
@@ -148,19 +145,12 @@ async function finished(
   return images.map((image) => image.fate === "copied" ? { ...image, fate: "present" } : image);
 }
 
-/** What is known of images that come from archives. */
-interface Known {
-  readonly lenders: Lenders;
-  /** Whether a name has what a later archive brought, and not this image. */
-  readonly isNewer: (image: ListedImage, current: Digest | undefined) => boolean;
-}
-
 /** What an archive brings is noted before, so that it is known also after a run that was killed. */
 async function noteArrivals(
   archived: readonly ArchivedImage[],
   places: Places,
   { target, options, context: { settings } }: SyncRun,
-): Promise<Known["isNewer"]> {
+): Promise<IsNewer> {
   if (archived.length === 0 || options.force || target.type === "archive") return () => false;
   const place = target.type === "registry" ? target.registry : absolutePath(target.path);
   const arrivals = new Arrivals(settings.cachePath, place);
@@ -175,35 +165,6 @@ async function noteArrivals(
     const time = created.get(image);
     return time !== undefined && arrivals.isNewer(uriOf(image), current, time);
   };
-}
-
-/** After a failure, without `keepGoing`, no further image begins. */
-async function syncAll(
-  images: readonly ListedImage[],
-  places: Places,
-  { lenders, isNewer }: Known,
-  { options, cache, context }: SyncRun,
-): Promise<readonly SyncedImage[]> {
-  const progressOf = imageProgress(context.onProgress);
-  const copy = { ...options, source: undefined, destination: undefined };
-  const isNoted = places.finish !== undefined;
-  let isStopped = false;
-  const { settings: { maxConnections }, signal } = context;
-  const results = await inParallel(images, maxConnections, signal, async (image) => {
-    if (isStopped) return [];
-    const onProgress = isNoted ? logsOnly(context.onProgress) : progressOf();
-    const result = await syncImage(image, places, {
-      copy,
-      cache,
-      context: { ...context, onProgress },
-      fromRepositories: lenders.get(image) ?? [],
-      isNewer: (current) => isNewer(image, current),
-    });
-    if (result.fate !== "copied" || !isNoted) tell(result, context.onProgress);
-    if (result.fate === "failed" && !options.keepGoing) isStopped = true;
-    return [result];
-  });
-  return results.flat();
 }
 
 /** Each image of the destination once. Throws code `usage` when two images would have one name. */
@@ -236,20 +197,4 @@ function failedItem(
   const failed = { source: item.text, destination: to, fate: "failed", error } as const;
   tell(failed, onProgress);
   return failed;
-}
-
-/** What did not change is not told of: a list may have thousands of such images. */
-function tell({ destination, fate, digest, error }: SyncedImage, onProgress: OnProgress): void {
-  const log = (level: "info" | "warn", message: string) =>
-    onProgress({ type: "log", level, message });
-  switch (fate) {
-    case "failed":
-      return log("warn", messageOf(error));
-    case "newer":
-      return log("info", `${destination} stays ${digest}, which a later archive brought`);
-    case "missing":
-      return log("info", `Would copy ${destination}, ${digest}`);
-    case "copied":
-      return log("info", `Copied ${destination}, ${digest}`);
-  }
 }

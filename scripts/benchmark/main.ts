@@ -20,6 +20,7 @@ const usage = `Usage: scripts/bench [options]
   --runs N       the median of N runs, 3 unless told
   --memory       peak memory on an image ten times as large and on 1,000,000 entries instead
   --startup      size, start-up times and memory while waiting instead
+  --copy         copies between registries and archives instead; --copy --help has its options
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 

@@ -1,11 +1,13 @@
 /** What one place has by now: images that go there at the same time share their blobs. */
 
-import type { Descriptor, Digest } from "../../types/image.ts";
+import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { ImageDestination, OpenBlob } from "../../types/source.ts";
 
 export class SharedBlobs {
   /** The repositories that have a blob for certain, by its digest. */
   readonly #holders = new Map<Digest, Set<string>>();
+  /** Repositories and documents that were put into them. */
+  readonly #documents = new Set<string>();
   readonly #onTheirWay = new Map<Digest, Promise<void>>();
   /** How many bytes of blobs were sent. */
   bytes = 0;
@@ -37,7 +39,16 @@ export class SharedBlobs {
         this.#onTheirWay.delete(blob.digest);
       }
     };
+    const hasDocument = async (document: Descriptor, signal: AbortSignal): Promise<boolean> =>
+      this.#documents.has(`${repository} ${document.digest}`) ||
+      await destination.hasDocument(document, signal);
+    const putDocument = async (document: StoredDocument, signal: AbortSignal): Promise<void> => {
+      await destination.putDocument(document, signal);
+      this.#documents.add(`${repository} ${document.digest}`);
+    };
     return Object.create(destination, {
+      hasDocument: { value: hasDocument },
+      putDocument: { value: putDocument },
       hasBlob: { value: hasBlob },
       putBlob: { value: putBlob },
     });
