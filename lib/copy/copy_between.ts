@@ -156,7 +156,10 @@ async function putAndName(
   named: readonly NamedDocument[],
   { destination, options, context: { signal, settings, onProgress } }: CopyJob,
 ): Promise<void> {
-  await putDocuments(tree, destination, { connections: settings.maxConnections, signal });
+  const isReferred = [...tree.values()].some(({ manifest }) => manifest?.subject !== undefined);
+  const before = new Map(tree);
+  if (destination.commitStoresRoot && !isReferred) before.delete(root.digest);
+  await putDocuments(before, destination, { connections: settings.maxConnections, signal });
   const { force = false, replace = force, furtherTags = [] } = options;
   for (const { tag, document } of named) {
     try {

@@ -59,10 +59,11 @@ export function asSourceSide(source: ImageSource, side: Side = "source"): ImageS
 /** The destination, with errors that name it. */
 export function asDestinationSide(destination: ImageDestination): ImageDestination {
   const on = sideOf("destination", destination.uri);
-  const { at, mount, finish, takesOnlyImages } = destination;
+  const { at, mount, finish, takesOnlyImages, commitStoresRoot } = destination;
   return {
     uri: destination.uri,
     ...(takesOnlyImages && { takesOnlyImages }),
+    ...(commitStoresRoot && { commitStoresRoot }),
     ...(at && { at: (name) => asDestinationSide(at.call(destination, name)) }),
     current: (signal) => on(() => destination.current(signal)),
     hasBlob: (blob, signal) => on(() => destination.hasBlob(blob, signal)),

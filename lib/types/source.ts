@@ -278,7 +278,13 @@ export interface ImageDestination extends AsyncDisposable {
   putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
 
   /**
-   * Gives the image its names. `root` was put before. Throws code `exists` when a name belongs to
+   * Present where a commit also stores the root: it need not be put before, unless something that was
+   * put refers to it.
+   */
+  readonly commitStoresRoot?: boolean;
+
+  /**
+   * Gives the image its names. `root` was put before, if it has to be. Throws code `exists` when a name belongs to
    * another digest and is not to be replaced.
    */
   commit(root: StoredDocument, options: CommitOptions, signal: AbortSignal): Promise<void>;

@@ -76,6 +76,8 @@ interface Repository {
 
 class Destination implements RegistryDestination {
   readonly uri: string;
+  /** A manifest that gets a tag is found by its digest too. */
+  readonly commitStoresRoot: boolean;
   readonly #reference: DockerReference;
   readonly #repository: Repository;
   readonly #writer: Writer;
@@ -84,6 +86,7 @@ class Destination implements RegistryDestination {
 
   constructor(reference: DockerReference, repository: Repository) {
     this.uri = formatReference(reference);
+    this.commitStoresRoot = reference.tag !== undefined;
     this.#reference = reference;
     this.#repository = repository;
     this.#writer = repository.writer;
