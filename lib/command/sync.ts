@@ -173,7 +173,9 @@ function requireSuccess({ images }: SyncResult): void {
   const failed = images.filter(({ error }) => error !== undefined);
   const [first] = failed;
   if (first?.error === undefined) return;
-  const { code, message, hint } = first.error;
+  const { message, hint } = first.error;
+  // The command itself was right, whatever an image was.
+  const code = first.error.code === "usage" ? "unsupported" : first.error.code;
   throw new DenrootError(
     code,
     failed.length === 1

@@ -80,24 +80,25 @@ async function writeFile(
   const { members, isOld } = planFile(recorder, file, options);
   const { places, size } = placesOf(members);
   const progress = new BlobProgress(members, onProgress);
-  const blobs: { readonly blob: RecordedBlob; readonly start: number }[] = [];
-  for (const [index, { name, size, content }] of members.entries()) {
+  const placed = members.map((member, index) => ({ ...member, place: places[index]! }));
+  // In their order, as far as possible: a file system without holes would fill them with zeros.
+  await inParallel(placed, connections, signal, async ({ name, size, content, place }, signal) => {
     const header = fileHeader(name, size, MODE);
-    file.write(header, places[index]!);
-    const start = places[index]! + header.length;
+    const start = place + header.length;
+    file.write(header, place);
+    if (content instanceof Uint8Array) {
+      file.write(content, start);
+    } else if (isOld && isWritten(content.descriptor, file, start, signal)) {
+      progress.has(content);
+    } else {
+      await fetch(content, { ...options, signal }, progress, (bytes, at) => {
+        file.write(bytes, start + at);
+        return Promise.resolve();
+      });
+    }
     file.write(Buffer.alloc(padding(size)), start + size);
-    if (content instanceof Uint8Array) file.write(content, start);
-    else blobs.push({ blob: content, start });
-  }
-  file.write(Buffer.alloc(2 * BLOCK), size - 2 * BLOCK);
-  await inParallel(blobs, connections, signal, async ({ blob, start }, signal) => {
-    if (isOld && isWritten(blob.descriptor, file, start, signal)) return progress.has(blob);
-    const write = (bytes: Uint8Array, at: number) => {
-      file.write(bytes, start + at);
-      return Promise.resolve();
-    };
-    await fetch(blob, { ...options, signal }, progress, write);
   });
+  file.write(Buffer.alloc(2 * BLOCK), size - 2 * BLOCK);
   throwIfAborted(signal);
   if (!await file.publish(size, signal)) throw fileExists(path);
   return progress.sent;

@@ -46,7 +46,10 @@ export async function expandList(
   });
 }
 
-/** A layout or an archive without a name stands for all images that have one. */
+/**
+ * A layout or an archive without a name stands for all images that have one, or for its only image when
+ * none has. An increment may have no images.
+ */
 async function imagesOfPlace(
   { reference, side }: PlaceItem,
   pool: SourcePool,
@@ -57,7 +60,11 @@ async function imagesOfPlace(
     return [{ source, name: nameOfReference(source.reference) }];
   }
   const { path } = source.reference;
-  return (await source.tags!(signal))
+  const texts = await source.tags!(signal);
+  if (texts.length === 0 && !pool.inventories.has(path)) {
+    return [{ source, name: nameInPlace("latest", path) }];
+  }
+  return texts
     .map((text) => ({ text, name: nameInPlace(text, path) }))
     .filter(({ name }) => !isReferrerTag(name.tag ?? ""))
     .map(({ text, name }) => ({ source: inRepository(source, text), name }));
