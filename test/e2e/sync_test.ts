@@ -174,6 +174,49 @@ testOneRuntime("skopeo, podman and denroot read an archive for a gap", async (de
   await denroot.import(`oci-archive:${at("parts.tar")}:${near.host}/team/large:v1`);
 });
 
+testOneRuntime(
+  "an increment takes layers that another repository of the other side has",
+  async (denroot) => {
+    const at = (name: string) => join(denroot.work, name);
+    const to = `docker://${far.host}/gap`;
+    const app = `docker://${near.host}/team/app:3.18`;
+    const sharing = `docker://${near.host}/team/index:parts`;
+    await denroot.succeed(["sync", app, `oci-archive:${at("a.tar")}`]);
+    await denroot.succeed([
+      "sync",
+      app,
+      sharing,
+      `oci-archive:${at("b.tar")}`,
+      "--since",
+      at("a.tar"),
+    ]);
+    const early = await denroot.run(["sync", `oci-archive:${at("b.tar")}`, to]);
+    assert.equal(early.exitCode, 1);
+    assert.match(
+      early.stderr,
+      /needs a blob that is neither in it nor at the destination: sha256:/,
+    );
+    await denroot.succeed(["sync", `oci-archive:${at("a.tar")}`, to]);
+    await denroot.succeed(["sync", `oci-archive:${at("b.tar")}`, to]);
+    assert.ok(await digestAt(far, "gap/team/index:parts"));
+    // What the other side lists tells the same, though it names manifests only.
+    const list = await denroot.succeed(["manifests", "--json", `${to}/team/app`]);
+    writeFileSync(at("have.json"), list.stdout);
+    await denroot.succeed([
+      "sync",
+      app,
+      sharing,
+      `oci-archive:${at("c.tar")}`,
+      "--have",
+      at("have.json"),
+    ]);
+    const inventory = execFileSync("tar", ["-xOf", at("c.tar"), "denroot-inventory.json"]);
+    const { needs } = JSON.parse(inventory.toString());
+    assert.ok(needs.some((need: { in: string[] }) => need.in[0] === `${near.host}/team/app`));
+    await denroot.succeed(["sync", `oci-archive:${at("c.tar")}`, `${to}`]);
+  },
+);
+
 testOneRuntime("an archive goes down a pipe into another registry", async (denroot) => {
   const [command] = denroot.runtime.command;
   const script = `"$0" sync "docker://${near.host}/team/" oci-archive:/dev/stdout | ` +

@@ -359,3 +359,21 @@ test("wrong bytes leave no archive, and the next run goes on without what was ri
     1,
   );
 });
+
+test("an increment in which nothing changed has no images, and is read as such", async () => {
+  const home = newHome();
+  const { path } = layoutWith(join(home, "near"), FIRST);
+  await sync(`oci:${path}`, `oci-archive:${home}/a.tar`);
+  await sync(`oci:${path}`, `oci-archive:${home}/b.tar`, { since: [join(home, "a.tar")] });
+  assert.deepEqual(inventoryOf(join(home, "b.tar")).images, []);
+  const { images } = await sync(`oci-archive:${home}/b.tar`, `oci:${home}/far`);
+  assert.deepEqual(images, []);
+});
+
+test("the only image of a layout needs no name there", async () => {
+  const home = newHome();
+  const near = new Layout(join(home, "tools"));
+  near.list(near.add({ kind: "image", layers: [1] }));
+  await sync(`oci:${near.path}`, `oci:${home}/far`);
+  assert.deepEqual(Object.keys(namesIn(join(home, "far"))), ["tools:latest"]);
+});
