@@ -111,3 +111,24 @@ export function fates({ images }: SyncResult): Readonly<Record<string, string>> 
     fate,
   ]));
 }
+
+export const BASE = layerOf("base", 50_000);
+export const APP = "example.org/team/app";
+export const WEB = "example.org/other/web";
+
+/** An image list that changes from one run to the next. */
+export const FIRST = {
+  [`${APP}:1`]: [BASE, layerOf("app 1")],
+  [`${WEB}:latest`]: [BASE, layerOf("web 1")],
+};
+export const SECOND = {
+  ...FIRST,
+  [`${APP}:2`]: [BASE, layerOf("app 2")],
+  [`${WEB}:latest`]: [BASE, layerOf("web 2")],
+};
+export const THIRD = { ...SECOND, [`${WEB}:latest`]: [BASE, layerOf("web 3")] };
+
+/** What an archive says about itself. */
+export function inventoryOf(archive: string) {
+  return JSON.parse(readMember(archive, "denroot-inventory.json"));
+}
