@@ -5,6 +5,9 @@ export { importImage, type ImportOptions, type ImportResult } from "./lib/image/
 export { copyImage, type CopyOptions, type CopyResult } from "./lib/copy/copy_image.ts";
 export type { ImageFormat, LayerCompression } from "./lib/copy/image_format.ts";
 export type { BlobFate, CopiedBlob } from "./lib/copy/send_blobs.ts";
+export { syncImages, type SyncOptions, type SyncResult } from "./lib/sync/sync_images.ts";
+export type { ArchiveOptions } from "./lib/sync/archive/open_archive_places.ts";
+export type { SyncedImage } from "./lib/sync/sync_image.ts";
 export {
   verifyImage,
   type VerifyOptions,

@@ -22,7 +22,7 @@ const levels: readonly (readonly string[])[] = [
   ["pack"],
   ["image"],
   ["container", "copy", "share"],
-  ["definition", "doctor"],
+  ["definition", "doctor", "sync"],
   ["mod"],
 ];
 /** Neighbours on one level that one room may import as well. */

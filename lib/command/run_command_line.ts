@@ -26,6 +26,7 @@ import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
 import { startCommand } from "./start.ts";
 import { shareCommand } from "./share.ts";
+import { syncCommand } from "./sync.ts";
 import { manifestsCommand } from "./manifests.ts";
 import { tagsCommand } from "./tags.ts";
 import { verifyCommand } from "./verify.ts";
@@ -37,6 +38,7 @@ const COMMANDS = [
   execCommand,
   batchCommand,
   copyCommand,
+  syncCommand,
   verifyCommand,
   shareCommand,
   inspectCommand,

@@ -158,8 +158,11 @@ async function putAndName(
   named: readonly NamedDocument[],
   { destination, options, context: { signal, settings, onProgress } }: CopyJob,
 ): Promise<void> {
-  await putDocuments(tree, destination, { connections: settings.maxConnections, signal });
-  const { force = false, furtherTags = [] } = options;
+  const isReferred = [...tree.values()].some(({ manifest }) => manifest?.subject !== undefined);
+  const before = new Map(tree);
+  if (destination.commitStoresRoot && !isReferred) before.delete(root.digest);
+  await putDocuments(before, destination, { connections: settings.maxConnections, signal });
+  const { force = false, replace = force, furtherTags = [] } = options;
   for (const { tag, document } of named) {
     try {
       await destination.at!(tag).commit(document, { replace: force, furtherTags: [] }, signal);
@@ -170,7 +173,7 @@ async function putAndName(
       onProgress({ type: "log", level: "warn", message });
     }
   }
-  await destination.commit(root, { replace: force, furtherTags }, signal);
+  await destination.commit(root, { replace, furtherTags }, signal);
 }
 
 /** Who has the names now, by their URIs. */
@@ -208,7 +211,7 @@ function requireFree(
       `${destination.uri} is to be an image with the digest ${digest}`,
     );
   }
-  if (options.force) return;
+  if (options.force || options.replace) return;
   const taken = [...holders].find(([, holder]) => holder !== undefined && holder !== digest);
   if (taken === undefined) return;
   throw new DenrootError("exists", `${taken[0]} is another image: ${taken[1]}, not ${digest}`, {

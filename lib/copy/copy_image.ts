@@ -30,6 +30,8 @@ export interface CopyOptions extends ImageOptions {
   readonly compression?: LayerCompression | undefined;
   /** Whether a name is taken from another image, and everything is compared again. */
   readonly force?: boolean | undefined;
+  /** Whether a name is taken from another image, without a comparison of everything. */
+  readonly replace?: boolean | undefined;
   /** Whether what refers to the image stays behind. */
   readonly withoutReferrers?: boolean | undefined;
   /** Tags that the image gets beside the destination's own. */

@@ -19,7 +19,7 @@ export class SideError extends DenrootError {
 /** A place that is read, with errors that name it: the source, or a destination that is looked at. */
 export function asSourceSide(source: ImageSource, side: Side = "source"): ImageSource {
   const on = sideOf(side, source.uri);
-  const { blob, requireBlob, contentOf, referrers, tags, at } = source;
+  const { digest, blob, requireBlob, contentOf, referrers, tags, at } = source;
   return {
     // A short name gets its registry when its image is found.
     get reference() {
@@ -29,6 +29,7 @@ export function asSourceSide(source: ImageSource, side: Side = "source"): ImageS
       return source.uri;
     },
     root: (signal) => on(() => source.root(signal)),
+    ...(digest && { digest: (signal) => on(() => digest.call(source, signal)) }),
     document: (descriptor, signal) => on(() => source.document(descriptor, signal)),
     ...(contentOf &&
       { contentOf: (image, signal) => on(() => contentOf.call(source, image, signal)) }),
@@ -58,10 +59,11 @@ export function asSourceSide(source: ImageSource, side: Side = "source"): ImageS
 /** The destination, with errors that name it. */
 export function asDestinationSide(destination: ImageDestination): ImageDestination {
   const on = sideOf("destination", destination.uri);
-  const { at, mount, finish, takesOnlyImages } = destination;
+  const { at, mount, finish, takesOnlyImages, commitStoresRoot } = destination;
   return {
     uri: destination.uri,
     ...(takesOnlyImages && { takesOnlyImages }),
+    ...(commitStoresRoot && { commitStoresRoot }),
     ...(at && { at: (name) => asDestinationSide(at.call(destination, name)) }),
     current: (signal) => on(() => destination.current(signal)),
     hasBlob: (blob, signal) => on(() => destination.hasBlob(blob, signal)),

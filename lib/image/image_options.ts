@@ -21,7 +21,7 @@ export interface ImageOptions {
 
 /** The options, with a value for each. */
 export interface ImageContext
-  extends Required<Omit<SourceContext, "blobs" | "access" | "withoutMirrors">> {
+  extends Required<Omit<SourceContext, "blobs" | "access" | "withoutMirrors" | "connections">> {
   /** Whether the caller named the architecture, so that an image for another one is an error. */
   readonly isPlatformAsked: boolean;
 }

@@ -21,6 +21,17 @@ export interface ImageFiles {
   /** Writes the file to the disk if it is only in memory. Does nothing for a file that is missing. */
   keep(name: string): Promise<void>;
 
+  /** Whether the bytes of the file lie in several parts of an archive, so that no place has them. */
+  isSpread?(name: string): boolean;
+
+  /** The bytes of a file that {@link isSpread}, from `start` to `end`. */
+  stream?(
+    name: string,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+
   /**
    * Where the bytes of a file are on the disk; undefined when the file is missing. Throws code `file`
    * for anything but a regular file, and for a link that leads out.
@@ -75,6 +86,10 @@ export function filesOfArchive(path: string, contents: ArchiveContents): ImageFi
     async keep(name) {
       if (contents.find(name) !== undefined) await contents.keep(name);
     },
+    ...(contents.hasSpreadFiles && {
+      isSpread: (name) => contents.isSpread(name),
+      stream: (name, start, end, signal) => contents.stream(name, start, end, signal),
+    }),
     locate(name) {
       const file = contents.find(name);
       return file && { ...contents.position(name), size: file.size };

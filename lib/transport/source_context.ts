@@ -4,6 +4,7 @@ import type { Settings } from "../config/settings.ts";
 import type { Platform } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
+import type { RegistryConnections } from "./registry/connections.ts";
 
 /** What somebody said about the credentials of one registry, beside the settings. */
 export interface RegistryAccess {
@@ -22,6 +23,8 @@ export interface SourceContext {
   readonly access?: RegistryAccess;
   /** Whether a registry is asked itself, and none of its mirrors: what it has is in question. */
   readonly withoutMirrors?: boolean;
+  /** Shared by all registries that are opened with this context; each has its own without them. */
+  readonly connections?: RegistryConnections;
   readonly onProgress?: OnProgress;
   readonly signal: AbortSignal;
 }

@@ -22,8 +22,15 @@ export type ProgressEvent =
   }
   /** These blobs are read; the events `blob` then tell of bytes that were read. */
   | { readonly type: "reading"; readonly blobs: readonly Descriptor[] }
-  /** A copy looks at these blobs, and sends those that the destination lacks. */
-  | { readonly type: "copying"; readonly blobs: readonly Descriptor[] }
+  /**
+   * A copy looks at these blobs, and sends those that the destination lacks. With `first` they are
+   * those of a further image, and the first of them has this index.
+   */
+  | {
+    readonly type: "copying";
+    readonly blobs: readonly Descriptor[];
+    readonly first?: number;
+  }
   /**
    * `sent` of a blob's `size` bytes have been sent; it is complete when it has a `fate`. `index`
    * counts from 0, in the order of the event `copying`. After a failed attempt `sent` may become

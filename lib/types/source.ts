@@ -106,6 +106,14 @@ export interface ImageSource extends AsyncDisposable {
   root(signal: AbortSignal): Promise<ImageRoot>;
 
   /**
+   * The digest of what the reference names, as the place says it, without its bytes; undefined when
+   * the place does not say it. Unverified: it only tells whether something may have changed.
+   *
+   * Absent where {@link root} costs no more.
+   */
+  digest?(signal: AbortSignal): Promise<Digest | undefined>;
+
+  /**
    * A document that another document names. Throws code `digest` when its bytes do not have the
    * descriptor's digest, `manifest` when they do not have its size.
    */
@@ -271,7 +279,13 @@ export interface ImageDestination extends AsyncDisposable {
   putDocument(document: StoredDocument, signal: AbortSignal): Promise<void>;
 
   /**
-   * Gives the image its names. `root` was put before. Throws code `exists` when a name belongs to
+   * Present where a commit also stores the root: it need not be put before, unless something that was
+   * put refers to it.
+   */
+  readonly commitStoresRoot?: boolean;
+
+  /**
+   * Gives the image its names. `root` was put before, if it has to be. Throws code `exists` when a name belongs to
    * another digest and is not to be replaced.
    */
   commit(root: StoredDocument, options: CommitOptions, signal: AbortSignal): Promise<void>;

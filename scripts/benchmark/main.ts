@@ -22,6 +22,7 @@ const usage = `Usage: scripts/bench [options]
   --share        many simulated nodes, one import: see --share --help
   --startup      size, start-up times and memory while waiting instead
   --start        start-up times of containers instead
+  --copy         copies between registries and archives instead; --copy --help has its options
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 

@@ -14,6 +14,7 @@ const sources = [
   "build/squashfs",
   "node_modules/commander",
   "node_modules/smol-toml",
+  "node_modules/yaml",
   ...globSync("build/squashfs-work/*.stamp", { cwd: project }),
 ];
 

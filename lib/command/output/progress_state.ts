@@ -35,8 +35,10 @@ export class ProgressState {
   apply(event: ProgressEvent, nowMs: number): void {
     if (event.type === "resolved") {
       this.#begin("Received", event.layers, nowMs);
-    } else if (event.type === "copying" || event.type === "reading") {
-      this.#begin(event.type === "copying" ? "Sent" : "Read", event.blobs, nowMs);
+    } else if (event.type === "copying") {
+      this.#begin("Sent", event.blobs, nowMs, event.first);
+    } else if (event.type === "reading") {
+      this.#begin("Read", event.blobs, nowMs);
     } else if (event.type === "blob") {
       const blob = this.layers[event.index];
       if (blob === undefined) return;
@@ -58,17 +60,19 @@ export class ProgressState {
     verb: "Received" | "Sent" | "Read",
     blobs: readonly { size: number }[],
     nowMs: number,
+    first = 0,
   ): void {
     this.verb = verb;
     this.noun = verb === "Received" ? "layer" : "blob";
-    this.startMs = nowMs;
-    this.layers = blobs.map(({ size }, index) => ({
-      index,
+    if (first === 0) this.startMs = nowMs;
+    const added = blobs.map(({ size }, index) => ({
+      index: first + index,
       size,
       received: 0,
       cached: false,
       rate: new Rate(),
     }));
+    this.layers = [...this.layers.slice(0, first), ...added];
   }
 
   /** Whether there is something to show. */

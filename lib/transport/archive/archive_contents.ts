@@ -1,11 +1,11 @@
 /** The files in an archive of images: their names and sizes, and where their bytes are. */
 
-import { closeSync, openSync, readSync } from "node:fs";
 import { Buffer } from "node:buffer";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { quoteText } from "../../text/quote_text.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { BlobStore, BlobWriter } from "../../types/source.ts";
+import { ArchiveParts } from "./archive_parts.ts";
 import { cleanName } from "./clean_name.ts";
 
 /** A position in a file on this machine. */
@@ -22,7 +22,14 @@ interface ArchiveFile {
   readonly size: number;
 }
 
-type Stored = FilePosition | { readonly bytes: Uint8Array };
+/** Bytes of an archive that lie in several of its parts. */
+interface Spread {
+  readonly parts: ArchiveParts;
+  /** In the archive as a whole. */
+  readonly start: number;
+}
+
+type Stored = FilePosition | Spread | { readonly bytes: Uint8Array };
 
 type NamedEntry = Pick<TarEntry, "type" | "path" | "linkPath" | "size">;
 
@@ -176,10 +183,40 @@ export class ArchiveContents {
     }
   }
 
+  /** Whether there are files whose bytes lie in several parts of the archive. */
+  get hasSpreadFiles(): boolean {
+    return [...this.#members.values()].some((member) =>
+      member.type === "file" && "parts" in member.stored
+    );
+  }
+
+  /** Whether the bytes of a file lie in several parts of the archive. */
+  isSpread(name: string): boolean {
+    const found = this.#follow(name);
+    return found !== undefined && "parts" in found.file.stored;
+  }
+
+  /** The bytes of a file that {@link isSpread}, from `start` to `end`. */
+  stream(
+    name: string,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array> {
+    const { stored } = this.#file(name);
+    if (!("parts" in stored)) throw new TypeError(`${name} is in one part`);
+    return stored.parts.stream(stored.start + start, stored.start + end, signal);
+  }
+
   /** Where the bytes of a file are on the disk. Throws code `not_found` or `file`. */
   position(name: string): FilePosition {
     const { stored } = this.#file(name);
     if ("bytes" in stored) throw new TypeError(`${name} is in memory`);
+    if ("parts" in stored) {
+      throw new DenrootError("file", `${this.#shown(name)} lies in several parts of the archive`, {
+        hint: "Put the archive together first: cat FILE.0* > FILE",
+      });
+    }
     return stored;
   }
 
@@ -242,19 +279,21 @@ function symlinkTarget(name: string, target: string): string | undefined {
   return cleanName(`${name.slice(0, name.lastIndexOf("/") + 1)}${target}`);
 }
 
-function readStretch({ path, offset }: FilePosition, size: number): Uint8Array {
+function readStretch(
+  stored: FilePosition | Spread,
+  size: number,
+): Uint8Array {
   const bytes = Buffer.alloc(size);
-  const fd = openSync(path, "r");
-  try {
-    for (let at = 0; at < size;) {
-      const count = readSync(fd, bytes, at, size - at, offset + at);
-      if (count === 0) throw new Error("the archive ends too early");
-      at += count;
-    }
-    return bytes;
-  } finally {
-    closeSync(fd);
+  const [parts, start] = "parts" in stored
+    ? [stored.parts, stored.start]
+    : [new ArchiveParts([stored.path]), stored.offset];
+  using file = parts.open();
+  for (let at = 0; at < size;) {
+    const count = file.read(bytes.subarray(at), start + at);
+    if (count === 0) throw new Error("the archive ends too early");
+    at += count;
   }
+  return bytes;
 }
 
 function utf8(latin1: string): string {

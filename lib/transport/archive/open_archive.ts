@@ -11,6 +11,7 @@ import type { SourceContext } from "../source_context.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { indexArchive } from "./index_archive.ts";
 import { refuseOtherFile } from "./other_files.ts";
+import { isSplit, partsOf } from "./split_names.ts";
 import { readArchiveStream } from "./read_archive_stream.ts";
 
 /**
@@ -22,6 +23,7 @@ import { readArchiveStream } from "./read_archive_stream.ts";
  */
 export async function openArchive(path: string, context: SourceContext): Promise<ArchiveContents> {
   const name = `The archive ${quotePath(path)}`;
+  if (isSplit(path)) return openParts(path, name, context);
   const stats = statOf(path, name);
   if (stats.isDirectory()) {
     throw new DenrootError("file", `${name} is a directory`, {
@@ -31,7 +33,7 @@ export async function openArchive(path: string, context: SourceContext): Promise
   if (stats.isFile()) refuseOtherFile(path);
   const absolute = resolvedPath(path);
   if (stats.isFile() && !isCompressed(absolute, name)) {
-    return indexArchive(absolute, name, context.blobs);
+    return indexArchive([absolute], name, context.blobs);
   }
   context.onProgress?.({
     type: "log",
@@ -39,6 +41,15 @@ export async function openArchive(path: string, context: SourceContext): Promise
     message: `Reading the archive ${quotePath(path)} into the cache`,
   });
   return await readArchiveStream(readFile(path, context.signal), name, context);
+}
+
+/** Parts of a compressed archive would have to be read in their order, for no gain: nobody makes them. */
+function openParts(path: string, name: string, { blobs }: SourceContext): ArchiveContents {
+  const parts = partsOf(path).map((part) => resolvedPath(part));
+  if (!isCompressed(parts[0]!, name)) return indexArchive(parts, name, blobs);
+  throw new DenrootError("unsupported", `${name} is compressed and in parts`, {
+    hint: "Put it together first: cat FILE.0* > FILE",
+  });
 }
 
 function statOf(path: string, name: string): Stats {

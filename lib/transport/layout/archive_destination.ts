@@ -3,13 +3,13 @@
  * `docker save` writes it, `docker load` of any version reads the same tar: `docker-archive:PATH`.
  */
 
-import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { throwIfAborted } from "../../errors.ts";
 import { blobPath, verifyDigest } from "../../oci/digest.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
-import { plainText } from "../../text/quote_text.ts";
 import type { Descriptor, Digest, StoredDocument } from "../../types/image.ts";
 import type { CommitOptions, ImageDestination, OpenBlob } from "../../types/source.ts";
 import { fileExists } from "../archive/archive_target.ts";
+import { writeError } from "../archive/write_error.ts";
 import type { TarOutput } from "../archive/tar_output.ts";
 import { takeBlob } from "../take_blob.ts";
 import { FULL_NAME, REF_NAME } from "./choose_entries.ts";
@@ -163,7 +163,7 @@ export class ArchiveDestination implements ImageDestination {
     try {
       return await action();
     } catch (cause) {
-      throw archiveError(this.#archive.options.shown, cause);
+      throw writeError(this.#archive.options.shown, cause);
     }
   }
 }
@@ -178,20 +178,4 @@ function withFullNames(index: IndexFile): IndexFile {
     return { ...entry, annotations: { ...others, [FULL_NAME]: full, [REF_NAME]: tag } };
   });
   return { ...index, manifests };
-}
-
-function archiveError(shown: string, cause: unknown): unknown {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (cause instanceof DenrootError || cause instanceof TypeError || code === undefined) {
-    return cause;
-  }
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return new DenrootError("space", `There is no room left for ${plainText(shown, 300)}`, {
-      cause,
-    });
-  }
-  const message = code === "EPIPE"
-    ? `The reader of ${plainText(shown, 300)} is gone`
-    : `${plainText(shown, 300)} cannot be written: ${messageOf(cause)}`;
-  return new DenrootError("file", message, { cause });
 }

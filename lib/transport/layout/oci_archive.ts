@@ -1,5 +1,6 @@
 /** Opens an image layout in a tar file: `oci-archive:PATH`. */
 
+import { hasCode } from "../../errors.ts";
 import type { OciReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
 import { openArchive } from "../archive/open_archive.ts";
@@ -12,7 +13,32 @@ export async function openOciArchive(
   reference: OciReference,
   context: SourceContext,
 ): Promise<ImageSource> {
+  return (await openArchiveFiles(reference, context)).source;
+}
+
+export interface ArchiveLayout {
+  readonly source: ImageSource;
+  /** Reads a further file of the archive; undefined when there is none, or it is larger than `limit`. */
+  read(name: string, limit: number): Promise<Uint8Array | undefined>;
+}
+
+/** As {@link openOciArchive}, for archives that hold more than a layout. */
+export async function openArchiveFiles(
+  reference: OciReference,
+  context: SourceContext,
+): Promise<ArchiveLayout> {
   const contents = await openArchive(reference.path, context);
   const files = filesOfArchive(reference.path, contents);
-  return await contents.openAs(() => openLayout(files, reference));
+  const source = await contents.openAs(() => openLayout(files, reference));
+  return {
+    source,
+    async read(name, limit) {
+      try {
+        return await files.read(name, limit);
+      } catch (error) {
+        if (hasCode(error, "not_found") || hasCode(error, "limit")) return undefined;
+        throw error;
+      }
+    },
+  };
 }

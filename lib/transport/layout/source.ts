@@ -21,24 +21,49 @@ const MARKER_LIMIT = 64 * 1024;
 /** Throws what {@link checkMarker} throws. */
 export async function openLayout(files: ImageFiles, reference: OciReference): Promise<ImageSource> {
   await checkMarker(files);
-  return sourceOf(files, reference);
+  return sourceOf(new Layout(files), reference);
 }
 
-function sourceOf(files: ImageFiles, reference: OciReference): ImageSource {
+/** What all images of one layout share: a layout with many images is listed once. */
+class Layout {
+  readonly files: ImageFiles;
+  #entries: Promise<readonly IndexEntry[]> | undefined;
+  #referrers: Promise<LayoutReferrers> | undefined;
+
+  constructor(files: ImageFiles) {
+    this.files = files;
+  }
+
+  get entries(): Promise<readonly IndexEntry[]> {
+    return this.#entries ??= readLayoutEntries(this.files);
+  }
+
+  get referrers(): Promise<LayoutReferrers> {
+    return this.#referrers ??= this.entries
+      .then((entries) => LayoutReferrers.read(this.files, entries));
+  }
+}
+
+function sourceOf(layout: Layout, reference: OciReference): ImageSource {
   const { scheme, path } = reference;
-  let referrers: Promise<LayoutReferrers> | undefined;
-  const allReferrers = () =>
-    referrers ??= readLayoutEntries(files).then((entries) => LayoutReferrers.read(files, entries));
+  const { files } = layout;
   return {
     reference,
     uri: formatReference(reference),
-    root: () => readRoot(files, reference),
+    root: () => readRoot(layout, reference),
     document: (descriptor) => readDocument(files, descriptor),
     contentOf: ({ manifest }) => keepContent(files, manifest),
-    place: (descriptor) => locateBlob(files, blobPath(descriptor.digest), descriptor),
-    referrers: async (digest) => (await allReferrers()).of(digest),
-    tags: async () => namesOf(await readLayoutEntries(files)),
-    at: (tag) => sourceOf(files, { scheme, path, tag }),
+    place: (descriptor) => {
+      const name = blobPath(descriptor.digest);
+      return files.isSpread?.(name) ? undefined : locateBlob(files, name, descriptor);
+    },
+    ...(files.stream && {
+      blob: ({ digest, size }, { start, end } = { start: 0, end: size }, signal) =>
+        files.stream!(blobPath(digest), start, end, signal),
+    }),
+    referrers: async (digest) => (await layout.referrers).of(digest),
+    tags: async () => namesOf(await layout.entries),
+    at: (tag) => sourceOf(layout, { scheme, path, tag }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
@@ -70,10 +95,11 @@ export async function checkMarker(files: ImageFiles): Promise<void> {
   }
 }
 
-async function readRoot(files: ImageFiles, reference: OciReference): Promise<ImageRoot> {
+async function readRoot(layout: Layout, reference: OciReference): Promise<ImageRoot> {
+  const { files } = layout;
   const { digest } = reference;
   if (digest !== undefined) return { document: await readDocument(files, { digest }) };
-  const images = chooseLayoutEntries(await readLayoutEntries(files), reference);
+  const images = chooseLayoutEntries(await layout.entries, reference);
   const [only, ...others] = images;
   if (others.length > 0) return { images };
   return { document: await readDocument(files, requireUsable(only!)) };

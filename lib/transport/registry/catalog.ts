@@ -1,15 +1,13 @@
 /** The repositories of a registry (`/v2/_catalog`): many registries have this list, few show it all. */
 
 import { registryLocation } from "../../containers_conf/image_locations.ts";
-import { loadRegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { DenrootError, hasCode } from "../../errors.ts";
-import { createHttpClient } from "../../http/client.ts";
 import { TransferError } from "../../http/transfer_error.ts";
 import { familiarHost } from "../../reference/docker_hub.ts";
 import type { RegistryName } from "../../reference/registry_name.ts";
 import { plainText } from "../../text/quote_text.ts";
 import type { SourceContext } from "../source_context.ts";
-import { StoredCredentials } from "./credentials/stored_credentials.ts";
+import { connectionsOf } from "./connections.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { Endpoints, toRegistryEndpoint } from "./mirrors/endpoints.ts";
 import { listPages } from "./read/list_pages.ts";
@@ -26,16 +24,12 @@ const HAS_NONE: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  */
 export async function readCatalog(
   { registry, user }: RegistryName,
-  { settings, onProgress, signal }: Pick<SourceContext, "settings" | "onProgress" | "signal">,
+  context: Pick<SourceContext, "settings" | "access" | "connections" | "onProgress" | "signal">,
   limits: RegistryLimits = DEFAULT_LIMITS,
 ): Promise<readonly string[]> {
-  const conf = await loadRegistriesConf(settings.environment);
+  const { settings, onProgress, signal } = context;
+  const { conf, http, credentials, close } = await connectionsOf(context, limits);
   const location = registryLocation(registry, conf);
-  const http = createHttpClient(settings, limits, onProgress);
-  const credentials = new StoredCredentials(settings, {
-    onProgress,
-    helpers: conf.credentialHelpers,
-  });
   const client = new RegistryClient({
     location,
     allowHttp: settings.allowHttp,
@@ -63,7 +57,7 @@ export async function readCatalog(
   } catch (error) {
     throw explained(error, host);
   } finally {
-    http.close();
+    close();
   }
 }
 

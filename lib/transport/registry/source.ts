@@ -1,6 +1,5 @@
 /** Opens an image in a registry (distribution-spec): `docker://…`. */
 
-import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
 import {
   type ImageLocation,
   imageLocations,
@@ -15,11 +14,12 @@ import type { StoredDocument } from "../../types/image.ts";
 import type { DockerReference } from "../../types/reference.ts";
 import type { ImageSource } from "../../types/source.ts";
 import type { SourceContext } from "../source_context.ts";
-import { StoredCredentials } from "./credentials/stored_credentials.ts";
 import { Endpoints, type RegistryEndpoint, toRegistryEndpoint } from "./mirrors/endpoints.ts";
 import { fetchBlob } from "./read/fetch_blob.ts";
+import { askDigest } from "./read/ask_digest.ts";
 import { fetchDocument } from "./read/fetch_document.ts";
-import { createHttpClient, type HttpClient } from "../../http/client.ts";
+import { connectionsOf, type RegistryConnections } from "./connections.ts";
+import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { ReferrerLists } from "./read/list_referrers.ts";
 import { listTags } from "./read/list_tags.ts";
@@ -43,12 +43,13 @@ export async function openRegistry(
   context: SourceContext,
   limits: RegistryLimits = DEFAULT_LIMITS,
 ): Promise<RegistrySource> {
-  const conf = await loadRegistriesConf(context.settings.environment);
-  const open = (reference: DockerReference) => openEndpoints(reference, conf, context, limits);
+  const connections = await connectionsOf(context, limits);
+  const open = (reference: DockerReference) =>
+    openEndpoints(reference, connections, context, limits);
   const { shortName, ...named } = reference;
   if (!context.settings.shortNames) refuseRegistryAlone(reference);
   return shortName !== undefined && context.settings.shortNames
-    ? openShortName(shortName, named, conf, open, context.onProgress)
+    ? openShortName(shortName, named, connections.conf, open, context.onProgress)
     : open(named);
 }
 
@@ -68,17 +69,16 @@ function refuseRegistryAlone({ shortName = "", tag }: DockerReference): void {
 
 function openEndpoints(
   reference: DockerReference,
-  conf: RegistriesConf,
+  connections: RegistryConnections,
   context: SourceContext,
   limits: RegistryLimits,
 ): RegistrySource {
-  const { settings, onProgress } = context;
+  const { onProgress } = context;
   const locations = context.withoutMirrors
-    ? [writeLocation(reference, conf)]
-    : imageLocations(reference, conf);
-  const http = createHttpClient(settings, limits, onProgress);
-  const shared = { http, limits, helpers: conf.credentialHelpers };
-  const endpoints = new Endpoints(connect(locations, reference, context, shared), onProgress);
+    ? [writeLocation(reference, connections.conf)]
+    : imageLocations(reference, connections.conf);
+  const list = connect(locations, reference, context.settings, connections, limits);
+  const endpoints = new Endpoints(list, onProgress);
   const repository = shown({ ...reference, tag: undefined, digest: undefined });
   const referrers = new ReferrerLists(repository, endpoints);
   const isElsewhere = locations.length > 1 || !isSameRepository(locations[0]!, reference);
@@ -99,6 +99,7 @@ function openEndpoints(
         if (isElsewhere) tell(uri, document);
         return { document };
       },
+      digest: (signal) => askDigest(tagOrDigest(reference), endpoints, signal),
       async document({ digest, size }, signal) {
         const document = await fetchDocument(digest, name, endpoints, signal, true);
         verifySize(document.bytes, size, `The manifest ${digest} of ${name}`);
@@ -114,7 +115,7 @@ function openEndpoints(
   };
   return {
     ...sourceOf(reference),
-    [Symbol.asyncDispose]: () => Promise.resolve(http.close()),
+    [Symbol.asyncDispose]: () => Promise.resolve(connections.close()),
   };
 }
 
@@ -122,15 +123,10 @@ function openEndpoints(
 function connect(
   locations: readonly ImageLocation[],
   { registry, user }: DockerReference,
-  { settings, onProgress, access }: SourceContext,
-  { http, limits, helpers }: {
-    readonly http: HttpClient;
-    readonly limits: RegistryLimits;
-    readonly helpers: readonly string[];
-  },
+  { allowHttp, transferRetries }: Settings,
+  { http, credentials }: RegistryConnections,
+  limits: RegistryLimits,
 ): readonly RegistryEndpoint[] {
-  const { allowHttp, transferRetries } = settings;
-  const credentials = new StoredCredentials(settings, { onProgress, helpers, ...access });
   return locations.map((location) => {
     // The user applies to the reference's own registry only.
     const isNamed = location.registry === registry && user !== undefined;

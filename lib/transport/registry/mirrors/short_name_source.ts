@@ -118,6 +118,12 @@ class ShortNameSource implements RegistrySource {
     return this.#candidates.ask((source) => this.#image(source).root(signal), signal);
   }
 
+  /** Which of the candidates it is has to be known before. */
+  async digest(signal: AbortSignal): Promise<Digest | undefined> {
+    const { found } = this.#candidates;
+    return found && await this.#image(found).digest(signal);
+  }
+
   document(descriptor: Descriptor, signal: AbortSignal): ReturnType<RegistrySource["document"]> {
     return this.#image(this.#found).document(descriptor, signal);
   }

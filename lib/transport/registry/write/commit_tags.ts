@@ -13,8 +13,8 @@ interface TagsOptions {
 }
 
 /**
- * Writes those of the tags, in their order, that the image does not have. All of them are looked at
- * first: one that may not be taken leaves the others as they are. Throws code `exists` for a tag of
+ * Writes those of the tags, in their order, that the image does not have. Unless they are replaced
+ * anyway, all of them are looked at first: one that may not be taken leaves the others as they are. Throws code `exists` for a tag of
  * another image without `replace`, and for one that the registry does not allow to change.
  */
 export async function commitTags(
@@ -24,21 +24,22 @@ export async function commitTags(
   { replace, name }: TagsOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const missing = new Map<string, Digest | undefined>();
-  for (const tag of new Set(tags)) {
+  const isSame = (digest: Digest) => isSameDocument(digest, root.digest, root.bytes);
+  const missing = new Set(tags);
+  for (const tag of replace ? [] : missing) {
     const current = await manifests.find(tag, signal);
-    if (current !== undefined && isSameDocument(current, root.digest, root.bytes)) continue;
-    if (current !== undefined && !replace) throw taken(`${name}:${tag}`, current, root.digest);
-    missing.set(tag, current);
+    if (current === undefined) continue;
+    if (!isSame(current)) throw taken(`${name}:${tag}`, current, root.digest);
+    missing.delete(tag);
   }
-  for (const [tag, current] of missing) {
+  for (const tag of missing) {
     try {
       await manifests.put(tag, root, signal);
     } catch (error) {
-      if (current !== undefined && isRefusedChange(error)) {
-        throw immutable(`${name}:${tag}`, current, error);
-      }
-      throw error;
+      if (!isRefusedChange(error)) throw error;
+      const current = await manifests.find(tag, signal);
+      if (current === undefined) throw error;
+      if (!isSame(current)) throw immutable(`${name}:${tag}`, current, error);
     }
   }
 }

@@ -1,9 +1,7 @@
 /** A repository that takes images: `docker://…` -> `ImageDestination`. */
 
-import { loadRegistriesConf } from "../../../containers_conf/registries_conf.ts";
 import { locationName, writeLocation } from "../../../containers_conf/image_locations.ts";
 import { DenrootError, throwIfAborted } from "../../../errors.ts";
-import { createHttpClient, type HttpClient } from "../../../http/client.ts";
 import { verifyDigest } from "../../../oci/digest.ts";
 import { formatReference } from "../../../reference/format_reference.ts";
 import { plainText } from "../../../text/quote_text.ts";
@@ -11,7 +9,7 @@ import type { Descriptor, Digest, StoredDocument } from "../../../types/image.ts
 import type { DockerReference } from "../../../types/reference.ts";
 import type { CommitOptions, ImageDestination, OpenBlob } from "../../../types/source.ts";
 import type { SourceContext } from "../../source_context.ts";
-import { StoredCredentials } from "../credentials/stored_credentials.ts";
+import { connectionsOf, type RegistryConnections } from "../connections.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "../limits.ts";
 import { RegistryClient } from "../registry_client.ts";
 import { commitTags } from "./commit_tags.ts";
@@ -45,24 +43,23 @@ export interface RegistryDestination
  */
 export async function openRegistryDestination(
   reference: DockerReference,
-  { settings, onProgress, access, signal }: Omit<SourceContext, "blobs" | "platform">,
+  context: Omit<SourceContext, "blobs" | "platform">,
   limits: RegistryLimits = DEFAULT_LIMITS,
 ): Promise<RegistryDestination> {
-  const conf = await loadRegistriesConf(settings.environment);
+  const { settings, onProgress, signal } = context;
+  const connections = await connectionsOf(context, limits);
   throwIfAborted(signal);
+  const { conf, http, credentials } = connections;
   const location = writeLocation(reference, conf);
-  const http = createHttpClient(settings, limits, onProgress);
   const { allowHttp, maxConnections, transferRetries: retries } = settings;
   const { user } = reference;
-  const helpers = conf.credentialHelpers;
-  const credentials = new StoredCredentials(settings, { onProgress, helpers, ...access });
   const options = { location, allowHttp, limits, http, credentials };
   const client = new RegistryClient({ ...options, ...(user !== undefined && { user }) });
   const name = plainText(locationName(location), 300);
   const writer = new Writer({ name, client, limits, retries, maxConnections, onProgress });
   return new Destination(reference, {
     writer,
-    http,
+    connections,
     manifests: new Manifests(writer),
     opened: new Map(),
   });
@@ -71,7 +68,7 @@ export async function openRegistryDestination(
 /** What all tags of one repository share. */
 interface Repository {
   readonly writer: Writer;
-  readonly http: HttpClient;
+  readonly connections: RegistryConnections;
   readonly manifests: Manifests;
   /** Uploads that a refused mount has opened, by digest. */
   readonly opened: Map<Digest, UploadSession>;
@@ -79,6 +76,8 @@ interface Repository {
 
 class Destination implements RegistryDestination {
   readonly uri: string;
+  /** A manifest that gets a tag is found by its digest too. */
+  readonly commitStoresRoot: boolean;
   readonly #reference: DockerReference;
   readonly #repository: Repository;
   readonly #writer: Writer;
@@ -87,6 +86,7 @@ class Destination implements RegistryDestination {
 
   constructor(reference: DockerReference, repository: Repository) {
     this.uri = formatReference(reference);
+    this.commitStoresRoot = reference.tag !== undefined;
     this.#reference = reference;
     this.#repository = repository;
     this.#writer = repository.writer;
@@ -169,7 +169,7 @@ class Destination implements RegistryDestination {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#opened.values()].map((session) => session.cancel()));
-    this.#repository.http.close();
+    this.#repository.connections.close();
   }
 }
 
