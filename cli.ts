@@ -100,7 +100,7 @@ async function runPart(
   name: "within" | "enroot-mount",
   words: readonly string[],
 ): Promise<number> {
-  const [run, output, host, { forgetReservations }] = await Promise.all([
+  const [run, output, host, { forgetRuntimeOptions }] = await Promise.all([
     name === "within"
       ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
       : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
@@ -111,7 +111,7 @@ async function runPart(
     import("./lib/system/process/prepare_start.ts"),
   ]);
   host.hideRuntimeSwitches();
-  forgetReservations();
+  forgetRuntimeOptions();
   const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
   const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
   try {
