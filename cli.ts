@@ -61,8 +61,7 @@ async function main(): Promise<number> {
     progress.finish();
     const error = explainLimit(failure) ?? failure;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
-    const isUsage = output.asKnownError(error)?.code === "usage";
-    return isUsage && programName() !== "enroot" ? 2 : 1;
+    return failureCode(output.asKnownError(error)?.code);
   };
   const stops = new StopSignals((exitCode) => {
     progress.finish();
@@ -95,6 +94,11 @@ async function main(): Promise<number> {
   }
 }
 
+/** enroot's scripts know 1 alone. */
+function failureCode(code: string | undefined): number {
+  return code === "usage" && programName() !== "enroot" ? 2 : 1;
+}
+
 /** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
 async function runPart(
   name: "within" | "enroot-mount",
@@ -121,7 +125,7 @@ async function runPart(
     });
   } catch (error) {
     writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
-    return 1;
+    return failureCode(output.asKnownError(error)?.code);
   }
 }
 

@@ -69,6 +69,6 @@ test("a container starts without a login's runtime directory", async () => {
 
 test("the hidden part of a start explains itself to a person who calls it", async () => {
   const { exitCode, stderr } = await denroot.run(["within", "77"]);
-  assert.equal(exitCode, 1);
+  assert.equal(exitCode, 2);
   assert.match(stderr, /^\[ERROR\] "within" is denroot's own command/);
 });

@@ -1,6 +1,6 @@
 /** The root file system of a container, mounted. */
 
-import { mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
@@ -41,7 +41,7 @@ export async function makeRoot(
   const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
-    : (!writable && mountOverlay(place.path, overlay)) ||
+    : (!writable && isAllMapped(place.path, namespaces) && mountOverlay(place.path, overlay)) ||
       await lockedRoot(place.path, lock, lockTimeoutMs);
   setPropagation(path, MS.SLAVE);
   const files = await rootedFiles(path);
@@ -58,6 +58,19 @@ export async function makeRoot(
       files[Symbol.dispose]();
     },
   };
+}
+
+/**
+ * Whether the directories in which the preparation writes belong to a group that the container has.
+ * An overlay could not copy others. They are there when a user's group changed after the creation.
+ */
+function isAllMapped(root: string, { user }: ContainerNamespaces): boolean {
+  if (user === undefined) return true;
+  return ["/", "/etc"].every((path) => {
+    const status = lstatSync(`${root}${path}`, { throwIfNoEntry: false });
+    // A container of another user cannot be written to anyway.
+    return status?.uid !== user.insideUid || status.gid === user.insideGid;
+  });
 }
 
 /** Undefined where the kernel lets a user namespace mount no overlay: before 5.11, for example. */
