@@ -1,9 +1,8 @@
 /** The root file system of a container, mounted. */
 
-import { lstatSync, mkdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
-import { hasErrno } from "../../system/linux/system_error.ts";
 import { DenrootError } from "../../errors.ts";
 import type {
   ContainerNamespaces,
@@ -13,6 +12,7 @@ import type {
 } from "../../types/container.ts";
 import { LOCK_NAME } from "../running_containers.ts";
 import { mountImage } from "./mount_image.ts";
+import { mountOverlay } from "./mount_overlay.ts";
 import { openRootLock, type RootLock } from "./root_lock.ts";
 
 /** An image's source and a bundle's programs. */
@@ -71,21 +71,6 @@ function isAllMapped(root: string, { user }: ContainerNamespaces): boolean {
     // A container of another user cannot be written to anyway.
     return status?.uid !== user.insideUid || status.gid === user.insideGid;
   });
-}
-
-/** Undefined where the kernel lets a user namespace mount no overlay: before 5.11, for example. */
-function mountOverlay(lower: string, directory: string): string | undefined {
-  const [root, upper, work] = ["root", "upper", "work"].map((name) => `${directory}/${name}`);
-  for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true, mode: 0o755 });
-  const escaped = (path: string) => path.replace(/[\\,:]/g, "\\$&");
-  const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper!)},workdir=${escaped(work!)}`;
-  try {
-    mount("overlay", root!, "overlay", MS.NOSUID | MS.NODEV, `${data},userxattr,xino=off`);
-  } catch (error) {
-    if (hasErrno(error, "EPERM", "EACCES", "EINVAL", "ENODEV", "ELOOP")) return undefined;
-    throw error;
-  }
-  return root;
 }
 
 /** Where the preparation writes to the directory itself, one start does so after the other. */

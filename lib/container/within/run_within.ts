@@ -27,11 +27,16 @@ export interface WithinOutput {
 }
 
 /**
- * `words` are the descriptor of the request and, where `enter` failed, its step and the error's
+ * `words` are the descriptor of the request, or `trial`, and, where `enter` failed, its step and the error's
  * number. Resolves to an exit code only when no command is to run; throws {@link DenrootError}.
  */
 export async function runWithin(words: readonly string[], output: WithinOutput): Promise<number> {
   const [descriptor = "", step, errno] = words;
+  if (descriptor === "trial") {
+    const { tryMounts } = await import("../trial/try_mounts.ts");
+    output.result(JSON.stringify(tryMounts(step, Number(errno))));
+    return 0;
+  }
   const request = readRequest(descriptor);
   if (step !== undefined) throw enterError(step, Number(errno));
   try {
