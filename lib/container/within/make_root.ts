@@ -13,7 +13,7 @@ import type {
 import { LOCK_NAME } from "../running_containers.ts";
 import { mountImage } from "./mount_image.ts";
 import { mountOverlay } from "./mount_overlay.ts";
-import { openRootLock, type RootLock } from "./root_lock.ts";
+import { imageMark, openRootLock, type RootLock, type RootMark } from "./root_lock.ts";
 
 /** An image's source and a bundle's programs. */
 const OWN_DIRECTORY = "/.enroot";
@@ -37,8 +37,8 @@ export async function makeRoot(
 ): Promise<MountedRoot> {
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const overlay = `${runtimePath}/overlay`;
-  // An image is never written to, and needs no lock.
   const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
+  const mark = place.type === "image" ? imageMark(place.path, runtimePath) : lock;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
     : (!writable && isAllMapped(place.path, namespaces) && mountOverlay(place.path, overlay)) ||
@@ -49,12 +49,12 @@ export async function makeRoot(
     path,
     files,
     finish() {
-      if (lock !== undefined) showLock(lock, files);
+      if (mark !== undefined) showMark(mark, files);
       if (writable) protectOwnDirectory(files);
       else remount(path, MS.RDONLY);
     },
     [Symbol.dispose]() {
-      lock?.[Symbol.dispose]();
+      mark?.[Symbol.dispose]();
       files[Symbol.dispose]();
     },
   };
@@ -90,13 +90,13 @@ function bindDirectory(path: string): string {
 }
 
 /** `list -f` finds the container of a process by the file that it sees there. */
-function showLock(lock: RootLock, files: RootedFiles): void {
+function showMark(mark: RootMark, files: RootedFiles): void {
   const path = `/${LOCK_NAME}`;
   if (files.kind(path) !== "file") files.remove(path);
   files.makeFile(path, 0o644);
   using held = files.hold(path);
   if (held === undefined) return;
-  mount(lock.path, held.path, "none", MS.BIND);
+  mount(mark.path, held.path, "none", MS.BIND);
   using mounted = files.hold(path);
   if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
 }
