@@ -15,8 +15,10 @@ const O_CLOEXEC = 0o2000000;
 /** Time for the work to stop and clean up after an error that nobody caught. */
 const STRAY_GRACE_MS = 5000;
 
-const args = process.argv.slice(2);
-if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
+const called = process.argv.slice(2);
+/** pyxis calls an importer by its name alone: `denroot-importer get URI`. */
+const args = calledAs("denroot-importer") ? ["share", ...called] : called;
+if (called.length === 1 && (called[0] === "--version" || called[0] === "version")) {
   // Before anything else is loaded: scripts ask for the version often.
   const isEnroots = args[0] === "version" && programName() === "enroot";
   writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
@@ -153,16 +155,19 @@ function catchStrays(stops: StopSignals, fail: (error: unknown) => number): () =
  * A runtime shows a script's path with its links resolved; the kernel shows the one that was called.
  */
 function programName(): string {
+  return calledAs("enroot") ? "enroot" : "denroot";
+}
+
+function calledAs(name: string): boolean {
   const words = commandLine();
-  const called = [words[0], words.at(-1 - args.length)].map((path) => basename(path ?? ""));
-  return called.includes("enroot") ? "enroot" : "denroot";
+  return [words[0], words.at(-1 - called.length)].some((path) => basename(path ?? "") === name);
 }
 
 function commandLine(): readonly string[] {
   try {
     return readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
   } catch {
-    return [process.argv0, ...args];
+    return [process.argv0, ...called];
   }
 }
 

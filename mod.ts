@@ -6,6 +6,16 @@ export { copyImage, type CopyOptions, type CopyResult } from "./lib/copy/copy_im
 export type { ImageFormat, LayerCompression } from "./lib/copy/image_format.ts";
 export type { BlobFate, CopiedBlob } from "./lib/copy/send_blobs.ts";
 export type { SideOptions } from "./lib/copy/side_options.ts";
+export { type SharedImage, shareImage, type ShareOptions } from "./lib/share/share_image.ts";
+export {
+  type ListedImage,
+  type ShareContents,
+  shareContents,
+  type Work,
+} from "./lib/share/share_contents.ts";
+export type { GarbageResult, StoredImage } from "./lib/share/collect_garbage.ts";
+export { pruneShare, type PruneShareOptions } from "./lib/share/prune_share.ts";
+export { type ReleaseOptions, releaseStep } from "./lib/share/release_step.ts";
 export {
   type DefinedImage,
   type DefinitionOptions,

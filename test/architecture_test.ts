@@ -21,7 +21,7 @@ const levels: readonly (readonly string[])[] = [
   ["transport", "store", "layer", "squashfs"],
   ["pack"],
   ["image"],
-  ["container", "copy"],
+  ["container", "copy", "share"],
   ["definition", "doctor"],
   ["mod"],
 ];

@@ -1,11 +1,11 @@
 /** `cache`: shows what the cache of layers holds, and prunes it. */
 
-import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import type { Amount, CacheContents, CachedBlob, PruneResult } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
-import { type CommandContext, commandSettings, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand, wellFormed } from "./common.ts";
 import { shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -156,12 +156,4 @@ function pruneJson({ path, removed, kept, inUse, others }: PruneResult, dryRun =
 
 function blobJson({ digest, bytes, used, isOwn }: CachedBlob) {
   return { digest, bytes, used: used.toISOString(), own: isOwn };
-}
-
-function wellFormed(parse: (text: string) => number | undefined, message: string) {
-  return (text: string): number => {
-    const value = parse(text);
-    if (value === undefined) throw new InvalidArgumentError(message);
-    return value;
-  };
 }

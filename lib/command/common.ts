@@ -73,6 +73,18 @@ export const REPOSITORY_SECTION: HelpSection = {
   ],
 };
 
+/** The parser of an option whose text `parse` gives no value for when it breaks the rule. */
+export function wellFormed(
+  parse: (text: string) => number | undefined,
+  complaint: string,
+): (text: string) => number {
+  return (text) => {
+    const value = parse(text);
+    if (value === undefined) throw new InvalidArgumentError(complaint);
+    return value;
+  };
+}
+
 function notEmpty(value: string): string {
   if (value === "") throw new InvalidArgumentError("It is empty.");
   return value;

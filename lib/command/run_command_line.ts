@@ -24,6 +24,7 @@ import { listCommand } from "./list.ts";
 import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
 import { startCommand } from "./start.ts";
+import { shareCommand } from "./share.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
@@ -39,6 +40,7 @@ const COMMANDS = [
   batchCommand,
   hooksCommand,
   copyCommand,
+  shareCommand,
   inspectCommand,
   digestCommand,
   tagsCommand,

@@ -1,10 +1,10 @@
 /** Decompression. The bytes themselves tell the format; their media type is not believed. */
 
 import { Buffer } from "node:buffer";
-import { createGunzip } from "node:zlib";
+import { constants, createGunzip } from "node:zlib";
 import { DenrootError, messageOf } from "../errors.ts";
 import { decompressZstd } from "./decompress_zstd.ts";
-import { through } from "./through.ts";
+import { type ThroughOptions, throughZlib } from "./through_zlib.ts";
 
 const OUTPUT_CHUNK = 256 * 1024;
 
@@ -31,15 +31,18 @@ export function compressionOf(start: Uint8Array): Compression | undefined {
  * may be overwritten once the next is asked for. Throws code `layer` for damaged or truncated input,
  * and `unsupported` for another compression.
  */
-export async function* decompress(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+export async function* decompress(
+  stored: AsyncIterable<Uint8Array>,
+  options: ThroughOptions = {},
+): AsyncIterable<Uint8Array> {
   const input = stored[Symbol.asyncIterator]();
   try {
     const start = await readStart(input);
     const all = prepend(start, input);
     const compression = compressionOf(start);
     if (compression === undefined) yield* all;
-    else if (compression === "gzip") yield* gunzip(all);
-    else if (compression === "zstd") yield* decompressZstd(all);
+    else if (compression === "gzip") yield* gunzip(all, options);
+    else if (compression === "zstd") yield* decompressZstd(all, options);
     else throw unread(compression);
   } finally {
     // Not awaited: it may wait for bytes that never come.
@@ -58,9 +61,13 @@ async function readStart(input: AsyncIterator<Uint8Array>): Promise<Uint8Array> 
   return start;
 }
 
-async function* gunzip(stored: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* gunzip(
+  stored: AsyncIterable<Uint8Array>,
+  options: ThroughOptions,
+): AsyncIterable<Uint8Array> {
   try {
-    yield* through(stored, createGunzip({ chunkSize: OUTPUT_CHUNK }));
+    const transform = createGunzip({ chunkSize: OUTPUT_CHUNK });
+    yield* throughZlib(stored, transform, constants.Z_FINISH, options);
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
     throw new DenrootError("layer", `The gzip data is damaged: ${messageOf(cause)}`, { cause });

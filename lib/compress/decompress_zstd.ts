@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { constants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
 import { DenrootError, messageOf } from "../errors.ts";
-import { through } from "./through.ts";
+import { type ThroughOptions, throughZlib } from "./through_zlib.ts";
 
 const MAGIC = 0xfd2fb528;
 /** Up to so many stored bytes a frame is decoded in one call: some images have a frame a file. */
@@ -20,6 +20,7 @@ const PARAMS = { [constants.ZSTD_d_windowLogMax]: 31 };
 /** Throws code `layer` for damaged or truncated data. */
 export async function* decompressZstd(
   stored: AsyncIterable<Uint8Array>,
+  options: ThroughOptions,
 ): AsyncIterable<Uint8Array> {
   const input = new ByteReader(stored);
   for (;;) {
@@ -29,14 +30,18 @@ export async function* decompressZstd(
     if ((number & 0xfffffff0) >>> 0 === 0x184d2a50) {
       await input.skip((await input.read(4)).readUInt32LE());
     } else if (number === MAGIC) {
-      yield* decodeFrame(input, magic);
+      yield* decodeFrame(input, magic, options);
     } else {
       throw damaged("a frame is followed by something else");
     }
   }
 }
 
-async function* decodeFrame(input: ByteReader, magic: Buffer): AsyncIterable<Uint8Array> {
+async function* decodeFrame(
+  input: ByteReader,
+  magic: Buffer,
+  options: ThroughOptions,
+): AsyncIterable<Uint8Array> {
   const { bytes, contentSize, checksum } = await readFrameHeader(input);
   const blocks = readBlocks(input, checksum);
   const start = [magic, bytes];
@@ -57,10 +62,8 @@ async function* decodeFrame(input: ByteReader, magic: Buffer): AsyncIterable<Uin
       yield small;
       return;
     }
-    yield* through(
-      concat(start, blocks),
-      createZstdDecompress({ chunkSize: OUTPUT_CHUNK, params: PARAMS }),
-    );
+    const transform = createZstdDecompress({ chunkSize: OUTPUT_CHUNK, params: PARAMS });
+    yield* throughZlib(concat(start, blocks), transform, constants.ZSTD_e_end, options);
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
     throw damaged(messageOf(cause), cause);

@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { REPLACEMENT, resolvedPath } from "../system/files/real_names.ts";
-import { parseBytes } from "../text/parse_units.ts";
+import { parseAge, parseBytes } from "../text/parse_units.ts";
 import type { Value } from "./load_values.ts";
 import { meansNo } from "./means_no.ts";
 import type { SettingDefinition, SettingHost } from "./table/setting_definition.ts";
@@ -117,6 +117,8 @@ function parseValue(text: string, definition: SettingDefinition): SettingValue |
       });
       return seconds === undefined ? undefined : Math.ceil(seconds * 1000);
     }
+    case "age":
+      return parseAge(text);
     case "bytes":
       // A limit of 0 bytes would refuse everything.
       return parseBytes(text) || undefined;
@@ -132,6 +134,8 @@ function ruleOf(definition: SettingDefinition): string {
       return `seconds from 0 to ${definition.max}, 0 for no limit`;
     case "choice":
       return `one of ${definition.choices.join(", ")}`;
+    case "age":
+      return "a number with m, h, d or w, as 12h or 7d";
     case "bytes":
       return "a number of bytes from 1 to below 8192T, with K, M, G or T for powers of 1024";
     case "path":

@@ -36,6 +36,15 @@ export interface Settings {
   readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
   readonly unsquashfs?: string | undefined;
+  /** The directory of finished images that many machines mount. */
+  readonly sharePath?: string | undefined;
+  /** The directory for this machine's own copies of shared images. */
+  readonly shareLocalPath?: string | undefined;
+  /** For how long a machine that imports may be silent. */
+  readonly shareLeaseMs: number;
+  readonly shareLongestJobMs: number;
+  readonly shareMaxBytes?: number | undefined;
+  readonly shareMaxAgeMs?: number | undefined;
   readonly loginShell: boolean;
   readonly rootfsWritable: boolean;
   readonly remapRoot: boolean;
@@ -108,6 +117,12 @@ export async function loadSettings(
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
+    sharePath: values.DENROOT_SHARE_PATH,
+    shareLocalPath: values.DENROOT_SHARE_LOCAL_PATH,
+    shareLeaseMs: values.DENROOT_SHARE_LEASE_SECONDS * 1000,
+    shareLongestJobMs: values.DENROOT_SHARE_LONGEST_JOB,
+    shareMaxBytes: values.DENROOT_SHARE_MAX_BYTES,
+    shareMaxAgeMs: values.DENROOT_SHARE_MAX_AGE,
     loginShell: values.ENROOT_LOGIN_SHELL,
     rootfsWritable: values.ENROOT_ROOTFS_WRITABLE,
     remapRoot: values.ENROOT_REMAP_ROOT,

@@ -46,6 +46,10 @@ export function runningHere(places: readonly ContainerPlace[]): {
   const images = new Map<string, number[]>();
   for (const processes of byMountNamespace().values()) {
     for (const pid of processes) {
+      // The root of others may be a file system whose server hangs: it is not touched.
+      const isContainer = hasLockMount(pid);
+      if (isContainer === undefined) continue;
+      if (!isContainer) break;
       const lock = identityOf(`/proc/${pid}/root/${LOCK_NAME}`);
       if (lock === undefined) continue;
       const name = names.get(lock);
@@ -118,6 +122,16 @@ function byMountNamespace(): ReadonlyMap<string, readonly number[]> {
     else others.push(pid);
   }
   return found;
+}
+
+/** Whether something is mounted on `/.lock`, as both denroot and enroot do it. */
+function hasLockMount(pid: number): boolean | undefined {
+  try {
+    return fs.readFileSync(`/proc/${pid}/mountinfo`, "latin1").includes(` /${LOCK_NAME} `);
+  } catch {
+    // It has just ended.
+    return undefined;
+  }
 }
 
 function mountNamespace(pid: number | "self"): string | undefined {

@@ -1,9 +1,10 @@
 /** Makes a layer's stored bytes anew: from its tar stream, the same bytes each time. */
 
 import { createHash } from "node:crypto";
+import type { Transform } from "node:stream";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
 import { decompress } from "../compress/decompress.ts";
-import { through } from "../compress/through.ts";
+import { throughZlib } from "../compress/through_zlib.ts";
 import { throwIfAborted } from "../errors.ts";
 import { readLayerTree } from "../layer/formats/read_layer_tree.ts";
 import { readSplitLayer } from "../layer/formats/read_split_layer.ts";
@@ -48,7 +49,8 @@ export async function compressLayer(
   const content = createDigestHash(expected);
   const writer = cache.spool();
   try {
-    for await (const bytes of through(hashed(tar, content, signal), compressor(compression))) {
+    const { transform, finish } = compressor(compression);
+    for await (const bytes of throughZlib(hashed(tar, content, signal), transform, finish)) {
       writer.write(bytes);
     }
     const { digest, size } = await writer.commit();
@@ -88,8 +90,10 @@ async function* hashed(
 }
 
 /** Without a time or a file's name in it, so that the same tar gives the same bytes. */
-function compressor(compression: LayerCompression): ReturnType<typeof createGzip> {
-  return compression === "gzip" ? createGzip({ level: 6 }) : createZstdCompress({
-    params: { [constants.ZSTD_c_compressionLevel]: 3 },
-  }) as unknown as ReturnType<typeof createGzip>;
+function compressor(compression: LayerCompression): { transform: Transform; finish: number } {
+  if (compression === "gzip") {
+    return { transform: createGzip({ level: 6 }), finish: constants.Z_FINISH };
+  }
+  const params = { [constants.ZSTD_c_compressionLevel]: 3 };
+  return { transform: createZstdCompress({ params }), finish: constants.ZSTD_e_end };
 }

@@ -9,6 +9,7 @@ import { checkMachine } from "./check_machine.ts";
 import { checkNetwork } from "./check_network.ts";
 import { checkPaths } from "./check_paths.ts";
 import { checkRegistries, parseRegistry } from "./check_registries.ts";
+import { checkShare } from "./check_share.ts";
 import { checkSquashfs } from "./check_squashfs.ts";
 import { FETCHING, type Finding, Findings } from "./finding.ts";
 import { type Machine, thisMachine } from "./machine.ts";
@@ -24,7 +25,8 @@ export interface ExamineOptions {
 }
 
 /**
- * Looks at the machine, the settings and the given registries; changes nothing. Throws code
+ * Looks at the machine, the settings and the given registries. It changes nothing, but for a
+ * directory that it makes in the share and removes at once. Throws code
  * `reference`, `unsupported` or `usage` for a text that names no registry, and code `aborted`.
  */
 export async function examineMachine(options: ExamineOptions = {}): Promise<readonly Finding[]> {
@@ -44,6 +46,7 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
     ...checkLimits(machine, read.maxProcessors),
     ...checkSettings(read),
     ...checkPaths(read, machine, currentDirectory()),
+    ...checkShare(read, machine),
     ...await checkSquashfs(read),
     ...await checkNetwork(read),
     ...await checkContainers(machine, read),

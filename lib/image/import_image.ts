@@ -1,18 +1,19 @@
 /** Imports a container image as an enroot image: denroot's main operation. */
 
 import path from "node:path";
+import type { Settings } from "../config/settings.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { schemeOf } from "../reference/schemes.ts";
 import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
-import { memoryLimit, processorsWithin, readLimits } from "../system/host/limits.ts";
+import { type Limits, memoryLimit, processorsWithin, readLimits } from "../system/host/limits.ts";
 import { systemFiles } from "../system/host/system_files.ts";
-import { findMksquashfs, findUnsquashfs } from "../tools/find_tools.ts";
+import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
 import { checkOutput, outputPath } from "./check_output.ts";
 import { checkProcesses } from "./check_processes.ts";
 import { imageContext, type ImageOptions } from "./image_options.ts";
 import { imageTime } from "./image_time.ts";
-import { type PackedImage, packImage } from "./pack_image.ts";
+import { type PackedImage, packImage, type PackingPlace } from "./pack_image.ts";
 
 export interface ImportOptions extends ImageOptions {
   /**
@@ -49,13 +50,49 @@ export async function importImage(
   const output = outputPath(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
   checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
+  using tools = await importTools(settings, options.verify);
+  const place = imagePlace(output, { tools, force, settings });
+  const packed = await packImage(reference, place, context);
+  return { output, ...packed, seconds: (performance.now() - started) / 1000 };
+}
+
+/** The programs that an import runs, and the limits that it obeys. */
+export interface ImportTools extends Disposable {
+  readonly mksquashfs: Mksquashfs;
+  /** The path of unsquashfs, where the image is to be verified. */
+  readonly verifyWith: string | undefined;
+  readonly limits: Limits;
+}
+
+/** Throws code `squashfs` for a program that is missing, `limit` or `usage` for what cannot work. */
+export async function importTools(settings: Settings, verify = false): Promise<ImportTools> {
   const limits = readLimits(systemFiles);
   checkProcesses();
   checkSquashOptions(settings.squashOptions);
-  using mksquashfs = await findMksquashfs(settings);
-  using unsquashfs = options.verify ? await findUnsquashfs(settings) : undefined;
+  using tools = new DisposableStack();
+  const mksquashfs = tools.use(await findMksquashfs(settings));
+  const unsquashfs = verify ? tools.use(await findUnsquashfs(settings)) : undefined;
+  const held = tools.move();
+  return {
+    mksquashfs,
+    verifyWith: unsquashfs?.path,
+    limits,
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}
 
-  const packed = await packImage(reference, {
+interface ImagePlaceOptions {
+  readonly tools: ImportTools;
+  readonly force: boolean;
+  readonly settings: Settings;
+}
+
+/** What `packImage` needs to make an image file. `output` is a path of {@link outputPath}. */
+export function imagePlace(
+  output: string,
+  { tools: { mksquashfs, verifyWith, limits }, force, settings }: ImagePlaceOptions,
+): PackingPlace {
+  return {
     directory: path.dirname(output),
     processors: processorsWithin(limits, settings.maxProcessors),
     output: (created) => ({
@@ -68,8 +105,7 @@ export async function importImage(
         time: settings.sourceDateEpoch ?? imageTime(created, mksquashfs),
         force,
       },
-      verifyWith: unsquashfs?.path,
+      verifyWith,
     }),
-  }, context);
-  return { output, ...packed, seconds: (performance.now() - started) / 1000 };
+  };
 }

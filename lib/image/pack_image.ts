@@ -58,21 +58,31 @@ export async function packImage(
   const { cache } = opened;
   await using source = await openSource(reference, { ...context, blobs: cache });
   const image = await resolveImage(source, platform, signal);
+  const bytes = await packResolved(image, target, { ...context, source, cache });
+  return { digest: image.digest, uri: source.uri, bytes };
+}
+
+export interface PackingContext extends ImageContext {
+  readonly source: ImageSource;
+  readonly cache: BlobCache;
+}
+
+/** As {@link packImage}, for an image that was found already. Gives the size of the image file. */
+export async function packResolved(
+  image: ResolvedImage,
+  target: PackingPlace,
+  context: PackingContext,
+): Promise<number> {
+  const { source, cache, signal, onProgress } = context;
   requireReadableLayers(requireImage(image.manifest));
   const content = await contentOf(source, image, signal);
   checkSpace(content, cache, source, target.directory);
   onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
-  const bytes = await withFreshBlobs(
+  return await withFreshBlobs(
     cache,
     context,
-    () => fetchAndPack(image, content, target, { ...context, source, cache }),
+    () => fetchAndPack(image, content, target, context),
   );
-  return { digest: image.digest, uri: source.uri, bytes };
-}
-
-interface PackingContext extends ImageContext {
-  readonly source: ImageSource;
-  readonly cache: BlobCache;
 }
 
 /** Gives the size of the image in bytes. */

@@ -1,57 +1,52 @@
 /** Where the tar stream leaves a layer worker. */
 
 import type { MessagePort } from "../system/worker.ts";
-import { CHUNK_SIZE, CHUNKS_AHEAD } from "./layer_messages.ts";
+import { CHUNK_SIZE, CHUNKS_AHEAD, type LayerChunk } from "./layer_messages.ts";
 
 /**
- * Fills buffers and sends them to the taker, which sends them back: their count bounds how much is
- * read ahead. The buffers belong to one output until it has ended: when a layer fails, its buffers
- * are dropped, and the next output makes new ones.
+ * Fills the parts of a memory that the taker shares, and waits when all are with the taker: that
+ * bounds how much is read ahead. An output whose {@link end} was reached leaves the memory to the
+ * next one. After a failure the taker may still read it, so the next output needs another.
  */
 export class ChunkOutput {
   readonly #port: MessagePort;
-  readonly #free: ArrayBuffer[];
-  /** How many buffers there are, with the taker or here. */
-  #count: number;
+  readonly #memory: Uint8Array;
+  /** Where the parts begin that may be filled. */
+  readonly #free = Array.from({ length: CHUNKS_AHEAD }, (_, part) => part * CHUNK_SIZE);
   #wake: (() => void) | undefined;
-  #current: Uint8Array<ArrayBuffer> | undefined;
+  #current: number | undefined;
   #used = 0;
 
-  /** Starts with the buffers that the last output left over. */
-  constructor(port: MessagePort, spare: readonly ArrayBuffer[]) {
+  /** `memory` is {@link chunkMemory}'s. */
+  constructor(port: MessagePort, memory: SharedArrayBuffer) {
     this.#port = port;
-    this.#free = [...spare];
-    this.#count = spare.length;
-    port.on("message", (buffer: ArrayBuffer) => {
-      this.#free.push(buffer);
+    this.#memory = new Uint8Array(memory);
+    port.on("message", (at: number) => {
+      this.#free.push(at);
       this.#wake?.();
     });
+    this.#tell({ memory });
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length;) {
-      this.#current ??= new Uint8Array(await this.#buffer());
-      const count = Math.min(CHUNK_SIZE - this.#used, bytes.length - at);
-      this.#current.set(bytes.subarray(at, at + count), this.#used);
+    for (let from = 0; from < bytes.length;) {
+      this.#current ??= await this.#part();
+      const count = Math.min(CHUNK_SIZE - this.#used, bytes.length - from);
+      this.#memory.set(bytes.subarray(from, from + count), this.#current + this.#used);
       this.#used += count;
-      at += count;
-      if (this.#used === CHUNK_SIZE) this.#send();
+      from += count;
+      if (this.#used === CHUNK_SIZE) this.#send(this.#current);
     }
   }
 
-  /** Waits until the taker has taken everything; gives the buffers for the next output. */
-  async end(): Promise<readonly ArrayBuffer[]> {
-    if (this.#current !== undefined) this.#send();
-    this.#port.postMessage("end");
-    while (this.#free.length < this.#count) await this.#woken();
-    return this.#free;
+  /** Waits until the taker has taken everything. */
+  async end(): Promise<void> {
+    if (this.#current !== undefined) this.#send(this.#current);
+    this.#tell("end");
+    while (this.#free.length < CHUNKS_AHEAD) await this.#woken();
   }
 
-  async #buffer(): Promise<ArrayBuffer> {
-    if (this.#free.length === 0 && this.#count < CHUNKS_AHEAD) {
-      this.#count++;
-      return new ArrayBuffer(CHUNK_SIZE);
-    }
+  async #part(): Promise<number> {
     while (this.#free.length === 0) await this.#woken();
     return this.#free.pop()!;
   }
@@ -60,10 +55,18 @@ export class ChunkOutput {
     return new Promise((resolve) => this.#wake = resolve);
   }
 
-  #send(): void {
-    const { buffer } = this.#current!;
-    this.#port.postMessage({ buffer, length: this.#used }, [buffer]);
+  #send(at: number): void {
+    this.#tell({ at, length: this.#used });
     this.#current = undefined;
     this.#used = 0;
   }
+
+  #tell(message: LayerChunk): void {
+    this.#port.postMessage(message);
+  }
+}
+
+/** The system gives it pages as they are written to. */
+export function chunkMemory(): SharedArrayBuffer {
+  return new SharedArrayBuffer(CHUNK_SIZE * CHUNKS_AHEAD);
 }

@@ -21,7 +21,7 @@ export interface LayerJob {
   readonly digest: Digest | undefined;
   /** The digest that the tar stream must have; undefined when it needs no check. */
   readonly diffId: Digest | undefined;
-  /** Takes {@link LayerChunk}s and sends their buffers back. */
+  /** Takes {@link LayerChunk}s, and confirms them. */
   readonly output: MessagePort;
 }
 
@@ -36,10 +36,17 @@ export interface LayerAnswer {
   readonly error?: PlainError;
 }
 
-/** The next bytes of the tar stream in a buffer of their own, or the stream's verified end. */
-export type LayerChunk = { readonly buffer: ArrayBuffer; readonly length: number } | "end";
+/**
+ * First the memory that both threads share; then the next bytes of the tar stream in it, which the
+ * taker confirms with `at` when they are used up; at last the stream's verified end. Buffers that
+ * are sent from thread to thread would have a garbage collection follow every few of them.
+ */
+export type LayerChunk =
+  | { readonly memory: SharedArrayBuffer }
+  | { readonly at: number; readonly length: number }
+  | "end";
 
-/** The size of the buffers that travel between a layer worker and the taker. */
+/** The size of the parts of the shared memory. */
 export const CHUNK_SIZE = 1024 * 1024;
-/** The count of these buffers: it bounds how much is read ahead. */
+/** The count of these parts: it bounds how much is read ahead. */
 export const CHUNKS_AHEAD = 8;

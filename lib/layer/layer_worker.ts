@@ -6,7 +6,7 @@ import { createDigestHash, parseDigest } from "../oci/digest.ts";
 import { workerPort } from "../system/worker.ts";
 import type { Digest } from "../types/image.ts";
 import { decompress } from "../compress/decompress.ts";
-import { ChunkOutput } from "./chunk_output.ts";
+import { chunkMemory, ChunkOutput } from "./chunk_output.ts";
 import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
 import { readLayerTree } from "./formats/read_layer_tree.ts";
 import { readSplitLayer } from "./formats/read_split_layer.ts";
@@ -15,8 +15,8 @@ import { Arrival, StoredBytes } from "./stored_bytes.ts";
 const port = workerPort();
 /** How much of its file the running job can read; undefined between jobs. */
 let arrival: Arrival | undefined;
-/** Buffers that the last job left for the next one. */
-let spareBuffers: readonly ArrayBuffer[] = [];
+/** The memory of the last job, if the next one can use it. */
+let memory: SharedArrayBuffer | undefined;
 
 port.on("message", (message: LayerJob | Available) => {
   if (message.type === "available") arrival?.advance(message.bytes);
@@ -33,13 +33,14 @@ async function run(job: LayerJob): Promise<void> {
 }
 
 async function answerTo(job: LayerJob, arrival: Arrival): Promise<LayerAnswer> {
-  const output = new ChunkOutput(job.output, spareBuffers);
-  spareBuffers = [];
+  memory ??= chunkMemory();
+  const output = new ChunkOutput(job.output, memory);
   try {
     await readLayer(job, new StoredBytes(job, arrival), output);
-    spareBuffers = await output.end();
+    await output.end();
     return {};
   } catch (error) {
+    memory = undefined;
     return { error: toPlainError(error) };
   }
 }
@@ -63,7 +64,7 @@ function tarStream({ place }: LayerJob, stored: StoredBytes): AsyncIterable<Uint
   switch (place.type) {
     case "file":
     case "download":
-      return decompress(stored.read());
+      return decompress(stored.read(), { here: true });
     case "tar-split":
       return readSplitLayer(place);
     case "tree":

@@ -53,7 +53,9 @@ export class PackAttempt implements AsyncDisposable {
     this.#worker = startWorker("lib/pack/pack_worker.ts", packInput(job, attempt, target));
     this.#worker.on("message", (message: PackMessage) => this.#take(message));
     this.#worker.on("error", this.#failure.reject);
-    job.signal.addEventListener("abort", this.#abort, { once: true });
+    // It may have come while mksquashfs was started.
+    if (job.signal.aborted) this.#abort();
+    else job.signal.addEventListener("abort", this.#abort, { once: true });
     job.fetcher.failure.catch(this.#failure.reject);
     target.failure.catch(this.#failure.reject);
     this.#failure.promise.catch(() => {});

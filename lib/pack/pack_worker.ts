@@ -104,17 +104,18 @@ function open(layer: number, pass: Pass): Promise<MessagePort> {
   });
 }
 
-/** Sends each buffer back once it is used up: that is what bounds the memory. */
+/** Confirms each chunk once it is used up: that is what bounds the memory. */
 function forEachChunk(chunks: MessagePort, use: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
+    let memory: SharedArrayBuffer;
     chunks.on("message", (chunk: LayerChunk) => {
       try {
-        if (chunk === "end") {
-          resolve();
-          return;
+        if (chunk === "end") resolve();
+        else if ("memory" in chunk) memory = chunk.memory;
+        else {
+          use(new Uint8Array(memory, chunk.at, chunk.length));
+          chunks.postMessage(chunk.at);
         }
-        use(new Uint8Array(chunk.buffer, 0, chunk.length));
-        chunks.postMessage(chunk.buffer, [chunk.buffer]);
       } catch (error) {
         // In this order: closing may still deliver the end that is on its way.
         reject(error);

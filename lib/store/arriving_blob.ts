@@ -22,6 +22,9 @@ const RECORD_MS = 500;
 /** A smaller part of a blob is not worth a request of its own. */
 const MIN_KEPT = 16 * 1024;
 
+/** One serves for all blobs, since nothing comes between reading and digesting. */
+let readBackBuffer: Uint8Array | undefined;
+
 export class ArrivingBlob {
   readonly descriptor: Descriptor;
   /** Segments that nobody has requested yet, in order. */
@@ -164,9 +167,9 @@ export class ArrivingBlob {
 
   #digestUpTo(end: number): void {
     if (this.#digested >= end) return;
-    const buffer = new Uint8Array(Math.min(READ_BACK, end - this.#digested));
+    const buffer = readBackBuffer ??= new Uint8Array(READ_BACK);
     while (this.#digested < end) {
-      const wanted = Math.min(buffer.length, end - this.#digested);
+      const wanted = Math.min(READ_BACK, end - this.#digested);
       const count = this.#ingest.read(buffer.subarray(0, wanted), this.#digested);
       if (count === 0) throw new Error("The file in the cache became shorter while it was written");
       this.#hash.update(buffer.subarray(0, count));

@@ -6,6 +6,7 @@
 
 import { abortedError, DenrootError, hasCode } from "../errors.ts";
 import { type Holder, Lease } from "../system/files/lease.ts";
+import { freeBytes } from "../system/free_bytes.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobPlace, ImageSource, LocalBlob } from "../types/source.ts";
 import { ArrivingBlob, type Segment } from "./arriving_blob.ts";
@@ -247,6 +248,8 @@ export class BlobFetcher {
       for await (const chunk of bytes) {
         if (signal.aborted) return;
         blob.write(segment, chunk);
+        // A garbage collection comes too late where a fast network fills hundreds of megabytes.
+        freeBytes(chunk);
         this.#options.onReceived?.(descriptor, blob.received);
       }
     } catch (error) {

@@ -123,7 +123,8 @@ export interface ImageSource extends AsyncDisposable {
   /**
    * The stored bytes of a blob. They are **unverified**: `store/` verifies them.
    *
-   * Yields exactly the bytes of `range`, or the whole blob without one. Retries and resumes within
+   * Yields exactly the bytes of `range`, or the whole blob without one. Each piece is the caller's,
+   * who may free its memory. Retries and resumes within
    * the limits of the settings, and throws when these are used up. Throws code `range_unsupported`
    * when a range does not start at 0 and the server ignores ranges: ask for the whole blob then.
    *

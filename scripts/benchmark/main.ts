@@ -19,6 +19,7 @@ const usage = `Usage: scripts/bench [options]
   --only NAME    only the programs whose name holds NAME: executable, source, deno, enroot
   --runs N       the median of N runs, 3 unless told
   --memory       peak memory on an image ten times as large and on 1,000,000 entries instead
+  --share        many simulated nodes, one import: see --share --help
   --startup      size, start-up times and memory while waiting instead
   --start        start-up times of containers instead
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)

@@ -106,7 +106,7 @@ test("a first chunk that is too short to tell the compression is not taken for p
 test("an empty chunk is not the end", async () => {
   for (const stored of [gzipSync(small), zstd(small), small]) {
     const chunks = [Buffer.alloc(0), stored.subarray(0, 9), Buffer.alloc(0), stored.subarray(9)];
-    assert.ok(join(await collectChunks(chunks)).equals(small));
+    assert.ok((await collectChunks(chunks)).equals(small));
   }
 });
 
@@ -192,9 +192,11 @@ test("an input that fails after its last byte is a failure", async () => {
       for (let at = 0; at < stored.length; at += 65_536) yield stored.subarray(at, at + 65_536);
       throw failure;
     };
-    await assert.rejects(async () => {
-      for await (const _ of decompress(broken()));
-    }, failure);
+    for (const here of [true, false]) {
+      await assert.rejects(async () => {
+        for await (const _ of decompress(broken(), { here }));
+      }, failure);
+    }
   }
 });
 
@@ -206,25 +208,27 @@ test("an error of the input comes out unchanged", async () => {
       await Promise.resolve();
       throw failure;
     };
-    await assert.rejects(async () => {
-      for await (const _ of decompress(broken()));
-    }, failure);
+    for (const here of [true, false]) {
+      await assert.rejects(async () => {
+        for await (const _ of decompress(broken(), { here }));
+      }, failure);
+    }
   }
 });
 
 test("a reader that stops reading stops the input", async () => {
   for (const stored of [gzipSync(large), zstd(large), large]) {
-    let ended = false;
+    let ended = 0;
     const input = async function* () {
       try {
         for (let at = 0; at < stored.length; at += 1000) yield stored.subarray(at, at + 1000);
       } finally {
-        ended = true;
+        ended++;
       }
     };
-    for await (const _ of decompress(input())) break;
-    for (let turn = 0; turn < 50 && !ended; turn++) await new Promise((r) => setTimeout(r, 2));
-    assert.ok(ended);
+    for (const here of [true, false]) for await (const _ of decompress(input(), { here })) break;
+    for (let turn = 0; turn < 50 && ended < 2; turn++) await new Promise((r) => setTimeout(r, 2));
+    assert.equal(ended, 2);
   }
 });
 
@@ -264,10 +268,23 @@ async function collect(stored: Buffer, chunkSize = 64 * 1024): Promise<Buffer> {
   for (let at = 0; at < stored.length; at += chunkSize) {
     chunks.push(stored.subarray(at, at + chunkSize));
   }
-  return join(await collectChunks(chunks));
+  return await collectChunks(chunks);
 }
 
-async function collectChunks(chunks: readonly Buffer[]): Promise<Buffer[]> {
+/** Decompresses on this thread and on another, which must agree. */
+async function collectChunks(chunks: readonly Buffer[]): Promise<Buffer> {
+  const [here, elsewhere] = await Promise.allSettled([
+    collectParts(chunks, true),
+    collectParts(chunks, false),
+  ]);
+  assert.equal(here.status, elsewhere.status);
+  if (here.status === "rejected") throw here.reason;
+  const content = join(here.value);
+  if (elsewhere.status === "fulfilled") assert.ok(join(elsewhere.value).equals(content));
+  return content;
+}
+
+async function collectParts(chunks: readonly Buffer[], here: boolean): Promise<Buffer[]> {
   // All pieces share one buffer: each overwrites the one before.
   const buffer = Buffer.alloc(Math.max(0, ...chunks.map(({ length }) => length)));
   const input = async function* () {
@@ -278,7 +295,7 @@ async function collectChunks(chunks: readonly Buffer[]): Promise<Buffer[]> {
     }
   };
   const parts: Buffer[] = [];
-  for await (const bytes of decompress(input())) parts.push(Buffer.from(bytes));
+  for await (const bytes of decompress(input(), { here })) parts.push(Buffer.from(bytes));
   return parts;
 }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -99,6 +99,17 @@ for (const user of USERS) {
     const { stdout, stderr } = await startProgram(program!, command, { env, cwd: denroot.work })
       .done;
     assert.equal(stdout, "0\n0\n", stderr);
+  });
+
+  test(`a start goes on when its executable is replaced meanwhile (as ${user})`, async () => {
+    const copy = join(denroot.work, "denroot");
+    const [executable = "", ...asUser] = denroot.runtime.command.toReversed();
+    copyFileSync(executable, copy);
+    // The descriptor still leads to the file.
+    const script = 'exec 9< "$0"; rm "$0"; exec /proc/self/fd/9 start box /bin/echo started';
+    const [first = "", ...words] = [...asUser.reverse(), "bash", "-c", script, copy];
+    const program = startProgram(first, words, { env: denroot.environment() });
+    assert.deepEqual([(await program.done).stdout, existsSync(copy)], ["started\n", false]);
   });
 
   test(`many starts at once all succeed, and leave nothing behind (as ${user})`, async () => {

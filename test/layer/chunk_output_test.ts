@@ -1,9 +1,9 @@
-/** Buffers between a layer worker and the taker of its tar stream. */
+/** The memory between a layer worker and the taker of its tar stream. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageChannel, type MessagePort } from "../../lib/system/worker.ts";
-import { ChunkOutput } from "../../lib/layer/chunk_output.ts";
+import { chunkMemory, ChunkOutput } from "../../lib/layer/chunk_output.ts";
 import { CHUNK_SIZE, CHUNKS_AHEAD, type LayerChunk } from "../../lib/layer/layer_messages.ts";
 
 const all = new Uint8Array(CHUNK_SIZE * CHUNKS_AHEAD);
@@ -19,45 +19,64 @@ async function withPorts(use: (port: MessagePort, taker: MessagePort) => Promise
   }
 }
 
-test("the stream arrives in order, cut at the buffers' size, with its end behind", async () => {
+test("the stream arrives in order, cut at the size of a part, with its end behind", async () => {
   await withPorts(async (port, taker) => {
     const sizes: number[] = [];
     const bytes: number[] = [];
+    let memory: SharedArrayBuffer;
     taker.on("message", (chunk: LayerChunk) => {
       if (chunk === "end") return sizes.push(-1);
+      if ("memory" in chunk) return memory = chunk.memory;
       sizes.push(chunk.length);
-      bytes.push(new Uint8Array(chunk.buffer)[0]!);
-      taker.postMessage(chunk.buffer, [chunk.buffer]);
+      bytes.push(new Uint8Array(memory)[chunk.at]!);
+      taker.postMessage(chunk.at);
     });
-    const output = new ChunkOutput(port, []);
+    const output = new ChunkOutput(port, chunkMemory());
     await output.write(new Uint8Array(CHUNK_SIZE).fill(1));
     await output.write(Uint8Array.of(2, 3));
     await output.write(new Uint8Array(CHUNK_SIZE).fill(4));
-    const spare = await output.end();
+    await output.end();
     assert.deepEqual(sizes, [CHUNK_SIZE, CHUNK_SIZE, 2, -1]);
     assert.deepEqual(bytes, [1, 2, 4]);
-    assert.ok(spare.length >= 1 && spare.length <= 3, `${spare.length} buffers are left`);
   });
 });
 
-test("no more is written ahead than there are buffers", async () => {
+test("a part is not written again before the taker confirms it", async () => {
   await withPorts(async (port, taker) => {
-    const chunks: ArrayBuffer[] = [];
-    taker.on("message", (chunk: Exclude<LayerChunk, "end">) => chunks.push(chunk.buffer));
-    const output = new ChunkOutput(port, []);
+    const parts: number[] = [];
+    taker.on("message", (chunk: LayerChunk) => {
+      if (chunk !== "end" && "at" in chunk) parts.push(chunk.at);
+    });
+    const memory = chunkMemory();
+    const output = new ChunkOutput(port, memory);
     await output.write(all);
     let isWritten = false;
     const more = output.write(Uint8Array.of(1)).then(() => isWritten = true);
-    while (chunks.length < CHUNKS_AHEAD) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (parts.length < CHUNKS_AHEAD) await new Promise((resolve) => setTimeout(resolve, 1));
     assert.equal(isWritten, false);
-    taker.postMessage(chunks[0], [chunks[0]!]);
+    assert.equal(new Set(parts).size, CHUNKS_AHEAD);
+    assert.ok(new Uint8Array(memory).every((byte) => byte === 0));
+    taker.postMessage(parts[3]);
     await more;
+    assert.equal(new Uint8Array(memory)[parts[3]!], 1);
   });
 });
 
-test("a layer that failed leaves the next one all the buffers that it may have", async () => {
-  const failed = new MessageChannel();
-  await new ChunkOutput(failed.port1, []).write(all);
-  failed.port1.close();
-  await withPorts(async (port) => await new ChunkOutput(port, []).write(all));
+test("the end waits until the taker has confirmed every part", async () => {
+  await withPorts(async (port, taker) => {
+    const parts: number[] = [];
+    const output = new ChunkOutput(port, chunkMemory());
+    await output.write(Uint8Array.of(1));
+    let isOver = false;
+    const end = output.end().then(() => isOver = true);
+    await new Promise<void>((resolve) => {
+      taker.on("message", (chunk: LayerChunk) => {
+        if (chunk === "end") resolve();
+        else if ("at" in chunk) parts.push(chunk.at);
+      });
+    });
+    assert.equal(isOver, false);
+    for (const at of parts) taker.postMessage(at);
+    await end;
+  });
 });

@@ -222,6 +222,14 @@ test("an abort while it packs ends it as aborted", async () => {
   assert.equal(error.code, "aborted");
 });
 
+test("an abort while mksquashfs is started ends it as aborted", async () => {
+  const controller = new AbortController();
+  const fetcher = { readable: () => new Promise<never>(() => {}) };
+  const packing = pack([[file("a", "1")]], { fetcher, signal: controller.signal });
+  controller.abort();
+  assert.equal(failureOf(await packing).code, "aborted");
+});
+
 test("an abort before the start packs nothing", async () => {
   const marker = join(scratch, "was-started");
   const squash = scriptedMksquashfs(`touch ${marker}; cat >/dev/null`);

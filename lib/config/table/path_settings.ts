@@ -24,7 +24,7 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning:
       "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
-    commands: ["import", "load", "create", "export", "inspect", "tags", "doctor", "cache"],
+    commands: ["import", "load", "share", "create", "export", "inspect", "tags", "doctor", "cache"],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>
@@ -33,13 +33,13 @@ export const PATH_SETTINGS = {
   },
   ENROOT_TEMP_PATH: {
     kind: "path",
-    meaning: "It has no effect on an import, because an import unpacks nothing on the way.",
-    commands: ["doctor"],
+    meaning: "share puts an image here that it makes for this machine alone. An import needs no " +
+      "such directory, because it unpacks nothing on the way.",
+    commands: ["share", "doctor"],
     default: {
       shown: "$TMPDIR, else /tmp",
       compute: ({ variable }) => variable("TMPDIR") ?? "/tmp",
     },
-    note: "no effect: nothing is unpacked on the way",
   },
   ENROOT_DATA_PATH: {
     kind: "path",

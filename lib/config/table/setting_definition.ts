@@ -30,6 +30,8 @@ type SettingKind =
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
   /** A number from 0 with an optional fraction. It is read as milliseconds. */
   | { readonly kind: "seconds"; readonly max: number }
+  /** A number with m, h, d or w. It is read as milliseconds. */
+  | { readonly kind: "age" }
   /** More than 0; K, M, G and T stand for powers of 1024. */
   | { readonly kind: "bytes" };
 
@@ -54,6 +56,6 @@ export interface VariableFacts {
 }
 
 /** The commands that ask registries. */
-export const FETCHING = ["import", "load", "inspect", "digest", "tags", "doctor"] as const;
+export const FETCHING = ["import", "load", "share", "inspect", "digest", "tags", "doctor"] as const;
 /** The commands that make images, and the one that checks whether they can. */
-export const PACKING = ["import", "doctor"] as const;
+export const PACKING = ["import", "share", "doctor"] as const;

@@ -7,12 +7,14 @@ import { CONTAINER_SETTINGS } from "./container_settings.ts";
 import { NETWORK_SETTINGS } from "./network_settings.ts";
 import { PACKING_SETTINGS } from "./packing_settings.ts";
 import { PATH_SETTINGS } from "./path_settings.ts";
+import { SHARE_SETTINGS } from "./share_settings.ts";
 import type { SettingDefinition } from "./setting_definition.ts";
 
 /** All settings by name, in the order in which people see them. */
 export const SETTINGS = {
   ...PATH_SETTINGS,
   ...PACKING_SETTINGS,
+  ...SHARE_SETTINGS,
   ...CONTAINER_SETTINGS,
   ...NETWORK_SETTINGS,
 } as const;

@@ -8,6 +8,8 @@ export interface Mount {
   readonly type: string;
   readonly readOnly: boolean;
   readonly noExec: boolean;
+  /** The mount's own options. */
+  readonly options: readonly string[];
   /** The file system's own options. */
   readonly superOptions: readonly string[];
 }
@@ -43,6 +45,7 @@ function parseLine(line: string): Mount | undefined {
     type,
     readOnly: flags.includes("ro") || own.includes("ro"),
     noExec: flags.includes("noexec"),
+    options: flags,
     superOptions: own,
   };
 }

@@ -67,5 +67,6 @@ function fitIntoMemory(words: readonly string[]): void {
   const limit = memoryLimit(readLimits(systemFiles));
   if (limit === undefined || limit[1] < LEAST_BYTES || limit[1] >= PLENTY_BYTES) return;
   const { execve } = process as unknown as { readonly execve: Execute };
-  execve(process.execPath, words, { ...process.env, ...RESERVATIONS });
+  // The path of its file may name another one by now.
+  execve("/proc/self/exe", words, { ...process.env, ...RESERVATIONS });
 }

@@ -24,6 +24,7 @@ test("the innermost and last mount of a path counts, and names may be escaped", 
     type: "xfs",
     readOnly: true,
     noExec: false,
+    options: ["ro"],
     superOptions: ["rw"],
   });
   assert.equal(mountOf("/x", ""), undefined);

@@ -34,6 +34,8 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     allowHttp: true,
     forceOverride: false,
     shortNames: false,
+    shareLeaseMs: 60_000,
+    shareLongestJobMs: 604_800_000,
     loginShell: true,
     rootfsWritable: false,
     remapRoot: false,

@@ -1,0 +1,18 @@
+/** What makes a share useless for now. It never fails a job: the caller does without the share. */
+
+import { messageOf } from "../errors.ts";
+
+export class ShareTrouble extends Error {
+  override readonly name = "ShareTrouble";
+}
+
+/** Turns errors of the system into {@link ShareTrouble}: only calls on the share throw them bare. */
+export function asShareTrouble(error: unknown): unknown {
+  const isSystemError = error instanceof Error && "syscall" in error;
+  return isSystemError ? new ShareTrouble(messageOf(error), { cause: error }) : error;
+}
+
+/** The code of a system's error: `ENOENT`. */
+export function systemCode(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
