@@ -42,7 +42,8 @@ async function checkTrial(found: Findings, machine: Machine, settings: Settings)
       "Overlay",
       START,
       "this user can mount none: hooks of a read-only start change the container's directory",
-      "It takes Linux 5.11 or later. Until then start image files with --unpack",
+      "It takes Linux 5.11 or later. Until then image files need the program fuse-overlayfs, or " +
+        "--unpack",
     );
   }
   if (trial.fuse === undefined) {

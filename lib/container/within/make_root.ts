@@ -3,7 +3,6 @@
 import { lstatSync } from "node:fs";
 import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
-import { DenrootError } from "../../errors.ts";
 import type {
   ContainerNamespaces,
   RootedFiles,
@@ -13,6 +12,7 @@ import type {
 import { LOCK_NAME } from "../running_containers.ts";
 import { mountImage } from "./mount_image.ts";
 import { mountOverlay } from "./mount_overlay.ts";
+import { mountWritableLayer } from "./mount_writable_layer.ts";
 import { imageMark, openRootLock, type RootLock, type RootMark } from "./root_lock.ts";
 
 /** An image's source and a bundle's programs. */
@@ -123,11 +123,5 @@ async function imageRoot(
     return bindDirectory(directory);
   }
   mountImage(image, directory, namespaces);
-  const root = mountOverlay(directory, overlay);
-  if (root !== undefined) return root;
-  throw new DenrootError("unsupported", "This kernel lets no user namespace mount an overlay", {
-    hint:
-      "It takes Linux 5.11 or later. Start the image with --unpack, or make a container of it " +
-      "with denroot create",
-  });
+  return mountWritableLayer(directory, overlay, namespaces);
 }
