@@ -22,6 +22,15 @@ const OWN_DESCRIPTOR = 3;
 
 /** It leaves nothing behind: what is mounted goes with the process that tries. */
 export async function tryContainer(settings: Settings): Promise<Trial> {
+  try {
+    return await tryIt(settings);
+  } catch (error) {
+    const hint = error instanceof DenrootError ? error.hint : undefined;
+    return { refusal: `it could not be tried: ${messageOf(error)}`, hint };
+  }
+}
+
+async function tryIt(settings: Settings): Promise<Trial> {
   const answer = memoryDescriptor("denroot-trial", new Uint8Array());
   const own = ownCommand();
   const self = openSync(own.path, "r");
@@ -35,9 +44,6 @@ export async function tryContainer(settings: Settings): Promise<Trial> {
   try {
     await runSomewhere(settings, words, [nothing, answer, nothing, self]);
     return JSON.parse(readFileSync(`/proc/self/fd/${answer}`, "utf8"));
-  } catch (error) {
-    const hint = error instanceof DenrootError ? error.hint : undefined;
-    return { refusal: `it could not be tried: ${messageOf(error)}`, hint };
   } finally {
     for (const descriptor of [answer, self, nothing]) closeDescriptor(descriptor);
   }
