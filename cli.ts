@@ -32,7 +32,38 @@ const room = taskRoom();
 if (room !== undefined && room.left + ownTasks() < LEAST_TASKS) failWithoutRoom(room.text);
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
-process.exit(await main());
+process.exit(await runPlainly() ?? await main());
+
+/**
+ * `start` and `exec` as most people write them become another program before the reader of command
+ * lines would be loaded. Undefined for all else.
+ */
+async function runPlainly(): Promise<number | undefined> {
+  const [name, ...words] = args;
+  if (name !== "start" && name !== "exec") return undefined;
+  const run = name === "start"
+    ? (await import("./lib/command/run_start.ts")).plainStart(words)
+    : (await import("./lib/command/run_exec.ts")).plainExec(words);
+  if (run === undefined) return undefined;
+  const [output, host, { prepareStart }, { explainLimit }] = await Promise.all([
+    import("./lib/command/output/console.ts"),
+    import("./lib/system/host/environment.ts"),
+    import("./lib/system/process/prepare_start.ts"),
+    import("./lib/system/host/explain_limit.ts"),
+  ]);
+  host.hideRuntimeSwitches();
+  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
+  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
+  try {
+    prepareStart(args, commandLine());
+    await run((level, message) => writeAll(STDERR, output.logLine(level, message, colour)));
+    return 0;
+  } catch (failure) {
+    const error = explainLimit(failure) ?? failure;
+    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
+    return failureCode(output.asKnownError(error)?.code);
+  }
+}
 
 async function main(): Promise<number> {
   const [{ runCommandLine }, { Progress }, output, host, { StopSignals }, ...system] = await Promise
