@@ -32,7 +32,38 @@ const room = taskRoom();
 if (room !== undefined && room.left + ownTasks() < LEAST_TASKS) failWithoutRoom(room.text);
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
-process.exit(await main());
+process.exit(await runPlainly() ?? await main());
+
+/**
+ * `start` and `exec` as most people write them become another program before the reader of command
+ * lines would be loaded. Undefined for all else.
+ */
+async function runPlainly(): Promise<number | undefined> {
+  const [name, ...words] = args;
+  if (name !== "start" && name !== "exec") return undefined;
+  const run = name === "start"
+    ? (await import("./lib/command/run_start.ts")).plainStart(words)
+    : (await import("./lib/command/run_exec.ts")).plainExec(words);
+  if (run === undefined) return undefined;
+  const [output, host, { prepareStart }, { explainLimit }] = await Promise.all([
+    import("./lib/command/output/console.ts"),
+    import("./lib/system/host/environment.ts"),
+    import("./lib/system/process/prepare_start.ts"),
+    import("./lib/system/host/explain_limit.ts"),
+  ]);
+  host.hideRuntimeSwitches();
+  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
+  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
+  try {
+    prepareStart(args, commandLine());
+    await run((level, message) => writeAll(STDERR, output.logLine(level, message, colour)));
+    return 0;
+  } catch (failure) {
+    const error = explainLimit(failure) ?? failure;
+    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
+    return failureCode(output.asKnownError(error)?.code);
+  }
+}
 
 async function main(): Promise<number> {
   const [{ runCommandLine }, { Progress }, output, host, { StopSignals }, ...system] = await Promise
@@ -63,8 +94,7 @@ async function main(): Promise<number> {
     progress.finish();
     const error = explainLimit(failure) ?? failure;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
-    const isUsage = output.asKnownError(error)?.code === "usage";
-    return isUsage && programName() !== "enroot" ? 2 : 1;
+    return failureCode(output.asKnownError(error)?.code);
   };
   const stops = new StopSignals((exitCode) => {
     progress.finish();
@@ -102,12 +132,17 @@ async function main(): Promise<number> {
   }
 }
 
+/** enroot's scripts know 1 alone. */
+function failureCode(code: string | undefined): number {
+  return code === "usage" && programName() !== "enroot" ? 2 : 1;
+}
+
 /** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
 async function runPart(
   name: "within" | "enroot-mount",
   words: readonly string[],
 ): Promise<number> {
-  const [run, output, host, { forgetReservations }] = await Promise.all([
+  const [run, output, host, { forgetRuntimeOptions }] = await Promise.all([
     name === "within"
       ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
       : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
@@ -118,7 +153,7 @@ async function runPart(
     import("./lib/system/process/prepare_start.ts"),
   ]);
   host.hideRuntimeSwitches();
-  forgetReservations();
+  forgetRuntimeOptions();
   const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
   const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
   try {
@@ -128,7 +163,7 @@ async function runPart(
     });
   } catch (error) {
     writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
-    return 1;
+    return failureCode(output.asKnownError(error)?.code);
   }
 }
 

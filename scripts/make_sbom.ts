@@ -40,7 +40,8 @@ function main(directory: string): void {
   );
   const locked =
     readJson<{ packages: Record<string, LockedPackage> }>("package-lock.json").packages;
-  const executables = readdirSync(directory).filter((file) => file.startsWith("denroot-linux-"));
+  const executables = readdirSync(directory).filter((file) => file.startsWith("denroot-linux-"))
+    .sort();
   const denroot: Component = {
     type: "application",
     "bom-ref": `pkg:generic/${name}@${version}`,
@@ -48,7 +49,10 @@ function main(directory: string): void {
     version,
     licenses: licences(license),
     purl: `pkg:generic/${name}@${version}`,
-    components: executables.sort().map((file) => fileComponent(file, sha256Of(directory, file))),
+    components: [
+      ...executables.map((file) => fileComponent(file, sha256Of(directory, file))),
+      ...executables.flatMap(ownPrograms),
+    ],
   };
   const packages = Object.keys(locked).filter((path) => path !== "" && !locked[path]!.dev);
   const runtimes = executables.map((file) =>
@@ -73,6 +77,13 @@ function main(directory: string): void {
     ],
   };
   writeFileSync(join(directory, "denroot.cdx.json"), `${JSON.stringify(bill, null, 2)}\n`);
+}
+
+/** The small programs of denroot's own, in C, that an executable carries. */
+function ownPrograms(executable: string): Component[] {
+  const architecture = executable.replace(/.*-/, "");
+  return [`build/enter/${architecture}/enter`, `build/squashfs/${architecture}/serve_image`]
+    .map((path) => fileComponent(path, sha256Of(project, path)));
 }
 
 /** The package's name, version and digest identify it, wherever it is fetched from. */

@@ -49,7 +49,7 @@ function allowedImports(): Readonly<Record<string, readonly string[]>> {
 
 /** Commands that become another program load no more of the library than they need. */
 const quick =
-  /^lib\/command\/(start|exec|batch)\.ts -> lib\/(config\/settings|container\/(start|exec)\/\w+)\.ts$/;
+  /^lib\/command\/(run_start|run_exec|batch)\.ts -> lib\/(config\/settings|container\/(start|exec)\/\w+)\.ts$/;
 
 /** Plain data that every room may know, and that loads nothing: versions, schemes, settings. */
 const facts =

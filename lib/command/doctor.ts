@@ -11,8 +11,8 @@ export function doctorCommand(context: CommandContext): Command {
   return newCommand("doctor", "Check what this machine lacks, and for which commands.")
     .explain(
       "It looks at the machine, the directories, the squashfs tools, proxies, certificates, " +
-        "registries.conf, credentials, and user namespaces. It asks only the registries that you " +
-        "name and their mirrors, and sends no credentials.",
+        "registries.conf, credentials, and what containers need: it enters namespaces as a start " +
+        "does. It asks only the registries that you name and their mirrors, and sends no credentials.",
       "The exit code is 1 if something prevents an import.",
     )
     .argument("[REGISTRY|URI...]", "registries to ask, or images in them")

@@ -7,10 +7,17 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
+import { readMounts } from "../system/host/mount_table.ts";
 import type { ContainerPlace } from "./container_name.ts";
 
 /** The file in a container's root that is locked while the container is prepared. */
 export const LOCK_NAME = ".lock";
+
+/**
+ * What stands before the path of an image file in the place of `.lock`, where a container was started
+ * from the file: there is no directory that could tell its name.
+ */
+export const IMAGE_MARKS = "/images";
 
 /** How many processes a message names. */
 const SHOWN_PROCESSES = 5;
@@ -23,12 +30,20 @@ const POLL_MS = 50;
 export function runningContainers(
   places: readonly ContainerPlace[],
 ): ReadonlyMap<string, readonly number[]> {
+  return runningHere(places).containers;
+}
+
+/** What runs, by the names of these containers, and by the paths of image files. */
+export function runningHere(places: readonly ContainerPlace[]): {
+  readonly containers: ReadonlyMap<string, readonly number[]>;
+  readonly images: ReadonlyMap<string, readonly number[]>;
+} {
   const names = new Map(places.flatMap(({ name, path: root }) => {
     const lock = identityOf(path.join(root, LOCK_NAME));
     return lock === undefined ? [] : [[lock, name] as const];
   }));
-  const found = new Map<string, number[]>(places.map(({ name }) => [name, []]));
-  if (names.size === 0) return found;
+  const containers = new Map<string, number[]>(places.map(({ name }) => [name, []]));
+  const images = new Map<string, number[]>();
   for (const processes of byMountNamespace().values()) {
     for (const pid of processes) {
       // The root of others may be a file system whose server hangs: it is not touched.
@@ -38,12 +53,30 @@ export function runningContainers(
       const lock = identityOf(`/proc/${pid}/root/${LOCK_NAME}`);
       if (lock === undefined) continue;
       const name = names.get(lock);
-      if (name !== undefined) found.get(name)!.push(pid);
+      if (name !== undefined) containers.get(name)!.push(pid);
+      const image = name === undefined ? imageOf(pid) : undefined;
+      if (image !== undefined) images.set(image, [...images.get(image) ?? [], pid]);
       break;
     }
   }
-  for (const pids of found.values()) pids.sort((one, other) => one - other);
-  return found;
+  for (const pids of [...containers.values(), ...images.values()]) {
+    pids.sort((one, other) => one - other);
+  }
+  return { containers, images };
+}
+
+/** The image file that the process's container was started from, by the mount on its lock. */
+function imageOf(pid: number): string | undefined {
+  try {
+    const mounts = readMounts(fs.readFileSync(`/proc/${pid}/mountinfo`, "utf8"));
+    const lock = mounts.findLast(({ path }) => path === `/${LOCK_NAME}`);
+    return lock?.type === "tmpfs" && lock.root.startsWith(`${IMAGE_MARKS}/`)
+      ? lock.root.slice(IMAGE_MARKS.length)
+      : undefined;
+  } catch {
+    // It has just ended.
+    return undefined;
+  }
 }
 
 /** Throws code `busy`, with the processes, while the container runs. */

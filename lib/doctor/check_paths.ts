@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import type { Settings } from "../config/settings.ts";
+import { isSet, type Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { cacheDirectories } from "../store/blob_cache.ts";
 import { type Mount, mountOf, networkFileSystem } from "../system/host/mount_table.ts";
@@ -12,6 +12,7 @@ import type { FileSystem, Machine } from "./machine.ts";
 /** Many images have a gigabyte or more. */
 const LITTLE_BYTES = 2_000_000_000;
 const FEW_FILES = 1000;
+const MANY_FILES = "Containers of many files are slow there: start image files instead";
 
 interface Place {
   readonly name: string;
@@ -68,7 +69,12 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
       holdsImages: true,
       executes: true,
     }),
-    place("ENROOT_RUNTIME_PATH", settings.runtimePath, ["start"], {}),
+    place("ENROOT_RUNTIME_PATH", settings.runtimePath, ["start"], {
+      ...(!isSet(settings, "ENROOT_RUNTIME_PATH") && {
+        unwritable: "note" as const,
+        elsewhere: "denroot makes a private directory in ENROOT_TEMP_PATH instead",
+      }),
+    }),
   ];
 }
 
@@ -101,7 +107,9 @@ function checkPlace(found: Findings, place: Place, mounts: string, machine: Mach
   for (const { status, what, remedy } of troubles) report(status, what, remedy);
   if (troubles.length > 0) return;
   const network = networkFileSystem(space.type);
-  report(network === undefined ? "ok" : "note", description(space, mount, network));
+  const shown = description(space, mount, network);
+  if (network === undefined) return report("ok", shown);
+  report("note", shown, place.executes ? `${MANY_FILES}. Or ${lower(elsewhere)}` : undefined);
 }
 
 function unwritableTrouble(place: Place, directory: string, mount: Mount | undefined): Trouble[] {

@@ -3,9 +3,9 @@
 import process from "node:process";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
+import { checkContainers } from "./check_containers.ts";
 import { checkLimits } from "./check_limits.ts";
 import { checkMachine } from "./check_machine.ts";
-import { checkNamespaces } from "./check_namespaces.ts";
 import { checkNetwork } from "./check_network.ts";
 import { checkPaths } from "./check_paths.ts";
 import { checkRegistries, parseRegistry } from "./check_registries.ts";
@@ -49,7 +49,7 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
     ...checkShare(read, machine),
     ...await checkSquashfs(read),
     ...await checkNetwork(read),
-    ...await checkNamespaces(machine),
+    ...await checkContainers(machine, read),
     ...await checkRegistries(registries, read, machine, signal),
   ];
 }

@@ -2,10 +2,12 @@
 
 import fs from "node:fs";
 import os from "node:os";
+import type { Settings } from "../config/settings.ts";
+import { type Trial, tryContainer } from "../container/trial/try_container.ts";
 import { cpuCount, hostArchitecture } from "../system/host/environment.ts";
+import { findProgram } from "../system/host/find_program.ts";
 import { libcVersion } from "../system/host/libc_version.ts";
 import { type SystemFiles, systemFiles } from "../system/host/system_files.ts";
-import { runCommand } from "../system/process/run_command.ts";
 
 export interface Machine extends SystemFiles {
   /** As images name it: `amd64`. */
@@ -23,11 +25,10 @@ export interface Machine extends SystemFiles {
   isWritable(path: string): boolean;
   /** Throws as `statfs` does. */
   space(path: string): FileSystem;
-  /**
-   * What a program says when it fails; empty when it succeeds; undefined when it cannot be run or
-   * takes longer than ten seconds.
-   */
-  complaintOf(program: string, args: readonly string[]): Promise<string | undefined>;
+  /** Enters namespaces as a start does. */
+  tryContainer(settings: Settings): Promise<Trial>;
+  /** The path of a program; undefined where there is none. */
+  findProgram(name: string, environment: Settings["environment"]): string | undefined;
 }
 
 export interface FileSystem {
@@ -38,8 +39,6 @@ export interface FileSystem {
   /** 0 for a file system without a table of files. */
   readonly files: number;
 }
-
-const PROBE_TIMEOUT_MS = 10_000;
 
 /** The machine that this process runs on. */
 export async function thisMachine(): Promise<Machine> {
@@ -55,7 +54,8 @@ export async function thisMachine(): Promise<Machine> {
     nowMs: () => Date.now(),
     isWritable,
     space: fileSystemOf,
-    complaintOf,
+    tryContainer,
+    findProgram,
   };
 }
 
@@ -81,13 +81,4 @@ function fileSystemOf(path: string): FileSystem {
   const { type, bavail, bsize, ffree, files } = fs.statfsSync(path);
   // Some magic numbers come out negative.
   return { type: type >>> 0, freeBytes: bavail * bsize, freeFiles: ffree, files };
-}
-
-async function complaintOf(program: string, args: readonly string[]): Promise<string | undefined> {
-  try {
-    const { exitCode, messages } = await runCommand(program, args, { timeoutMs: PROBE_TIMEOUT_MS });
-    return exitCode === 0 ? "" : messages.trim() || `exit code ${exitCode}`;
-  } catch {
-    return undefined;
-  }
 }

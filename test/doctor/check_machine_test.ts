@@ -55,7 +55,5 @@ test("this machine's own facts are read", async () => {
   assert.equal(machine.read("/nonexistent"), undefined);
   assert.ok(machine.space("/").freeBytes > 0);
   assert.ok(machine.space("/proc").type === 0x9fa0);
-  assert.equal(await machine.complaintOf("true", []), "");
-  assert.equal(await machine.complaintOf("false", []), "exit code 1");
-  assert.equal(await machine.complaintOf("no-such-program", []), undefined);
+  assert.ok(machine.findProgram("sh", {})?.endsWith("/sh"));
 });

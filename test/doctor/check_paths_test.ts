@@ -49,7 +49,7 @@ test("directories that this user cannot write to are warnings: an import does wi
     "warning ENROOT_TEMP_PATH: /tmp: this user cannot write to it",
     "warning ENROOT_DATA_PATH: /scratch/me/data: it does not exist, and this user cannot write " +
     "to /scratch",
-    "warning ENROOT_RUNTIME_PATH: /run/enroot: it does not exist, and this user cannot write to /run",
+    "note ENROOT_RUNTIME_PATH: /run/enroot: it does not exist, and this user cannot write to /run",
   ]);
 });
 

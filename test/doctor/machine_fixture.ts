@@ -25,7 +25,8 @@ export function fakeMachine({ files = {}, ...changes }: FakeMachine = {}): Machi
     exists: (path) => path in files,
     isWritable: () => true,
     space: () => ROOMY,
-    complaintOf: () => Promise.resolve(""),
+    tryContainer: () => Promise.resolve({ overlay: true }),
+    findProgram: (name) => `/usr/bin/${name}`,
     ...changes,
   };
 }

@@ -128,6 +128,14 @@ common::log INFO "prepared for $(common::getpwent | cut -d: -f3)"
     assert.equal(stderr, `[INFO] prepared for ${id}\n`);
   });
 
+  test(`what denroot tells its own runtime reaches no hook (as ${user})`, async () => {
+    siteHook("50-site.sh", "#!/bin/sh\nenv >&2\n");
+    const { stdout, stderr } = await run("env", { BUN_JSC_useDFGJIT: "0" });
+    withoutSite();
+    assert.match(stderr, /^BUN_JSC_useDFGJIT=0$/m);
+    assert.equal(/JSC_useBaseline/.exec(stdout + stderr), null);
+  });
+
   test(`a script that fails stops the start, and so does a mount of its (as ${user})`, async () => {
     const path = siteHook("50-site.sh", "#!/bin/sh\nexit 7\n");
     const failed = await run("echo started");

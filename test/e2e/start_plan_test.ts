@@ -126,6 +126,13 @@ for (const user of USERS) {
     assert.equal(await start("--workdir", "/opt", "box"), "/opt\n/\n");
   });
 
+  test(`wrong options have the exit code of wrong use, wherever it is found out (as ${user})`, async () => {
+    for (const options of [["--mount", "/a:/b:none:bind:0:0:0"], ["--env", "=x"], ["--no-such"]]) {
+      const { exitCode, stdout } = await denroot.run(["start", ...options, "box", "true"]);
+      assert.deepEqual([exitCode, stdout], [2, ""], options.join(" "));
+    }
+  });
+
   test(`a dry run prints the plan and changes nothing (as ${user})`, async () => {
     const before = readdirSync(root).sort();
     const args = ["start", "--dry-run", "-w", "-e", "A=option", "-m", "/etc:/a/b", "box", "ls"];

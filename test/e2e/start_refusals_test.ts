@@ -39,6 +39,23 @@ test("a kernel setting that forbids user namespaces is named, with the remedy", 
   assert.match(stderr, /sysctl -w user\.max_user_namespaces=65536\n$/);
 });
 
+test("doctor tries out what a start does", async () => {
+  const forbid = 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"';
+  const command = [...denroot.runtime.command, "doctor", "--json"];
+  const found = async (words: readonly [string, ...string[]]) => {
+    const { done } = startProgram(words[0], words.slice(1), {
+      env: denroot.environment(),
+      cwd: denroot.work,
+    });
+    const { findings } = JSON.parse((await done).stdout);
+    return findings.find(({ subject }: { subject: string }) => subject === "User namespaces");
+  };
+  assert.equal((await found(command as [string, ...string[]])).status, "ok");
+  const refused = await found(["unshare", "-Ur", "sh", "-c", forbid, "sh", ...command]);
+  assert.equal(refused.status, "warning");
+  assert.match(refused.remedy, /sysctl -w user\.max_user_namespaces=65536$/);
+});
+
 test("a container starts where programs in memory may not run", {
   skip: process.getuid!() !== 0 && "only root can forbid them",
 }, async () => {
@@ -69,6 +86,6 @@ test("a container starts without a login's runtime directory", async () => {
 
 test("the hidden part of a start explains itself to a person who calls it", async () => {
   const { exitCode, stderr } = await denroot.run(["within", "77"]);
-  assert.equal(exitCode, 1);
+  assert.equal(exitCode, 2);
   assert.match(stderr, /^\[ERROR\] "within" is denroot's own command/);
 });

@@ -1,6 +1,7 @@
 /** Containers start: as root and as an ordinary user, in all the ways in which schedulers do it. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -35,6 +36,17 @@ for (const user of USERS) {
   test(`a writable start writes into the root (as ${user})`, async () => {
     await start("-w", "box", ...SCRIPT, "echo kept > /etc/kept");
     assert.equal(readFileSync(join(root, "etc/kept"), "utf8"), "kept\n");
+  });
+
+  test(`a container of the user's that belongs to another group starts (as ${user})`, async () => {
+    if (process.getuid!() !== 0) return;
+    const group = (gid: number) => execFileSync("chgrp", ["-R", String(gid), root]);
+    group(12345);
+    try {
+      assert.equal(await start("box", ...SCRIPT, "id -u; cat /etc/kept"), `${id}\nkept\n`);
+    } finally {
+      group(id);
+    }
   });
 
   test(`root inside is the user outside (as ${user})`, async () => {

@@ -20,6 +20,7 @@ import { whereAllowed } from "./where_allowed.ts";
 const TABLE_LIMIT_BYTES = 16 * 1024 * 1024;
 const SETTINGS_LIMIT_BYTES = 256 * 1024;
 const TABLE_MODE = 0o644;
+const STANDARD_HOMES: Readonly<Record<string, string>> = { root: "/root", nobody: "/" };
 const DEFAULT_SHELL = "/bin/sh";
 /** A container has no files of other users: what the kernel shows in their place is nobody's. */
 const DEFAULT_NOBODY = 65534;
@@ -35,11 +36,17 @@ export const shadowHook: BuiltInHook = {
     const shell = isExecutable(context.root, user.shell)
       ? user.shell
       : settings.get("SHELL") ?? DEFAULT_SHELL;
-    const nobody = { name: "nobody", ...overflowIds(), comment: "nobody", home: "/" };
+    const nobody = {
+      name: "nobody",
+      ...overflowIds(),
+      comment: "nobody",
+      home: STANDARD_HOMES.nobody!,
+    };
     const users: readonly ContainerUser[] = [
-      { name: "root", uid: 0, gid: 0, comment: "root", home: "/root", shell },
+      { name: "root", uid: 0, gid: 0, comment: "root", home: STANDARD_HOMES.root!, shell },
       { ...nobody, shell: "/sbin/nologin" },
-      { ...user, shell },
+      // As in enroot, root and nobody live where every container has them.
+      { ...user, shell, home: STANDARD_HOMES[user.name] ?? user.home },
     ];
     const groups: readonly ContainerGroup[] = [
       { name: "root", gid: 0 },
@@ -49,8 +56,9 @@ export const shadowHook: BuiltInHook = {
     update(context, "passwd", (table) => mergePasswd(table, users));
     update(context, "group", (table) => mergeGroup(table, groups));
     whereAllowed(() => updateShadow(context.root, users.map(({ name }) => name)));
-    if (!whereAllowed(() => makeHome(context.root, user, settings))) {
-      context.log("warn", `The user's home cannot be made in the container: ${user.home}`);
+    const { home } = users.at(-1)!;
+    if (!whereAllowed(() => makeHome(context.root, { name: user.name, home }, settings))) {
+      context.log("warn", `The user's home cannot be made in the container: ${home}`);
     }
   },
 };
@@ -132,7 +140,9 @@ function updateShadow(root: RootedFiles, names: readonly string[]): void {
   root.write(path, Buffer.from(changed, "latin1"), root.permissions(path) ?? 0o640);
 }
 
+/** Undefined also where the user may not read it: enroot leaves such tables in its containers. */
 function readTable(root: RootedFiles, path: string): string | undefined {
-  const bytes = root.read(path, TABLE_LIMIT_BYTES);
+  let bytes: Uint8Array | undefined;
+  whereAllowed(() => void (bytes = root.read(path, TABLE_LIMIT_BYTES)));
   return bytes && Buffer.from(bytes).toString("latin1");
 }

@@ -7,6 +7,7 @@ import { environment } from "../../system/host/environment.ts";
 import { memoryDescriptor, setInherited } from "../../system/linux/descriptors.ts";
 import { inheritedEnvironment } from "../../system/linux/execute.ts";
 import { ownCommand } from "../../system/process/own_command.ts";
+import { shortRunVariables } from "../../system/process/prepare_start.ts";
 import type { StartRequest } from "../../types/container.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
 import { enterSteps } from "../enter/enter_steps.ts";
@@ -42,13 +43,13 @@ export async function becomeContainer(
 
 /**
  * The environment with what configuration files add: hooks and mount tables get `NVIDIA_*` and the
- * like from `enroot.conf`, too.
+ * like from `enroot.conf`, too. The second stage alone gets the options of its runtime.
  */
 function configuredEnvironment(settings: Pick<Settings, "environment">): readonly Uint8Array[] {
   const own = environment();
-  const added = Object.entries(settings.environment).filter(([name, value]) =>
-    value !== undefined && value !== own[name]
-  );
+  const added = Object.entries({ ...shortRunVariables(), ...settings.environment }).filter((
+    [name, value],
+  ) => value !== undefined && value !== own[name]);
   const names = new Set(added.map(([name]) => name));
   const nameOf = (variable: Uint8Array) =>
     Buffer.from(variable.subarray(0, Math.max(0, variable.indexOf(EQUALS)))).toString("utf8");

@@ -1,10 +1,8 @@
 /** The root file system of a container, mounted. */
 
-import { mkdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
-import { hasErrno } from "../../system/linux/system_error.ts";
-import { DenrootError } from "../../errors.ts";
 import type {
   ContainerNamespaces,
   RootedFiles,
@@ -13,7 +11,9 @@ import type {
 } from "../../types/container.ts";
 import { LOCK_NAME } from "../running_containers.ts";
 import { mountImage } from "./mount_image.ts";
-import { openRootLock, type RootLock } from "./root_lock.ts";
+import { mountOverlay } from "./mount_overlay.ts";
+import { mountWritableLayer } from "./mount_writable_layer.ts";
+import { imageMark, openRootLock, type RootLock, type RootMark } from "./root_lock.ts";
 
 /** An image's source and a bundle's programs. */
 const OWN_DIRECTORY = "/.enroot";
@@ -37,11 +37,11 @@ export async function makeRoot(
 ): Promise<MountedRoot> {
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const overlay = `${runtimePath}/overlay`;
-  // An image is never written to, and needs no lock.
   const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
+  const mark = place.type === "image" ? imageMark(place.path, runtimePath) : lock;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
-    : (!writable && mountOverlay(place.path, overlay)) ||
+    : (!writable && isAllMapped(place.path, namespaces) && mountOverlay(place.path, overlay)) ||
       await lockedRoot(place.path, lock, lockTimeoutMs);
   setPropagation(path, MS.SLAVE);
   const files = await rootedFiles(path);
@@ -49,30 +49,28 @@ export async function makeRoot(
     path,
     files,
     finish() {
-      if (lock !== undefined) showLock(lock, files);
+      if (mark !== undefined) showMark(mark, files);
       if (writable) protectOwnDirectory(files);
       else remount(path, MS.RDONLY);
     },
     [Symbol.dispose]() {
-      lock?.[Symbol.dispose]();
+      mark?.[Symbol.dispose]();
       files[Symbol.dispose]();
     },
   };
 }
 
-/** Undefined where the kernel lets a user namespace mount no overlay: before 5.11, for example. */
-function mountOverlay(lower: string, directory: string): string | undefined {
-  const [root, upper, work] = ["root", "upper", "work"].map((name) => `${directory}/${name}`);
-  for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true, mode: 0o755 });
-  const escaped = (path: string) => path.replace(/[\\,:]/g, "\\$&");
-  const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper!)},workdir=${escaped(work!)}`;
-  try {
-    mount("overlay", root!, "overlay", MS.NOSUID | MS.NODEV, `${data},userxattr,xino=off`);
-  } catch (error) {
-    if (hasErrno(error, "EPERM", "EACCES", "EINVAL", "ENODEV", "ELOOP")) return undefined;
-    throw error;
-  }
-  return root;
+/**
+ * Whether the directories in which the preparation writes belong to a group that the container has.
+ * An overlay could not copy others. They are there when a user's group changed after the creation.
+ */
+function isAllMapped(root: string, { user }: ContainerNamespaces): boolean {
+  if (user === undefined) return true;
+  return ["/", "/etc"].every((path) => {
+    const status = lstatSync(`${root}${path}`, { throwIfNoEntry: false });
+    // A container of another user cannot be written to anyway.
+    return status?.uid !== user.insideUid || status.gid === user.insideGid;
+  });
 }
 
 /** Where the preparation writes to the directory itself, one start does so after the other. */
@@ -92,13 +90,13 @@ function bindDirectory(path: string): string {
 }
 
 /** `list -f` finds the container of a process by the file that it sees there. */
-function showLock(lock: RootLock, files: RootedFiles): void {
+function showMark(mark: RootMark, files: RootedFiles): void {
   const path = `/${LOCK_NAME}`;
   if (files.kind(path) !== "file") files.remove(path);
   files.makeFile(path, 0o644);
   using held = files.hold(path);
   if (held === undefined) return;
-  mount(lock.path, held.path, "none", MS.BIND);
+  mount(mark.path, held.path, "none", MS.BIND);
   using mounted = files.hold(path);
   if (mounted !== undefined) remount(mounted.path, MS.RDONLY | MS.NOSUID | MS.NODEV | MS.NOEXEC);
 }
@@ -125,11 +123,5 @@ async function imageRoot(
     return bindDirectory(directory);
   }
   mountImage(image, directory, namespaces);
-  const root = mountOverlay(directory, overlay);
-  if (root !== undefined) return root;
-  throw new DenrootError("unsupported", "This kernel lets no user namespace mount an overlay", {
-    hint:
-      "It takes Linux 5.11 or later. Start the image with --unpack, or make a container of it " +
-      "with denroot create",
-  });
+  return mountWritableLayer(directory, overlay, namespaces);
 }

@@ -1,21 +1,26 @@
 /** The lock of a container's root: only one start at a time prepares it. */
 
 import fs from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../errors.ts";
 import { closeDescriptor } from "../../system/linux/descriptors.ts";
 import { check, libc } from "../../system/linux/libc_calls.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
-import { LOCK_NAME } from "../running_containers.ts";
+import { IMAGE_MARKS, LOCK_NAME } from "../running_containers.ts";
 
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
 const { O_RDONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const POLL_MS = 20;
 
-/** The lock file of a root on a disk, open. The container shows it as `/.lock`. */
-export interface RootLock extends Disposable {
+/** What the container shows as `/.lock`. */
+export interface RootMark extends Disposable {
   /** Fit for mount(2). */
   readonly path: string;
+}
+
+/** The lock file of a root on a disk, open. */
+export interface RootLock extends RootMark {
   /**
    * Throws code `busy`, with the holder, when others do not let go of it for so long; 0 stands for no
    * limit.
@@ -46,6 +51,17 @@ export function openRootLock(directory: string): RootLock | undefined {
     // The lock goes with the descriptor.
     [Symbol.dispose]: () => closeDescriptor(descriptor),
   };
+}
+
+/**
+ * The mark of a container that was started from an image file. An image is never written to, and needs
+ * no lock; but `list -f` and `exec` know a container by this file, and its path holds the image's.
+ */
+export function imageMark(image: string, runtimePath: string): RootMark {
+  const path = `${runtimePath}${IMAGE_MARKS}${image}`;
+  fs.mkdirSync(dirname(path), { recursive: true });
+  fs.writeFileSync(path, "");
+  return { path, [Symbol.dispose]() {} };
 }
 
 /** The root is the container's: what it put there instead of a file goes, and is not followed. */

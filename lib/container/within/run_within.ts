@@ -7,6 +7,7 @@ import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descrip
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { MS, setPropagation } from "../../system/linux/mounts.ts";
 import { raiseLoopback } from "../../system/linux/namespaces.ts";
+import { hasErrno } from "../../system/linux/system_error.ts";
 import { outerPid } from "../../system/process/outer_pid.ts";
 import type { ContainerPlan, PlannedVariable, StartRequest } from "../../types/container.ts";
 import { enterError, explained } from "../enter/explain_refusal.ts";
@@ -27,11 +28,16 @@ export interface WithinOutput {
 }
 
 /**
- * `words` are the descriptor of the request and, where `enter` failed, its step and the error's
+ * `words` are the descriptor of the request, or `trial`, and, where `enter` failed, its step and the error's
  * number. Resolves to an exit code only when no command is to run; throws {@link DenrootError}.
  */
 export async function runWithin(words: readonly string[], output: WithinOutput): Promise<number> {
   const [descriptor = "", step, errno] = words;
+  if (descriptor === "trial") {
+    const { tryMounts } = await import("../trial/try_mounts.ts");
+    output.result(JSON.stringify(tryMounts(step, Number(errno))));
+    return 0;
+  }
   const request = readRequest(descriptor);
   if (step !== undefined) throw enterError(step, Number(errno));
   try {
@@ -45,8 +51,7 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   inheritOnlyStandard();
   const { namespaces } = request;
   if (namespaces.net) raiseLoopback();
-  // Without a user namespace mounts would reach the host.
-  if (namespaces.user === undefined) setPropagation("/", MS.SLAVE | MS.REC);
+  if (namespaces.user === undefined) keepMountsHere();
   // A plan alone needs no write access: what it mounts goes with this process.
   const writable = request.writable && request.dryRun === undefined;
   using root = await makeRoot(request.root, { ...request, writable });
@@ -66,6 +71,20 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
     variables,
     output,
   });
+}
+
+/** Without a user namespace mounts would reach the host. */
+function keepMountsHere(): void {
+  try {
+    setPropagation("/", MS.SLAVE | MS.REC);
+  } catch (cause) {
+    if (!hasErrno(cause, "EINVAL")) throw cause;
+    const message = "This is a chroot whose / is no mount point: mounts would reach the host";
+    throw new DenrootError("unsupported", message, {
+      cause,
+      hint: "Make its directory a mount point before the chroot: mount --rbind DIR DIR",
+    });
+  }
 }
 
 /** Becomes the command, unless the container lets nobody in. */

@@ -76,10 +76,18 @@ export function copyToLibc(bytes: Uint8Array): number {
   return address;
 }
 
+const NUL = Uint8Array.of(0);
+
 /** The address of an array of strings that a null pointer ends, as `argv` is. */
 export function stringArray(strings: readonly (string | Uint8Array)[]): number {
-  const addresses = strings.map((item) =>
-    copyToLibc(typeof item === "string" ? cString(item) : Buffer.concat([item, Buffer.alloc(1)]))
-  );
-  return copyToLibc(new Uint8Array(BigUint64Array.from([...addresses, 0].map(BigInt)).buffer));
+  const parts = strings.flatMap((item) => typeof item === "string" ? [cString(item)] : [item, NUL]);
+  // The NUL at the end gives an empty array some content.
+  const text = Buffer.concat([...parts, NUL]);
+  // One copy of all: a call for each variable of a large environment takes a millisecond.
+  const start = copyToLibc(text);
+  const addresses: bigint[] = [];
+  for (let at = 0; at < text.length - 1; at = text.indexOf(0, at) + 1) {
+    addresses.push(BigInt(start + at));
+  }
+  return copyToLibc(new Uint8Array(BigUint64Array.from([...addresses, 0n]).buffer));
 }

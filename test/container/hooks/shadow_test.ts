@@ -101,6 +101,18 @@ test("a home is made from the image's skeleton, by the image's rules, and only o
   assert.equal(readFileSync(join(home, ".profile"), "utf8"), "own");
 });
 
+test("nobody lives in / and root in /root, also when they start the container", async () => {
+  const nobody = { insideUid: 65534, outsideUid: 65534, insideGid: 65534, outsideGid: 65534 };
+  const { context, root } = await hookContext({
+    namespaces: { user: nobody },
+    environment: { USER: "nobody", HOME: "/nonexistent" },
+  });
+  await shadowHook.run(context);
+  const passwd = readFileSync(join(root.path, "etc/passwd"), "utf8");
+  assert.match(passwd, /^nobody:x:65534:65534:[^:]*:\/:\/bin\/sh$/m);
+  assert.deepEqual(readdirSync(root.path), ["etc"]);
+});
+
 test("an image that wants no homes gets none", async () => {
   const { context, root } = await hookContext({
     namespaces: { user: stranger },

@@ -36,6 +36,14 @@ test("variables come from the image, the system, the user, the script, files and
   ]);
 });
 
+test("a value of the host that was not UTF-8 is named", () => {
+  const { warnings } = planEnvironment(planInputs({
+    host: { TITLE: "caf\ufffd", OTHER: "\ufffd" },
+    request: { environment: ["TITLE", "OWN=\ufffd"] },
+  }));
+  assert.deepEqual(warnings, ["The host's TITLE is not UTF-8: some bytes become U+FFFD"]);
+});
+
 test("a site's file takes the place of the built-in one", () => {
   const system = { "10-terminal.env": "TERM=dumb\n" };
   const { variables } = planEnvironment(planInputs({ host: { TERM: "xterm" }, system }));
