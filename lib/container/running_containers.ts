@@ -8,6 +8,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
 import type { ContainerPlace } from "./container_name.ts";
+import { onlyWaits } from "./waiting_process.ts";
 
 /** The file in a container's root that is locked while the container is prepared. */
 export const LOCK_NAME = ".lock";
@@ -19,6 +20,7 @@ const POLL_MS = 50;
 /**
  * The processes of these containers, by name; a container that does not run has none. Where several
  * processes share a mount namespace only the one with the lowest id counts: it came first, as a rule.
+ * One that only waits for another counts where there is nothing else.
  */
 export function runningContainers(
   places: readonly ContainerPlace[],
@@ -30,13 +32,12 @@ export function runningContainers(
   const found = new Map<string, number[]>(places.map(({ name }) => [name, []]));
   if (names.size === 0) return found;
   for (const processes of byMountNamespace().values()) {
-    for (const pid of processes) {
-      const lock = identityOf(`/proc/${pid}/root/${LOCK_NAME}`);
-      if (lock === undefined) continue;
-      const name = names.get(lock);
-      if (name !== undefined) found.get(name)!.push(pid);
-      break;
-    }
+    const seen = processes.flatMap((pid) => {
+      const name = names.get(identityOf(`/proc/${pid}/root/${LOCK_NAME}`) ?? "");
+      return name === undefined ? [] : [{ pid, name }];
+    });
+    const first = seen.find(({ pid }) => !onlyWaits(`/proc/${pid}`)) ?? seen[0];
+    if (first !== undefined) found.get(first.name)!.push(first.pid);
   }
   for (const pids of found.values()) pids.sort((one, other) => one - other);
   return found;

@@ -15,6 +15,7 @@ import { hasErrno } from "../../system/linux/system_error.ts";
 import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { RunPlaceSettings } from "../../tools/run_places.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
+import { childInside, onlyWaits } from "../waiting_process.ts";
 
 export interface ExecOptions {
   readonly command: readonly [string, ...string[]];
@@ -39,7 +40,7 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
   const [fileLimit, ignored] = [inheritedFileLimit(), signalsIn("SigIgn")];
   const inherited = inheritedDescriptors();
   // The directory of /proc belongs to one process for ever: a PID that is used again is another one.
-  const member = `/proc/self/fd/${openMember(pid)}`;
+  const member = commandOf(pid, `/proc/self/fd/${openMember(pid)}`);
   const joined = NAMESPACES.filter((name) => isForeign(member, name));
   if (!joined.includes("mnt") || !hasLock(member)) throw inNoContainer(pid);
   const environment = memberEnvironment(member, options);
@@ -56,6 +57,8 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
   return await becomeEnter(
     [
       `say=[ERROR] Process ${pid}'s namespaces cannot be joined`,
+      // Until all are joined, `enter` still has the host's root: the container's must not see that.
+      "hide",
       ...steps,
       `chdir=${directory}`,
       `say=[ERROR] The container cannot run ${options.command[0]}`,
@@ -78,7 +81,16 @@ function openMember(pid: string): number {
   }
 }
 
-/** The process that waits outside a PID namespace belongs to it all the same. */
+/**
+ * The process that waits outside a PID namespace stands for the one that runs inside: it has itself
+ * neither the container's environment nor its directory.
+ */
+function commandOf(pid: string, member: string): string {
+  const child = onlyWaits(member) ? childInside(pid) : undefined;
+  return child === undefined ? member : `/proc/self/fd/${openMember(child)}`;
+}
+
+/** A process whose child has not begun yet belongs to the namespace all the same. */
 function namespaceFile(member: string, name: Namespace): string {
   return `${member}/ns/${name === "pid" ? "pid_for_children" : name}`;
 }
@@ -94,6 +106,8 @@ function isForeign(member: string, name: Namespace): boolean {
   try {
     return readlinkSync(namespaceFile(member, name)) !== own;
   } catch (cause) {
+    // It ended meanwhile, or it waits for its parent to notice that it has ended.
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") throw noProcess(pidOf(member));
     throw cannotLookInto(member, cause);
   }
 }
@@ -151,10 +165,17 @@ function inNoContainer(pid: string): DenrootError {
   });
 }
 
+function pidOf(member: string): string {
+  return readlinkSync(member).split("/").at(-1)!;
+}
+
 function cannotLookInto(member: string, cause: unknown): DenrootError {
-  const pid = readlinkSync(member).split("/").at(-1)!;
-  return new DenrootError("file", `Process ${pid} cannot be joined: ${messageOf(cause)}`, {
-    cause,
-    hint: "Only the user who started a container can join it",
-  });
+  return new DenrootError(
+    "file",
+    `Process ${pidOf(member)} cannot be joined: ${messageOf(cause)}`,
+    {
+      cause,
+      hint: "Only the user who started a container can join it",
+    },
+  );
 }
