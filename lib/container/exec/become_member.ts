@@ -1,6 +1,7 @@
 /** Runs a command in a container that runs already. */
 
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
+import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
 import {
   inheritedDescriptors,
@@ -10,7 +11,7 @@ import {
 } from "../../system/linux/descriptors.ts";
 import { inheritedFileLimit, restoreInherited } from "../../system/linux/execute.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
-import { forbidNewPrivileges } from "../../system/linux/privileges.ts";
+import { becomeUser, forbidNewPrivileges } from "../../system/linux/privileges.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
 import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { RunPlaceSettings } from "../../tools/run_places.ts";
@@ -50,10 +51,11 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
   });
   const directory = keep(openPath(`${member}/cwd`));
   const path = variable(environment, "PATH") ?? USUAL_PATH;
-  forbidNewPrivileges();
-  if (joined.includes("user")) fakeOwnership();
   restoreInherited(fileLimit, [...ignored]);
   for (const descriptor of inherited) setInherited(descriptor, true);
+  if (joined.includes("user")) becomeOwner(member);
+  forbidNewPrivileges();
+  if (joined.includes("user")) fakeOwnership();
   return await becomeEnter(
     [
       `say=[ERROR] Process ${pid}'s namespaces cannot be joined`,
@@ -110,6 +112,17 @@ function isForeign(member: string, name: Namespace): boolean {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") throw noProcess(pidOf(member));
     throw cannotLookInto(member, cause);
   }
+}
+
+/**
+ * The host's root joins as the container's user. With its own id it would be at the mercy of that
+ * container's root, and could do with the host's /proc what only the host's root may.
+ */
+function becomeOwner(member: string): void {
+  const status = readFileSync(`${member}/status`, "latin1");
+  const [uid, gid] = [/^Uid:\t\d+\t(\d+)/m, /^Gid:\t\d+\t(\d+)/m]
+    .map((line) => Number(line.exec(status)![1]));
+  if (uid !== process.geteuid!()) becomeUser(uid!, gid!);
 }
 
 /** Each container has it: denroot and enroot find containers by it. */
