@@ -1,7 +1,7 @@
 /** Containers start: as root and as an ordinary user, in all the ways in which schedulers do it. */
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -75,6 +75,31 @@ for (const user of USERS) {
       const inside = new RegExp(`(${name}:\\[\\d+\\])`).exec(stdout)?.[1];
       assert.notEqual(inside, readlinkSync(`/proc/self/ns/${name}`), name);
     }
+  });
+
+  test(`the root directory has its own permissions, whatever the umask is (as ${user})`, async () => {
+    chmodSync(root, 0o755);
+    const [first, ...rest] = denroot.runtime.command;
+    const words = [first, ...rest, "start", "box", ...SCRIPT, "umask; stat -c %a /"];
+    const { stdout, stderr } = await startProgram("sh", [
+      "-c",
+      'umask 077; exec "$@"',
+      "sh",
+      ...words,
+    ], {
+      env: denroot.environment(),
+      cwd: denroot.work,
+    }).done;
+    assert.equal(stdout, "0077\n755\n", stderr);
+  });
+
+  test(`what leads out of the directory of containers is no name (as ${user})`, async () => {
+    for (const name of ["", ".", "..", "box/.."]) {
+      const { exitCode, stderr } = await denroot.run(["start", name, "true"]);
+      assert.equal(exitCode, 1, name);
+      assert.match(stderr, /No such file or directory: /, name);
+    }
+    assert.ok(!existsSync(join(denroot.home, ".lock")));
   });
 
   test(`a container starts inside another user namespace (as ${user})`, async () => {

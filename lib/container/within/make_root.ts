@@ -1,6 +1,6 @@
 /** The root file system of a container, mounted. */
 
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
@@ -38,7 +38,7 @@ export async function makeRoot(
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const overlay = `${runtimePath}/overlay`;
   // An image is never written to, and needs no lock.
-  const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
+  const lock = place.type === "directory" ? await openRootLock(place.path) : undefined;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
     : (!writable && mountOverlay(place.path, overlay)) ||
@@ -64,6 +64,8 @@ export async function makeRoot(
 function mountOverlay(lower: string, directory: string): string | undefined {
   const [root, upper, work] = ["root", "upper", "work"].map((name) => `${directory}/${name}`);
   for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true, mode: 0o755 });
+  // The root's own permissions are the upper layer's, whatever the umask is.
+  chmodSync(upper!, statSync(lower).mode & 0o7777);
   const escaped = (path: string) => path.replace(/[\\,:]/g, "\\$&");
   const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper!)},workdir=${escaped(work!)}`;
   try {
