@@ -39,6 +39,9 @@ for (const user of USERS) {
 
   test(`root inside is the user outside (as ${user})`, async () => {
     assert.equal(await start("-r", "box", ...SCRIPT, "id -u; id -g"), "0\n0\n");
+    const status = await start("-r", "box", ...SCRIPT, "grep Cap /proc/self/status");
+    assert.match(status, /^CapInh:\t0+\nCapPrm:\t0*[1-9a-f]/);
+    assert.match(status, /^CapAmb:\t0+$/m);
   });
 
   test(`the container has the PID of the command that started it (as ${user})`, async () => {

@@ -31,6 +31,7 @@ function userSteps({ insideUid, outsideUid, insideGid, outsideGid }: IdMap): str
     "write=/proc/self/setgroups:deny",
     `write=/proc/self/gid_map:${insideGid} ${outsideGid} 1`,
     `write=/proc/self/uid_map:${insideUid} ${outsideUid} 1`,
-    "ambient",
+    // Root of the namespace has all rights anyway, and hands none on to others.
+    ...(insideUid === 0 ? [] : ["ambient"]),
   ];
 }
