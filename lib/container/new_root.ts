@@ -16,16 +16,28 @@ import { requireIdle } from "./running_containers.ts";
 /** A directory that is being made or removed. */
 const TEMPORARY = /^\.denroot-(.+)\.root$/;
 
-/** Makes ENROOT_DATA_PATH where it does not exist, for this user alone. Throws code `file`. */
+/**
+ * Makes ENROOT_DATA_PATH where it does not exist, for this user alone. Throws code `file`, also where
+ * nothing can be written.
+ */
 export function makeDataDirectory({ dataPath }: Pick<Settings, "dataPath">): void {
   try {
     fs.mkdirSync(dataPath, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw new DenrootError("file", `${dataPath} cannot be made: ${messageOf(cause)}`, {
-      cause,
-      hint: "Set ENROOT_DATA_PATH to a directory that you may write to",
-    });
+    throw notWritable(dataPath, "made", cause);
   }
+  try {
+    fs.accessSync(dataPath, fs.constants.W_OK | fs.constants.X_OK);
+  } catch (cause) {
+    throw notWritable(dataPath, "written to", cause);
+  }
+}
+
+function notWritable(path: string, deed: string, cause: unknown): DenrootError {
+  return new DenrootError("file", `${path} cannot be ${deed}: ${messageOf(cause)}`, {
+    cause,
+    hint: "Set ENROOT_DATA_PATH to a directory that you may write to",
+  });
 }
 
 /**

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
 import { readMounts } from "../system/host/mount_table.ts";
 import type { ContainerPlace } from "./container_name.ts";
+import { onlyWaits } from "./waiting_process.ts";
 
 /** The file in a container's root that is locked while the container is prepared. */
 export const LOCK_NAME = ".lock";
@@ -26,6 +27,7 @@ const POLL_MS = 50;
 /**
  * The processes of these containers, by name; a container that does not run has none. Where several
  * processes share a mount namespace only the one with the lowest id counts: it came first, as a rule.
+ * One that only waits for another counts where there is nothing else.
  */
 export function runningContainers(
   places: readonly ContainerPlace[],
@@ -45,19 +47,18 @@ export function runningHere(places: readonly ContainerPlace[]): {
   const containers = new Map<string, number[]>(places.map(({ name }) => [name, []]));
   const images = new Map<string, number[]>();
   for (const processes of byMountNamespace().values()) {
-    for (const pid of processes) {
+    const seen = processes.flatMap((pid) => {
       // The root of others may be a file system whose server hangs: it is not touched.
-      const isContainer = hasLockMount(pid);
-      if (isContainer === undefined) continue;
-      if (!isContainer) break;
-      const lock = identityOf(`/proc/${pid}/root/${LOCK_NAME}`);
-      if (lock === undefined) continue;
-      const name = names.get(lock);
-      if (name !== undefined) containers.get(name)!.push(pid);
+      if (!hasLockMount(pid)) return [];
+      const name = names.get(identityOf(`/proc/${pid}/root/${LOCK_NAME}`) ?? "");
       const image = name === undefined ? imageOf(pid) : undefined;
-      if (image !== undefined) images.set(image, [...images.get(image) ?? [], pid]);
-      break;
-    }
+      return name === undefined && image === undefined ? [] : [{ pid, name, image }];
+    });
+    const first = seen.find(({ pid }) => !onlyWaits(`/proc/${pid}`)) ?? seen[0];
+    if (first === undefined) continue;
+    const { pid, name, image } = first;
+    if (name !== undefined) containers.get(name)!.push(pid);
+    else images.set(image!, [...images.get(image!) ?? [], pid]);
   }
   for (const pids of [...containers.values(), ...images.values()]) {
     pids.sort((one, other) => one - other);
@@ -125,12 +126,12 @@ function byMountNamespace(): ReadonlyMap<string, readonly number[]> {
 }
 
 /** Whether something is mounted on `/.lock`, as both denroot and enroot do it. */
-function hasLockMount(pid: number): boolean | undefined {
+function hasLockMount(pid: number): boolean {
   try {
     return fs.readFileSync(`/proc/${pid}/mountinfo`, "latin1").includes(` /${LOCK_NAME} `);
   } catch {
     // It has just ended.
-    return undefined;
+    return false;
   }
 }
 

@@ -17,6 +17,8 @@ export interface MountLine {
 /** A mount, and the place that asks for it: a path, `--mount`, `built in`, a hook's name. */
 export interface PlannedMount extends MountLine {
   readonly origin: string;
+  /** The source must be a file of the root itself, and of nothing that is mounted in it. */
+  readonly onlyOwn?: boolean;
 }
 
 /** A variable of the container's environment, and the place that gives its value. */

@@ -8,6 +8,9 @@
  *   join=FD            setns(2)
  *   write=PATH:TEXT    writes TEXT into a file that exists
  *   chdir=FD           fchdir(2)
+ *   guard=FD           opens the program that is open as FD anew, through a mount of its own that is
+ *                      read-only: what reaches the program through /proc/PID/exe cannot write to it
+ *   hide               lets no process of a user namespace that is joined later look into this one
  *   ambient            raises all permitted capabilities to ambient ones, which survive execve
  *   fork               goes on in a child. The parent passes signals on, stops as the child stops,
  *                      and ends as the child ends
@@ -26,10 +29,12 @@
 
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <asm/statfs.h>
 #include <asm/unistd.h>
 #include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/mount.h>
 #include <linux/prctl.h>
 #include <linux/wait.h>
 
@@ -124,6 +129,29 @@ static long write_file(char *text) {
     return count;
 }
 
+/* Where the path leads to nothing, or is closed to the new user, the program stays as it is: a start
+ * must not fail of that. In a user namespace a remount has to keep flags, but those of times stay by
+ * themselves. */
+static long guard(word file) {
+    static char path[4096], link[64] = "/proc/self/fd/";
+    char digits[24], *digit = decimal(file, digits + sizeof digits);
+    struct statfs status;
+    for (char *at = link + length(link); (*at++ = *digit++);) {}
+    long result = CALL(readlinkat, AT_FDCWD, link, path, sizeof path - 1);
+    if (result < 0) return result;
+    result = CALL(mount, path, path, "none", MS_BIND);
+    if (result == -ENOENT || result == -EACCES) return 0;
+    if (result < 0) return result;
+    long again = CALL(openat, AT_FDCWD, path, O_RDONLY);
+    if (again < 0) return again;
+    CALL(dup3, again, file, 0);
+    CALL(close, again);
+    result = CALL(fstatfs, file, &status);
+    if (result < 0) return result;
+    word kept = status.f_flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC);
+    return CALL(mount, "none", link, "none", MS_BIND | MS_REMOUNT | MS_RDONLY | kept);
+}
+
 static long raise_ambient(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct sets[2];
@@ -146,9 +174,10 @@ static void become_default(int signal) {
     set_action(signal, action, 0);
 }
 
-/* A process that only waits must not keep a pipe open. Others may look into it only where `visible`
+/* A process that only waits must keep neither a pipe open nor a directory of the host. Others may look into it only where `visible`
  * says so: the one that stands for a container is what others list, and join. */
 static void withdraw(int visible) {
+    CALL(chdir, "/");
     if (CALL(close_range, 0, ~0u) < 0)
         for (word file = 0; file < 1024; file++) CALL(close, file);
     CALL(prctl, PR_SET_DUMPABLE, visible);
@@ -184,9 +213,8 @@ static void follow(long child, int visible) {
     }
 }
 
-/* The life of a namespace's first process. It must not hold a directory of the host either. */
+/* The life of a namespace's first process. */
 static void bury_orphans(void) {
-    CALL(chdir, "/");
     withdraw(0);
     for (;;) {
         siginfo_t signal;
@@ -297,6 +325,8 @@ static long step(char *text, char **rest, char **envp) {
     if ((value = after(text, "join="))) return spent(CALL(setns, number(value, 10), 0), value);
     if ((value = after(text, "write="))) return write_file(value);
     if ((value = after(text, "chdir="))) return spent(CALL(fchdir, number(value, 10)), value);
+    if ((value = after(text, "guard="))) return guard(number(value, 10));
+    if (equal(text, "hide")) return CALL(prctl, PR_SET_DUMPABLE, 0);
     if (equal(text, "ambient")) return raise_ambient();
     if (equal(text, "fork")) return go_on_in_child(0);
     if (equal(text, "init")) return go_on_in_child(1);

@@ -1,19 +1,28 @@
 /* Serves a squashfs image through a descriptor of /dev/fuse, which its caller mounts.
  *
- *   serve_image DESCRIPTOR UID GID IMAGE
+ *   serve_image DESCRIPTOR UID GID IMAGE DIRECTORY
+ *
+ * It runs in a mount namespace of its own, and makes DIRECTORY an empty root there: the container's
+ * root may look into this program, and must find nothing of the host in it but an image that cannot
+ * be written to.
  *
  * All files belong to UID and GID. The program ends when the last mount namespace that has the
  * mount is gone: the kernel cuts the connection then. It ends with 1, after a message, when the image
  * cannot be read. */
 
+#define _GNU_SOURCE
 #define FUSE_USE_VERSION 32
 #include <squashfuse/ll.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const struct fuse_lowlevel_ops operations = {
     .getattr = sqfs_ll_op_getattr,
@@ -32,9 +41,38 @@ static const struct fuse_lowlevel_ops operations = {
     .statfs = stfs_ll_op_statfs,
 };
 
+#define SHOWN "/image"
+
+/* Leaves a root with nothing in it but the image, which is mounted read-only. */
+static int enter_empty_root(const char *image, const char *directory) {
+    if (mount("none", directory, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") != 0 || chdir(directory) != 0) return -1;
+    int file = creat("." SHOWN, 0400);
+    if (file < 0 || close(file) != 0 || mount(image, "." SHOWN, NULL, MS_BIND, NULL) != 0) return -1;
+    if (mount(NULL, "." SHOWN, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return -1;
+    /* An initial ramdisk is a root that cannot be moved. */
+    if (syscall(SYS_pivot_root, ".", ".") == 0) {
+        if (umount2(".", MNT_DETACH) != 0) return -1;
+    } else if (mount(".", "/", NULL, MS_MOVE, NULL) != 0) {
+        return -1;
+    }
+    return chroot(".") != 0 || chdir("/") != 0 ? -1 : 0;
+}
+
+/* The open file stays when its mount is taken away. */
+static sqfs_ll *open_image(const char *image, const char *directory) {
+    if (enter_empty_root(image, directory) != 0) {
+        perror(image);
+        return NULL;
+    }
+    sqfs_ll *opened = sqfs_ll_open(SHOWN, 0);
+    if (umount2(SHOWN, MNT_DETACH) == 0) return opened;
+    perror(image);
+    return NULL;
+}
+
 int main(int argc, char **argv) {
-    if (argc != 5) {
-        fprintf(stderr, "Usage: serve_image DESCRIPTOR UID GID IMAGE\n");
+    if (argc != 6) {
+        fprintf(stderr, "Usage: serve_image DESCRIPTOR UID GID IMAGE DIRECTORY\n");
         return 2;
     }
     /* A terminal's signals are for the container, whose end ends this program. */
@@ -42,7 +80,7 @@ int main(int argc, char **argv) {
     signal(SIGQUIT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
 
-    sqfs_ll *image = sqfs_ll_open(argv[4], 0);
+    sqfs_ll *image = open_image(argv[4], argv[5]);
     if (!image) return 1;
     image->fs.uid = (uid_t)strtoul(argv[2], NULL, 10);
     image->fs.gid = (gid_t)strtoul(argv[3], NULL, 10);

@@ -1,11 +1,12 @@
 /** Commands join containers that run. */
 
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { containerHome, USERS } from "../helpers/container_home.ts";
+import { nobody } from "../helpers/other_user.ts";
 import {
   type RunningProgram,
   startProgram,
@@ -111,6 +112,22 @@ test("exec says that a process is gone", async () => {
 });
 
 if (process.getuid!() === 0) {
+  test("the host's root joins a container of a user as that user", async () => {
+    const { denroot } = containerHome("an ordinary user");
+    const program = denroot.start(["start", "-r", "box", ...IDLE]);
+    running.push(program);
+    await waitUntil("the container runs", () => program.stdout().includes("ready"));
+    const script = "echo ready; exec sleep 1000";
+    const root = containerHome("root").denroot;
+    const member = root.start(["exec", String(program.pid), "sh", "-c", script]);
+    running.push(member);
+    await waitUntil("the member runs", () => member.stdout().includes("ready"));
+    const status = readFileSync(`/proc/${member.pid}/status`, "utf8");
+    const ids = [nobody, nobody, nobody, nobody].join("\t");
+    assert.match(status, new RegExp(`^Uid:\t${ids}\nGid:\t${ids}$`, "m"));
+    assert.match(status, /^Groups:\t\s*$/m);
+  });
+
   test("a user cannot join another user's container", async () => {
     const { denroot } = containerHome("root");
     const program = denroot.start(["start", "box", ...IDLE]);

@@ -88,6 +88,13 @@ for (const user of USERS) {
       assert.equal(signal, null, `THE START HANGS\n${stderr}`);
     });
 
+    test(`a directory in the lock's place gives way, so that list finds the container (${how})`, async () => {
+      prepare(() => mkdirSync(join(root, ".lock/deep"), { recursive: true }));
+      const { stdout } = await start(...SCRIPT, "[ -f /.lock ] && echo a file");
+      assert.equal(stdout, "a file\n");
+      assert.ok(lstatSync(join(root, ".lock")).isFile());
+    });
+
     test(`a root that is a link in its first directory does not start elsewhere (${how})`, async () => {
       prepare(() => replace("bin", "/proc/1/root/bin"));
       const { exitCode } = await start(...SCRIPT, "true");

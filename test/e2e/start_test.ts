@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -51,6 +58,9 @@ for (const user of USERS) {
 
   test(`root inside is the user outside (as ${user})`, async () => {
     assert.equal(await start("-r", "box", ...SCRIPT, "id -u; id -g"), "0\n0\n");
+    const status = await start("-r", "box", ...SCRIPT, "grep Cap /proc/self/status");
+    assert.match(status, /^CapInh:\t0+\nCapPrm:\t0*[1-9a-f]/);
+    assert.match(status, /^CapAmb:\t0+$/m);
   });
 
   test(`the container has the PID of the command that started it (as ${user})`, async () => {
@@ -87,6 +97,31 @@ for (const user of USERS) {
       const inside = new RegExp(`(${name}:\\[\\d+\\])`).exec(stdout)?.[1];
       assert.notEqual(inside, readlinkSync(`/proc/self/ns/${name}`), name);
     }
+  });
+
+  test(`the root directory has its own permissions, whatever the umask is (as ${user})`, async () => {
+    chmodSync(root, 0o755);
+    const [first, ...rest] = denroot.runtime.command;
+    const words = [first, ...rest, "start", "box", ...SCRIPT, "umask; stat -c %a /"];
+    const { stdout, stderr } = await startProgram("sh", [
+      "-c",
+      'umask 077; exec "$@"',
+      "sh",
+      ...words,
+    ], {
+      env: denroot.environment(),
+      cwd: denroot.work,
+    }).done;
+    assert.equal(stdout, "0077\n755\n", stderr);
+  });
+
+  test(`what leads out of the directory of containers is no name (as ${user})`, async () => {
+    for (const name of ["", ".", "..", "box/.."]) {
+      const { exitCode, stderr } = await denroot.run(["start", name, "true"]);
+      assert.equal(exitCode, 1, name);
+      assert.match(stderr, /No such file or directory: /, name);
+    }
+    assert.ok(!existsSync(join(denroot.home, ".lock")));
   });
 
   test(`a container starts inside another user namespace (as ${user})`, async () => {

@@ -2,7 +2,7 @@
 
 import { DenrootError, messageOf } from "../../errors.ts";
 import { memoryDescriptor } from "../../system/linux/descriptors.ts";
-import { execute } from "../../system/linux/execute.ts";
+import { execute, executeOpen } from "../../system/linux/execute.ts";
 import { runPlaces, type RunPlaceSettings } from "../../tools/run_places.ts";
 import { enterProgram } from "./enter_program.ts";
 
@@ -20,8 +20,7 @@ export async function becomeEnter(
   const argv = ["denroot", ...words];
   const failures: string[] = [];
   try {
-    const descriptor = memoryDescriptor("denroot-enter", program);
-    execute(`/proc/self/fd/${descriptor}`, argv, environment);
+    executeOpen(memoryDescriptor("denroot-enter", program), argv, environment);
   } catch (error) {
     failures.push(`memory: ${messageOf(error)}`);
   }

@@ -3,8 +3,12 @@
 import { CLONE } from "../../system/linux/namespaces.ts";
 import type { ContainerNamespaces, IdMap } from "../../types/container.ts";
 
-/** The steps in order, up to the one that runs a program. */
-export function enterSteps(namespaces: ContainerNamespaces): string[] {
+/**
+ * The steps in order, up to the one that runs the program that is open as `own`. An image may make
+ * denroot's file its command's interpreter, and would reach it through `/proc/self/exe`: so that file
+ * becomes read-only. Nothing keeps the host's root from its host's files.
+ */
+export function enterSteps(namespaces: ContainerNamespaces, own: number): string[] {
   const { user, pid, net, ipc, uts } = namespaces;
   const flags = [
     CLONE.mount,
@@ -16,7 +20,7 @@ export function enterSteps(namespaces: ContainerNamespaces): string[] {
   ].reduce((all, flag) => all + flag, 0);
   return [
     `unshare=${flags.toString(16)}`,
-    ...(user === undefined ? [] : userSteps(user)),
+    ...(user === undefined ? [] : [...userSteps(user), `guard=${own}`]),
     ...(pid ? ["init"] : []),
   ];
 }
@@ -27,6 +31,7 @@ function userSteps({ insideUid, outsideUid, insideGid, outsideGid }: IdMap): str
     "write=/proc/self/setgroups:deny",
     `write=/proc/self/gid_map:${insideGid} ${outsideGid} 1`,
     `write=/proc/self/uid_map:${insideUid} ${outsideUid} 1`,
-    "ambient",
+    // Root of the namespace has all rights anyway, and hands none on to others.
+    ...(insideUid === 0 ? [] : ["ambient"]),
   ];
 }

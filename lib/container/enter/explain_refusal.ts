@@ -9,6 +9,7 @@ import { SystemError } from "../../system/linux/system_error.ts";
 const DEEDS: readonly (readonly [step: RegExp, deed: string])[] = [
   [/^unshare=/, "make the container's namespaces"],
   [/^write=/, "give the container its user"],
+  [/^guard=/, "protect its own file from the container"],
   [/^ambient$/, "give the container's preparation its rights"],
   [/^(init|fork)$/, "start another process"],
   [/^run=/, "run itself again"],

@@ -1,6 +1,7 @@
 /** Runs a command in a container that runs already. */
 
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
+import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
 import {
   inheritedDescriptors,
@@ -10,11 +11,12 @@ import {
 } from "../../system/linux/descriptors.ts";
 import { inheritedFileLimit, restoreInherited } from "../../system/linux/execute.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
-import { forbidNewPrivileges } from "../../system/linux/privileges.ts";
+import { becomeUser, forbidNewPrivileges } from "../../system/linux/privileges.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
 import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { RunPlaceSettings } from "../../tools/run_places.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
+import { childInside, onlyWaits } from "../waiting_process.ts";
 
 export interface ExecOptions {
   readonly command: readonly [string, ...string[]];
@@ -39,7 +41,7 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
   const [fileLimit, ignored] = [inheritedFileLimit(), signalsIn("SigIgn")];
   const inherited = inheritedDescriptors();
   // The directory of /proc belongs to one process for ever: a PID that is used again is another one.
-  const member = `/proc/self/fd/${openMember(pid)}`;
+  const member = commandOf(pid, `/proc/self/fd/${openMember(pid)}`);
   const joined = NAMESPACES.filter((name) => isForeign(member, name));
   if (!joined.includes("mnt") || !hasLock(member)) throw inNoContainer(pid);
   const environment = memberEnvironment(member, options);
@@ -49,13 +51,16 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
   });
   const directory = keep(openPath(`${member}/cwd`));
   const path = variable(environment, "PATH") ?? USUAL_PATH;
-  forbidNewPrivileges();
-  if (joined.includes("user")) fakeOwnership();
   restoreInherited(fileLimit, [...ignored]);
   for (const descriptor of inherited) setInherited(descriptor, true);
+  if (joined.includes("user")) becomeOwner(member);
+  forbidNewPrivileges();
+  if (joined.includes("user")) fakeOwnership();
   return await becomeEnter(
     [
       `say=[ERROR] Process ${pid}'s namespaces cannot be joined`,
+      // Until all are joined, `enter` still has the host's root: the container's must not see that.
+      "hide",
       ...steps,
       `chdir=${directory}`,
       `say=[ERROR] The container cannot run ${options.command[0]}`,
@@ -78,7 +83,16 @@ function openMember(pid: string): number {
   }
 }
 
-/** The process that waits outside a PID namespace belongs to it all the same. */
+/**
+ * The process that waits outside a PID namespace stands for the one that runs inside: it has itself
+ * neither the container's environment nor its directory.
+ */
+function commandOf(pid: string, member: string): string {
+  const child = onlyWaits(member) ? childInside(pid) : undefined;
+  return child === undefined ? member : `/proc/self/fd/${openMember(child)}`;
+}
+
+/** A process whose child has not begun yet belongs to the namespace all the same. */
 function namespaceFile(member: string, name: Namespace): string {
   return `${member}/ns/${name === "pid" ? "pid_for_children" : name}`;
 }
@@ -94,8 +108,21 @@ function isForeign(member: string, name: Namespace): boolean {
   try {
     return readlinkSync(namespaceFile(member, name)) !== own;
   } catch (cause) {
+    // It ended meanwhile, or it waits for its parent to notice that it has ended.
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") throw noProcess(pidOf(member));
     throw cannotLookInto(member, cause);
   }
+}
+
+/**
+ * The host's root joins as the container's user. With its own id it would be at the mercy of that
+ * container's root, and could do with the host's /proc what only the host's root may.
+ */
+function becomeOwner(member: string): void {
+  const status = readFileSync(`${member}/status`, "latin1");
+  const [uid, gid] = [/^Uid:\t\d+\t(\d+)/m, /^Gid:\t\d+\t(\d+)/m]
+    .map((line) => Number(line.exec(status)![1]));
+  if (uid !== process.geteuid!()) becomeUser(uid!, gid!);
 }
 
 /** Each container has it: denroot and enroot find containers by it. */
@@ -151,10 +178,17 @@ function inNoContainer(pid: string): DenrootError {
   });
 }
 
+function pidOf(member: string): string {
+  return readlinkSync(member).split("/").at(-1)!;
+}
+
 function cannotLookInto(member: string, cause: unknown): DenrootError {
-  const pid = readlinkSync(member).split("/").at(-1)!;
-  return new DenrootError("file", `Process ${pid} cannot be joined: ${messageOf(cause)}`, {
-    cause,
-    hint: "Only the user who started a container can join it",
-  });
+  return new DenrootError(
+    "file",
+    `Process ${pidOf(member)} cannot be joined: ${messageOf(cause)}`,
+    {
+      cause,
+      hint: "Only the user who started a container can join it",
+    },
+  );
 }

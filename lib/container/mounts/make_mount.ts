@@ -1,6 +1,6 @@
 /** Carries out one line of a mount table, inside the namespaces of a container that starts. */
 
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { messageOf } from "../../errors.ts";
 import {
   detach,
@@ -30,7 +30,8 @@ const TARGET_MODE = 0;
  * below too, where the kernel is 5.12 or newer; a bind keeps the flags of its source that no word
  * takes away.
  *
- * Throws code `file`, with the origin of the line, unless the line says `nofail`.
+ * Throws code `file`, with the origin of the line, unless the line says `nofail`. A line that may mount
+ * only the root's own files does nothing where something else is mounted there.
  */
 export function makeMount(line: PlannedMount, context: MountContext): void {
   const options = readMountOptions(line.options);
@@ -49,6 +50,7 @@ function carryOut(line: PlannedMount, options: MountOptions, root: RootedFiles):
   const binds = (flags & MS.BIND) !== 0 && (flags & MS.REMOUNT) === 0;
   const needsPath = binds || (flags & MS.MOVE) !== 0;
   using source = needsPath ? openSource(line.source, root) : plainSource(line.source);
+  if (needsPath && line.onlyOwn && !isOfRoot(source, root)) return;
   createTarget(line.target, options, source, root);
   {
     using target = openTarget(line.target, root);
@@ -110,6 +112,20 @@ function openSource(source: string, root: RootedFiles): HeldFile {
   const status = statSync(source, { throwIfNoEntry: false });
   if (status === undefined) throw new MissingSide("source");
   return { ...plainSource(source), isDirectory: status.isDirectory() };
+}
+
+/**
+ * Whether a file lies on the root's own mount. A site or a user may have mounted something else over
+ * it, perhaps read-only: to bind that once more would give it other options.
+ */
+function isOfRoot(file: HeldFile, root: RootedFiles): boolean {
+  using held = root.hold("/");
+  return held !== undefined && mountId(file) === mountId(held);
+}
+
+function mountId({ path }: HeldFile): string | undefined {
+  const facts = readFileSync(path.replace("/fd/", "/fdinfo/"), "utf8");
+  return /^mnt_id:\s*(\d+)/m.exec(facts)?.[1];
 }
 
 /** Links are no danger, as they are resolved inside the root; but this text is a mistake. */

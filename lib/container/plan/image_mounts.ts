@@ -1,5 +1,6 @@
 /** Decides what an image's own /etc/fstab may mount. An image may come from anyone. */
 
+import { posix } from "node:path";
 import { FstabError, fstabLines, parseFstabLine } from "../../enroot/parse_fstab.ts";
 import { quoteText } from "../../text/quote_text.ts";
 import type { MountLine, PlannedMount } from "../../types/container.ts";
@@ -28,7 +29,8 @@ export function planImageMounts(
     try {
       const line = parseFstabLine(text, (name) => hostValue(inputs, name));
       if (line === undefined || (line.pass !== 0 && line.pass !== -1)) continue;
-      if (imageMounts === "all" || isOwn(line, rootPath)) mounts.push({ ...line, origin: ORIGIN });
+      if (imageMounts === "all") mounts.push({ ...line, origin: ORIGIN });
+      else if (isOwn(line, rootPath)) mounts.push({ ...line, origin: ORIGIN, onlyOwn: true });
       else refused.push(`${quoteText(line.source)} on ${quoteText(line.target)}`);
     } catch (error) {
       if (!(error instanceof FstabError)) throw error;
@@ -41,8 +43,10 @@ export function planImageMounts(
 }
 
 /** Whether a line gives the container nothing that the image did not have. */
-function isOwn({ source, type, options }: MountLine, rootPath: string): boolean {
+function isOwn({ source, target, type, options }: MountLine, rootPath: string): boolean {
   if (options.some((word) => CHANGING_WORDS.has(word))) return false;
+  // A mount on the root would take the place of all that is in it.
+  if (posix.resolve("/", target) === "/") return false;
   const binds = options.includes("bind") || options.includes("rbind");
   if (type === "tmpfs") return !binds;
   const isInside = source === rootPath || source.startsWith(`${rootPath}/`);

@@ -34,7 +34,7 @@ export async function becomeContainer(
     `else=${self}`,
     ...second,
     ":",
-    ...enterSteps(request.namespaces),
+    ...enterSteps(request.namespaces, self),
     `run=${self}`,
     ...second,
   ];

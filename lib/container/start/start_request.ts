@@ -1,7 +1,6 @@
 /** From options and settings to the request that both stages share. */
 
 import { readFileSync, realpathSync, statSync } from "node:fs";
-import { join } from "node:path";
 import process from "node:process";
 import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -14,6 +13,9 @@ import type {
   StartRequest,
   TextFile,
 } from "../../types/container.ts";
+
+/** What leads out of the directory of containers, or to itself. */
+const NO_NAME = /^\.{0,2}$|\//;
 
 /** What a start can be told. Options that are absent follow the settings. */
 export interface StartOptions {
@@ -97,8 +99,8 @@ export function namespacesOf({ settings, ...options }: StartOptions): ContainerN
 /** A name with a slash can only be a file; a file of the current directory comes first, as in enroot. */
 function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace {
   if (isFile(name)) return { type: "image", path: realpathSync(name), unpack: unpack ?? false };
-  const path = join(settings.dataPath, name);
-  if (name !== "" && !name.includes("/") && isDirectory(path)) {
+  const path = `${settings.dataPath}/${name}`;
+  if (!NO_NAME.test(name) && isDirectory(path)) {
     return { type: "directory", path: realpathSync(path) };
   }
   throw new DenrootError("not_found", `No such file or directory: ${path}`, {

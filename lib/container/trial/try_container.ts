@@ -36,7 +36,10 @@ async function tryIt(settings: Settings): Promise<Trial> {
   const self = openSync(own.path, "r");
   const nothing = openSync("/dev/null", "r+");
   const second = [...own.argv, "within", TRIAL];
-  const steps = enterSteps({ ...namespacesOf({ settings }), pid: false, net: false });
+  const steps = enterSteps(
+    { ...namespacesOf({ settings }), pid: false, net: false },
+    OWN_DESCRIPTOR,
+  );
   const words = [
     ...["denroot", `else=${OWN_DESCRIPTOR}`, ...second, ":"],
     ...[...steps, `run=${OWN_DESCRIPTOR}`, ...second],

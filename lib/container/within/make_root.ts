@@ -37,7 +37,7 @@ export async function makeRoot(
 ): Promise<MountedRoot> {
   mount("tmpfs", runtimePath, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
   const overlay = `${runtimePath}/overlay`;
-  const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
+  const lock = place.type === "directory" ? await openRootLock(place.path) : undefined;
   const mark = place.type === "image" ? imageMark(place.path, runtimePath) : lock;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)

@@ -26,7 +26,8 @@ export function mountImage(
   mountFuse({
     name: "squashfs",
     program: serverProgram(),
-    argv: ["denroot-squashfs", "3", String(uid), String(gid), image],
+    // The server makes the directory its own root, where this process sees nothing of that.
+    argv: ["denroot-squashfs", "3", String(uid), String(gid), image, directory],
     directory,
     uid,
     gid,

@@ -1,6 +1,6 @@
 /** A layer in memory above a directory, which takes what is written. */
 
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { mount, MS } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
 
@@ -26,6 +26,8 @@ export function layerDirectories(
 ): { readonly root: string; readonly data: string } {
   const [root, upper, work] = ["root", "upper", "work"].map((name) => `${directory}/${name}`);
   for (const part of [root!, upper!, work!]) mkdirSync(part, { recursive: true, mode: 0o755 });
+  // The root's own permissions are the upper layer's, whatever the umask is.
+  chmodSync(upper!, statSync(lower).mode & 0o7777);
   const escaped = (path: string) => path.replace(/[\\,:]/g, "\\$&");
   const data = `lowerdir=${escaped(lower)},upperdir=${escaped(upper!)},workdir=${escaped(work!)}`;
   return { root: root!, data };

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../errors.ts";
+import { removeTree } from "../../system/files/remove_tree.ts";
 import { closeDescriptor } from "../../system/linux/descriptors.ts";
 import { check, libc } from "../../system/linux/libc_calls.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
@@ -32,9 +33,9 @@ export interface RootLock extends RootMark {
  * Opens the lock of the root in `directory`, and makes it where there is none. Undefined where it
  * cannot be made, as on a disk that is read-only.
  */
-export function openRootLock(directory: string): RootLock | undefined {
+export async function openRootLock(directory: string): Promise<RootLock | undefined> {
   const file = `${directory}/${LOCK_NAME}`;
-  const descriptor = openFile(file);
+  const descriptor = await openFile(file);
   if (descriptor === undefined) return undefined;
   return {
     path: `/proc/self/fd/${descriptor}`,
@@ -65,10 +66,11 @@ export function imageMark(image: string, runtimePath: string): RootMark {
 }
 
 /** The root is the container's: what it put there instead of a file goes, and is not followed. */
-function openFile(file: string): number | undefined {
+async function openFile(file: string): Promise<number | undefined> {
   try {
     const found = fs.lstatSync(file, { throwIfNoEntry: false });
-    if (found !== undefined && !found.isFile()) fs.unlinkSync(file);
+    if (found?.isDirectory()) await removeTree(file);
+    else if (found?.isFile() === false) fs.unlinkSync(file);
     const descriptor = fs.openSync(file, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644);
     if (fs.fstatSync(descriptor).isFile()) return descriptor;
     fs.closeSync(descriptor);

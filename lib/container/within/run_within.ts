@@ -5,10 +5,11 @@ import { DenrootError, messageOf } from "../../errors.ts";
 import { environment } from "../../system/host/environment.ts";
 import { closeDescriptor, inheritOnlyStandard } from "../../system/linux/descriptors.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
-import { MS, setPropagation } from "../../system/linux/mounts.ts";
+import { detach, MS, setPropagation } from "../../system/linux/mounts.ts";
 import { raiseLoopback } from "../../system/linux/namespaces.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
 import { outerPid } from "../../system/process/outer_pid.ts";
+import { ownCommand } from "../../system/process/own_command.ts";
 import type { ContainerPlan, PlannedVariable, StartRequest } from "../../types/container.ts";
 import { enterError, explained } from "../enter/explain_refusal.ts";
 import { HookSession } from "../hooks/hook_session.ts";
@@ -52,6 +53,7 @@ async function start(request: StartRequest, output: WithinOutput): Promise<numbe
   const { namespaces } = request;
   if (namespaces.net) raiseLoopback();
   if (namespaces.user === undefined) keepMountsHere();
+  else detachOwnFile();
   // A plan alone needs no write access: what it mounts goes with this process.
   const writable = request.writable && request.dryRun === undefined;
   using root = await makeRoot(request.root, { ...request, writable });
@@ -84,6 +86,18 @@ function keepMountsHere(): void {
       cause,
       hint: "Make its directory a mount point before the chroot: mount --rbind DIR DIR",
     });
+  }
+}
+
+/**
+ * The mount through which this program was opened read-only: it serves on, but must not get into the
+ * container with a directory of the host.
+ */
+function detachOwnFile(): void {
+  try {
+    detach(ownCommand().path);
+  } catch (error) {
+    if (!hasErrno(error, "EINVAL", "ENOENT", "EACCES")) throw error;
   }
 }
 

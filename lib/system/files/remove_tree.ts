@@ -58,8 +58,9 @@ class TreeRemoval {
   }
 
   #directory(parent: number, name: string, shown: string, depth: number): void {
+    let moved: number;
     do {
-      this.#moved = 0;
+      moved = this.#moved;
       const directory = this.#open(parent, name);
       if (directory < 0) return this.#fail(shown, directory);
       if (depth === 0) this.#top = directory;
@@ -69,7 +70,7 @@ class TreeRemoval {
         this.#files.close(directory);
       }
       // What was moved up is in the next listing.
-    } while (depth === 0 && this.#moved > 0 && this.#failure === undefined);
+    } while (depth === 0 && this.#moved > moved && this.#failure === undefined);
     const result = this.#changes.removeDirectory(parent, name);
     if (result < 0 && result !== ENOENT) this.#fail(shown, result);
   }

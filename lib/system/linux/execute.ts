@@ -30,6 +30,16 @@ export function execute(
   throw new SystemError(`run ${path}`, 0);
 }
 
+/** As {@link execute}, for a program that is open: it needs no path, nor `/proc`. */
+export function executeOpen(
+  descriptor: number,
+  argv: readonly string[],
+  environment: readonly (string | Uint8Array)[],
+): never {
+  check(libc().fexecve(descriptor, stringArray(argv), stringArray(environment)), "run a program");
+  throw new SystemError("run a program", 0);
+}
+
 /**
  * Undoes what the runtimes do: they ignore some signals, catch others that were ignored, and raise
  * limits.

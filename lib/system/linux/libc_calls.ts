@@ -30,10 +30,15 @@ const SIGNATURES = {
   setrlimit: { args: ["i32", "buffer"], result: "i32" },
   signal: { args: ["i32", "usize"], result: "isize" },
   syscall: { args: ["usize", "usize", "usize", "usize", "usize"], result: "isize" },
+  setgroups: { args: ["usize", "usize"], result: "i32" },
+  setresgid: { args: ["u32", "u32", "u32"], result: "i32" },
+  setresuid: { args: ["u32", "u32", "u32"], result: "i32" },
+  fexecve: { args: ["i32", "usize", "usize"], result: "i32" },
   execve: { args: ["buffer", "usize", "usize"], result: "i32" },
   posix_spawn: { args: ["buffer", "buffer", "buffer", "usize", "usize", "usize"], result: "i32" },
   posix_spawn_file_actions_init: { args: ["buffer"], result: "i32" },
   posix_spawn_file_actions_adddup2: { args: ["buffer", "i32", "i32"], result: "i32" },
+  posix_spawn_file_actions_addclose: { args: ["buffer", "i32"], result: "i32" },
   waitpid: { args: ["i32", "buffer", "i32"], result: "i32" },
 } as const;
 

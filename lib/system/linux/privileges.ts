@@ -20,3 +20,13 @@ export function dropCapabilities(): void {
   const header = new Uint32Array([CAPABILITY_VERSION_3, 0]);
   check(libc().capset(header, new Uint32Array(6)), "capset");
 }
+
+/**
+ * Goes on as another user, with one group, for good. All threads do: that is a matter of libc. What
+ * `/proc` has of this process then stays closed to it, its own descriptors too.
+ */
+export function becomeUser(uid: number, gid: number): void {
+  check(libc().setgroups(0, 0), "setgroups");
+  check(libc().setresgid(gid, gid, gid), "setresgid");
+  check(libc().setresuid(uid, uid, uid), "setresuid");
+}

@@ -1,7 +1,6 @@
 /** A child process that gets chosen descriptors, whatever the runtime thinks of them. */
 
 import { check, cString, libc, stringArray } from "./libc_calls.ts";
-import { inheritedEnvironment } from "./execute.ts";
 import { SystemError } from "./system_error.ts";
 
 /** More than `posix_spawn_file_actions_t` needs with any libc. */
@@ -10,8 +9,8 @@ const FILE_ACTIONS_SIZE = 256;
 const ASIDE = 100;
 
 /**
- * Runs a program with the environment of this process, and waits for its end. `descriptors` become
- * its 0, 1, 2, and so on. Gives the exit status, or 128 and the signal's number. Throws
+ * Runs a program with an empty environment, and waits for its end. `descriptors` become its 0, 1, 2,
+ * and so on. Gives the exit status, or 128 and the signal's number. Throws
  * {@link SystemError} when the program cannot be run.
  *
  * The runtimes' own ways do not do: Deno hands over no descriptors beyond the standard ones.
@@ -28,6 +27,7 @@ export function spawnProgram(
   }
   for (const index of descriptors.keys()) {
     libc().posix_spawn_file_actions_adddup2(actions, ASIDE + index, index);
+    libc().posix_spawn_file_actions_addclose(actions, ASIDE + index);
   }
   const pid = new Int32Array(1);
   const error = libc().posix_spawn(
@@ -36,7 +36,7 @@ export function spawnProgram(
     actions,
     0,
     stringArray(argv),
-    stringArray(inheritedEnvironment()),
+    stringArray([]),
   );
   if (error !== 0) throw new SystemError(`run ${path}`, error);
   const status = new Int32Array(1);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -170,6 +170,42 @@ test("a waiting child goes on after a byte, and not after the end of the pipe", 
     child.stdin.end(input);
     assert.equal(await ended, exitCode);
   }
+});
+
+test("a guarded program cannot be written to by those who reach it through /proc", async () => {
+  const directory = scratchDirectory("guarded");
+  const program = join(directory, "program");
+  copyFileSync("/bin/sh", program);
+  // Only what no longer runs can be written to: that program gives way to another one first.
+  const script =
+    'exec 8< /proc/self/exe; exec sh -c "echo >> /proc/self/fd/8 && echo WRITTEN; true"';
+  const words = ["unshare=10020000", ...mapped(), "guard=9", "run=9", "program", "-c", script];
+  const { stderr, stdout } = await runProgram("sh", [
+    "-c",
+    'exec 9< "$0"; exec "$@"',
+    program,
+    enter,
+    ...words,
+  ]);
+  assert.match(stderr, /Read-only file system/);
+  assert.equal(stdout, "");
+});
+
+test("a hidden process belongs to the host's root", async () => {
+  const directory = scratchDirectory("hidden");
+  const program = join(directory, "enter");
+  copyFileSync(enter, program);
+  chmodSync(directory, 0o755);
+  const words = [...(process.getuid!() === 0 ? asNobody : []), program, "hide", "wait=0"];
+  const child = spawn(words[0]!, words.slice(1), { stdio: ["pipe", "ignore", "ignore"] });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  const isHidden = () => {
+    const { uid } = statSync(`/proc/${child.pid}/environ`);
+    return uid === 0 && readFileSync(`/proc/${child.pid}/cmdline`, "utf8").startsWith(program);
+  };
+  await waitUntil("it hides", isHidden);
+  child.stdin.end();
+  await ended;
 });
 
 function mapped(): string[] {

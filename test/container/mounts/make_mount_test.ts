@@ -46,6 +46,25 @@ for (const entry of entries) {
     assert.equal(statSync(join(root, "c/d")).mode & 0o170777, 0o100000);
   });
 
+  test(`AN IMAGE MAKES WRITABLE what is mounted read-only if this fails, as ${entry}`, async () => {
+    const { root, host } = newPlace();
+    mkdirSync(join(root, "etc/own"));
+    const { errors, mounts } = await runMounting(entry, {
+      root,
+      lines: [
+        `${host} /data none x-create=dir,bind,ro`,
+        "${ENROOT_ROOTFS}/data /again own x-create=dir,bind,rw",
+        "${ENROOT_ROOTFS}/data /data own bind,rw",
+        "${ENROOT_ROOTFS}/etc/own /etc/own own bind,rw",
+      ],
+      read: [],
+    });
+    assert.deepEqual(errors, []);
+    assert.deepEqual(mounts.map(({ target }) => target).sort(), ["/data", "/etc/own"]);
+    const data = mounts.find(({ target }) => target === "/data")!;
+    assert.ok(data.options.includes("ro"), data.options.join());
+  });
+
   test(`"rbind,ro" holds for mounts below the source as ${entry}`, async () => {
     const { root, host } = newPlace();
     mkdirSync(join(host, "below"));

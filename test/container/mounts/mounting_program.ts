@@ -16,7 +16,12 @@ for (const line of lines) {
   const parsed = parseFstabLine(line, (name) => name === "ENROOT_ROOTFS" ? root : undefined)!;
   try {
     const context = { root: files, warn: (message: string) => warnings.push(message) };
-    makeMount({ ...parsed, origin: "the test" }, context);
+    // Lines of an image say so by their type.
+    const onlyOwn = parsed.type === "own";
+    makeMount(
+      { ...parsed, ...(onlyOwn && { type: "none", onlyOwn }), origin: "the test" },
+      context,
+    );
   } catch (error) {
     if (!(error instanceof DenrootError)) throw error;
     errors.push([error.message, error.hint ?? ""].join("; "));

@@ -24,6 +24,7 @@ for (const line of own) {
     const { mounts, warnings } = plan(line);
     assert.equal(mounts.length, 1);
     assert.equal(mounts[0]!.origin, "/etc/fstab of the image");
+    assert.equal(mounts[0]!.onlyOwn, true);
     assert.deepEqual(warnings, []);
   });
 }
@@ -42,6 +43,8 @@ const foreign = [
   "tmpfs /x tmpfs bind",
   "${ENROOT_ROOTFS}/a /b overlay lowerdir=/,upperdir=/x",
   "/dev/sda1 / ext4 defaults",
+  "${ENROOT_ROOTFS}/a / none bind",
+  "tmpfs /a/.. tmpfs",
 ];
 for (const line of foreign) {
   test(`THE HOST IS MOUNTED BY AN IMAGE if this passes: ${line}`, () => {
