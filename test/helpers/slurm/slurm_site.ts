@@ -65,8 +65,8 @@ function writePyxisFiles(directory: string, pyxisArguments: string): void {
 function enrootConf(settings: Readonly<Record<string, string>>): string {
   const all = {
     ENROOT_DATA_PATH: "/run/node/containers",
-    ENROOT_CACHE_PATH: "/run/node/cache",
-    ENROOT_RUNTIME_PATH: "/run/node/runtime",
+    ENROOT_CACHE_PATH: "/run/node/cache-$(id -u)",
+    ENROOT_RUNTIME_PATH: "/run/node/runtime-$(id -u)",
     ENROOT_ALLOW_HTTP: "yes",
     ...settings,
   };
