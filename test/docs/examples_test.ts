@@ -47,6 +47,8 @@ const NOT_RUN = [
   "docs/release.md: needs Bun and Deno on the PATH",
   "docs/release.md: the release's own tests install the packages",
   "docs/settings.md: changes the system",
+  "docs/site.md: changes the system",
+  "docs/site.md: changes the system",
 ];
 /** What the examples print is that of an image for this architecture. */
 const printsTheSame = process.arch === "x64";

@@ -1,6 +1,7 @@
 /** The root file system of a container, mounted. */
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
+import process from "node:process";
 import { rootedFiles } from "../../system/files/rooted_files.ts";
 import { mount, MS, remount, setPropagation } from "../../system/linux/mounts.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
@@ -41,7 +42,8 @@ export async function makeRoot(
   const lock = place.type === "directory" ? openRootLock(place.path) : undefined;
   const path = place.type === "image"
     ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
-    : (!writable && mountOverlay(place.path, overlay)) ||
+    : (!writable && !hasForeignGroup(place.path, namespaces) &&
+      mountOverlay(place.path, overlay)) ||
       await lockedRoot(place.path, lock, lockTimeoutMs);
   setPropagation(path, MS.SLAVE);
   const files = await rootedFiles(path);
@@ -58,6 +60,16 @@ export async function makeRoot(
       files[Symbol.dispose]();
     },
   };
+}
+
+/**
+ * An overlay changes no file whose group is unknown in the user namespace (EOVERFLOW). A whole root
+ * has such a group where a project's directory hands its own down, or the user's group is another one
+ * now.
+ */
+function hasForeignGroup(path: string, { user }: ContainerNamespaces): boolean {
+  const { uid, gid } = statSync(path);
+  return user !== undefined && uid === process.getuid!() && gid !== process.getgid!();
 }
 
 /** Undefined where the kernel lets a user namespace mount no overlay: before 5.11, for example. */
