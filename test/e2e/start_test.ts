@@ -158,6 +158,8 @@ test("a name that no container has is an error that names the place", async () =
   const { exitCode, stderr } = await denroot.run(["start", "nothing", "true"]);
   assert.equal(exitCode, 1);
   assert.match(stderr, /No such file or directory: .*\/data\/nothing\n/);
+  const path = await denroot.run(["start", "./nothing", "true"]);
+  assert.ok(path.stderr.includes(`: ${join(denroot.work, "nothing")}\n`), path.stderr);
 });
 
 test("a command that the container lacks is an error that names it", async () => {
