@@ -11,6 +11,7 @@ import { findProgram, waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { type Slurm, startSlurm, type StepOptions } from "../helpers/slurm/start_slurm.ts";
 import { directory, file, symlink } from "../helpers/tar_fixture.ts";
+import { startWireProxy } from "../helpers/wire_proxy.ts";
 
 const APPLETS = "cat echo env hostname id ls pwd readlink rm sh sleep touch true".split(" ");
 const ENTRYPOINT = '#!/bin/sh\necho "the entrypoint runs"\nexport ENTRYPOINT=ran\nexec "$@"\n';
@@ -210,6 +211,27 @@ test("a job that is cancelled leaves no container", { skip }, async () => {
   assert.notEqual((await running).exitCode, 0);
   await waitUntil("its container is gone", () => containers("n1").length === 0);
 });
+
+for (const [node, does] of [["n1", "imports"], ["jobs", "loads"]] as const) {
+  test(`a job that is cancelled while it ${does} an image leaves nothing`, { skip }, async () => {
+    // The layer is not in this node's cache, and never comes to its end.
+    await slurm.step(["rm", "-rf", "/run/node/cache-65534"], on(node, []));
+    const wire = await startWireProxy(registry.port, { stallAfter: 300_000 });
+    try {
+      const running = slurm.srun(["true"], {
+        ...on(node, [`image=${wire.host}#box`]),
+        slurm: [`--nodelist=${node}`, `--job-name=stalled-${node}`],
+      });
+      await waitUntil("the layer arrives", () => wire.bytes() >= 300_000);
+      await slurm.client(["scancel", `--name=stalled-${node}`]);
+      assert.notEqual((await running).exitCode, 0);
+    } finally {
+      await wire.stop();
+    }
+    assert.deepEqual(containers(node), []);
+    assert.equal(await slurm.step(["ls", "-A", "/run/pyxis/65534"], on(node, [])), "");
+  });
+}
 
 /** A step on one node. pyxis's options are given without `--container-`. */
 function on(node: string, container: readonly string[]): StepOptions {

@@ -20,7 +20,7 @@ export interface SlurmOptions {
 }
 
 /** The plugin itself; without it a stand-in is used. */
-export const plugin = process.env.DENROOT_TEST_PYXIS;
+export const plugin = process.env.DENROOT_TEST_PYXIS || undefined;
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const ALL_MAY_WRITE = 0o1777;
