@@ -29,6 +29,9 @@ DENIED = """PATH LD_LIBRARY_PATH LD_PRELOAD SLURM_PROCID SLURM_LOCALID SLURM_TAS
     ENROOT_LIBRARY_PATH ENROOT_SYSCONF_PATH ENROOT_RUNTIME_PATH ENROOT_CACHE_PATH ENROOT_DATA_PATH
     ENROOT_TEMP_PATH ENROOT_ZSTD_OPTIONS ENROOT_TRANSFER_RETRIES ENROOT_CONNECT_TIMEOUT
     ENROOT_MAX_CONNECTIONS ENROOT_ALLOW_HTTP""".split()
+# Slurm gives these to tasks alone.
+OF_TASKS = """SLURM_NODEID SLURMD_NODENAME SLURM_CPUS_ON_NODE SLURM_GTIDS
+    SLURM_LAUNCH_NODE_IPADDR""".split()
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 # What slurmstepd blocks while it does not run a task.
 BLOCKED = {getattr(signal, "SIG" + name) for name in "HUP INT QUIT USR1 USR2 PIPE ALRM TERM TSTP".split()}
@@ -70,7 +73,9 @@ class Step:
         self.has_image_path = (options.image or "")[:1] in ("/", ".")
         self.temporary = options.name is None
         self.mounts = self.parse_mounts()
-        self.enroot = Enroot(self.enroot_environment())
+        environment = self.enroot_environment()
+        self.task_enroot = Enroot(environment)
+        self.enroot = Enroot({name: environment[name] for name in environment if name not in OF_TASKS})
 
     def local_tasks(self):
         """SLURM_STEP_TASKS_PER_NODE is like `2(x3),1`."""
@@ -320,6 +325,7 @@ def run_task(step):
 
 
 def become_command(step, error):
+    step.enroot = step.task_enroot
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
     try:
@@ -343,7 +349,9 @@ def epilog():
     group = int(ENVIRONMENT.get("SLURM_JOB_GID", user))
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
-    kept = {name: value for name, value in ENVIRONMENT.items() if name not in ("HOME", "USER", "LOGNAME")}
+    # Python itself sets the last one.
+    dropped = ["HOME", "USER", "LOGNAME", "LC_CTYPE"]
+    kept = {name: value for name, value in ENVIRONMENT.items() if name not in dropped}
     enroot = Enroot({**kept, "PATH": "/usr/local/bin:/usr/bin:/bin"})
     for name in enroot.run("list"):
         if name.startswith(f"pyxis_{ENVIRONMENT['SLURM_JOB_ID']}_"):
