@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
-import { accountHome } from "../system/host/environment.ts";
+import { accountHome, accountId } from "../system/host/environment.ts";
 import { runCommand } from "../system/process/run_command.ts";
 import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
 import { meansNo } from "./means_no.ts";
@@ -126,6 +126,7 @@ async function loadLines(
     try {
       const value = await expandValue(raw, {
         lookUp,
+        userId: accountId(),
         shell: (text) => evaluateByShell(text, new Map([...values, ...overriding ?? []])),
       });
       if (overriding !== undefined) overriding.set(name, { value, origin: path });

@@ -23,6 +23,8 @@ const usage = `Usage: scripts/bench [options]
   --startup      size, start-up times and memory while waiting instead
   --start        start-up times of containers instead
   --copy         copies between registries and archives instead; --copy --help has its options
+  --slurm [IMAGE]  times of steps of a Slurm job in containers instead; DENROOT_TEST_PYXIS names a
+                 spank_pyxis.so for the Slurm of this machine
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 

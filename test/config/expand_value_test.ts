@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import process from "node:process";
 import { test } from "node:test";
 import { expandValue, ExpansionError, UnsetVariable } from "../../lib/config/expand_value.ts";
 
@@ -13,8 +14,10 @@ const VARIABLES: Readonly<Record<string, string>> = {
   QUOTE: "it's",
 };
 
+const userId = process.getuid!();
 const context = {
   lookUp: (name: string) => VARIABLES[name],
+  userId,
   shell: (value: string) => Promise.resolve(`shell<${value}>`),
 };
 
@@ -50,6 +53,9 @@ const TABLE: ReadonlyArray<[raw: string, expanded: string]> = [
   ["$QUOTE", "it's"],
   ["cost$", "cost$"],
   ["-Xcompression-level 1", "-Xcompression-level 1"],
+  ["/run/user-$(id -u)/enroot", `/run/user-${userId}/enroot`],
+  ['"$HOME/$(id -u)"', `/home/me/${userId}`],
+  ["'$(id -u)'\\$", "$(id -u)$"],
 ];
 
 for (const [raw, expanded] of TABLE) {
@@ -72,7 +78,7 @@ test("bash prints the same", { skip: !hasBash }, () => {
 for (
   const raw of [
     "$(nproc)",
-    "/tmp/$(id -u)",
+    "/tmp/$(id -un)",
     "`nproc`",
     '"$(nproc)"',
     "${HOME%/*}",

@@ -50,6 +50,8 @@ const NOT_RUN = [
   "docs/release.md: the release's own tests install the packages",
   "docs/settings.md: changes the system",
   "docs/sharing.md: changes the system",
+  "docs/site.md: changes the system",
+  "docs/site.md: changes the system",
 ];
 /** What the examples print is that of an image for this architecture. */
 const printsTheSame = process.arch === "x64";

@@ -4,11 +4,14 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
 } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -16,7 +19,7 @@ import { test } from "node:test";
 import { bun, deno, type Denroot } from "../helpers/denroot_command.ts";
 import { containerHome, USERS } from "../helpers/container_home.ts";
 import { nobody } from "../helpers/other_user.ts";
-import { startProgram, waitUntil } from "../helpers/run_program.ts";
+import { runProgram, startProgram, waitUntil } from "../helpers/run_program.ts";
 import { listDirectory } from "../helpers/tree_listing.ts";
 
 const SCRIPT = ["/bin/sh", "-c"] as const;
@@ -170,6 +173,25 @@ for (const user of USERS) {
 }
 
 if (process.getuid!() === 0) {
+  test("a root starts whose files have a group that the user is not in", {
+    skip: process.getuid!() !== 0 && "only root can give files such a group",
+  }, async () => {
+    const { denroot, root } = containerHome("an ordinary user");
+    execFileSync("chgrp", ["-R", "0", root]);
+    // The places of mounts are missing in it, and are to be made.
+    rmSync(join(root, "var"), { recursive: true });
+    mkdirSync(join(root, "var"));
+    chownSync(join(root, "var"), nobody, 0);
+    const otherGroup = ["setpriv", `--reuid=${nobody}`, "--regid=4711", "--clear-groups"];
+    const { command } = denroot.runtime;
+    const result = await runProgram(otherGroup[0]!, [
+      ...otherGroup.slice(1),
+      command.at(-1)!,
+      ...["start", "box", ...SCRIPT, "ls /var; id -g"],
+    ], { env: denroot.environment(), cwd: denroot.work });
+    assert.equal(result.stdout, "lock\nrun\n4711\n");
+  });
+
   test("a superuser's container has the host's users, and its mounts stay its own", async () => {
     const { denroot } = containerHome("root");
     const { stdout } = await denroot.succeed(
@@ -196,6 +218,8 @@ test("a name that no container has is an error that names the place", async () =
   const { exitCode, stderr } = await denroot.run(["start", "nothing", "true"]);
   assert.equal(exitCode, 1);
   assert.match(stderr, /No such file or directory: .*\/data\/nothing\n/);
+  const path = await denroot.run(["start", "./nothing", "true"]);
+  assert.ok(path.stderr.includes(`: ${join(denroot.work, "nothing")}\n`), path.stderr);
 });
 
 test("a command that the container lacks is an error that names it", async () => {

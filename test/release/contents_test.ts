@@ -74,6 +74,10 @@ test("the bill's digests are those of the files", () => {
   }
 });
 
+test("the files for sites lie beside the manual pages", () => {
+  assert.deepEqual(readdirSync(releaseFile("share/denroot")).sort(), ["apparmor", "denroot.lua"]);
+});
+
 test("the sources and the licences lie beside the executables", () => {
   const sources = readdirSync(releaseFile("source"));
   for (const name of ["squashfs-tools_", "lzo2_"]) {

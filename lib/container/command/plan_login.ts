@@ -38,6 +38,7 @@ export interface PlannedLogin {
 const ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const USER_PATH = "/usr/local/bin:/usr/bin:/bin";
 const NO_LIMIT = 0xffff_ffff_ffff_ffffn;
+const REFUSING_SHELL = /\/(?:nologin|false)$/;
 const LOCALE_NAME = /^(?:LANG|LANGUAGE|LC_[A-Z]+)$/;
 
 /** As enroot's login, which does what login(1) does. Records of logins are not written. */
@@ -82,6 +83,8 @@ function loginVariables(
   };
   set("TERM", "dumb", "login");
   set("HOME", account?.home, "/etc/passwd of the image");
+  // Accounts of services, whose jobs run here all the same, have a program that refuses to be a shell.
+  if (REFUSING_SHELL.test(account?.shell ?? "")) set("SHELL", "/bin/sh", "login");
   set("SHELL", account?.shell, "/etc/passwd of the image");
   set("USER", account?.name, "/etc/passwd of the image");
   set("LOGNAME", findAccount(passwd, outsideUid)?.name, "/etc/passwd of the image");

@@ -1,6 +1,7 @@
 /** From options and settings to the request that both stages share. */
 
 import { readFileSync, realpathSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import process from "node:process";
 import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -99,12 +100,14 @@ export function namespacesOf({ settings, ...options }: StartOptions): ContainerN
 /** A name with a slash can only be a file; a file of the current directory comes first, as in enroot. */
 function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace {
   if (isFile(name)) return { type: "image", path: realpathSync(name), unpack: unpack ?? false };
-  const path = `${settings.dataPath}/${name}`;
+  const path = name.includes("/") ? resolve(name) : `${settings.dataPath}/${name}`;
   if (!NO_NAME.test(name) && isDirectory(path)) {
     return { type: "directory", path: realpathSync(path) };
   }
   throw new DenrootError("not_found", `No such file or directory: ${path}`, {
-    hint: "denroot list shows the containers; denroot create makes one from an image",
+    hint: isPath
+      ? "A name with a slash is the path of an image file"
+      : "denroot list shows the containers; denroot create makes one from an image",
   });
 }
 

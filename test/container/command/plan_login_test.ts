@@ -34,6 +34,13 @@ test("variables come from passwd, and nothing that is set is changed", () => {
   );
 });
 
+test("a program that refuses logins is no shell for a container", () => {
+  for (const refusing of ["/usr/sbin/nologin", "/sbin/nologin", "/bin/false"]) {
+    const { SHELL } = added({ texts: { "/etc/passwd": `me:x:1000:1000::/:${refusing}\n` } });
+    assert.equal(SHELL, "/bin/sh");
+  }
+});
+
 test("a container without any of the files has the least", () => {
   assert.deepEqual(added({ insideUid: 0 }), {
     TERM: "dumb",
