@@ -100,7 +100,8 @@ export function namespacesOf({ settings, ...options }: StartOptions): ContainerN
 /** A name with a slash can only be a file; a file of the current directory comes first, as in enroot. */
 function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace {
   if (isFile(name)) return { type: "image", path: realpathSync(name), unpack: unpack ?? false };
-  const path = name.includes("/") ? resolve(name) : `${settings.dataPath}/${name}`;
+  const isPath = name.includes("/");
+  const path = isPath ? resolve(name) : `${settings.dataPath}/${name}`;
   if (!NO_NAME.test(name) && isDirectory(path)) {
     return { type: "directory", path: realpathSync(path) };
   }
