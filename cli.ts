@@ -82,6 +82,7 @@ async function main(): Promise<number> {
       get signal() {
         return stops.signal;
       },
+      letSignalsGo: () => stops.letGo(),
     });
     progress.finish();
     return hasStray() ? 1 : 0;

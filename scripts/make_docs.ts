@@ -178,6 +178,7 @@ function silentContext(): CommandContext {
       nowMs: () => 0,
     }),
     signal: new AbortController().signal,
+    letSignalsGo: () => Promise.resolve(),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { type CommandContext, newCommand } from "./common.ts";
+import { append } from "./start_options.ts";
 
 export function execCommand(_context: CommandContext): Command {
   return newCommand("exec", "Run a command in a container that runs.")
@@ -28,8 +29,4 @@ async function runExec(
     import("../container/exec/become_member.ts"),
   ]);
   await becomeMember(pid, { command, environment: env, settings: await loadSettings() });
-}
-
-function append(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

@@ -22,12 +22,14 @@ import { inspectCommand } from "./inspect.ts";
 import { listCommand } from "./list.ts";
 import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
+import { runCommand } from "./run.ts";
 import { startCommand } from "./start.ts";
 import { tagsCommand } from "./tags.ts";
 import { versionCommand } from "./version.ts";
 
 const COMMANDS = [
   importCommand,
+  runCommand,
   startCommand,
   execCommand,
   batchCommand,

@@ -2,29 +2,18 @@
 
 import type { Command } from "commander";
 import { type CommandContext, newCommand } from "./common.ts";
+import { addStartOptions, startOptionsOf, type StartWords } from "./start_options.ts";
 
 export function startCommand(context: CommandContext): Command {
-  return newCommand("start", "Start a container and run a command in it.")
-    .explain(
-      "The container's own start script runs the command; without one, that script decides what " +
-        "runs. denroot becomes the container, and so no process of it stays.",
-    )
-    .argument("<NAME>", "the container's name, or an image file")
-    .argument("[COMMAND...]", "the command and its arguments")
-    .option("-c, --conf <FILE>", "a script with the functions environ, mounts, hooks and rc")
-    .option("-e, --env <KEY[=VALUE]>", "set a variable, or take the host's value", append)
-    .option("--env-file <FILE>", "set the variables that a file names, a line for each", append)
-    .option("-m, --mount <FSTAB>", "mount something, with : between the fields", append)
-    .option("--rc <FILE>", "a script that runs instead of the container's start script")
-    .option("-r, --root", "be root inside the container")
-    .option("--workdir <DIR>", "the directory in the container in which the command starts")
-    .option("-w, --rw", "let the container write to its root file system")
-    .option("--pid", "the container sees only its own processes")
-    .option("--net", "the container has a network of its own with a loopback alone")
-    .option("--ipc", "the container has shared memory and message queues of its own")
-    .option("--uts", "the container has a host name of its own")
-    .option("--unpack", "unpack an image file into memory instead of mounting it")
-    .option("--dry-run", "print the mounts, the environment, the hooks and the command alone")
+  return addStartOptions(
+    newCommand("start", "Start a container and run a command in it.")
+      .explain(
+        "The container's own start script runs the command; without one, that script decides what " +
+          "runs. denroot becomes the container, and so no process of it stays.",
+      )
+      .argument("<NAME>", "the container's name, or an image file")
+      .argument("[COMMAND...]", "the command and its arguments"),
+  )
     .option("--json", "print them as JSON")
     .examples("start ubuntu", "start -r -w ubuntu apt-get update", "start -m /data ubuntu ls /data")
     .passThroughOptions()
@@ -49,25 +38,7 @@ function warnOfMisplaced([first]: readonly string[], { console }: CommandContext
   );
 }
 
-interface Options {
-  readonly conf?: string;
-  readonly env?: string[];
-  readonly envFile?: string[];
-  readonly mount?: string[];
-  readonly rc?: string;
-  readonly workdir?: string;
-  readonly root?: boolean;
-  readonly rw?: boolean;
-  readonly pid?: boolean;
-  readonly net?: boolean;
-  readonly ipc?: boolean;
-  readonly uts?: boolean;
-  readonly unpack?: boolean;
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-}
-
-async function runStart(name: string, command: string[], options: Options): Promise<void> {
+async function runStart(name: string, command: string[], options: StartWords): Promise<void> {
   // The rest of the library would take longer to load than the container to start.
   const [{ scriptSettings }, { startRequest }, { becomeContainer }] = await Promise.all([
     import("../container/start/script_settings.ts"),
@@ -76,26 +47,9 @@ async function runStart(name: string, command: string[], options: Options): Prom
   ]);
   const settings = await scriptSettings(options.conf);
   const request = startRequest(name, {
+    ...startOptionsOf(options),
     command,
-    environment: options.env ?? [],
-    environmentFiles: options.envFile ?? [],
-    mounts: options.mount ?? [],
-    configScript: options.conf,
-    rc: options.rc,
-    workdir: options.workdir,
-    remapRoot: options.root,
-    writable: options.rw,
-    pid: options.pid,
-    net: options.net,
-    ipc: options.ipc,
-    uts: options.uts,
-    unpack: options.unpack,
-    dryRun: options.dryRun ? (options.json ? "json" : "text") : undefined,
     settings,
   });
   await becomeContainer(request, settings);
-}
-
-function append(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
 }

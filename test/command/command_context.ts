@@ -23,6 +23,7 @@ export function newContext(programName = "denroot") {
     },
     progress,
     signal: new AbortController().signal,
+    letSignalsGo: () => Promise.resolve(),
   };
   return { context, printed };
 }

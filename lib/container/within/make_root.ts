@@ -50,6 +50,8 @@ export async function makeRoot(
     files,
     finish() {
       if (lock !== undefined) showLock(lock, files);
+      // It says that this is a container; no list looks for it.
+      else if (place.type === "image") files.makeFile(`/${LOCK_NAME}`, 0o644);
       if (writable) protectOwnDirectory(files);
       else remount(path, MS.RDONLY);
     },
