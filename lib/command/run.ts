@@ -25,7 +25,7 @@ export function runCommand(context: CommandContext): Command {
     .section(URI_SECTION)
     .examples(
       "run docker://alpine:3.20 cat /etc/os-release",
-      "run -m /data docker://nvcr.io#nvidia/pytorch:25.06-py3 python train.py",
+      "run -m /data docker://pytorch/pytorch python train.py",
       "run --offline docker://alpine:3.20",
     )
     .passThroughOptions()

@@ -34,6 +34,7 @@ const SIGNATURES = {
   posix_spawn: { args: ["buffer", "buffer", "buffer", "usize", "usize", "usize"], result: "i32" },
   posix_spawn_file_actions_init: { args: ["buffer"], result: "i32" },
   posix_spawn_file_actions_adddup2: { args: ["buffer", "i32", "i32"], result: "i32" },
+  posix_spawn_file_actions_addclose: { args: ["buffer", "i32"], result: "i32" },
   waitpid: { args: ["i32", "buffer", "i32"], result: "i32" },
 } as const;
 

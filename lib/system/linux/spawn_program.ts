@@ -28,6 +28,7 @@ export function spawnProgram(
   }
   for (const index of descriptors.keys()) {
     libc().posix_spawn_file_actions_adddup2(actions, ASIDE + index, index);
+    libc().posix_spawn_file_actions_addclose(actions, ASIDE + index);
   }
   const pid = new Int32Array(1);
   const error = libc().posix_spawn(
