@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+import { isPart, runPart } from "./lib/command/run_part.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
 
@@ -21,9 +22,12 @@ if (args.length === 1 && (args[0] === "--version" || args[0] === "version")) {
   writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
   process.exit(0);
 }
-// Parts of a start, in which each millisecond counts. Users do not call them.
-if (args[0] === "within" || args[0] === "enroot-mount") {
-  process.exit(await runPart(args[0], args.slice(1)));
+if (isPart(args[0])) {
+  const code = await runPart(args[0], args.slice(1), {
+    result: (text) => writeAll(STDOUT, text),
+    message: (text) => writeAll(STDERR, text),
+  });
+  process.exit(code);
 }
 // The exit code if the event loop runs dry before the work is done.
 process.exitCode = 1;
@@ -90,36 +94,6 @@ async function main(): Promise<number> {
     if (hasStray()) return 1;
     const code = fail(error);
     return stops.exitCode ?? code;
-  }
-}
-
-/** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
-async function runPart(
-  name: "within" | "enroot-mount",
-  words: readonly string[],
-): Promise<number> {
-  const [run, output, host, { forgetReservations }] = await Promise.all([
-    name === "within"
-      ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
-      : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
-        module.runMountProgram
-      ),
-    import("./lib/command/output/console.ts"),
-    import("./lib/system/host/environment.ts"),
-    import("./lib/system/process/prepare_start.ts"),
-  ]);
-  host.hideRuntimeSwitches();
-  forgetReservations();
-  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
-  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
-  try {
-    return await run(words, {
-      result: (text) => writeAll(STDOUT, text),
-      log: (level, message) => writeAll(STDERR, output.logLine(level, message, colour)),
-    });
-  } catch (error) {
-    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
-    return 1;
   }
 }
 

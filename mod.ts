@@ -53,6 +53,21 @@ export {
   type LoadedContainer,
   type LoadOptions,
 } from "./lib/container/load_container.ts";
+export {
+  type ContainerProcess,
+  type ProcessExit,
+  type ProcessOptions,
+} from "./lib/container/child/container_process.ts";
+export {
+  execInContainer,
+  type ExecInContainerOptions,
+} from "./lib/container/child/exec_in_container.ts";
+export {
+  startContainer,
+  type StartContainerOptions,
+} from "./lib/container/child/start_container.ts";
+export { runImage, type RunOptions } from "./lib/definition/run_image.ts";
+export type { Stream } from "./lib/system/process/spawn_self.ts";
 export { type ListedHook, listHooks } from "./lib/container/hooks/list_hooks.ts";
 export type { ProcessFacts } from "./lib/container/process_facts.ts";
 export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";

@@ -3,6 +3,7 @@
 import process from "node:process";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
+import { checkEnroot, enrootReaders } from "./check_enroot.ts";
 import { checkLimits } from "./check_limits.ts";
 import { checkMachine } from "./check_machine.ts";
 import { checkNamespaces } from "./check_namespaces.ts";
@@ -44,6 +45,7 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
     ...checkLimits(machine, read.maxProcessors),
     ...checkPaths(read, machine, currentDirectory()),
     ...await checkSquashfs(read),
+    ...await checkEnroot(machine, read, enrootReaders(read.environment)),
     ...await checkNetwork(read),
     ...await checkNamespaces(machine),
     ...await checkRegistries(registries, read, machine, signal),

@@ -24,8 +24,7 @@ const BLOCK_SIZES = ["128K", "256K"];
 /** By the kernel's clock. */
 const TICKS_PER_SECOND = 100;
 
-const executable = process.env.BENCH_EXE ??
-  fileURLToPath(new URL("../../dist/denroot", import.meta.url));
+const executable = fileURLToPath(new URL("../../dist/denroot", import.meta.url));
 
 /** Seconds, but for the bytes. */
 interface Figures {
@@ -53,6 +52,7 @@ const COLUMNS: readonly (readonly [keyof Figures, string, (value: number) => str
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      only: { type: "string", multiple: true, default: [""] },
       runs: { type: "string", default: "2" },
       work: { type: "string", default: join(process.env.TMPDIR ?? tmpdir(), "denroot-bench") },
       packing: { type: "boolean", default: false },
@@ -60,7 +60,8 @@ async function main(): Promise<void> {
   });
   const { layout } = await makeImage("packages", values.work);
   const work = mkdtempSync(join(values.work, "packing-"));
-  const options = COMPRESSORS.flatMap((one) => BLOCK_SIZES.map((size) => `${one} -b ${size}`));
+  const options = COMPRESSORS.flatMap((one) => BLOCK_SIZES.map((size) => `${one} -b ${size}`))
+    .filter((one) => values.only.some((part) => one.includes(part)));
   const results = new Map(options.map((one) => [one, [] as Figures[]]));
   try {
     for (let run = 0; run < Number(values.runs); run++) {

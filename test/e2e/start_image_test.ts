@@ -36,7 +36,7 @@ before(async () => {
   letUsersMount();
   writeImage(join(directory, "layout"), {
     layers: [busyboxLayer(), [file("name", "an image\n")]],
-    config: { Env: ["PATH=/bin", "FROM_IMAGE=yes"] },
+    config: { Env: ["PATH=/bin", "FROM_IMAGE=yes"], Volumes: { "/volume": {} } },
   });
   const denroot = new Denroot();
   await denroot.succeed(["import", "-o", original, `oci:${join(directory, "layout")}`]);
@@ -86,6 +86,11 @@ for (const user of USERS) {
     assert.equal(await start("-w", image, ...SCRIPT, script), "new\n1\n");
     assert.equal(await start(image, ...SCRIPT, "cat /name"), "an image\n");
     assert.ok(readFileSync(image).equals(content));
+  });
+
+  test(`a volume that the image lacks is a directory to write to (as ${user})`, async () => {
+    const script = "echo kept > /volume/file; cat /volume/file";
+    assert.equal(await start(image, ...SCRIPT, script), "kept\n");
   });
 
   test(`exec joins an image's container, and no server outlives it (as ${user})`, async () => {

@@ -3,7 +3,7 @@
  *
  * - `denroot` is on the PATH, and `sample/hello` lies in the working directory;
  * - each registry that the examples name is a registry on the loopback, by a rule in the user's
- *   `registries.conf`. It has the sample image under every name and every tag;
+ *   `registries.conf`. It has the sample image under every name and every tag, but for `busybox`;
  * - `/etc/enroot` is a directory of this home, and the mirror `cache.example:5000` is that registry.
  */
 
@@ -39,7 +39,7 @@ export class ExampleHome {
     this.work = join(this.#home, "work");
     mkdirSync(join(this.work, "sample"), { recursive: true });
     symlinkSync(join(project, "sample/hello"), join(this.work, "sample/hello"));
-    mkdirSync(join(this.#home, "tmp"));
+    for (const name of ["run", "tmp"]) mkdirSync(join(this.#home, name), { mode: 0o700 });
     const words = runtime.command.map((word) => `'${word}'`).join(" ");
     this.#put(join(this.#home, "bin/denroot"), `#!/bin/sh\nexec ${words} "$@"\n`, 0o755);
     const rules = REGISTRIES.map((name) =>
@@ -76,6 +76,7 @@ export class ExampleHome {
       LANG: "C.UTF-8",
       TZ: "UTC",
       TMPDIR: join(this.#home, "tmp"),
+      XDG_RUNTIME_DIR: join(this.#home, "run"),
       ENROOT_SYSCONF_PATH: this.#path("/etc/enroot"),
       DENROOT_MKSQUASHFS,
       DENROOT_UNSQUASHFS,
