@@ -50,7 +50,7 @@ function allowedImports(): Readonly<Record<string, readonly string[]>> {
 
 /** Commands that become another program load no more of the library than they need. */
 const quick =
-  /^lib\/command\/(start|exec|batch|run_part)\.ts -> lib\/(config\/settings|system\/(host\/environment|process\/prepare_start)|container\/(start|exec|child|within|hooks)\/\w+)\.ts$/;
+  /^lib\/command\/(start|exec|batch|run|run_part)\.ts -> lib\/(config\/settings|system\/(host\/environment|process\/prepare_start)|definition\/find_runnable|container\/(start|exec|child|within|hooks)\/\w+)\.ts$/;
 
 /** Plain data that every room may know, and that loads nothing: versions, schemes, settings. */
 const facts =

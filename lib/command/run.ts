@@ -45,7 +45,12 @@ async function runRun(
   options: Options,
   context: CommandContext,
 ): Promise<void> {
-  const { findRunnable, inheritedState, scriptSettings } = await import("../../mod.ts");
+  // The rest of the library would take longer to load than the container to start.
+  const [{ findRunnable }, { scriptSettings }, { inheritedState }] = await Promise.all([
+    import("../definition/find_runnable.ts"),
+    import("../container/start/script_settings.ts"),
+    import("../container/start/start_request.ts"),
+  ]);
   const inherited = inheritedState();
   const runnable = await findRunnable(what, {
     architecture: options.arch,
@@ -72,9 +77,13 @@ export async function becomeRunnable(
   { command, options, inherited }: AskedStart,
   { console, progress, letSignalsGo }: CommandContext,
 ): Promise<void> {
-  const { becomeContainer, scriptSettings, startRequest, withDefined } = await import(
-    "../../mod.ts"
-  );
+  const [{ withDefined }, { scriptSettings }, { startRequest }, { becomeContainer }] = await Promise
+    .all([
+      import("../definition/find_runnable.ts"),
+      import("../container/start/script_settings.ts"),
+      import("../container/start/start_request.ts"),
+      import("../container/start/become_container.ts"),
+    ]);
   progress.finish();
   const { image, imported, start } = runnable;
   if (imported !== undefined) {

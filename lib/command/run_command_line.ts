@@ -56,6 +56,7 @@ const QUICK_COMMANDS: ReadonlyMap<string | undefined, CommandMaker> = new Map([
   ["start", startCommand],
   ["exec", execCommand],
   ["batch", batchCommand],
+  ["run", runCommand],
 ]);
 
 /** Commands of enroot that users will try. */

@@ -2,13 +2,10 @@
 
 import fs from "node:fs";
 import type { StartOptions } from "../container/start/start_request.ts";
-import { loadSettings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import type { ImportResult } from "../image/import_image.ts";
-import { keepImage, type KeepOptions } from "../image/keep_image.ts";
-import { importDefinition } from "./import_definition.ts";
+import type { KeepOptions } from "../image/keep_image.ts";
 import type { Definition } from "./parse_definition.ts";
-import { readDefinition } from "./read_definition.ts";
 
 /** What a definition says of its container's start. */
 export type DefinedStart = Pick<
@@ -35,14 +32,20 @@ const SCRIPT_MAGIC = "#!";
  * an architecture or `offline`, which the definition decides.
  */
 export async function findRunnable(what: string, options: KeepOptions = {}): Promise<Runnable> {
+  // What is not needed is not loaded: an image file should start as fast as a container.
   const beginning = beginningOf(what);
   if (beginning === IMAGE_MAGIC) return { image: what, start: {} };
   if (beginning?.startsWith(SCRIPT_MAGIC)) {
+    const [{ loadSettings }, { readDefinition }] = await Promise.all([
+      import("../config/settings.ts"),
+      import("./read_definition.ts"),
+    ]);
     const settings = options.settings ?? await loadSettings();
     if (options.architecture !== undefined) throw platformIsDefined(what);
     const definition = readDefinition(what, settings.environment);
     return await runnableDefinition(definition, { ...options, settings });
   }
+  const { keepImage } = await import("../image/keep_image.ts");
   const { path, imported } = await keepImage(what, options);
   return { image: path, start: {}, imported };
 }
@@ -52,6 +55,7 @@ export async function runnableDefinition(
   definition: Definition,
   options: Omit<KeepOptions, "architecture">,
 ): Promise<Runnable> {
+  const { importDefinition } = await import("./import_definition.ts");
   const { output, imported } = await importDefinition(definition, options);
   const { conf, env, mounts, remapRoot, workdir, writable } = definition;
   return {

@@ -16,7 +16,7 @@ import { makePrivateDirectory } from "../system/files/private_directory.ts";
 import type { Digest } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import { type ImageContext, imageContext, type ImageOptions, withSource } from "./image_options.ts";
-import { importImage, type ImportResult } from "./import_image.ts";
+import type { ImportResult } from "./import_image.ts";
 import { manifestDigest } from "./resolve_image.ts";
 
 export interface KeepOptions extends ImageOptions {
@@ -89,6 +89,7 @@ async function importOnce(
   options: KeepOptions,
   { settings, onProgress, signal }: ImageContext,
 ): Promise<ImportResult | undefined> {
+  const { importImage } = await import("./import_image.ts");
   const lease = await waitForLease(`${file}.lease`, {
     signal,
     onHeld: (holder) => {

@@ -21,6 +21,8 @@ const usage = `Usage: scripts/bench [options]
   --memory       peak memory on an image ten times as large and on 1,000,000 entries instead
   --startup      size, start-up times and memory while waiting instead
   --start        start-up times of containers instead
+  --packing      what mksquashfs's options cost import, create, start and reading instead;
+                 --only and --runs as above
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 

@@ -59,6 +59,11 @@ for (const user of USERS) {
   const start = async (...args: string[]) => (await denroot.succeed(["start", ...args])).stdout;
   const noServers = () =>
     waitUntil("no process serves images", () => serversBelow(denroot.home).length === 0);
+  const assertRefused = async (args: readonly string[], message: RegExp): Promise<void> => {
+    const { exitCode, stderr } = await denroot.run(args);
+    assert.equal(exitCode, 1, stderr);
+    assert.match(stderr, message);
+  };
   /** A container that waits, when its first process runs. */
   const sleeping = async (...options: string[]): Promise<RunningProgram> => {
     const program = denroot.start(["start", ...options, image, "sleep", "1000"]);
@@ -170,12 +175,6 @@ for (const user of USERS) {
     await noServers();
     assert.deepEqual(readdirSync(join(denroot.home, "runtime")), []);
   });
-
-  async function assertRefused(args: readonly string[], message: RegExp): Promise<void> {
-    const { exitCode, stderr } = await denroot.run(args);
-    assert.equal(exitCode, 1, stderr);
-    assert.match(stderr, message);
-  }
 }
 
 if (IS_ROOT) {
