@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { bun, type Runtime } from "./denroot_command.ts";
+import { bun, deno, type Runtime } from "./denroot_command.ts";
 import { type ProgramResult, startProgram } from "./run_program.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
@@ -64,7 +64,9 @@ export class ExampleHome {
   /** Runs a module of {@link write}. */
   async runModule(name: string): Promise<ProgramResult> {
     const [program, ...options] = this.#runtime.command.slice(0, -1);
-    return await this.#run(program!, [...options, join(this.work, name)]);
+    // The reader's module lies beside mod.ts, where Deno finds which packages are meant.
+    const config = this.#runtime === deno ? [`--config=${join(project, "deno.json")}`] : [];
+    return await this.#run(program!, [...options, ...config, join(this.work, name)]);
   }
 
   environment(): Record<string, string | undefined> {
