@@ -5,6 +5,7 @@ import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+import { isPart, runPart } from "./lib/command/run_part.ts";
 import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
@@ -24,9 +25,13 @@ if (called.length === 1 && (called[0] === "--version" || called[0] === "version"
   writeAll(STDOUT, `${isEnroots ? ENROOT_VERSION : VERSION}\n`);
   process.exit(0);
 }
-// Parts of a start, in which each millisecond counts. Users do not call them.
-if (args[0] === "within" || args[0] === "enroot-mount") {
-  process.exit(await runPart(args[0], args.slice(1)));
+if (isPart(args[0])) {
+  const code = await runPart(args[0], args.slice(1), {
+    result: (text) => writeAll(STDOUT, text),
+    message: (text) => writeAll(STDERR, text),
+    failureCode,
+  });
+  process.exit(code);
 }
 const room = taskRoom();
 if (room !== undefined && room.left + ownTasks() < LEAST_TASKS) failWithoutRoom(room.text);
@@ -122,6 +127,7 @@ async function main(): Promise<number> {
       get signal() {
         return stops.signal;
       },
+      letSignalsGo: () => stops.letGo(),
     });
     progress.finish();
     return hasStray() ? 1 : 0;
@@ -135,36 +141,6 @@ async function main(): Promise<number> {
 /** enroot's scripts know 1 alone. */
 function failureCode(code: string | undefined): number {
   return code === "usage" && programName() !== "enroot" ? 2 : 1;
-}
-
-/** The messages are loaded first: denroot's own files are out of reach once the root is the container's. */
-async function runPart(
-  name: "within" | "enroot-mount",
-  words: readonly string[],
-): Promise<number> {
-  const [run, output, host, { forgetRuntimeOptions }] = await Promise.all([
-    name === "within"
-      ? import("./lib/container/within/run_within.ts").then((module) => module.runWithin)
-      : import("./lib/container/hooks/run_mount_program.ts").then((module) =>
-        module.runMountProgram
-      ),
-    import("./lib/command/output/console.ts"),
-    import("./lib/system/host/environment.ts"),
-    import("./lib/system/process/prepare_start.ts"),
-  ]);
-  host.hideRuntimeSwitches();
-  forgetRuntimeOptions();
-  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
-  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
-  try {
-    return await run(words, {
-      result: (text) => writeAll(STDOUT, text),
-      log: (level, message) => writeAll(STDERR, output.logLine(level, message, colour)),
-    });
-  } catch (error) {
-    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
-    return failureCode(output.asKnownError(error)?.code);
-  }
 }
 
 /**

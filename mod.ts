@@ -88,6 +88,21 @@ export {
   type LoadedContainer,
   type LoadOptions,
 } from "./lib/container/load_container.ts";
+export {
+  type ContainerProcess,
+  type ProcessExit,
+  type ProcessOptions,
+} from "./lib/container/child/container_process.ts";
+export {
+  execInContainer,
+  type ExecInContainerOptions,
+} from "./lib/container/child/exec_in_container.ts";
+export {
+  startContainer,
+  type StartContainerOptions,
+} from "./lib/container/child/start_container.ts";
+export { runImage, type RunOptions } from "./lib/definition/run_image.ts";
+export type { Stream } from "./lib/system/process/spawn_self.ts";
 export { type ListedHook, listHooks } from "./lib/container/hooks/list_hooks.ts";
 export type { ProcessFacts } from "./lib/container/process_facts.ts";
 export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";
@@ -108,15 +123,30 @@ export type { RunnableProgram, RunPlace, RunPlaceSettings } from "./lib/tools/ru
 export { type Component, components, licenceTexts } from "./lib/tools/components.ts";
 export {
   type Amount,
-  amountOfBlobs,
+  amountOfFiles,
   type CacheContents,
   cacheContents,
-  type CachedBlob,
+  type CachedFile,
 } from "./lib/store/cache_contents.ts";
 export { pruneCache, type PruneOptions, type PruneResult } from "./lib/store/prune_cache.ts";
 export { becomeMember, type ExecOptions } from "./lib/container/exec/become_member.ts";
 export { becomeContainer } from "./lib/container/start/become_container.ts";
-export { type StartOptions, startRequest } from "./lib/container/start/start_request.ts";
+export { scriptSettings } from "./lib/container/start/script_settings.ts";
+export {
+  type InheritedState,
+  inheritedState,
+  type StartOptions,
+  startRequest,
+} from "./lib/container/start/start_request.ts";
+export {
+  type DefinedStart,
+  findRunnable,
+  type Runnable,
+  runnableDefinition,
+  withDefined,
+} from "./lib/definition/find_runnable.ts";
+export { keepImage, type KeepOptions, type KeptImage } from "./lib/image/keep_image.ts";
+export type { FileLimit } from "./lib/system/linux/execute.ts";
 export { parseReference } from "./lib/reference/parse_reference.ts";
 export { formatReference } from "./lib/reference/format_reference.ts";
 export { defaultOutputName } from "./lib/reference/output_name.ts";

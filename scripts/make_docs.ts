@@ -179,6 +179,7 @@ function silentContext(): CommandContext {
     }),
     ask: () => Promise.resolve(undefined),
     signal: new AbortController().signal,
+    letSignalsGo: () => Promise.resolve(),
   };
 }
 

@@ -34,6 +34,7 @@ const neighbours: Readonly<Record<string, readonly string[]>> = {
 /** Rooms that see less than all levels above them: the public API is enough for a command. */
 const narrow: Readonly<Record<string, readonly string[]>> = {
   command: ["mod", "errors", "types", "text"],
+  parts: ["command"],
   cli: ["command", "container", "mod", "errors", "types", "text", "system"],
 };
 const directions = allowedImports();
@@ -49,7 +50,7 @@ function allowedImports(): Readonly<Record<string, readonly string[]>> {
 
 /** Commands that become another program load no more of the library than they need. */
 const quick =
-  /^lib\/command\/(run_start|run_exec|batch)\.ts -> lib\/(config\/settings|container\/(start|exec)\/\w+)\.ts$/;
+  /^lib\/command\/(run_start|run_exec|batch|run|run_part)\.ts -> lib\/(config\/settings|system\/(host\/environment|process\/prepare_start)|definition\/find_runnable|container\/(start|exec|child|within|hooks)\/\w+)\.ts$/;
 
 /** Plain data that every room may know, and that loads nothing: versions, schemes, settings. */
 const facts =

@@ -1,7 +1,7 @@
-/** `cache`: shows what the cache of layers holds, and prunes it. */
+/** `cache`: shows what the cache of layers and images holds, and prunes it. */
 
 import { Argument, type Command, Option } from "commander";
-import type { Amount, CacheContents, CachedBlob, PruneResult } from "../../mod.ts";
+import type { Amount, CacheContents, CachedFile, PruneResult } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
@@ -9,20 +9,20 @@ import { type CommandContext, commandSettings, newCommand, wellFormed } from "./
 import { shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
-/** Largest blobs that are shown; `--json` has all. */
-const SHOWN_BLOBS = 10;
+/** Largest files that are shown; `--json` has all. */
+const SHOWN_FILES = 10;
 /** A day: `2025-06-10`. */
 const DATE_COLUMNS = 10;
 
 export function cacheCommand(context: CommandContext): Command {
-  return newCommand("cache", "Show what the cache of layers holds, or prune it.")
+  return newCommand("cache", "Show what the cache of layers and images holds, or prune it.")
     .explain(
       "It looks at ENROOT_CACHE_PATH. A blob is a layer or a configuration. Its date is that of the " +
-        "last import by its owner that needed it.",
-      "prune removes blobs, the least recently used first, and leftovers of imports that died. " +
-        "With both limits, a blob goes when one of them asks for it. Imports may run meanwhile: " +
-        "prune keeps blobs that were used or stored in the last hour. It also keeps other users' " +
-        "blobs.",
+        "last import by its owner that needed it. An image is what denroot run made for you.",
+      "prune removes blobs and images, the least recently used first, and leftovers of imports that " +
+        "died. With both limits, a file goes when one of them asks for it. Imports and containers " +
+        "may run meanwhile: prune keeps what was used or stored in the last hour, and an image from " +
+        "which a container runs. It also keeps other users' files.",
     )
     .addArgument(
       new Argument("[ACTION]", "what to do").choices(["show", "prune"]).default("show", "show"),
@@ -32,7 +32,7 @@ export function cacheCommand(context: CommandContext): Command {
         .argParser(wellFormed(parseAge, "Write a time, such as 90m, 12h, 30d or 2w.")),
     )
     .addOption(
-      new Option("--keep-bytes <SIZE>", "prune until your blobs have at most this size, as 100G")
+      new Option("--keep-bytes <SIZE>", "prune until your files have at most this size, as 100G")
         .argParser(wellFormed(parseBytes, "Write a size below 8192T, such as 500M or 1.5G.")),
     )
     .option("--dry-run", "change nothing, and show what prune would remove")
@@ -83,25 +83,30 @@ function requireFitting(action: string, options: Options, programName: string): 
   }
 }
 
-async function contentsTable({ path, blobs, unfinished, tools }: CacheContents): Promise<string> {
-  const { amountOfBlobs } = await import("../../mod.ts");
-  const others = amountOfBlobs(blobs.filter(({ isOwn }) => !isOwn));
-  const [oldest, newest] = [blobs[0], blobs.at(-1)];
+async function contentsTable(contents: CacheContents): Promise<string> {
+  const { path, blobs, images, unfinished, tools } = contents;
+  const { amountOfFiles } = await import("../../mod.ts");
+  const others = amountOfFiles(blobs.filter(({ isOwn }) => !isOwn));
+  const files = [...blobs, ...images].sort((one, other) =>
+    one.used.getTime() - other.used.getTime()
+  );
+  const [oldest, newest] = [files[0], files.at(-1)];
   const lines = [
     `Cache       ${printableLine(path)}`,
-    `Blobs       ${amountText(amountOfBlobs(blobs))}`,
+    `Blobs       ${amountText(amountOfFiles(blobs))}`,
     ...(others.count > 0 ? [`Others      other users own ${amountText(others)} of them`] : []),
+    `Images      ${amountText(amountOfFiles(images))}`,
     `Unfinished  ${amountText(unfinished)}`,
     `Tools       ${amountText(tools)}`,
   ];
   if (oldest === undefined) return lines.join("\n");
-  const largest = [...blobs].sort((one, other) => other.bytes - one.bytes).slice(0, SHOWN_BLOBS);
+  const largest = [...files].sort((one, other) => other.bytes - one.bytes).slice(0, SHOWN_FILES);
   return [
     ...lines,
     `Used        ${dayOf(oldest)} to ${dayOf(newest!)}`,
     "",
-    "Largest blobs",
-    ...largest.map(blobLine),
+    "Largest files",
+    ...largest.map(fileLine),
   ].join("\n");
 }
 
@@ -109,20 +114,20 @@ async function pruneText(
   { removed, kept, inUse, others }: PruneResult,
   dryRun = false,
 ): Promise<string> {
-  const { amountOfBlobs } = await import("../../mod.ts");
+  const { amountOfFiles } = await import("../../mod.ts");
   const verb = dryRun ? "Would remove" : "Removed";
   return [
-    ...removed.map(blobLine),
-    `${verb} ${blobsText(amountOfBlobs(removed))}; kept: ${blobsText(kept)}`,
-    ...(inUse.count > 0 ? [`Used or stored in the last hour: ${blobsText(inUse)}`] : []),
-    ...(others.count > 0 ? [`Other users own ${blobsText(others)}`] : []),
+    ...removed.map(fileLine),
+    `${verb} ${filesText(amountOfFiles(removed))}; kept: ${filesText(kept)}`,
+    ...(inUse.count > 0 ? [`In use, or used in the last hour: ${filesText(inUse)}`] : []),
+    ...(others.count > 0 ? [`Other users own ${filesText(others)}`] : []),
   ].join("\n");
 }
 
-/** `3 blobs (1.2 GiB)`. */
-function blobsText({ count, bytes }: Amount): string {
-  if (count === 0) return "no blobs";
-  return `${count} ${count === 1 ? "blob" : "blobs"} (${formatBytes(bytes)})`;
+/** `3 files (1.2 GiB)`. */
+function filesText({ count, bytes }: Amount): string {
+  if (count === 0) return "no files";
+  return `${count} ${count === 1 ? "file" : "files"} (${formatBytes(bytes)})`;
 }
 
 /** `3 (1.2 GiB)`. */
@@ -130,30 +135,31 @@ function amountText({ count, bytes }: Amount): string {
   return count === 0 ? "none" : `${count} (${formatBytes(bytes)})`;
 }
 
-function blobLine(blob: CachedBlob): string {
-  const owner = blob.isOwn ? "" : "  another user's";
-  const size = formatBytes(blob.bytes).padStart(8);
-  return `  ${shortDigest(blob.digest)}  ${size}  used ${dayOf(blob)}${owner}`;
+function fileLine(file: CachedFile): string {
+  const note = file.type === "image" ? "  image" : file.isOwn ? "" : "  another user's";
+  const size = formatBytes(file.bytes).padStart(8);
+  return `  ${shortDigest(file.digest)}  ${size}  used ${dayOf(file)}${note}`;
 }
 
-function dayOf({ used }: CachedBlob): string {
+function dayOf({ used }: CachedFile): string {
   return used.toISOString().slice(0, DATE_COLUMNS);
 }
 
-function contentsJson({ path, blobs, unfinished, tools }: CacheContents) {
+function contentsJson({ path, blobs, images, unfinished, tools }: CacheContents) {
   return {
     path,
-    bytes: blobs.reduce((sum, blob) => sum + blob.bytes, 0),
-    blobs: blobs.map(blobJson),
+    bytes: [...blobs, ...images].reduce((sum, file) => sum + file.bytes, 0),
+    blobs: blobs.map(fileJson),
+    images: images.map(fileJson),
     unfinished,
     tools,
   };
 }
 
 function pruneJson({ path, removed, kept, inUse, others }: PruneResult, dryRun = false) {
-  return { path, dryRun, removed: removed.map(blobJson), kept, inUse, others };
+  return { path, dryRun, removed: removed.map(fileJson), kept, inUse, others };
 }
 
-function blobJson({ digest, bytes, used, isOwn }: CachedBlob) {
-  return { digest, bytes, used: used.toISOString(), own: isOwn };
+function fileJson({ type, digest, bytes, used, isOwn }: CachedFile) {
+  return { type, digest, bytes, used: used.toISOString(), own: isOwn };
 }

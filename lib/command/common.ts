@@ -17,6 +17,8 @@ export interface CommandContext {
    * it is ended by them, and one that becomes another program must not read it.
    */
   readonly signal: AbortSignal;
+  /** Leaves the signals as they were found, before the command becomes another program after work. */
+  readonly letSignalsGo: () => Promise<void>;
 }
 
 /** A command with the options that all commands have. `summary` is its line in lists of commands. */

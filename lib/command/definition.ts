@@ -1,10 +1,19 @@
 /** `FILE`: runs a definition. The kernel does so for a file with `#!/usr/bin/env denroot`. */
 
 import { statSync } from "node:fs";
-import type { Definition, Settings } from "../../mod.ts";
+import type {
+  Definition,
+  DefinitionOptions,
+  InheritedState,
+  ProgressEvent,
+  Settings,
+} from "../../mod.ts";
+import { DenrootError } from "../errors.ts";
 import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import type { DocumentedCommand, HelpSection } from "./help/documented_command.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
+import { becomeRunnable } from "./run.ts";
+import { addStartOptions, type StartWords } from "./start_options.ts";
 
 /** The lines of such a file, for the help of the program. */
 export const DEFINITION_SECTION: HelpSection = {
@@ -15,13 +24,17 @@ export const DEFINITION_SECTION: HelpSection = {
     ["output FILE", "the image file, relative to this file's directory"],
     ["platform linux/ARCH", "the image's platform (default: this machine's)"],
     ["squash-options OPTIONS", "they replace ENROOT_SQUASH_OPTIONS"],
-    ["mount FSTAB", "for containers, which denroot cannot start yet"],
-    ["env NAME=VALUE", "for containers, which denroot cannot start yet"],
+    ["mount FSTAB", "a mount in the container, as start --mount takes it"],
+    ["env NAME=VALUE", "a variable in the container, as start --env takes it"],
+    ["workdir DIR", "the directory in the container in which the command starts"],
+    ["writable yes", "the container may write to its root file system"],
+    ["remap-root yes", "the user is root inside the container"],
+    ["conf FILE", "a script, as start --conf takes it, relative to this file's directory"],
   ],
 };
 
 /** Options that a `#!` line may put before the name of the file. */
-const LEADING_OPTION = /^(?:--debug|-f|--force|--json|--verify)$/;
+const LEADING_OPTION = /^(?:--debug|-f|--force|--json|--verify|--import-only)$/;
 
 /**
  * The words for {@link definitionCommand}, the file first; undefined where `args` do not begin with a
@@ -43,41 +56,80 @@ export async function definitionCommand(
   file: string,
   context: CommandContext,
 ): Promise<DocumentedCommand> {
-  const { readDefinition } = await import("../../mod.ts");
+  const { inheritedState, readDefinition } = await import("../../mod.ts");
+  const inherited = inheritedState();
   const settings = await commandSettings(context);
   const definition = readDefinition(file, settings.environment);
-  const command = newCommand(file, "Import the image that this file defines.")
-    .explain(
-      "It does nothing if the output was made from the same image and is not older than the file.",
-    )
-    .option("-f, --force", "import again, even if the output is up to date")
-    .option("--verify", "read the finished image back and compare it with what was packed")
-    .option("--json", "print the result as JSON")
-    .section({ title: "This file defines", rows: definedRows(definition) });
-  command.action((options) => runDefinition(definition, settings, options, context));
-  return command;
+  return addStartOptions(
+    newCommand(file, "Start a container of the image that this file defines.")
+      .explain(
+        "The image is imported, unless the output was made from the same image and is not older than " +
+          "the file.",
+      )
+      .argument("[COMMAND...]", "the command and its arguments")
+      .option("-f, --force", "import again, even if the output is up to date")
+      .option("--verify", "read a new image back and compare it with what was packed")
+      .option("--import-only", "bring the image up to date, and start nothing"),
+  )
+    .option("--json", "print the result of --import-only, or what --dry-run shows, as JSON")
+    .section({ title: "This file defines", rows: definedRows(definition) })
+    .passThroughOptions()
+    .action((command, options) =>
+      runDefinition({ definition, settings, inherited, command, options }, context)
+    );
 }
 
-interface Options {
+interface Options extends StartWords {
   readonly force?: boolean;
   readonly verify?: boolean;
-  readonly json?: boolean;
+  readonly importOnly?: boolean;
 }
 
-async function runDefinition(
+interface Run {
+  readonly definition: Definition;
+  readonly settings: Settings;
+  readonly inherited: InheritedState;
+  readonly command: readonly string[];
+  readonly options: Options;
+}
+
+async function runDefinition(run: Run, context: CommandContext): Promise<void> {
+  const { definition, options, settings } = run;
+  refuseUseless(run);
+  const importing = {
+    force: options.force === true,
+    verify: options.verify === true,
+    settings,
+    onProgress: (event: ProgressEvent) => context.progress.handle(event),
+    signal: context.signal,
+  };
+  if (options.importOnly) return await importOnly(definition, importing, options, context);
+  const { runnableDefinition } = await import("../../mod.ts");
+  await becomeRunnable(await runnableDefinition(definition, importing), run, context);
+}
+
+/** Throws code `usage` for words that would mean nothing. */
+function refuseUseless({ command, options, definition }: Run): void {
+  if (options.importOnly && command.length > 0) {
+    throw new DenrootError("usage", "With --import-only no command runs", {
+      hint: `See ${definition.file} --help`,
+    });
+  }
+  if (options.json && !options.importOnly && !options.dryRun) {
+    throw new DenrootError("usage", "--json needs --import-only or --dry-run", {
+      hint: `See ${definition.file} --help`,
+    });
+  }
+}
+
+async function importOnly(
   definition: Definition,
-  settings: Settings,
+  importing: DefinitionOptions,
   options: Options,
   context: CommandContext,
 ): Promise<void> {
   const { importDefinition } = await import("../../mod.ts");
-  const { output, uri, bytes, imported } = await importDefinition(definition, {
-    force: options.force === true,
-    verify: options.verify === true,
-    settings,
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
-  });
+  const { output, uri, bytes, imported } = await importDefinition(definition, importing);
   context.progress.finish();
   context.console.log(
     "info",
@@ -93,14 +145,21 @@ async function runDefinition(
 }
 
 function definedRows(definition: Definition): ReadonlyArray<readonly [string, string]> {
-  const { image, output, platform, squashOptions, mounts, env } = definition;
+  const { image, output, platform, squashOptions, mounts, env, workdir, conf } = definition;
+  const one = (name: string, value: string | undefined) =>
+    value === undefined ? [] : [[name, value] as const];
+  const flag = (value: boolean | undefined) => value === undefined ? value : value ? "yes" : "no";
   return [
     ["image", image],
     ["output", output],
-    ...(platform === undefined ? [] : [["platform", platform]] as const),
-    ...(squashOptions === undefined ? [] : [["squash-options", squashOptions]] as const),
+    ...one("platform", platform),
+    ...one("squash-options", squashOptions),
     ...mounts.map((mount) => ["mount", mount] as const),
     ...env.map((variable) => ["env", variable] as const),
+    ...one("workdir", workdir),
+    ...one("writable", flag(definition.writable)),
+    ...one("remap-root", flag(definition.remapRoot)),
+    ...one("conf", conf),
   ];
 }
 

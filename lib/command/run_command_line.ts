@@ -24,6 +24,7 @@ import { inspectCommand } from "./inspect.ts";
 import { listCommand } from "./list.ts";
 import { loadCommand } from "./load.ts";
 import { removeCommand } from "./remove.ts";
+import { runCommand } from "./run.ts";
 import { startCommand } from "./start.ts";
 import { shareCommand } from "./share.ts";
 import { syncCommand } from "./sync.ts";
@@ -35,6 +36,7 @@ import { versionCommand } from "./version.ts";
 const COMMANDS = [
   importCommand,
   createCommand,
+  runCommand,
   startCommand,
   execCommand,
   listCommand,
@@ -66,6 +68,7 @@ const QUICK_COMMANDS: ReadonlyMap<string | undefined, CommandMaker> = new Map([
   ["start", startCommand],
   ["exec", execCommand],
   ["batch", batchCommand],
+  ["run", runCommand],
 ]);
 
 /** Commands of enroot that users will try. */

@@ -25,7 +25,7 @@ export interface StartWords {
 export function addStartOptions<Kind extends Command>(command: Kind): Kind {
   return command
     .option("-c, --conf <FILE>", "a script with the functions environ, mounts, hooks and rc")
-    .option("-e, --env <KEY=VALUE>", "set a variable; KEY alone takes the host's value", append)
+    .option("-e, --env <KEY[=VALUE]>", "set a variable, or take the host's value", append)
     .option("--env-file <FILE>", "set the variables that a file names, a line for each", append)
     .option("-m, --mount <FSTAB>", "mount something, with : between the fields", append)
     .option("--rc <FILE>", "a script that runs instead of the container's start script")

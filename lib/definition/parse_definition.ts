@@ -23,10 +23,18 @@ export interface Definition {
   /** `linux/ARCHITECTURE[/VARIANT]`; without it this machine's platform counts. */
   readonly platform?: string | undefined;
   readonly squashOptions?: string | undefined;
-  /** For containers, in the form of enroot's `--mount`: the fields of `fstab` with colons between. */
+  /** In the form of enroot's `--mount`: the fields of `fstab` with colons between. */
   readonly mounts: readonly string[];
-  /** For containers, in the form of enroot's `--env`: `NAME=VALUE`, or `NAME` for the host's value. */
+  /** In the form of enroot's `--env`: `NAME=VALUE`, or `NAME` for the host's value. */
   readonly env: readonly string[];
+  /** The directory in the container in which the command starts. */
+  readonly workdir?: string | undefined;
+  /** Whether the container may write to its root; what the settings say, where it is absent. */
+  readonly writable?: boolean | undefined;
+  /** Whether the user is root inside the container; what the settings say, where it is absent. */
+  readonly remapRoot?: boolean | undefined;
+  /** A configuration script for the start. */
+  readonly conf?: string | undefined;
   /** The first line that has each of the names, for errors. Lines count from 1. */
   readonly lines?: Readonly<Partial<Record<DefinitionName, number>>>;
 }
@@ -39,15 +47,17 @@ interface DefinitionContext {
 }
 
 /** The names with which lines of a definition begin. */
-export type DefinitionName = "image" | "output" | "platform" | "squash-options" | "mount" | "env";
-const NAMES: readonly DefinitionName[] = [
-  "image",
-  "output",
-  "platform",
-  "squash-options",
-  "mount",
-  "env",
-];
+export type DefinitionName =
+  | "image"
+  | "output"
+  | "platform"
+  | "squash-options"
+  | "mount"
+  | "env"
+  | "workdir"
+  | "writable"
+  | "remap-root"
+  | "conf";
 const REPEATABLE: ReadonlySet<DefinitionName> = new Set<DefinitionName>(["mount", "env"]);
 
 /** Each function gives the value to keep, or throws the mistake. */
@@ -58,7 +68,15 @@ const RULES: Readonly<Record<DefinitionName, (value: string, directory: string) 
   "squash-options": squashOptions,
   mount: mountFields,
   env: variable,
+  workdir: containerDirectory,
+  writable: yesOrNo,
+  "remap-root": yesOrNo,
+  conf: (value, directory) => resolve(directory, value),
 };
+
+const YES = "yes";
+
+const NAMES = Object.keys(RULES) as readonly DefinitionName[];
 
 /** The number of fields in a line of `fstab`. */
 const MOST_MOUNT_FIELDS = 6;
@@ -89,9 +107,21 @@ export function parseDefinition(text: string, context: DefinitionContext): Defin
   const [output = defaultOutput(image, context.directory)] = all("output");
   const [platform] = all("platform");
   const [squashOptions] = all("squash-options");
-  const [mounts, env] = [all("mount"), all("env")];
-  const lines = Object.fromEntries([...found].map(([name, { line }]) => [name, line]));
-  return { file: context.file, image, output, platform, squashOptions, mounts, env, lines };
+  const flag = (name: DefinitionName) => found.has(name) ? all(name)[0] === YES : undefined;
+  return {
+    file: context.file,
+    image,
+    output,
+    platform,
+    squashOptions,
+    mounts: all("mount"),
+    env: all("env"),
+    workdir: all("workdir")[0],
+    writable: flag("writable"),
+    remapRoot: flag("remap-root"),
+    conf: all("conf")[0],
+    lines: Object.fromEntries([...found].map(([name, { line }]) => [name, line])),
+  };
 }
 
 /** The values of a name, and the first line that has it, even with a wrong value. */
@@ -205,6 +235,18 @@ function variable(value: string): string {
   if (!/^[A-Za-z_][A-Za-z0-9_]*(?:=|$)/.test(value)) {
     throw new Mistake(`the variable ${quoteText(value)} is not NAME=VALUE, or NAME alone`);
   }
+  return value;
+}
+
+function containerDirectory(value: string): string {
+  if (!isAbsolute(value)) {
+    throw new Mistake(`the directory ${quoteText(value)} does not begin with /`);
+  }
+  return value;
+}
+
+function yesOrNo(value: string): string {
+  if (value !== YES && value !== "no") throw new Mistake(`${quoteText(value)} is not yes or no`);
   return value;
 }
 

@@ -16,7 +16,7 @@ const SQUASHFS_MAGIC = "hsqs";
  * Reads the definition in `file`, whose first line names denroot as its interpreter. Relative paths
  * in it start from the directory of the file, and not from that of a link to it.
  *
- * Throws code `definition` with the reason, or code `unsupported` for a file of enroot's `batch`.
+ * Throws code `definition` with the reason, also for a script for `batch`.
  */
 export function readDefinition(
   file: string,
@@ -66,7 +66,7 @@ function readStart(file: string): Buffer {
 function textOf(bytes: Buffer, file: string): string {
   if (bytes.toString("latin1", 0, SQUASHFS_MAGIC.length) === SQUASHFS_MAGIC) {
     throw new DenrootError("definition", `${file} is an image file, not a definition of an image`, {
-      hint: "enroot create makes a container from an image file",
+      hint: "denroot start starts an image file",
     });
   }
   const nul = bytes.indexOf(0);
@@ -87,8 +87,8 @@ function isBatchFile(text: string, interpreter: string): boolean {
 }
 
 function batchFile(file: string): DenrootError {
-  return new DenrootError("unsupported", `${file} is a batch file that starts a container`, {
-    hint: `denroot cannot start containers yet; run: enroot batch ${file}`,
+  return new DenrootError("definition", `${file} is a script for batch, not a definition`, {
+    hint: `Run denroot batch ${file}; its first line can be #!/usr/bin/env -S denroot batch`,
   });
 }
 

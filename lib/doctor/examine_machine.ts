@@ -4,6 +4,7 @@ import process from "node:process";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
 import { checkContainers } from "./check_containers.ts";
+import { checkEnroot, enrootReaders } from "./check_enroot.ts";
 import { checkLimits } from "./check_limits.ts";
 import { checkMachine } from "./check_machine.ts";
 import { checkNetwork } from "./check_network.ts";
@@ -48,6 +49,7 @@ export async function examineMachine(options: ExamineOptions = {}): Promise<read
     ...checkPaths(read, machine, currentDirectory()),
     ...checkShare(read, machine),
     ...await checkSquashfs(read),
+    ...await checkEnroot(machine, read, enrootReaders(read.environment)),
     ...await checkNetwork(read),
     ...await checkContainers(machine, read),
     ...await checkRegistries(registries, read, machine, signal),

@@ -7,6 +7,7 @@ import { type Trial, tryContainer } from "../container/trial/try_container.ts";
 import { cpuCount, hostArchitecture } from "../system/host/environment.ts";
 import { findProgram } from "../system/host/find_program.ts";
 import { libcVersion } from "../system/host/libc_version.ts";
+import { runCommand } from "../system/process/run_command.ts";
 import { type SystemFiles, systemFiles } from "../system/host/system_files.ts";
 
 export interface Machine extends SystemFiles {
@@ -27,6 +28,11 @@ export interface Machine extends SystemFiles {
   space(path: string): FileSystem;
   /** Enters namespaces as a start does. */
   tryContainer(settings: Settings): Promise<Trial>;
+  /**
+   * What a program says when it fails; empty when it succeeds; undefined when it cannot be run or
+   * takes longer than ten seconds.
+   */
+  complaintOf(program: string, args: readonly string[]): Promise<string | undefined>;
   /** The path of a program; undefined where there is none. */
   findProgram(name: string, environment: Settings["environment"]): string | undefined;
 }
@@ -39,6 +45,8 @@ export interface FileSystem {
   /** 0 for a file system without a table of files. */
   readonly files: number;
 }
+
+const PROBE_TIMEOUT_MS = 10_000;
 
 /** The machine that this process runs on. */
 export async function thisMachine(): Promise<Machine> {
@@ -55,8 +63,18 @@ export async function thisMachine(): Promise<Machine> {
     isWritable,
     space: fileSystemOf,
     tryContainer,
+    complaintOf,
     findProgram,
   };
+}
+
+async function complaintOf(program: string, args: readonly string[]): Promise<string | undefined> {
+  try {
+    const { exitCode, messages } = await runCommand(program, args, { timeoutMs: PROBE_TIMEOUT_MS });
+    return exitCode === 0 ? "" : messages.trim() || `exit code ${exitCode}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A user without an account has no name. */

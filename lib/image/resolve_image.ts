@@ -8,11 +8,13 @@ import {
   isOrdinary,
   isUsable,
 } from "../oci/choose_platform.ts";
+import { isManifestType } from "../oci/media_types.ts";
 import { MAX_INDEX_DEPTH, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { requireImage } from "../oci/require_image.ts";
 import { plainText } from "../text/quote_text.ts";
 import type {
   Descriptor,
+  Digest,
   IndexEntry,
   Platform,
   ResolvedImage,
@@ -56,6 +58,26 @@ export async function resolveImage(
     "limit",
     `${plainText(source.uri, 300)} has more than ${MAX_INDEX_DEPTH} indexes, one inside the other`,
   );
+}
+
+/**
+ * The digest of the manifest that {@link resolveImage} would give. An index says it, so that one request
+ * is enough where the index is not inside another one.
+ */
+export async function manifestDigest(
+  source: ImageSource,
+  platform: Platform,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const root = await source.root(signal);
+  if ("document" in root) {
+    const { bytes, mediaType, digest } = root.document;
+    const parsed = parseManifestOrIndex(bytes, mediaType);
+    if (parsed.kind === "manifest") return digest;
+    const chosen = choosePlatform(parsed.index.manifests, platform);
+    if (isManifestType(chosen.mediaType)) return chosen.digest;
+  }
+  return (await resolveImage(source, platform, signal)).digest;
 }
 
 /**

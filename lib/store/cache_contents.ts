@@ -1,21 +1,26 @@
-/** What lies in a blob cache: whole blobs, unfinished ones, and the tools that denroot carries. */
+/** What lies in a cache: blobs, unfinished ones, images, and the tools that denroot carries. */
 
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import type { Digest } from "../types/image.ts";
 import { cacheError } from "./cache_error.ts";
+import { imagesDirectory, keptFiles } from "./kept_images.ts";
 
-/** A whole blob in a cache. */
-export interface CachedBlob {
+/** A whole blob, or an image that `run` made, in a cache. */
+export interface CachedFile {
+  readonly type: "blob" | "image";
+  /** A path below the cache's directory. */
+  readonly file: string;
+  /** A blob's own; an image's is that of the platform's manifest. */
   readonly digest: Digest;
   readonly bytes: number;
   /**
    * The file's time: the last import by the blob's owner that needed it, or else its arrival. Imports
-   * by other users leave no trace.
+   * by other users leave no trace. For an image it is the last `run`.
    */
   readonly used: Date;
-  /** Whether the blob belongs to the user of this process. */
+  /** Whether it belongs to the user of this process. */
   readonly isOwn: boolean;
 }
 
@@ -29,7 +34,9 @@ export interface CacheContents {
   /** The cache's directory, which may be absent. */
   readonly path: string;
   /** Least recently used first. */
-  readonly blobs: readonly CachedBlob[];
+  readonly blobs: readonly CachedFile[];
+  /** This user's images, least recently used first. Those of others lie in private directories. */
+  readonly images: readonly CachedFile[];
   /** Downloads that are under way or were stopped; the bytes that they take on the disk. */
   readonly unfinished: Amount;
   /** Files of the squashfs tools that denroot put there. */
@@ -54,6 +61,7 @@ export function cacheContents(root: string): CacheContents {
     return {
       path: root,
       blobs: blobsIn(root),
+      images: imagesIn(root),
       unfinished: amountOf(unfinished.map(({ status }) => bytesOnDisk(status))),
       tools: amountOf(tools.map(({ status }) => status.size)),
     };
@@ -62,9 +70,9 @@ export function cacheContents(root: string): CacheContents {
   }
 }
 
-/** How many blobs these are, and how many bytes they have. */
-export function amountOfBlobs(blobs: readonly CachedBlob[]): Amount {
-  return amountOf(blobs.map(({ bytes }) => bytes));
+/** How many files these are, and how many bytes they have. */
+export function amountOfFiles(files: readonly CachedFile[]): Amount {
+  return amountOf(files.map(({ bytes }) => bytes));
 }
 
 interface Found {
@@ -72,11 +80,20 @@ interface Found {
   readonly status: fs.Stats;
 }
 
-function blobsIn(root: string): CachedBlob[] {
+function imagesIn(root: string): CachedFile[] {
+  const directory = path.relative(root, imagesDirectory(root));
+  return keptFiles(root).map(({ name, digest, bytes, used }) => (
+    { type: "image", file: path.join(directory, name), digest, bytes, used, isOwn: true }
+  ));
+}
+
+function blobsIn(root: string): CachedFile[] {
   const blobs = Object.entries(ALGORITHMS).flatMap(([algorithm, form]) =>
     filesIn(path.join(root, "blobs", algorithm))
       .filter(({ name }) => form.test(name))
       .map(({ name, status }) => ({
+        type: "blob" as const,
+        file: path.join("blobs", algorithm, name),
         digest: `${algorithm}:${name}` as Digest,
         bytes: status.size,
         used: status.mtime,

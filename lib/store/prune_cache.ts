@@ -1,19 +1,22 @@
-/** Removes blobs from a cache, the least recently used first, beside imports that use it. */
+/**
+ * Removes blobs and images from a cache, the least recently used first, beside imports and containers
+ * that use it.
+ */
 
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError } from "../errors.ts";
-import { blobPath } from "../oci/digest.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
 import { BlobCache } from "./blob_cache.ts";
-import { type Amount, amountOfBlobs, cacheContents, type CachedBlob } from "./cache_contents.ts";
+import { type Amount, amountOfFiles, cacheContents, type CachedFile } from "./cache_contents.ts";
 import { cacheError, isForbidden } from "./cache_error.ts";
+import { isServed, removeUnused, removeVainRecords } from "./kept_images.ts";
 
-/** Which blobs have to go. With both limits, a blob goes when one of them asks for it. */
+/** What has to go. With both limits, a blob or an image goes when one of them asks for it. */
 export interface PruneOptions {
-  /** Blobs that were not used for longer than this many milliseconds go. */
+  /** What was not used for longer than this many milliseconds goes. */
   readonly olderThanMs?: number | undefined;
-  /** This user's blobs go until they have no more than this many bytes together. */
+  /** This user's blobs and images go until they have no more than this many bytes together. */
   readonly keepBytes?: number | undefined;
   /** Whether to change nothing, and only tell what would be removed. */
   readonly dryRun?: boolean | undefined;
@@ -23,10 +26,10 @@ export interface PruneResult {
   /** The cache's directory, which may be absent. */
   readonly path: string;
   /** What was removed, or would be with `dryRun`; least recently used first. */
-  readonly removed: readonly CachedBlob[];
-  /** All blobs that stay. */
+  readonly removed: readonly CachedFile[];
+  /** All blobs and images that stay. */
   readonly kept: Amount;
-  /** Those of them that a limit asked for, but that an import may need now. */
+  /** Those of them that a limit asked for, but that an import or a container may need now. */
   readonly inUse: Amount;
   /** Those of them that are other users': no limit counts them. */
   readonly others: Amount;
@@ -37,8 +40,9 @@ const IN_USE_MS = 60 * 60 * 1000;
 
 /**
  * Prunes the cache whose directory is `root`, and removes leftovers as each import does. Never
- * removed are other users' blobs, unfinished downloads of living processes, and a blob that was used
- * or stored in the last hour. An import that finds a blob gone all the same fetches it again.
+ * removed are other users' blobs, unfinished downloads of living processes, an image from which a
+ * container runs, and what was used or stored in the last hour. An import that finds a blob gone all
+ * the same fetches it again.
  *
  * Throws TypeError without a limit; code `file` when the cache cannot be read or written; code
  * `unsupported` when the directory is an image layout that has images.
@@ -50,17 +54,19 @@ export function pruneCache(root: string, options: PruneOptions): PruneResult {
   }
   requireNoImages(root);
   if (!dryRun && fs.existsSync(path.join(root, "ingest"))) removeLeftovers(root);
-  const { blobs } = cacheContents(root);
-  const own = blobs.filter(({ isOwn }) => isOwn);
-  const chosen = own.length === 0 ? { removed: [], inUse: [] } : choose(own, options, timeIn(root));
-  const removed = dryRun ? chosen.removed : chosen.removed.filter((blob) => remove(root, blob));
+  const { blobs, images } = cacheContents(root);
+  const all = [...blobs, ...images].sort((one, other) => one.used.getTime() - other.used.getTime());
+  const own = all.filter(({ isOwn }) => isOwn);
+  const chosen = own.length === 0 ? { removed: [], inUse: [] } : choose(root, own, options);
+  const removed = dryRun ? chosen.removed : chosen.removed.filter((file) => remove(root, file));
+  if (!dryRun) removeVainRecords(root);
   const isRemoved = new Set(removed);
   return {
     path: root,
     removed,
-    kept: amountOfBlobs(blobs.filter((blob) => !isRemoved.has(blob))),
-    inUse: amountOfBlobs(chosen.inUse),
-    others: amountOfBlobs(blobs.filter(({ isOwn }) => !isOwn)),
+    kept: amountOfFiles(all.filter((file) => !isRemoved.has(file))),
+    inUse: amountOfFiles(chosen.inUse),
+    others: amountOfFiles(all.filter(({ isOwn }) => !isOwn)),
   };
 }
 
@@ -72,35 +78,37 @@ function removeLeftovers(root: string): void {
   }
 }
 
-/** `blobs` and the results: least recently used first. */
+/** `files` and the results: least recently used first. */
 function choose(
-  blobs: readonly CachedBlob[],
+  root: string,
+  files: readonly CachedFile[],
   { olderThanMs = Infinity, keepBytes = Infinity }: PruneOptions,
-  nowMs: number,
-): { readonly removed: readonly CachedBlob[]; readonly inUse: readonly CachedBlob[] } {
-  const removed: CachedBlob[] = [];
-  const inUse: CachedBlob[] = [];
-  let { bytes } = amountOfBlobs(blobs);
-  for (const blob of blobs) {
-    const ageMs = nowMs - blob.used.getTime();
+): { readonly removed: readonly CachedFile[]; readonly inUse: readonly CachedFile[] } {
+  const nowMs = timeIn(root);
+  const removed: CachedFile[] = [];
+  const inUse: CachedFile[] = [];
+  let { bytes } = amountOfFiles(files);
+  for (const file of files) {
+    const ageMs = nowMs - file.used.getTime();
     if (ageMs <= olderThanMs && bytes <= keepBytes) continue;
-    if (ageMs <= IN_USE_MS) {
-      inUse.push(blob);
+    if (ageMs <= IN_USE_MS || file.type === "image" && isServed(path.join(root, file.file))) {
+      inUse.push(file);
     } else {
-      removed.push(blob);
-      bytes -= blob.bytes;
+      removed.push(file);
+      bytes -= file.bytes;
     }
   }
   return { removed, inUse };
 }
 
-/** Returns false when an import has marked, replaced or removed the blob since it was listed. */
-function remove(root: string, { digest, used }: CachedBlob): boolean {
-  const file = path.join(root, blobPath(digest));
+/** Returns false when something has marked, replaced, removed or begun to use it since it was listed. */
+function remove(root: string, { type, file, used }: CachedFile): boolean {
+  const found = path.join(root, file);
   try {
-    const status = fs.lstatSync(file, { throwIfNoEntry: false });
+    const status = fs.lstatSync(found, { throwIfNoEntry: false });
     if (status?.mtime.getTime() !== used.getTime()) return false;
-    fs.rmSync(file);
+    if (type === "image") return removeUnused(found);
+    fs.rmSync(found);
     return true;
   } catch (cause) {
     throw cacheError(root, cause);

@@ -25,6 +25,8 @@ const usage = `Usage: scripts/bench [options]
   --copy         copies between registries and archives instead; --copy --help has its options
   --slurm [IMAGE]  times of steps of a Slurm job in containers instead; DENROOT_TEST_PYXIS names a
                  spank_pyxis.so for the Slurm of this machine
+  --packing      what mksquashfs's options cost import, create, start and reading instead;
+                 --only and --runs as above
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 

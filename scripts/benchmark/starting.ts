@@ -1,6 +1,6 @@
 /**
- * How long a container takes to start, and a command in one that runs. All programs take turns, so
- * that a busy moment of the machine hits each of them.
+ * How long a container takes to start, from a directory and from an image file, and a command in one
+ * that runs. All programs take turns, so that a busy moment of the machine hits each of them.
  */
 
 import { spawn, spawnSync } from "node:child_process";
@@ -20,6 +20,7 @@ async function main(): Promise<void> {
   const root = join(home, "data", "box");
   makeBusyboxRoot(root);
   mkdirSync(join(home, "runtime"));
+  const image = join(home, "box.sqsh");
   const env = {
     PATH: process.env.PATH,
     HOME: home,
@@ -28,13 +29,14 @@ async function main(): Promise<void> {
     ENROOT_RUNTIME_PATH: join(home, "runtime"),
     ENROOT_CACHE_PATH: join(home, "cache"),
   };
+  timeOf([executable, "export", "--output", image, "box"], env);
   const running = spawn(executable, ["start", "box", "/bin/sleep", "1000"], {
     env,
     stdio: "ignore",
   });
   try {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const commands = commandsToMeasure(root, String(running.pid));
+    const commands = commandsToMeasure(root, image, String(running.pid));
     const times = new Map(commands.map(([title]) => [title, [] as number[]]));
     for (let run = 0; run < RUNS; run++) {
       for (const [title, command] of commands) times.get(title)!.push(timeOf(command, env));
@@ -52,16 +54,21 @@ async function main(): Promise<void> {
 
 type TitledCommand = readonly [title: string, command: readonly [string, ...string[]]];
 
-function commandsToMeasure(root: string, pid: string): TitledCommand[] {
+function commandsToMeasure(root: string, image: string, pid: string): TitledCommand[] {
   const enroot = findProgram("enroot");
   return [
     ["denroot version", [executable, "version"]],
     ["denroot start box true", [executable, "start", "box", "/bin/true"]],
     ["denroot start -w box true", [executable, "start", "-w", "box", "/bin/true"]],
+    ["denroot start box.sqsh true", [executable, "start", image, "/bin/true"]],
+    ["denroot start -w box.sqsh true", [executable, "start", "-w", image, "/bin/true"]],
+    ["denroot start --unpack box.sqsh true", [executable, "start", "--unpack", image, "/bin/true"]],
+    ["denroot run box.sqsh true", [executable, "run", image, "/bin/true"]],
     ["denroot exec PID true", [executable, "exec", pid, "true"]],
     ["unshare -Ur chroot box true", ["unshare", "-Urm", "chroot", root, "/bin/true"]],
     ...(enroot === undefined ? [] : [
       ["enroot start box true", [enroot, "start", "box", "/bin/true"]] as const,
+      ["enroot start box.sqsh true", [enroot, "start", image, "/bin/true"]] as const,
       ["enroot exec PID true", [enroot, "exec", pid, "true"]] as const,
     ]),
   ];

@@ -24,6 +24,7 @@ export function newContext(programName = "denroot") {
     progress,
     ask: () => Promise.resolve(undefined),
     signal: new AbortController().signal,
+    letSignalsGo: () => Promise.resolve(),
   };
   return { context, printed };
 }

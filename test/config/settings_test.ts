@@ -17,7 +17,7 @@ test("the defaults are enroot's, except for packing and retries", async () => {
   assert.equal(settings.dataPath, "/home/me/.local/share/enroot");
   assert.equal(settings.runtimePath, "/run/enroot");
   assert.equal(settings.tempPath, "/tmp");
-  assert.equal(settings.squashOptions, "-comp lzo -Xalgorithm lzo1x_1");
+  assert.equal(settings.squashOptions, "-comp zstd -Xcompression-level 1");
   assert.equal(settings.maxConnections, 10);
   assert.equal(settings.connectTimeoutMs, 30_000);
   assert.equal(settings.transferTimeoutMs, 0);

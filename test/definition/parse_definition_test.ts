@@ -35,6 +35,10 @@ const LEAST: Definition = {
   squashOptions: undefined,
   mounts: [],
   env: [],
+  workdir: undefined,
+  writable: undefined,
+  remapRoot: undefined,
+  conf: undefined,
 };
 
 const TAKEN: ReadonlyArray<[lines: readonly string[], expected: Partial<Definition>]> = [
@@ -74,6 +78,12 @@ const TAKEN: ReadonlyArray<[lines: readonly string[], expected: Partial<Definiti
   [[IMAGE, "env A=1", "env=B=", "env DISPLAY", 'env C="x  y"'], {
     env: ["A=1", "B=", "DISPLAY", "C=x  y"],
   }],
+  [[IMAGE, "workdir /src", "writable yes", "remap-root no", "conf ../job.sh"], {
+    workdir: "/src",
+    writable: true,
+    remapRoot: false,
+    conf: "/job.sh",
+  }],
 ];
 
 for (const [lines, expected] of TAKEN) {
@@ -101,7 +111,7 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [[IMAGE, "squash-options -b ../x"], [/^a\.def, line 2: "\.\.\/x" is not allowed/]],
   [[IMAGE, "Platform x"], [/^a\.def, line 2: .* is it "platform"\?$/]],
   [[IMAGE, "frobnicate x"], [
-    /^a\.def, line 2: "frobnicate" is not known; the names are image, output, platform, squash-options, mount, env$/,
+    /^a\.def, line 2: "frobnicate" is not known; the names are image, output, platform, squash-options, mount, env, workdir, writable, remap-root, conf$/,
   ]],
   [[IMAGE, "\u001b[2J x"], [/^a\.def, line 2: "\\u\{1b\}\[2J" is not known/]],
   [[IMAGE, "= x"], [/^a\.def, line 2: a line must be NAME VALUE$/]],
@@ -129,6 +139,9 @@ const REFUSED: ReadonlyArray<[lines: readonly string[], mistakes: readonly RegEx
   [[IMAGE, "mount a:b:c:d:e:f:g"], [/^a\.def, line 2: the mount/]],
   [[IMAGE, "env 1A=x"], [/^a\.def, line 2: the variable "1A=x" is not NAME=VALUE/]],
   [[IMAGE, "env A-B=x"], [/^a\.def, line 2: the variable/]],
+  [[IMAGE, "workdir src"], [/^a\.def, line 2: the directory "src" does not begin with \/$/]],
+  [[IMAGE, "writable true"], [/^a\.def, line 2: "true" is not yes or no$/]],
+  [[IMAGE, "remap-root 1"], [/^a\.def, line 2: "1" is not yes or no$/]],
   [["imag x", "output", "platform ${UNSET}"], [
     /^a\.def, line 1: "imag" is not known; is it "image"\?$/,
     /^a\.def, line 2: "output" has no value$/,

@@ -66,12 +66,12 @@ const BATCH_FILES = [
 ];
 
 for (const content of BATCH_FILES) {
-  test(`the error for ${JSON.stringify(content)} names enroot batch`, () => {
+  test(`the error for ${JSON.stringify(content)} names batch`, () => {
     const file = write(content);
     assert.throws(() => readDefinition(file, {}), (error: unknown) => {
       assert(error instanceof DenrootError);
-      assert.equal(error.code, "unsupported");
-      assert.match(error.hint ?? "", new RegExp(`enroot batch ${file}$`));
+      assert.equal(error.code, "definition");
+      assert.match(error.hint ?? "", new RegExp(`denroot batch ${file};`));
       return true;
     });
   });

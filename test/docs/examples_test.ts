@@ -18,7 +18,9 @@ import { drawSession } from "../../scripts/pictures/session.ts";
 import { bun, deno } from "../helpers/denroot_command.ts";
 import { ExampleHome } from "../helpers/example_home.ts";
 import type { FakeRegistry } from "../helpers/fake_registry.ts";
+import { letUsersMount } from "../helpers/fuse.ts";
 import type { ProgramResult } from "../helpers/run_program.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
 import { type Example, examplesOf, HOW_TO_REMAKE, type Page, pages, textOf } from "./pages.ts";
 import { startUploadRegistry, type UploadRegistry } from "../helpers/upload_registry.ts";
 import { startSampleRegistry } from "./sample_registry.ts";
@@ -28,12 +30,14 @@ const NOT_RUN = [
   "README.md: the release's own tests build and run the executable",
   "README.md: the test suite would run itself",
   "README.md: needs enroot",
+  "README.md: the image has no such programs",
   "CONTRIBUTING.md: the test suite would run itself",
   "CONTRIBUTING.md: writes into docs/",
   "docs/containers.md: no container runs",
   "docs/containers.md: the image has no such programs",
   "docs/air-gaps.md: needs another machine",
   "docs/air-gaps.md: needs skopeo and podman",
+  "docs/definitions.md: the image has no such programs",
   "docs/doctor.md: shows a machine that lacks something",
   "docs/engines-and-storages.md: needs Docker, podman and ostree",
   "docs/engines-and-storages.md: needs podman",
@@ -58,11 +62,13 @@ const printsTheSame = process.arch === "x64";
 /** For all commands of a page. */
 const timeout = 60_000;
 const runtime = process.versions["deno"] === undefined ? bun : deno;
+const layout = scratchDirectory("registry");
 let registry: FakeRegistry;
 let farRegistry: UploadRegistry;
 
 before(async () => {
-  registry = await startSampleRegistry();
+  letUsersMount();
+  registry = await startSampleRegistry(layout);
   farRegistry = await startUploadRegistry();
 });
 after(async () => {

@@ -1,4 +1,7 @@
-/** A registry that has the sample image under every name and every tag. */
+/**
+ * A registry that has the sample image under every name and every tag; `busybox` is an image in which
+ * commands run.
+ */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +12,10 @@ import {
   type ReceivedRequest,
   startFakeRegistry,
 } from "../helpers/fake_registry.ts";
-import { type Blob, jsonBlob } from "../helpers/image_fixture.ts";
+import { busyboxLayer } from "../helpers/busybox_layer.ts";
+import { type Blob, jsonBlob, writeImage } from "../helpers/image_fixture.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
+import { serveImages } from "../helpers/serve_images.ts";
 
 const layout = fileURLToPath(new URL("../../sample/hello", import.meta.url));
 const index: { manifests: { digest: string; mediaType: string }[] } = JSON.parse(
@@ -28,8 +34,16 @@ const forWindows: Blob = jsonBlob("application/vnd.oci.image.index.v1+json", {
   }],
 });
 
-export function startSampleRegistry(): Promise<FakeRegistry> {
-  return startFakeRegistry(answer);
+/** The busybox image lies in `directory`. */
+export function startSampleRegistry(
+  directory = scratchDirectory("registry"),
+): Promise<FakeRegistry> {
+  const latest = writeImage(directory, { layers: [busyboxLayer()] });
+  const serveBusybox = serveImages({ latest });
+  return startFakeRegistry((request) => {
+    const line = request.line.replace("/library/busybox/", "/app/");
+    return line === request.line ? answer(request) : serveBusybox({ ...request, line });
+  });
 }
 
 function answer({ line, headers }: ReceivedRequest): Answer {

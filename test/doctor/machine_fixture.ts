@@ -26,6 +26,7 @@ export function fakeMachine({ files = {}, ...changes }: FakeMachine = {}): Machi
     isWritable: () => true,
     space: () => ROOMY,
     tryContainer: () => Promise.resolve({ overlay: true }),
+    complaintOf: () => Promise.resolve(""),
     findProgram: (name) => `/usr/bin/${name}`,
     ...changes,
   };

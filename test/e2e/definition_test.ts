@@ -76,6 +76,16 @@ class Script {
     return startProgram(this.path, args, { cwd: this.#denroot.home, env: this.#env }).done;
   }
 
+  /** Brings its image up to date. */
+  import(...args: readonly string[]) {
+    return this.start("--import-only", ...args);
+  }
+
+  /** Does as {@link import} does, expects success, and gives its output. */
+  async imported(...args: readonly string[]): Promise<string> {
+    return await this.run("--import-only", ...args);
+  }
+
   /** Runs it, expects success, and gives its output. */
   async run(...args: readonly string[]): Promise<string> {
     const result = await runProgram(this.path, args, { cwd: this.#denroot.home, env: this.#env });
@@ -93,22 +103,22 @@ testEachRuntime(
     const script = new Script(denroot);
     const lines = (tag: string) => [`image oci:${layout}:${tag}`, "output ${IMAGES}/app.sqsh"];
     script.write(lines("one"));
-    assert.match(await script.run(), /Wrote .*\/images\/app\.sqsh /);
+    assert.match(await script.imported(), /Wrote .*\/images\/app\.sqsh /);
     assert.equal(await script.content(), "one");
     assert.equal(await script.content(".enroot/source"), `uri=oci:${layout}:one\n`);
 
     const { ino } = statSync(script.output);
-    assert.equal(await script.run(), `[INFO] ${script.output} is up to date\n`);
+    assert.equal(await script.imported(), `[INFO] ${script.output} is up to date\n`);
     assert.equal(statSync(script.output).ino, ino);
 
     script.write(lines("two"));
-    assert.match(await script.run(), /was made from oci:\S+:one; importing oci:\S+:two\n/);
+    assert.match(await script.imported(), /was made from oci:\S+:one; importing oci:\S+:two\n/);
     assert.equal(await script.content(), "two");
 
     script.age(-60);
-    assert.match(await script.run(), /app\.sqsh is older than app\n/);
+    assert.match(await script.imported(), /app\.sqsh is older than app\n/);
     script.age(60);
-    assert.match(await script.run("--force"), /Wrote/);
+    assert.match(await script.imported("--force"), /Wrote/);
     assert.deepEqual(readdirSync(dirname(script.output)), ["app.sqsh"]);
   },
 );
@@ -118,11 +128,11 @@ testOneRuntime("a layout whose index was rewritten in place is imported anew", a
   const place = join(denroot.work, "layout");
   writeImage(place, { layers: [[file("name", "one")]], tag: "one" });
   script.write([`image oci:${place}:one`, "output ${IMAGES}/app.sqsh"]);
-  await script.run();
-  assert.match(await script.run(), /is up to date/);
+  await script.imported();
+  assert.match(await script.imported(), /is up to date/);
   const later = Date.now() / 1000 + 60;
   utimesSync(join(place, "index.json"), later, later);
-  assert.match(await script.run(), /app\.sqsh is older than index\.json\n.*Wrote/s);
+  assert.match(await script.imported(), /app\.sqsh is older than index\.json\n.*Wrote/s);
 });
 
 testOneRuntime("platform, packing and paths are the definition's", async (denroot) => {
@@ -135,12 +145,12 @@ testOneRuntime("platform, packing and paths are the definition's", async (denroo
     "mount ${HOME}:/home",
     "env NCCL_DEBUG=INFO",
   ]);
-  const done = JSON.parse((await script.start("--json", "--verify")).stdout);
+  const done = JSON.parse((await script.import("--json", "--verify")).stdout);
   assert.equal(done.digest, arm64.manifest.digest);
   assert.equal(done.output, script.output);
   assert.equal(done.imported, true);
   assert.match((await runProgram("unsquashfs", ["-s", script.output])).stdout, /gzip/);
-  const again = JSON.parse((await script.start("--json")).stdout);
+  const again = JSON.parse((await script.import("--json")).stdout);
   const { size } = statSync(script.output);
   assert.deepEqual(again, {
     output: script.output,
@@ -154,18 +164,18 @@ testOneRuntime("an output from elsewhere is replaced with --force only", async (
   const script = new Script(denroot);
   script.write([`image oci:${layout}:one`, "output ${IMAGES}/app.sqsh"]);
   writeFileSync(script.output, "precious");
-  const refused = await script.start();
+  const refused = await script.import();
   assert.equal(refused.exitCode, 1);
   assert.match(refused.stderr, /^\[ERROR\] .*app\.sqsh is there already.*\n.*--force/);
   assert.equal(statSync(script.output).size, "precious".length);
-  await script.run("--force");
+  await script.imported("--force");
   assert.equal(await script.content(), "one");
 });
 
 testOneRuntime("many runs at once end with one image and no failure", async (denroot) => {
   const script = new Script(denroot);
   script.write([`image oci:${layout}:one`, "output ${IMAGES}/app.sqsh"]);
-  const results = await Promise.all([1, 2, 3, 4].map(() => script.start()));
+  const results = await Promise.all([1, 2, 3, 4].map(() => script.import()));
   for (const { exitCode, stderr } of results) {
     assert.equal(exitCode, 0, stderr);
     assert.match(stderr, /Wrote|is up to date/);
@@ -195,19 +205,19 @@ testOneRuntime("options come from the first line and from the user", async (denr
   const script = new Script(denroot);
   const lines = [`image oci:${layout}:one`, "output ${IMAGES}/app.sqsh"];
   script.write(lines, "/usr/bin/env -S denroot --json");
-  assert.equal(JSON.parse((await script.start()).stdout).imported, true);
+  assert.equal(JSON.parse((await script.import()).stdout).imported, true);
   const help = await script.run("--help");
-  assert.match(help, /^Usage: denroot \S+\/app \[options\]\n/);
+  assert.match(help, /^Usage: denroot \S+\/app \[options\] \[COMMAND\.\.\.\]\n/);
   assert.match(help, new RegExp(`\\n  image +oci:${layout}:one\\n  output +${script.output}\\n`));
   // A stray argument may be a password: it is not shown.
-  for (const [argument, shown] of [["more", "got 1"], ["--frob", "--frob"]] as const) {
-    const { exitCode, stderr } = await script.start(argument);
+  for (const [argument, shown] of [["more", "no command runs"], ["--frob", "--frob"]] as const) {
+    const { exitCode, stderr } = await script.import(argument);
     assert.equal(exitCode, 2, stderr);
-    assert.match(stderr, new RegExp(`${shown}.*\\n +See denroot ${script.path} --help`));
+    assert.match(stderr, new RegExp(`${shown}.*\\n +See (denroot )?${script.path} --help`));
   }
   rmSync(script.output);
   script.write(lines, "/usr/bin/env -S denroot --debug");
-  await script.run();
+  await script.imported();
   assert(existsSync(script.output));
 });
 
@@ -218,7 +228,10 @@ testOneRuntime(
     script.write(["#ENROOT_ROOTFS=ubuntu"]);
     const batch = await script.start();
     assert.equal(batch.exitCode, 1);
-    assert.match(batch.stderr, /batch file that starts a container\n.*cannot start containers yet/);
+    assert.match(
+      batch.stderr,
+      /app is a script for batch, not a definition\n.*denroot batch .*app;/,
+    );
     writeFileSync(join(denroot.work, "notes"), "buy milk\n");
     const other = await denroot.run(["notes"]);
     assert.equal(other.exitCode, 1);

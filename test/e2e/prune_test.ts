@@ -59,7 +59,7 @@ testEachRuntime("cache shows what imports left, and prune removes it", async (de
     const dry = JSON.parse((await denroot.succeed([...options, "--dry-run"])).stdout);
     assert.deepEqual([dry.dryRun, dry.removed.length], [true, 5]);
     const pruned = await denroot.succeed(["cache", "prune", "--older-than", "30d"]);
-    assert.match(pruned.stdout, /^Removed 5 blobs \(.*\); kept: no blobs$/m);
+    assert.match(pruned.stdout, /^Removed 5 files \(.*\); kept: no files$/m);
     assert.deepEqual(blobsOf(denroot), []);
     await importImage(denroot, registry);
   });

@@ -22,9 +22,9 @@ export type ContainerUser = "root" | "an ordinary user";
 /** What an ordinary user runs must lie where it can be read. */
 let shared: Runtime | undefined;
 
-const APPLETS =
+export const APPLETS =
   "sh cat cp dd echo env grep head hostname id ifconfig kill ls mkdir mkfifo mount ps " +
-  "pwd readlink rm sleep stat stty touch true tty umask uname wc";
+  "pwd readlink rm setsid sleep stat stty touch true tty umask uname wc";
 
 /** The container is called `box`. The home is removed after the file's tests. */
 export function containerHome(user: ContainerUser, runtime?: Runtime) {

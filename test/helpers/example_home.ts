@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { bun, type Runtime } from "./denroot_command.ts";
+import { bun, deno, type Runtime } from "./denroot_command.ts";
 import { type ProgramResult, startProgram } from "./run_program.ts";
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
@@ -48,7 +48,7 @@ export class ExampleHome {
     this.work = join(this.#home, "work");
     mkdirSync(join(this.work, "sample"), { recursive: true });
     symlinkSync(join(project, "sample/hello"), join(this.work, "sample/hello"));
-    mkdirSync(join(this.#home, "tmp"));
+    for (const name of ["run", "tmp"]) mkdirSync(join(this.#home, name), { mode: 0o700 });
     const words = runtime.command.map((word) => `'${word}'`).join(" ");
     this.#put(join(this.#home, "bin/denroot"), `#!/bin/sh\nexec ${words} "$@"\n`, 0o755);
     const rule = (name: string, location: string) =>
@@ -81,7 +81,9 @@ export class ExampleHome {
   /** Runs a module of {@link write}. */
   async runModule(name: string): Promise<ProgramResult> {
     const [program, ...options] = this.#runtime.command.slice(0, -1);
-    return await this.#run(program!, [...options, join(this.work, name)]);
+    // The reader's module lies beside mod.ts, where Deno finds which packages are meant.
+    const config = this.#runtime === deno ? [`--config=${join(project, "deno.json")}`] : [];
+    return await this.#run(program!, [...options, ...config, join(this.work, name)]);
   }
 
   environment(): Record<string, string | undefined> {
@@ -93,6 +95,7 @@ export class ExampleHome {
       LANG: "C.UTF-8",
       TZ: "UTC",
       TMPDIR: join(this.#home, "tmp"),
+      XDG_RUNTIME_DIR: join(this.#home, "run"),
       ENROOT_SYSCONF_PATH: this.#path("/etc/enroot"),
       DENROOT_MKSQUASHFS,
       DENROOT_UNSQUASHFS,

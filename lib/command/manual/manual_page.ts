@@ -98,7 +98,7 @@ function options(command: DocumentedCommand): string[] {
 
 /** `-a, --arch <ARCH>`: flags are bold, the name of the value is italic. */
 function optionText(option: Option): string {
-  return option.flags.split(/([<[][^>\]]+[>\]])/).map((part) => {
+  return option.flags.split(/(<[^>]+>|\[[^\]]+\])/).map((part) => {
     if (part.startsWith("<")) return italic(part.slice(1, -1));
     if (part.startsWith("[")) return `[${italic(part.slice(1, -1))}]`;
     return part.split(/(, | )/).map((word) => word.startsWith("-") ? bold(word) : word).join("");

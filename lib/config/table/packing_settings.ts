@@ -11,7 +11,7 @@ export const PACKING_SETTINGS = {
     kind: "text",
     meaning: "mksquashfs gets these options.",
     commands: [...PACKING, "export", "inspect"],
-    default: "-comp lzo -Xalgorithm lzo1x_1",
+    default: "-comp zstd -Xcompression-level 1",
     olderName: "ENROOT_SQUASH_OPTS",
   },
   ENROOT_MAX_PROCESSORS: {

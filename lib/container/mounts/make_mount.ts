@@ -24,6 +24,7 @@ export interface MountContext {
 
 /** A target that is made has these permissions, by which an export tells that it is none of the image. */
 const TARGET_MODE = 0;
+const VOLUME_MODE = 0o755;
 
 /**
  * Follows enroot-mount of enroot 4.1, with these differences: `ro` beside `rbind` holds for the mounts
@@ -49,7 +50,7 @@ function carryOut(line: PlannedMount, options: MountOptions, root: RootedFiles):
   const { flags } = options;
   const binds = (flags & MS.BIND) !== 0 && (flags & MS.REMOUNT) === 0;
   const needsPath = binds || (flags & MS.MOVE) !== 0;
-  using source = needsPath ? openSource(line.source, root) : plainSource(line.source);
+  using source = needsPath ? openSource(line, options, root) : plainSource(line.source);
   if (needsPath && line.onlyOwn && !isOfRoot(source, root)) return;
   createTarget(line.target, options, source, root);
   {
@@ -103,11 +104,19 @@ function plainSource(source: string): HeldFile {
 }
 
 /** The root's own directories are reached without leaving it: an image's links may lead anywhere. */
-function openSource(source: string, root: RootedFiles): HeldFile {
+function openSource(
+  { source, target }: PlannedMount,
+  { create }: MountOptions,
+  root: RootedFiles,
+): HeldFile {
   if (source === root.path || source.startsWith(`${root.path}/`)) {
-    const held = root.hold(source.slice(root.path.length) || "/");
+    const path = source.slice(root.path.length) || "/";
+    const held = root.hold(path);
     if (held !== undefined) return held;
-    throw new MissingSide("source");
+    if (create !== "directory" || path !== target) throw new MissingSide("source");
+    // A volume is a directory of the image that the image need not have.
+    root.makeDirectory(path, VOLUME_MODE);
+    return root.hold(path)!;
   }
   const status = statSync(source, { throwIfNoEntry: false });
   if (status === undefined) throw new MissingSide("source");

@@ -15,13 +15,19 @@ import { runtimeDirectory } from "./runtime_directory.ts";
 
 const EQUALS = 0x3d;
 
+/** The settings that becoming a container needs, beside those in the request. */
+export type BecomeSettings = Pick<
+  Settings,
+  "cachePath" | "environment" | "runtimePath" | "tempPath"
+>;
+
 /**
  * Becomes the container, with this PID. Throws {@link DenrootError} when it cannot begin; what fails
  * later is printed by the process itself.
  */
 export async function becomeContainer(
   request: StartRequest,
-  settings: Settings,
+  settings: BecomeSettings,
 ): Promise<never> {
   const runtimePath = runtimeDirectory(settings);
   const whole = { ...request, settings: { ...request.settings, runtimePath } };

@@ -7,7 +7,7 @@ import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { Settings } from "../../config/settings.ts";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
-import { inheritedFileLimit } from "../../system/linux/execute.ts";
+import { type FileLimit, inheritedFileLimit } from "../../system/linux/execute.ts";
 import type {
   ContainerNamespaces,
   RootPlace,
@@ -40,7 +40,25 @@ export interface StartOptions {
   readonly unpack?: boolean | undefined;
   /** Prints the plan in this form instead. */
   readonly dryRun?: "text" | "json" | undefined;
+  /** By default it is looked at now, before this process opens files of its own. */
+  readonly inherited?: InheritedState | undefined;
   readonly settings: Settings;
+}
+
+/** What a process got from its parent, and a container gets again. */
+export interface InheritedState {
+  readonly fileLimit: FileLimit;
+  /** Open ones besides the standard ones. */
+  readonly descriptors: readonly number[];
+}
+
+/** It has to be called before the process opens files of its own. */
+export function inheritedState(): InheritedState {
+  return {
+    fileLimit: inheritedFileLimit(),
+    ignoredSignals: [...signalsIn("SigIgn")],
+    descriptors: inheritedDescriptors(),
+  };
 }
 
 /** Throws code `not_found` for a name that no container has. */
@@ -71,9 +89,7 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
     ...(options.rc !== undefined && { rc: options.rc }),
     ...(options.workdir !== undefined && { workdir: options.workdir }),
     command: options.command ?? [],
-    fileLimit: inheritedFileLimit(),
-    ignoredSignals: [...signalsIn("SigIgn")],
-    descriptors: inheritedDescriptors(),
+    ...(options.inherited ?? inheritedState()),
   };
 }
 

@@ -4,11 +4,15 @@ import fs from "node:fs";
 import os from "node:os";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { carriedFile } from "../../system/carried_file.ts";
+import { closeDescriptor, openDescriptor } from "../../system/linux/descriptors.ts";
+import { tryLock } from "../../system/linux/file_lock.ts";
 import { loopDevice } from "../../system/linux/loop_device.ts";
 import { mount, MS } from "../../system/linux/mounts.ts";
 import { SystemError } from "../../system/linux/system_error.ts";
 import type { ContainerNamespaces } from "../../types/container.ts";
 import { mountFuse } from "./mount_fuse.ts";
+
+const O_RDONLY = 0;
 
 /**
  * Mounts the image read-only on the directory: by the kernel where this is the host's root, else by
@@ -21,13 +25,31 @@ export function mountImage(
   namespaces: ContainerNamespaces,
 ): void {
   fs.mkdirSync(directory, { recursive: true });
-  if (namespaces.user === undefined && mountByKernel(image, directory)) return;
+  const content = openDescriptor(image, O_RDONLY);
+  try {
+    // Whatever serves the image keeps the lock: `cache prune` asks by it whether a container runs.
+    tryLock(content, "shared", image);
+    if (namespaces.user !== undefined || !mountByKernel(content, directory)) {
+      mountByServer(image, content, directory, namespaces);
+    }
+  } finally {
+    closeDescriptor(content);
+  }
+}
+
+function mountByServer(
+  image: string,
+  content: number,
+  directory: string,
+  namespaces: ContainerNamespaces,
+): void {
   const { insideUid: uid = 0, insideGid: gid = 0 } = namespaces.user ?? {};
   mountFuse({
     name: "squashfs",
     program: serverProgram(),
     // The server makes the directory its own root, where this process sees nothing of that.
     argv: ["denroot-squashfs", "3", String(uid), String(gid), image, directory],
+    served: content,
     directory,
     uid,
     gid,
@@ -37,9 +59,9 @@ export function mountImage(
 }
 
 /** Gives whether it was possible: a container's host may keep the devices to itself. */
-function mountByKernel(image: string, directory: string): boolean {
+function mountByKernel(content: number, directory: string): boolean {
   try {
-    using device = loopDevice(image);
+    using device = loopDevice(content);
     mount(device.path, directory, "squashfs", MS.RDONLY | MS.NOSUID | MS.NODEV);
     return true;
   } catch (error) {

@@ -6,11 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../errors.ts";
 import { removeTree } from "../../system/files/remove_tree.ts";
 import { closeDescriptor } from "../../system/linux/descriptors.ts";
-import { check, libc } from "../../system/linux/libc_calls.ts";
-import { hasErrno } from "../../system/linux/system_error.ts";
+import { tryLock } from "../../system/linux/file_lock.ts";
 import { IMAGE_MARKS, LOCK_NAME } from "../running_containers.ts";
 
-const LOCK_EXCLUSIVE_NOW = 2 | 4;
 const { O_RDONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const POLL_MS = 20;
 
@@ -41,7 +39,7 @@ export async function openRootLock(directory: string): Promise<RootLock | undefi
     path: `/proc/self/fd/${descriptor}`,
     async take(timeoutMs) {
       const started = performance.now();
-      while (!tryLock(descriptor, file)) {
+      while (!tryLock(descriptor, "alone", file)) {
         const waitedMs = performance.now() - started;
         if (timeoutMs > 0 && waitedMs >= timeoutMs) {
           throw lockedError(file, descriptor, timeoutMs);
@@ -76,17 +74,6 @@ async function openFile(file: string): Promise<number | undefined> {
     fs.closeSync(descriptor);
   } catch { /* Then the container has no lock on a disk. */ }
   return undefined;
-}
-
-/** Some network file systems know no locks; a start goes on without one there. */
-function tryLock(descriptor: number, file: string): boolean {
-  try {
-    check(libc().flock(descriptor, LOCK_EXCLUSIVE_NOW), `lock ${file}`);
-  } catch (error) {
-    if (hasErrno(error, "EAGAIN", "EINTR")) return false;
-    if (!hasErrno(error, "ENOLCK", "EOPNOTSUPP", "ENOSYS")) throw error;
-  }
-  return true;
 }
 
 function lockedError(file: string, descriptor: number, timeoutMs: number): DenrootError {

@@ -28,26 +28,21 @@ export interface LoopDevice extends Disposable {
 }
 
 /**
- * Makes a read-only device of the file. The kernel frees it when neither a mount nor this object
- * needs it. Throws {@link SystemError}.
+ * Makes a read-only device of the open file `content`, which it keeps open with the locks on it. The
+ * kernel frees the device when neither a mount nor this object needs it. Throws {@link SystemError}.
  */
-export function loopDevice(file: string): LoopDevice {
-  const content = openDescriptor(file, O_RDONLY);
-  try {
-    for (let attempt = 1;; attempt++) {
-      const device = openFreeDevice();
-      try {
-        check(libc().syscall(IOCTL, device, LOOP_SET_FD, content, 0), `attach ${file}`);
-        check(libc().ioctl(device, LOOP_SET_STATUS64, flags()), `set up the device of ${file}`);
-        const path = readlinkSync(`/proc/self/fd/${device}`);
-        return { path, [Symbol.dispose]: () => closeDescriptor(device) };
-      } catch (error) {
-        closeDescriptor(device);
-        if (!hasErrno(error, "EBUSY") || attempt === ATTEMPTS) throw error;
-      }
+export function loopDevice(content: number): LoopDevice {
+  for (let attempt = 1;; attempt++) {
+    const device = openFreeDevice();
+    try {
+      check(libc().syscall(IOCTL, device, LOOP_SET_FD, content, 0), "attach a loop device");
+      check(libc().ioctl(device, LOOP_SET_STATUS64, flags()), "set up a loop device");
+      const path = readlinkSync(`/proc/self/fd/${device}`);
+      return { path, [Symbol.dispose]: () => closeDescriptor(device) };
+    } catch (error) {
+      closeDescriptor(device);
+      if (!hasErrno(error, "EBUSY") || attempt === ATTEMPTS) throw error;
     }
-  } finally {
-    closeDescriptor(content);
   }
 }
 

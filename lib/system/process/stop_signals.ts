@@ -23,7 +23,9 @@ const ECHO_MS = 500;
 export class StopSignals {
   readonly #controller = new AbortController();
   readonly #onSecond: (exitCode: number) => void;
-  #isCatching = false;
+  #handlers: readonly (readonly [Name, () => void])[] | undefined;
+  /** The numbers of those that were blocked. */
+  #blocked: readonly number[] = [];
   #stoppedBy: Name | undefined;
   #stoppedAtMs = 0;
 
@@ -34,7 +36,7 @@ export class StopSignals {
 
   /** Aborts at the first signal, or when {@link abort} is called. */
   get signal(): AbortSignal {
-    if (!this.#isCatching) this.#catch();
+    if (this.#handlers === undefined) this.#catch();
     return this.#controller.signal;
   }
 
@@ -48,18 +50,26 @@ export class StopSignals {
     this.#controller.abort(reason);
   }
 
+  /** Leaves the signals as they were found, for a command that has worked and becomes another program. */
+  async letGo(): Promise<void> {
+    for (const [name, handler] of this.#handlers ?? []) process.off(name, handler);
+    if (this.#blocked.length === 0) return;
+    const { blockSignals } = await import("./unblock_signals.ts");
+    await blockSignals(this.#blocked);
+  }
+
   #catch(): void {
-    this.#isCatching = true;
     const ignored = signalsIn("SigIgn");
-    for (const name of NAMES) {
-      if (!ignored.has(constants.signals[name])) process.on(name, () => this.#stop(name));
+    this.#handlers = NAMES.flatMap((name) => {
+      if (!ignored.has(constants.signals[name])) return [[name, () => this.#stop(name)] as const];
       // Deno catches INT, TERM and HUP at the first `on`, and ends the process where it has no handler.
-      else if ("Deno" in globalThis) process.on(name, () => {});
-    }
+      return "Deno" in globalThis ? [[name, () => {}] as const] : [];
+    });
+    for (const [name, handler] of this.#handlers) process.on(name, handler);
     const blocked = signalsIn("SigBlk");
-    const numbers = NAMES.map((name) => constants.signals[name]).filter((one) => blocked.has(one));
+    this.#blocked = NAMES.map((name) => constants.signals[name]).filter((one) => blocked.has(one));
     // Only now, when they are caught.
-    if (numbers.length > 0) void unblock(numbers);
+    if (this.#blocked.length > 0) void unblock(this.#blocked);
   }
 
   #stop(name: Name): void {
