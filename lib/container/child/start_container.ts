@@ -29,9 +29,9 @@ export async function startContainer(
   if (options.signal !== undefined) throwIfAborted(options.signal);
   const settings = options.settings ?? await scriptSettings(options.configScript);
   const request = startRequest(name, { ...options, dryRun: undefined, settings });
-  const { cachePath, environment } = settings;
+  const { cachePath, environment, runtimePath, tempPath } = settings;
   return await containerProcess(
-    { type: "start", request, settings: { cachePath, environment } },
+    { type: "start", request, settings: { cachePath, environment, runtimePath, tempPath } },
     options,
   );
 }

@@ -48,6 +48,8 @@ export interface StartOptions {
 /** What a process got from its parent, and a container gets again. */
 export interface InheritedState {
   readonly fileLimit: FileLimit;
+  /** The numbers of the signals that were ignored at the start. */
+  readonly ignoredSignals: StartRequest["ignoredSignals"];
   /** Open ones besides the standard ones. */
   readonly descriptors: readonly number[];
 }
