@@ -108,6 +108,7 @@ export type { ProcessFacts } from "./lib/container/process_facts.ts";
 export { removeContainer, type RemoveOptions } from "./lib/container/remove_container.ts";
 export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";
 export type { Finding, FindingStatus } from "./lib/doctor/finding.ts";
+export type { Trial } from "./lib/container/trial/try_container.ts";
 export type { FileSystem, Machine } from "./lib/doctor/machine.ts";
 export type { SystemFiles } from "./lib/system/host/system_files.ts";
 export {
@@ -130,7 +131,7 @@ export {
 } from "./lib/store/cache_contents.ts";
 export { pruneCache, type PruneOptions, type PruneResult } from "./lib/store/prune_cache.ts";
 export { becomeMember, type ExecOptions } from "./lib/container/exec/become_member.ts";
-export { becomeContainer } from "./lib/container/start/become_container.ts";
+export { becomeContainer, type BecomeSettings } from "./lib/container/start/become_container.ts";
 export { scriptSettings } from "./lib/container/start/script_settings.ts";
 export {
   type InheritedState,

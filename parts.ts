@@ -9,5 +9,6 @@ if (!isPart(name)) throw new TypeError(`${name} is no part of a start`);
 const code = await runPart(name, words, {
   result: (text) => writeSync(1, text),
   message: (text) => writeSync(2, text),
+  failureCode: (code) => code === "usage" ? 2 : 1,
 });
 process.exit(code);

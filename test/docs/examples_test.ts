@@ -29,7 +29,7 @@ import { startSampleRegistry } from "./sample_registry.ts";
 const NOT_RUN = [
   "README.md: the release's own tests build and run the executable",
   "README.md: the test suite would run itself",
-  "README.md: needs enroot",
+  "README.md: needs a GPU, and Slurm",
   "README.md: the image has no such programs",
   "CONTRIBUTING.md: the test suite would run itself",
   "CONTRIBUTING.md: writes into docs/",
@@ -56,6 +56,7 @@ const NOT_RUN = [
   "docs/sharing.md: changes the system",
   "docs/site.md: changes the system",
   "docs/site.md: changes the system",
+  "docs/versus-enroot.md: needs a registry of NVIDIA's",
 ];
 /** What the examples print is that of an image for this architecture. */
 const printsTheSame = process.arch === "x64";

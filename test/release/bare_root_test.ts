@@ -49,7 +49,7 @@ interface Case {
 }
 
 const noCache =
-  /^\[WARN\] The cache \/\S*\.cache\/enroot cannot be used \(.*\): layers are not kept\n/;
+  /^\[WARN\] The cache \/\S*\.cache\/enroot cannot be used \(.*\): layers are not kept\. Set ENROOT_CACHE_PATH to .*\n/;
 const homeThere = { [home]: "/home/user" };
 const cases: readonly Case[] = [
   {
