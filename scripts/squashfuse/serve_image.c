@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -65,6 +66,8 @@ static sqfs_ll *open_image(const char *image, const char *directory) {
         return NULL;
     }
     sqfs_ll *opened = sqfs_ll_open(SHOWN, 0);
+    /* By this lock others see that the image is in use. It counts for nothing where there are no locks. */
+    if (opened) flock(opened->fs.fd, LOCK_SH | LOCK_NB);
     if (umount2(SHOWN, MNT_DETACH) == 0) return opened;
     perror(image);
     return NULL;

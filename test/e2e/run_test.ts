@@ -143,7 +143,13 @@ testOneRuntime("after an import signals are the container's own", async (denroot
 
 testOneRuntime("pruning keeps an image while a container runs from it", async (denroot) => {
   mkdirSync(join(denroot.home, "runtime"));
-  const program = denroot.start(["run", `oci:${directory}:one`, "/bin/sh", "-c", "echo; read x"]);
+  const program = denroot.start([
+    "run",
+    `oci:${directory}:one`,
+    "/bin/sh",
+    "-c",
+    "echo; exec sleep 600",
+  ]);
   await waitUntil(
     "the container runs",
     () => program.child.stdout !== null && imagesOf(denroot).length > 0 && isServed(denroot),

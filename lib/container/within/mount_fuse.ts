@@ -20,8 +20,6 @@ export interface FuseServer {
   readonly program: Uint8Array;
   /** The program finds the open /dev/fuse as descriptor 3. */
   readonly argv: readonly string[];
-  /** The open file that it serves, if it is one: the server keeps it open, with the locks on it. */
-  readonly served?: number;
   readonly directory: string;
   /** The user and the group that mount, as they are called inside the namespace. */
   readonly uid: number;
@@ -46,10 +44,7 @@ export function mountFuse(server: FuseServer): void {
   const go = openPipe();
   const program = memoryDescriptor(server.name, server.program);
   try {
-    startServer(server, [
-      ...[go.readEnd, messages, messages, device, program],
-      ...(server.served === undefined ? [] : [server.served]),
-    ]);
+    startServer(server, [go.readEnd, messages, messages, device, program]);
     // Its copies are the server's alone from now on.
     closeDescriptor(go.readEnd);
     const options = `fd=${device},rootmode=40000,user_id=${server.uid},group_id=${server.gid}`;

@@ -27,10 +27,11 @@ export function mountImage(
   fs.mkdirSync(directory, { recursive: true });
   const content = openDescriptor(image, O_RDONLY);
   try {
-    // Whatever serves the image keeps the lock: `cache prune` asks by it whether a container runs.
+    // Whatever serves the image keeps a lock: `cache prune` asks by it whether a container runs. The
+    // device keeps this one, and the server takes its own.
     tryLock(content, "shared", image);
     if (namespaces.user !== undefined || !mountByKernel(content, directory)) {
-      mountByServer(image, content, directory, namespaces);
+      mountByServer(image, directory, namespaces);
     }
   } finally {
     closeDescriptor(content);
@@ -39,7 +40,6 @@ export function mountImage(
 
 function mountByServer(
   image: string,
-  content: number,
   directory: string,
   namespaces: ContainerNamespaces,
 ): void {
@@ -49,7 +49,6 @@ function mountByServer(
     program: serverProgram(),
     // The server makes the directory its own root, where this process sees nothing of that.
     argv: ["denroot-squashfs", "3", String(uid), String(gid), image, directory],
-    served: content,
     directory,
     uid,
     gid,
