@@ -96,17 +96,15 @@ test("too few processes: the error names the limit", async (t) => {
     for (const name of ["", ...readdirSync(denroot.home)]) {
       chownSync(join(denroot.home, name), 54_321, NOBODY);
     }
-    // The runtime would crash with the first. With the last, a program fails to start a thread.
-    const into = ["import", "-o", "x.sqsh"];
-    for (const [most, command] of [[4, ["digest"]], [10, into], [20, into]] as const) {
+    // With the last, a program fails to start a thread. With 5 and fewer the runtime itself may crash.
+    for (const most of [10, 20]) {
       const { stderr, exitCode } = await startProgram("setpriv", [
         ...["--reuid=54321", `--regid=${NOBODY}`, "--clear-groups", "bash", "-c"],
         ...[
           `ulimit -u ${most} && exec "$@"`,
           "bash",
           denroot.runtime.command[0],
-          ...command,
-          uri,
+          ...["import", "-o", "x.sqsh", uri],
         ],
       ], { cwd: denroot.work, env: denroot.environment() }).done;
       assert.equal(exitCode, 1, stderr);
