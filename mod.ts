@@ -109,6 +109,7 @@ export { removeContainer, type RemoveOptions } from "./lib/container/remove_cont
 export { examineMachine, type ExamineOptions } from "./lib/doctor/examine_machine.ts";
 export type { Finding, FindingStatus } from "./lib/doctor/finding.ts";
 export type { Trial } from "./lib/container/trial/try_container.ts";
+export type { MountTrial } from "./lib/container/trial/try_mounts.ts";
 export type { FileSystem, Machine } from "./lib/doctor/machine.ts";
 export type { SystemFiles } from "./lib/system/host/system_files.ts";
 export {
