@@ -33,7 +33,7 @@ export async function becomeContainer(
     `else=${self}`,
     ...second,
     ":",
-    ...enterSteps(request.namespaces, self),
+    ...enterSteps(request.namespaces, { descriptor: self, path: own.path }),
     `run=${self}`,
     ...second,
   ];
