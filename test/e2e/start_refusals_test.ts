@@ -59,6 +59,15 @@ test("another user's directory of containers is named, and is no mistake of denr
   assert.match(stderr, /^\[ERROR\] .*\/box cannot be looked at: EACCES.*\n.*ENROOT_DATA_PATH/);
 });
 
+test("a container starts on a machine without names, network and shared memory", {
+  skip: process.getuid!() !== 0 && "only root can take them away",
+}, async () => {
+  const take = "mount -t tmpfs none /etc; exec 8< /dev/null; mount -t tmpfs none /dev; " +
+    "touch /dev/null; mount --bind /proc/self/fd/8 /dev/null; exec 8<&-";
+  const { stdout, stderr } = await startAfter(take, "box", ...SCRIPT, "echo it runs");
+  assert.deepEqual([stdout, stderr], ["it runs\n", ""]);
+});
+
 test("a runtime directory that cannot be made is named", async () => {
   const { exitCode, stderr } = await denroot.run(["start", "box", "true"], {
     env: { ENROOT_RUNTIME_PATH: join("/proc", "denroot") },
