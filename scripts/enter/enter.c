@@ -8,7 +8,7 @@
  *   join=FD            setns(2)
  *   write=PATH:TEXT    writes TEXT into a file that exists
  *   chdir=FD           fchdir(2)
- *   guard=FD           opens the program that is open as FD anew, through a mount of its own that is
+ *   guard=FD:PATH      opens the program that is open as FD anew, through a mount of its own that is
  *                      read-only: what reaches the program through /proc/PID/exe cannot write to it
  *   hide               lets no process of a user namespace that is joined later look into this one
  *   ambient            raises all permitted capabilities to ambient ones, which survive execve
@@ -132,14 +132,15 @@ static long write_file(char *text) {
 /* Where the path leads to nothing, or is closed to the new user, the program stays as it is: a start
  * must not fail of that. In a user namespace a remount has to keep flags, but those of times stay by
  * themselves. */
-static long guard(word file) {
-    static char path[4096], link[64] = "/proc/self/fd/";
+static long guard(char *text) {
+    static char link[64] = "/proc/self/fd/";
+    const word file = number(text, 10);
     char digits[24], *digit = decimal(file, digits + sizeof digits);
     struct statfs status;
+    char *path = text;
+    while (*path && *path++ != ':') {}
     for (char *at = link + length(link); (*at++ = *digit++);) {}
-    long result = CALL(readlinkat, AT_FDCWD, link, path, sizeof path - 1);
-    if (result < 0) return result;
-    result = CALL(mount, path, path, "none", MS_BIND);
+    long result = CALL(mount, path, path, "none", MS_BIND);
     if (result == -ENOENT || result == -EACCES) return 0;
     if (result < 0) return result;
     long again = CALL(openat, AT_FDCWD, path, O_RDONLY);
@@ -325,7 +326,7 @@ static long step(char *text, char **rest, char **envp) {
     if ((value = after(text, "join="))) return spent(CALL(setns, number(value, 10), 0), value);
     if ((value = after(text, "write="))) return write_file(value);
     if ((value = after(text, "chdir="))) return spent(CALL(fchdir, number(value, 10)), value);
-    if ((value = after(text, "guard="))) return guard(number(value, 10));
+    if ((value = after(text, "guard="))) return guard(value);
     if (equal(text, "hide")) return CALL(prctl, PR_SET_DUMPABLE, 0);
     if (equal(text, "ambient")) return raise_ambient();
     if (equal(text, "fork")) return go_on_in_child(0);

@@ -1,7 +1,7 @@
 /** What a machine forbids is named, and what can be done without is not needed. */
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -63,6 +63,26 @@ test("a container starts where programs in memory may not run", {
   const { stdout, stderr } = await startAfter(forbid, "box", ...SCRIPT, "echo it runs");
   assert.equal(stdout, "it runs\n", stderr);
   assert.ok(readdirSync(denroot.cache).some((name) => name.startsWith("tools-")));
+});
+
+test("another user's directory of containers is named, and is no mistake of denroot's", {
+  skip: process.getuid!() !== 0 && "only root has another user",
+}, async () => {
+  const own = containerHome("an ordinary user").denroot;
+  const data = join(denroot.home, "closed");
+  mkdirSync(data, { mode: 0o700 });
+  const { exitCode, stderr } = await own.run(["start", "box"], { env: { ENROOT_DATA_PATH: data } });
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^\[ERROR\] .*\/box cannot be looked at: EACCES.*\n.*ENROOT_DATA_PATH/);
+});
+
+test("a container starts on a machine without names, network and shared memory", {
+  skip: process.getuid!() !== 0 && "only root can take them away",
+}, async () => {
+  const take = "mount -t tmpfs none /etc; exec 8< /dev/null; mount -t tmpfs none /dev; " +
+    "touch /dev/null; mount --bind /proc/self/fd/8 /dev/null; exec 8<&-";
+  const { stdout, stderr } = await startAfter(take, "box", ...SCRIPT, "echo it runs");
+  assert.deepEqual([stdout, stderr], ["it runs\n", ""]);
 });
 
 test("a runtime directory that cannot be made is named", async () => {

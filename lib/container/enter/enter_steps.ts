@@ -4,11 +4,14 @@ import { CLONE } from "../../system/linux/namespaces.ts";
 import type { ContainerNamespaces, IdMap } from "../../types/container.ts";
 
 /**
- * The steps in order, up to the one that runs the program that is open as `own`. An image may make
+ * The steps in order, up to the one that runs the program `own`. An image may make
  * denroot's file its command's interpreter, and would reach it through `/proc/self/exe`: so that file
  * becomes read-only. Nothing keeps the host's root from its host's files.
  */
-export function enterSteps(namespaces: ContainerNamespaces, own: number): string[] {
+export function enterSteps(
+  namespaces: ContainerNamespaces,
+  own: { readonly descriptor: number; readonly path: string },
+): string[] {
   const { user, pid, net, ipc, uts } = namespaces;
   const flags = [
     CLONE.mount,
@@ -20,7 +23,7 @@ export function enterSteps(namespaces: ContainerNamespaces, own: number): string
   ].reduce((all, flag) => all + flag, 0);
   return [
     `unshare=${flags.toString(16)}`,
-    ...(user === undefined ? [] : [...userSteps(user), `guard=${own}`]),
+    ...(user === undefined ? [] : [...userSteps(user), `guard=${own.descriptor}:${own.path}`]),
     ...(pid ? ["init"] : []),
   ];
 }

@@ -13,14 +13,14 @@ const SYSTEM = `\
 tmpfs /tmp tmpfs x-create=dir,rw,nosuid,nodev,mode=755,slave 0 -1
 tmpfs /var/run tmpfs x-create=dir,rw,nosuid,nodev,mode=755,slave 0 -1
 tmpfs /var/lock tmpfs x-create=dir,rw,nosuid,nodev,mode=755,slave 0 -1
-/dev/shm /dev/shm none x-create=dir,bind,rw,nosuid,nodev,noexec,rslave 0 -1
+/dev/shm /dev/shm none x-create=dir,bind,rw,nosuid,nodev,noexec,rslave,nofail,silent 0 -1
 `;
 
-/** What makes names and the network work as on the host. */
+/** What makes names and the network work as on the host, which may be a bare one without them. */
 const CONFIG = `\
-/etc/hosts /etc/hosts none x-create=file,bind,ro,nosuid,nodev,noexec,private 0 -1
-/etc/hostname /etc/hostname none x-create=file,bind,ro,nosuid,nodev,noexec,private 0 -1
-/etc/resolv.conf /etc/resolv.conf none x-create=file,bind,ro,nosuid,nodev,noexec,private 0 -1
+/etc/hosts /etc/hosts none x-create=file,bind,ro,nosuid,nodev,noexec,private,nofail,silent 0 -1
+/etc/hostname /etc/hostname none x-create=file,bind,ro,nosuid,nodev,noexec,private,nofail,silent 0 -1
+/etc/resolv.conf /etc/resolv.conf none x-create=file,bind,ro,nosuid,nodev,noexec,private,nofail,silent 0 -1
 /etc/machine-id /etc/machine-id none x-create=file,bind,ro,nosuid,nodev,noexec,private,nofail,silent 0 -1
 `;
 

@@ -1,7 +1,7 @@
 /** The first stage of a start: on the host, until `enter` takes this process over. */
 
 import { Buffer } from "node:buffer";
-import { openSync } from "node:fs";
+import { openSync, readlinkSync } from "node:fs";
 import type { Settings } from "../../config/settings.ts";
 import { environment } from "../../system/host/environment.ts";
 import { memoryDescriptor, setInherited } from "../../system/linux/descriptors.ts";
@@ -40,7 +40,11 @@ export async function becomeContainer(
     `else=${self}`,
     ...second,
     ":",
-    ...enterSteps(request.namespaces, self),
+    ...enterSteps(request.namespaces, {
+      descriptor: self,
+      // That of a file that was replaced leads nowhere.
+      path: readlinkSync(own.path),
+    }),
     `run=${self}`,
     ...second,
   ];

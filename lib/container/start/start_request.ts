@@ -1,6 +1,6 @@
 /** From options and settings to the request that both stages share. */
 
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import { signalsIn } from "../../system/process/stop_signals.ts";
@@ -139,9 +139,20 @@ function readEnvironmentFile(path: string): TextFile {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statusOf(path)?.isFile() ?? false;
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statusOf(path)?.isDirectory() ?? false;
+}
+
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new DenrootError("file", `${path} cannot be looked at: ${messageOf(cause)}`, {
+      cause,
+      hint: "ENROOT_DATA_PATH has to be a directory of your own",
+    });
+  }
 }

@@ -1,6 +1,6 @@
 /** Finds out whether containers can start here, by entering namespaces as a start does. */
 
-import { openSync, readFileSync } from "node:fs";
+import { openSync, readFileSync, readlinkSync } from "node:fs";
 import type { Settings } from "../../config/settings.ts";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { closeDescriptor, memoryDescriptor } from "../../system/linux/descriptors.ts";
@@ -38,7 +38,7 @@ async function tryIt(settings: Settings): Promise<Trial> {
   const second = [...own.argv, "within", TRIAL];
   const steps = enterSteps(
     { ...namespacesOf({ settings }), pid: false, net: false },
-    OWN_DESCRIPTOR,
+    { descriptor: OWN_DESCRIPTOR, path: readlinkSync(own.path) },
   );
   const words = [
     ...["denroot", `else=${OWN_DESCRIPTOR}`, ...second, ":"],

@@ -179,7 +179,15 @@ test("a guarded program cannot be written to by those who reach it through /proc
   // Only what no longer runs can be written to: that program gives way to another one first.
   const script =
     'exec 8< /proc/self/exe; exec sh -c "echo >> /proc/self/fd/8 && echo WRITTEN; true"';
-  const words = ["unshare=10020000", ...mapped(), "guard=9", "run=9", "program", "-c", script];
+  const words = [
+    "unshare=10020000",
+    ...mapped(),
+    `guard=9:${program}`,
+    "run=9",
+    "program",
+    "-c",
+    script,
+  ];
   const { stderr, stdout } = await runProgram("sh", [
     "-c",
     'exec 9< "$0"; exec "$@"',
@@ -189,6 +197,14 @@ test("a guarded program cannot be written to by those who reach it through /proc
   ]);
   assert.match(stderr, /Read-only file system/);
   assert.equal(stdout, "");
+});
+
+test("a program is guarded also where nothing else has its mount namespace", async () => {
+  const outer = ["-Urm", "sh", "-c", 'exec 9< /bin/true; exec "$@"', "sh"];
+  const maps = ["write=/proc/self/gid_map:0 0 1", "write=/proc/self/uid_map:0 0 1"];
+  const words = ["unshare=10020000", ...maps, "guard=9:/bin/true", "run=9", "true"];
+  const { stderr } = await startProgram("unshare", [...outer, enter, ...words]).done;
+  assert.equal(stderr, "");
 });
 
 test("a hidden process belongs to the host's root", async () => {
