@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { containerHome, makeBusyboxRoot, USERS } from "../helpers/container_home.ts";
 import { nobody } from "../helpers/other_user.ts";
@@ -110,13 +111,16 @@ for (const user of USERS) {
     });
     const script =
       "cd $0; while :; do mv -T etc old; mv -T link etc; mv -T etc link; mv -T old etc; done";
-    const spinner = spawn("sh", ["-c", script, root], { stdio: "ignore" });
+    // In a group of its own, so that its last mv ends with it.
+    const spinner = spawn("sh", ["-c", script, root], { stdio: "ignore", detached: true });
+    const ended = once(spinner, "exit");
     try {
       for (let n = 0; n < 4; n++) {
         await denroot.run(["start", "-w", "box", "/bin/busybox", "true"], { timeoutMs: 20_000 });
       }
     } finally {
-      spinner.kill("SIGKILL");
+      process.kill(-spinner.pid!, "SIGKILL");
+      await ended;
     }
     assertHostUntouched();
   });
