@@ -5,7 +5,7 @@ import path from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
-import { nearestNames } from "../text/nearest_names.ts";
+import { closestName } from "../text/closest_name.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Reference } from "../types/reference.ts";
 
@@ -86,11 +86,12 @@ export function findContainer(
 }
 
 function noContainer(settings: Pick<Settings, "dataPath">, place: ContainerPlace): DenrootError {
-  const [nearest] = nearestNames(containerNames(settings), place.name, 1);
+  const names = containerNames(settings);
+  const closest = closestName(place.name, names);
   return new DenrootError("not_found", `No such container: ${place.path}`, {
-    hint: nearest === undefined
+    hint: names.length === 0
       ? "There are no containers here. denroot create makes one"
-      : `Is it "${nearest}"? denroot list shows all containers`,
+      : `${closest === undefined ? "" : `Is it "${closest}"? `}denroot list shows all containers`,
   });
 }
 

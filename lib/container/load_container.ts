@@ -47,6 +47,7 @@ export async function loadContainer(
   await using root = new NewRoot(place);
   const { digest, uri: canonical } = await packImage(reference, {
     directory: settings.dataPath,
+    elsewhere: "set ENROOT_DATA_PATH to another directory",
     processors: settings.maxProcessors,
     output: () => ({ type: "tree", path: root.path }),
   }, context);

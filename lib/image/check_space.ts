@@ -23,13 +23,13 @@ interface Need {
 
 /**
  * Throws code `space` when the missing layers cannot fit into the cache, or the image into the
- * directory `target`; code `file` when the space there cannot be read.
+ * directory of `target`; code `file` when the space there cannot be read.
  */
 export function checkSpace(
   { layers }: ImageContent,
   cache: BlobCache,
   source: ImageSource,
-  target: string,
+  target: { readonly directory: string; readonly elsewhere: string },
 ): void {
   const missing = layers.filter((layer) => !isHere(layer, source, cache));
   const needs: Need[] = [{
@@ -38,10 +38,10 @@ export function checkSpace(
     bytes: missing.reduce((sum, { size }) => sum + size, 0) - bytesArrived(missing, cache),
     hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
   }, {
-    directory: target,
+    directory: target.directory,
     what: "the output",
     bytes: Math.floor(layers.reduce((sum, layer) => sum + leastPacked(layer), 0)),
-    hint: "Free some space there, or choose another path for the output",
+    hint: `Free some space there, or ${target.elsewhere}`,
   }];
   const taken = new Map<number, number>();
   for (const need of needs) check(need, taken);

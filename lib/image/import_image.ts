@@ -94,6 +94,7 @@ export function imagePlace(
 ): PackingPlace {
   return {
     directory: path.dirname(output),
+    elsewhere: "choose another path for the output",
     processors: processorsWithin(limits, settings.maxProcessors),
     output: (created) => ({
       type: "image",

@@ -28,6 +28,8 @@ import { contentOf, resolveImage } from "./resolve_image.ts";
 export interface PackingPlace {
   /** The directory that needs the room. Layers are kept there when the cache cannot be written. */
   readonly directory: string;
+  /** How another directory can be chosen, where that one is too small: a part of a sentence. */
+  readonly elsewhere: string;
   /** What is made, when the image's own time is known: seconds since 1970. */
   readonly output: (created: number) => PackOutput;
   /** At least 1. */
@@ -76,7 +78,7 @@ export async function packResolved(
   const { source, cache, signal, onProgress } = context;
   requireReadableLayers(requireImage(image.manifest));
   const content = await contentOf(source, image, signal);
-  checkSpace(content, cache, source, target.directory);
+  checkSpace(content, cache, source, target);
   onProgress({ type: "resolved", digest: image.digest, layers: content.layers });
   return await withFreshBlobs(
     cache,

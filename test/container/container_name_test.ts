@@ -87,4 +87,8 @@ test("only directories are containers, and no link is followed", () => {
     message: `No such container: ${join(dataPath, "reel")}`,
     hint: /Is it "real"\?/,
   });
+  assert.throws(() => findContainer(settings, "other"), {
+    code: "not_found",
+    hint: "denroot list shows all containers",
+  });
 });

@@ -32,7 +32,7 @@ function check(layers: readonly Descriptor[], source: Partial<ImageSource>): voi
     { config: blobOf("{}"), layers },
     cache,
     source as ImageSource,
-    scratch,
+    { directory: scratch, elsewhere: "set ELSEWHERE" },
   );
 }
 

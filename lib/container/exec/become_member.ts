@@ -185,7 +185,9 @@ function pidOf(member: string): string {
 function cannotLookInto(member: string, cause: unknown): DenrootError {
   return new DenrootError(
     "file",
-    `Process ${pidOf(member)} cannot be joined: ${messageOf(cause)}`,
+    `Process ${pidOf(member)} cannot be joined: ${
+      (cause as NodeJS.ErrnoException).code === "EACCES" ? "permission denied" : messageOf(cause)
+    }`,
     {
       cause,
       hint: "Only the user who started a container can join it",
