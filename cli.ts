@@ -5,7 +5,7 @@ import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
-import { isPart, runPart } from "./lib/command/run_part.ts";
+import { isPart, loadMessages, runPart } from "./lib/command/run_part.ts";
 import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
@@ -50,23 +50,17 @@ async function runPlainly(): Promise<number | undefined> {
     ? (await import("./lib/command/run_start.ts")).plainStart(words)
     : (await import("./lib/command/run_exec.ts")).plainExec(words);
   if (run === undefined) return undefined;
-  const [output, host, { prepareStart }, { explainLimit }] = await Promise.all([
-    import("./lib/command/output/console.ts"),
-    import("./lib/system/host/environment.ts"),
+  const [{ log, fail }, { prepareStart }, { explainLimit }] = await Promise.all([
+    loadMessages((text) => writeAll(STDERR, text)),
     import("./lib/system/process/prepare_start.ts"),
     import("./lib/system/host/explain_limit.ts"),
   ]);
-  host.hideRuntimeSwitches();
-  const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
-  const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
   try {
     prepareStart(args, commandLine());
-    await run((level, message) => writeAll(STDERR, output.logLine(level, message, colour)));
+    await run(log);
     return 0;
   } catch (failure) {
-    const error = explainLimit(failure) ?? failure;
-    writeAll(STDERR, output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
-    return failureCode(output.asKnownError(error)?.code);
+    return failureCode(fail(explainLimit(failure) ?? failure));
   }
 }
 

@@ -134,12 +134,8 @@ export { pruneCache, type PruneOptions, type PruneResult } from "./lib/store/pru
 export { becomeMember, type ExecOptions } from "./lib/container/exec/become_member.ts";
 export { becomeContainer, type BecomeSettings } from "./lib/container/start/become_container.ts";
 export { scriptSettings } from "./lib/container/start/script_settings.ts";
-export {
-  type InheritedState,
-  inheritedState,
-  type StartOptions,
-  startRequest,
-} from "./lib/container/start/start_request.ts";
+export { type InheritedState, inheritedState } from "./lib/container/start/inherited_state.ts";
+export { type StartOptions, startRequest } from "./lib/container/start/start_request.ts";
 export {
   type DefinedStart,
   findRunnable,

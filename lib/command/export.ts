@@ -1,7 +1,7 @@
 /** `export`: makes an image file of a container. */
 
 import type { Command } from "commander";
-import { type CommandContext, newCommand, outputOption } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand, outputOption } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 
 export function exportCommand(context: CommandContext): Command {
@@ -26,12 +26,11 @@ interface Options {
 }
 
 async function runExport(name: string, options: Options, context: CommandContext): Promise<void> {
-  const { exportContainer, loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const { exportContainer } = await import("../../mod.ts");
   const exported = await exportContainer(name, {
     output: options.output,
-    force: options.force === true || settings.forceOverride,
-    settings,
+    force: options.force,
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { ListedHook } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 
 export function hooksCommand(context: CommandContext): Command {
   return newCommand("hooks", "Show what prepares each container before it starts.")
@@ -21,14 +21,14 @@ interface Options {
   readonly json?: boolean;
 }
 
-async function runHooks({ json }: Options, { console }: CommandContext): Promise<void> {
-  const { listHooks, loadSettings } = await import("../../mod.ts");
-  const hooks = listHooks(await loadSettings());
-  console.result(json ? printableJson(hooks) : formatHooks(hooks));
+async function runHooks({ json }: Options, context: CommandContext): Promise<void> {
+  const { listHooks } = await import("../../mod.ts");
+  const hooks = listHooks(await commandSettings(context));
+  context.console.result(json ? printableJson(hooks) : formatHooks(hooks));
 }
 
 /** A row for each hook: whether it runs, its name, its place, and why; then what it does. */
-export function formatHooks(hooks: readonly ListedHook[]): string {
+function formatHooks(hooks: readonly ListedHook[]): string {
   const width = Math.max(...hooks.map(({ name }) => printableLine(name).length));
   return hooks.map(({ name, path, runs, reason, summary }) => {
     const why = path === undefined ? reason : `${path}: ${reason}`;

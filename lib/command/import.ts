@@ -43,13 +43,12 @@ interface Options {
 
 async function runImport(uri: string, options: Options, context: CommandContext): Promise<void> {
   const { importImage } = await import("../../mod.ts");
-  const settings = await commandSettings(context);
   const result = await importImage(uri, {
     output: options.output,
     architecture: options.arch,
-    force: options.force === true || settings.forceOverride,
+    force: options.force,
     verify: options.verify === true,
-    settings,
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });

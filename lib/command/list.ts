@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import { containerTable } from "./output/container_table.ts";
 
 export function listCommand(context: CommandContext): Command {
@@ -21,9 +21,10 @@ interface Options {
   readonly json?: boolean;
 }
 
-async function runList({ fancy, json }: Options, { console }: CommandContext): Promise<void> {
-  const { containerNames, listContainers, loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+async function runList({ fancy, json }: Options, context: CommandContext): Promise<void> {
+  const { console } = context;
+  const { containerNames, listContainers } = await import("../../mod.ts");
+  const settings = await commandSettings(context);
   if (json) {
     console.result(printableJson(await listContainers({ settings })));
   } else if (fancy) {

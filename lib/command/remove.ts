@@ -3,8 +3,9 @@
 import type { Command } from "commander";
 import type { RemoveOptions } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import { ask } from "./output/ask.ts";
+import { asKnownError } from "./output/console.ts";
 
 export function removeCommand(context: CommandContext): Command {
   return newCommand("remove", "Delete containers.")
@@ -27,8 +28,7 @@ async function runRemove(
   options: Options,
   context: CommandContext,
 ): Promise<void> {
-  const { loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const settings = await commandSettings(context);
   const force = options.force === true || settings.forceOverride;
   // Scripts and pyxis rely on what enroot's own option does.
   const evenRunning = force && context.console.programName === "enroot";
@@ -37,9 +37,9 @@ async function runRemove(
     try {
       await removeOne(name, { force, evenRunning, settings }, context);
     } catch (error) {
-      // By its name: it may come from another copy of the class.
-      if (!(error instanceof Error) || error.name !== "DenrootError") throw error;
-      failures.push(error as DenrootError);
+      const known = asKnownError(error);
+      if (known === undefined) throw error;
+      failures.push(known);
     }
     if (failures.length > 0 && names.length === 1) throw failures[0];
   }

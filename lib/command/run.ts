@@ -49,7 +49,7 @@ async function runRun(
   const [{ findRunnable }, { scriptSettings }, { inheritedState }] = await Promise.all([
     import("../definition/find_runnable.ts"),
     import("../container/start/script_settings.ts"),
-    import("../container/start/start_request.ts"),
+    import("../container/start/inherited_state.ts"),
   ]);
   const inherited = inheritedState();
   const runnable = await findRunnable(what, {

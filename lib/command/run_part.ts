@@ -34,23 +34,40 @@ export async function runPart(
   words: readonly string[],
   { result, message, failureCode }: PartOutput,
 ): Promise<number> {
-  const [run, output, host, { forgetRuntimeOptions }] = await Promise.all([
+  const [run, { log, fail }, { forgetRuntimeOptions }] = await Promise.all([
     PARTS[name](),
-    import("./output/console.ts"),
-    import("../system/host/environment.ts"),
+    loadMessages(message),
     import("../system/process/prepare_start.ts"),
   ]);
-  host.hideRuntimeSwitches();
   forgetRuntimeOptions();
+  try {
+    return await run(words, { result, log });
+  } catch (error) {
+    return failureCode(fail(error));
+  }
+}
+
+/** What a command says that shows no progress. */
+export interface Messages {
+  log(level: "info" | "warn", text: string): void;
+  /** Says what went wrong, and gives the error's code. */
+  fail(error: unknown): string | undefined;
+}
+
+/** Loads no more than messages need. */
+export async function loadMessages(write: (text: string) => void): Promise<Messages> {
+  const [output, host] = await Promise.all([
+    import("./output/console.ts"),
+    import("../system/host/environment.ts"),
+  ]);
+  host.hideRuntimeSwitches();
   const { TERM, NO_COLOR, DENROOT_DEBUG } = host.environment();
   const colour = isatty(STDERR) && TERM !== "dumb" && !NO_COLOR;
-  try {
-    return await run(words, {
-      result,
-      log: (level, text) => message(output.logLine(level, text, colour)),
-    });
-  } catch (error) {
-    message(output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
-    return failureCode(output.asKnownError(error)?.code);
-  }
+  return {
+    log: (level, text) => write(output.logLine(level, text, colour)),
+    fail(error) {
+      write(output.errorText(error, { colour, debug: Boolean(DENROOT_DEBUG) }));
+      return output.asKnownError(error)?.code;
+    },
+  };
 }

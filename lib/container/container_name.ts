@@ -21,11 +21,7 @@ export interface ContainerPlace {
   readonly path: string;
 }
 
-/**
- * Throws code `usage` for a name that no container can have. A name that begins with a dot would be
- * hidden from `list`, and one that begins with a dash would look like an option.
- */
-export function requireContainerName(name: string): void {
+function requireContainerName(name: string): void {
   const mistake = nameMistake(name);
   if (mistake === undefined) return;
   throw new DenrootError("usage", `${quotePath(name)} cannot be a container's name: ${mistake}`, {
@@ -35,6 +31,10 @@ export function requireContainerName(name: string): void {
   });
 }
 
+/**
+ * A name that begins with a dot would be hidden from `list`, and one that begins with a dash would look
+ * like an option.
+ */
 function nameMistake(name: string): string | undefined {
   if (name === "") return "it is empty";
   if (name.includes("/")) return 'it has a "/"';
@@ -56,7 +56,10 @@ export function loadedName(reference: Reference): string {
   return createdName(defaultOutputName(reference));
 }
 
-/** Where a container of this name lies, or would lie. Throws as {@link requireContainerName} does. */
+/**
+ * Where a container of this name lies, or would lie. Throws code `usage` for a name that no container
+ * can have.
+ */
 export function containerPlace(
   { dataPath }: Pick<Settings, "dataPath">,
   name: string,

@@ -9,10 +9,11 @@ import {
   nativeFiles,
   REGULAR,
 } from "../system/files/native_files.ts";
+import { LOCK_NAME } from "./lock_name.ts";
 
 const PERMISSIONS = 0o7777;
 /** enroot's own: a lock, and the files of a bundle. */
-const OWN_NAMES: Readonly<Record<string, number>> = { ".lock": REGULAR, ".enroot": DIRECTORY };
+const OWN_NAMES: Readonly<Record<string, number>> = { [LOCK_NAME]: REGULAR, ".enroot": DIRECTORY };
 
 /**
  * Gives paths below `root`; all that is below such a path belongs to it. As enroot has it: the content

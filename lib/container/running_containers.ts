@@ -9,33 +9,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
 import { readMounts } from "../system/host/mount_table.ts";
 import type { ContainerPlace } from "./container_name.ts";
+import { IMAGE_MARKS, LOCK_NAME } from "./lock_name.ts";
 import { onlyWaits } from "./waiting_process.ts";
-
-/** The file in a container's root that is locked while the container is prepared. */
-export const LOCK_NAME = ".lock";
-
-/**
- * What stands before the path of an image file in the place of `.lock`, where a container was started
- * from the file: there is no directory that could tell its name.
- */
-export const IMAGE_MARKS = "/images";
 
 /** How many processes a message names. */
 const SHOWN_PROCESSES = 5;
 const POLL_MS = 50;
 
 /**
- * The processes of these containers, by name; a container that does not run has none. Where several
- * processes share a mount namespace only the one with the lowest id counts: it came first, as a rule.
- * One that only waits for another counts where there is nothing else.
+ * The processes that run, by the names of these containers, and by the paths of image files. A container
+ * that does not run has none. Where several processes share a mount namespace only the one with the
+ * lowest id counts: it came first, as a rule. One that only waits for another counts where there is
+ * nothing else.
  */
-export function runningContainers(
-  places: readonly ContainerPlace[],
-): ReadonlyMap<string, readonly number[]> {
-  return runningHere(places).containers;
-}
-
-/** What runs, by the names of these containers, and by the paths of image files. */
 export function runningHere(places: readonly ContainerPlace[]): {
   readonly containers: ReadonlyMap<string, readonly number[]>;
   readonly images: ReadonlyMap<string, readonly number[]>;
@@ -82,7 +68,7 @@ function imageOf(pid: number): string | undefined {
 
 /** Throws code `busy`, with the processes, while the container runs. */
 export function requireIdle(place: ContainerPlace): void {
-  const pids = runningContainers([place]).get(place.name)!;
+  const pids = runningHere([place]).containers.get(place.name)!;
   if (pids.length === 0) return;
   const shown = pids.slice(0, SHOWN_PROCESSES).join(", ");
   const more = pids.length > SHOWN_PROCESSES ? ` and ${pids.length - SHOWN_PROCESSES} more` : "";

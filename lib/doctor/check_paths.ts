@@ -64,7 +64,7 @@ function placesOf(settings: Settings, directory: string | undefined): Place[] {
       elsewhere: "Name an output in another directory with --output",
     })]),
     place("ENROOT_CONFIG_PATH", settings.configPath, FETCHING, { unwritable: "ok" }),
-    place("ENROOT_TEMP_PATH", settings.tempPath, ["create"], {}),
+    place("ENROOT_TEMP_PATH", settings.tempPath, ["share", "start"], {}),
     place("ENROOT_DATA_PATH", settings.dataPath, ["create", "start"], {
       holdsImages: true,
       executes: true,

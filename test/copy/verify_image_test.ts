@@ -39,7 +39,7 @@ interface Twins {
   readonly to: string;
   readonly destination: string;
   readonly root: Blob;
-  /** Of the image in the index, which is inside another index. */
+  /** A blob of the image in the index, which is inside another index. */
   readonly child: Blob;
   readonly signature: Blob;
 }

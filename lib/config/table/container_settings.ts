@@ -1,8 +1,6 @@
 /** Settings for containers. */
 
-import type { SettingDefinition } from "./setting_definition.ts";
-
-const STARTING = ["start", "batch"];
+import { type SettingDefinition, STARTING } from "./setting_definition.ts";
 
 export const CONTAINER_SETTINGS = {
   ENROOT_LOGIN_SHELL: {
@@ -51,7 +49,7 @@ export const CONTAINER_SETTINGS = {
   ENROOT_ALLOW_SUPERUSER: {
     kind: "flag",
     meaning: "root starts containers without a user namespace. Such a container is not confined.",
-    commands: [...STARTING, "exec"],
+    commands: STARTING,
     default: "no",
   },
   DENROOT_LOCK_TIMEOUT: {

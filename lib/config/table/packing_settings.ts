@@ -20,7 +20,7 @@ export const PACKING_SETTINGS = {
     max: 65_536,
     meaning: "mksquashfs, unsquashfs and denroot's threads use at most this many processors. " +
       "0 stands for all that the process may use.",
-    commands: [...PACKING, "create", "load", "export"],
+    commands: [...PACKING, "start", "batch", "create", "load", "export"],
     default: {
       shown: "all that the process may use",
       compute: ({ processors }) => String(processors),
@@ -37,7 +37,7 @@ export const PACKING_SETTINGS = {
     kind: "bytes",
     meaning: "The layers of an image have at most this many bytes together, uncompressed. " +
       "K, M, G and T stand for powers of 1024.",
-    commands: ["import", "load", "share"],
+    commands: ["import", "run", "load", "share"],
     default: "1T",
     note: "uncompressed",
   },
@@ -50,7 +50,7 @@ export const PACKING_SETTINGS = {
   DENROOT_UNSQUASHFS: {
     kind: "text",
     meaning: "This unsquashfs reads image files. It must be version 4.5 or later.",
-    commands: [...PACKING, "create"],
+    commands: [...PACKING, "start", "batch", "create"],
     unset: OWN_TOOL,
   },
   SOURCE_DATE_EPOCH: {
@@ -58,7 +58,7 @@ export const PACKING_SETTINGS = {
     min: 0,
     max: LAST_SQUASHFS_TIME,
     meaning: "Every file in the image gets this time, in seconds since 1970.",
-    commands: ["import", "load", "share"],
+    commands: ["import", "run", "load", "share"],
     unset: "files keep their times",
   },
   ENROOT_GZIP_PROGRAM: {

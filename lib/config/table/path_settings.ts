@@ -1,19 +1,19 @@
 /** Settings that name directories. */
 
-import { FETCHING, type SettingDefinition } from "./setting_definition.ts";
+import { FETCHING, type SettingDefinition, STARTING } from "./setting_definition.ts";
 
 export const PATH_SETTINGS = {
   ENROOT_SYSCONF_PATH: {
     kind: "path",
-    meaning: "The file enroot.conf lies in this directory.",
-    commands: [...FETCHING, "cache", "info"],
+    meaning: "The site's enroot.conf lies in this directory, with environ.d, hooks.d and mounts.d.",
+    commands: [...FETCHING, "start", "batch", "hooks", "cache", "info"],
     // The loader looks for the directory before it can read any setting.
     default: "/etc/enroot",
   },
   ENROOT_CONFIG_PATH: {
     kind: "path",
-    meaning: "The file .credentials lies in this directory.",
-    commands: FETCHING,
+    meaning: "Your .credentials lie in this directory, with your environ.d, hooks.d and mounts.d.",
+    commands: [...FETCHING, "start", "batch", "hooks"],
     default: {
       shown: "$XDG_CONFIG_HOME/enroot",
       compute: ({ variable }) =>
@@ -23,8 +23,8 @@ export const PATH_SETTINGS = {
   ENROOT_CACHE_PATH: {
     kind: "path",
     meaning:
-      "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
-    commands: ["import", "load", "share", "create", "export", "inspect", "tags", "doctor", "cache"],
+      "denroot keeps layers and images in this directory. Users and machines may share it, also over a network.",
+    commands: [...FETCHING, "create", "export", "cache"],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>
@@ -33,9 +33,9 @@ export const PATH_SETTINGS = {
   },
   ENROOT_TEMP_PATH: {
     kind: "path",
-    meaning: "share puts an image here that it makes for this machine alone. An import needs no " +
-      "such directory, because it unpacks nothing on the way.",
-    commands: ["share", "doctor"],
+    meaning: "share puts an image here that it makes for this machine alone, and hooks find the " +
+      "variable. An import needs no such directory, because it unpacks nothing on the way.",
+    commands: ["share", ...STARTING, "doctor"],
     default: {
       shown: "$TMPDIR, else /tmp",
       compute: ({ variable }) => variable("TMPDIR") ?? "/tmp",
@@ -44,7 +44,7 @@ export const PATH_SETTINGS = {
   ENROOT_DATA_PATH: {
     kind: "path",
     meaning: "Containers lie in this directory.",
-    commands: ["create", "load", "start", "batch", "list", "remove", "export", "doctor"],
+    commands: ["create", "load", ...STARTING, "list", "remove", "export", "doctor"],
     default: {
       shown: "$XDG_DATA_HOME/enroot",
       compute: ({ variable }) =>
@@ -56,7 +56,7 @@ export const PATH_SETTINGS = {
     meaning: "The files that a starting container needs lie in this directory. Each container " +
       "has a file system of its own there, in memory. Where it is not set and the default cannot " +
       "be made, a directory of yours below ENROOT_TEMP_PATH serves instead.",
-    commands: ["start", "batch", "doctor"],
+    commands: [...STARTING, "doctor"],
     default: {
       shown: "$XDG_RUNTIME_DIR/enroot",
       compute: ({ variable }) => `${variable("XDG_RUNTIME_DIR") ?? "/run"}/enroot`,

@@ -56,6 +56,11 @@ export interface VariableFacts {
 }
 
 /** The commands that ask registries. */
-export const FETCHING = ["import", "load", "share", "inspect", "digest", "tags", "doctor"] as const;
+export const FETCHING = [
+  ...["import", "run", "load", "copy", "sync", "verify", "share"],
+  ...["inspect", "digest", "tags", "manifests", "delete", "doctor"],
+];
 /** The commands that make images, and the one that checks whether they can. */
-export const PACKING = ["import", "share", "doctor"] as const;
+export const PACKING = ["import", "run", "share", "doctor"];
+/** The commands that start containers. */
+export const STARTING = ["start", "run", "batch"];

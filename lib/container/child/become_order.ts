@@ -5,7 +5,7 @@ import { DenrootError, messageOf } from "../../errors.ts";
 import type { StartRequest } from "../../types/container.ts";
 import { becomeMember, type ExecOptions } from "../exec/become_member.ts";
 import { becomeContainer, type BecomeSettings } from "../start/become_container.ts";
-import { inheritedState } from "../start/start_request.ts";
+import { inheritedState } from "../start/inherited_state.ts";
 
 export type BecomeOrder =
   | { readonly type: "start"; readonly request: StartRequest; readonly settings: BecomeSettings }

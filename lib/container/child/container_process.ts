@@ -7,7 +7,7 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeDescriptor, memoryDescriptor } from "../../system/linux/descriptors.ts";
 import { type ChildProcess, spawnSelf, type Stream } from "../../system/process/spawn_self.ts";
-import { LOCK_NAME } from "../running_containers.ts";
+import { LOCK_NAME } from "../lock_name.ts";
 import type { BecomeOrder } from "./become_order.ts";
 
 export interface ProcessOptions {

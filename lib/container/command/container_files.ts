@@ -1,4 +1,4 @@
-/** What the planning of a command asks of the container's files. */
+/** What the planning of a start asks of the container's files. */
 
 import { statSync } from "node:fs";
 import type { RootedFiles } from "../../types/container.ts";

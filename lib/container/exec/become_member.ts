@@ -3,19 +3,16 @@
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { DenrootError, messageOf } from "../../errors.ts";
-import {
-  inheritedDescriptors,
-  openDescriptor,
-  openPath,
-  setInherited,
-} from "../../system/linux/descriptors.ts";
-import { inheritedFileLimit, restoreInherited } from "../../system/linux/execute.ts";
+import { openDescriptor, openPath, setInherited } from "../../system/linux/descriptors.ts";
+import { environmentOf, valueOf, withVariables } from "../../system/linux/environment_bytes.ts";
+import { restoreInherited } from "../../system/linux/execute.ts";
 import { fakeOwnership } from "../../system/linux/fake_ownership.ts";
 import { becomeUser, forbidNewPrivileges } from "../../system/linux/privileges.ts";
 import { hasErrno } from "../../system/linux/system_error.ts";
-import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { RunPlaceSettings } from "../../tools/run_places.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
+import { LOCK_NAME } from "../lock_name.ts";
+import { inheritedState } from "../start/inherited_state.ts";
 import { childInside, onlyWaits } from "../waiting_process.ts";
 
 export interface ExecOptions {
@@ -38,8 +35,7 @@ const USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  * process that is gone or in no container.
  */
 export async function becomeMember(pid: string, options: ExecOptions): Promise<never> {
-  const [fileLimit, ignored] = [inheritedFileLimit(), signalsIn("SigIgn")];
-  const inherited = inheritedDescriptors();
+  const { fileLimit, ignoredSignals, descriptors } = inheritedState();
   // The directory of /proc belongs to one process for ever: a PID that is used again is another one.
   const member = commandOf(pid, `/proc/self/fd/${openMember(pid)}`);
   const joined = NAMESPACES.filter((name) => isForeign(member, name));
@@ -50,9 +46,9 @@ export async function becomeMember(pid: string, options: ExecOptions): Promise<n
     return name === "pid" ? [step, "fork"] : [step];
   });
   const directory = keep(openPath(`${member}/cwd`));
-  const path = variable(environment, "PATH") ?? USUAL_PATH;
-  restoreInherited(fileLimit, [...ignored]);
-  for (const descriptor of inherited) setInherited(descriptor, true);
+  const path = valueOf(environment, "PATH") ?? USUAL_PATH;
+  restoreInherited(fileLimit, ignoredSignals);
+  for (const descriptor of descriptors) setInherited(descriptor, true);
   if (joined.includes("user")) becomeOwner(member);
   forbidNewPrivileges();
   if (joined.includes("user")) fakeOwnership();
@@ -127,38 +123,16 @@ function becomeOwner(member: string): void {
 
 /** Each container has it: denroot and enroot find containers by it. */
 function hasLock(member: string): boolean {
-  return lstatSync(`${member}/root/.lock`, { throwIfNoEntry: false }) !== undefined;
+  return lstatSync(`${member}/root/${LOCK_NAME}`, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** The member's variables byte for byte, and those that the options set. */
 function memberEnvironment(member: string, { environment, settings }: ExecOptions): Uint8Array[] {
-  const encoder = new TextEncoder();
   const added = environment.map((word) => {
     const name = word.split("=", 1)[0]!;
     return word.includes("=") ? word : `${name}=${settings.environment[name] ?? ""}`;
   });
-  const names = new Set(added.map((word) => word.split("=", 1)[0]!));
-  const bytes = readFileSync(`${member}/environ`);
-  const own = [...splitAtNul(bytes)].filter((word) => !names.has(nameOf(word)));
-  return [...own, ...added.map((word) => encoder.encode(word))];
-}
-
-function* splitAtNul(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let start = 0; start < bytes.length;) {
-    const end = bytes.indexOf(0, start);
-    const stop = end < 0 ? bytes.length : end;
-    if (stop > start) yield bytes.subarray(start, stop);
-    start = stop + 1;
-  }
-}
-
-function nameOf(word: Uint8Array): string {
-  return new TextDecoder().decode(word).split("=", 1)[0]!;
-}
-
-function variable(environment: readonly Uint8Array[], name: string): string | undefined {
-  const found = environment.find((word) => nameOf(word) === name);
-  return found && new TextDecoder().decode(found).slice(name.length + 1);
+  return withVariables(environmentOf(member), added);
 }
 
 function keep(descriptor: number): number {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
 import { type Mount, readMounts } from "../../system/host/mount_table.ts";
 import type { BuiltInHook, MountLine } from "../../types/container.ts";
+import { mountLine } from "./mount_line.ts";
 
 const MOUNT_POINT = "/sys/fs/cgroup";
 const OPTIONS = ["x-create=dir", "rbind", "nosuid", "noexec", "nodev", "ro"];
@@ -43,18 +44,18 @@ export function cgroupMounts(
     const mount = mounts.find((mount) => hasControllers(mount, controllers!));
     const source = mount && sourceOf(mount, path!, above);
     if (source !== undefined && !binds.has(mount!.path)) {
-      binds.set(mount!.path, line(source, mount!.path, OPTIONS));
+      binds.set(mount!.path, mountLine(source, mount!.path, OPTIONS));
     }
   }
   if (binds.size === 0) return [];
   const hierarchies = freshSys && !binds.has(MOUNT_POINT)
-    ? [line("tmpfs", MOUNT_POINT, ["nosuid", "noexec", "nodev", "mode=755"], "tmpfs")]
+    ? [mountLine("tmpfs", MOUNT_POINT, ["nosuid", "noexec", "nodev", "mode=755"], "tmpfs")]
     : [];
   const options = ["rbind", "remount", "nosuid", "noexec", "nodev", "ro", "rslave"];
   return [
     ...hierarchies,
     ...binds.values(),
-    line("none", MOUNT_POINT, [...options, "nofail", "silent"]),
+    mountLine("none", MOUNT_POINT, [...options, "nofail", "silent"]),
   ];
 }
 
@@ -71,13 +72,4 @@ function sourceOf(mount: Mount, path: string, above: boolean): string | undefine
   const relative = posix.relative(mount.root, group);
   if (path.includes("..") || relative.split("/")[0] === "..") return undefined;
   return posix.join(mount.path, relative);
-}
-
-function line(
-  source: string,
-  target: string,
-  options: readonly string[],
-  type = "none",
-): MountLine {
-  return { source, target, type, options, pass: 0 };
 }

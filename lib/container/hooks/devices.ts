@@ -3,6 +3,7 @@
 import { realpathSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { BuiltInHook, MountLine } from "../../types/container.ts";
+import { mountLine } from "./mount_line.ts";
 
 const STDIN = 0;
 const DEVICE = ["x-create=file", "bind", "rw", "nosuid", "noexec", "private"];
@@ -40,44 +41,40 @@ export function deviceMounts(ownIpc: boolean, terminal: string | undefined): rea
   const devices = ["zero", "null", "full", "urandom", "random"].map((name) => `/dev/${name}`);
   return [
     detach("/dev"),
-    line("tmpfs", "/dev", ["x-create=dir", "rw", "nosuid", "noexec", "mode=755", "slave"], "tmpfs"),
-    ...devices.map((path) => line(path, path, DEVICE)),
-    line("devpts", "/dev/pts", [
+    mountLine(
+      "tmpfs",
+      "/dev",
+      ["x-create=dir", "rw", "nosuid", "noexec", "mode=755", "slave"],
+      "tmpfs",
+    ),
+    ...devices.map((path) => mountLine(path, path, DEVICE)),
+    mountLine("devpts", "/dev/pts", [
       ...["x-create=dir", "rw", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=620"],
       "slave",
     ], "devpts"),
-    line("/dev/tty", "/dev/tty", DEVICE),
+    mountLine("/dev/tty", "/dev/tty", DEVICE),
     ...(ownIpc ? ownSharedMemory() : hostSharedMemory()),
-    line("/dev/hugepages", "/dev/hugepages", [...SHARED, ...UNLESS_MISSING]),
-    line("/dev/log", "/dev/log", [...DEVICE, "nodev", ...UNLESS_MISSING]),
-    ...(terminal === undefined ? [] : [line(terminal, "/dev/console", DEVICE)]),
+    mountLine("/dev/hugepages", "/dev/hugepages", [...SHARED, ...UNLESS_MISSING]),
+    mountLine("/dev/log", "/dev/log", [...DEVICE, "nodev", ...UNLESS_MISSING]),
+    ...(terminal === undefined ? [] : [mountLine(terminal, "/dev/console", DEVICE)]),
   ];
 }
 
 function ownSharedMemory(): readonly MountLine[] {
   const options = ["x-create=dir", "rw", "nosuid", "noexec", "nodev"];
   return [
-    line("tmpfs", "/dev/shm", [...options, "mode=1777", "private"], "tmpfs"),
-    line("mqueue", "/dev/mqueue", [...options, "private", ...UNLESS_MISSING], "mqueue"),
+    mountLine("tmpfs", "/dev/shm", [...options, "mode=1777", "private"], "tmpfs"),
+    mountLine("mqueue", "/dev/mqueue", [...options, "private", ...UNLESS_MISSING], "mqueue"),
   ];
 }
 
 function hostSharedMemory(): readonly MountLine[] {
   return [
-    line("/dev/shm", "/dev/shm", SHARED),
-    line("/dev/mqueue", "/dev/mqueue", [...SHARED, ...UNLESS_MISSING]),
+    mountLine("/dev/shm", "/dev/shm", SHARED),
+    mountLine("/dev/mqueue", "/dev/mqueue", [...SHARED, ...UNLESS_MISSING]),
   ];
 }
 
 function detach(target: string): MountLine {
-  return line("none", target, ["x-detach", ...UNLESS_MISSING]);
-}
-
-function line(
-  source: string,
-  target: string,
-  options: readonly string[],
-  type = "none",
-): MountLine {
-  return { source, target, type, options, pass: 0 };
+  return mountLine("none", target, ["x-detach", ...UNLESS_MISSING]);
 }

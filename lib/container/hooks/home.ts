@@ -1,6 +1,7 @@
 /** `10-home.sh`: the user's home directory is mounted into the container. */
 
 import type { BuiltInHook } from "../../types/container.ts";
+import { mountLine } from "./mount_line.ts";
 import { hostUser } from "./shadow.ts";
 
 export const homeHook: BuiltInHook = {
@@ -13,7 +14,7 @@ export const homeHook: BuiltInHook = {
     const target = context.namespaces.user?.insideUid === 0 ? "/root" : home;
     // In a user namespace the kernel refuses to bind a tree without the mounts below it.
     const options = ["x-create=dir", "rbind", "rw", "nosuid"];
-    context.mountLater({ source: home, target, type: "none", options, pass: 0 });
+    context.mountLater(mountLine(home, target, options));
     context.setVariable("HOME", target);
   },
 };

@@ -2,7 +2,7 @@
 
 import type { RootedFiles } from "../../types/container.ts";
 
-/** Of the image's skeleton. */
+/** The image's skeleton may have so much; the rest of it is left out. */
 const MAX_DEPTH = 8;
 const MAX_FILES = 1000;
 const FILE_LIMIT_BYTES = 1024 * 1024;

@@ -6,6 +6,7 @@ import { DenrootError } from "../../errors.ts";
 import { printableText } from "../../text/printable.ts";
 import type { BuiltInHook, HookContext, MountLine } from "../../types/container.ts";
 import { hardwareVariables } from "./hardware_variables.ts";
+import { mountLine } from "./mount_line.ts";
 
 const VARIABLE = "MELLANOX_VISIBLE_DEVICES";
 const CLASSES = ["infiniband", "infiniband_verbs", "infiniband_cm", "infiniband_mad"] as const;
@@ -80,15 +81,9 @@ export function chooseAdapters(adapters: readonly Adapter[], wish: string): read
 function maskMounts(classes: readonly string[]): readonly MountLine[] {
   const mask = ["nosuid", "noexec", "nodev", "mode=755", "private"];
   const file = [...DEVICE, "nodev", "nofail", "silent"];
-  const bind = (path: string, options: readonly string[]) => ({
-    ...{ source: path, target: path, type: "none", pass: 0 },
-    options,
-  });
+  const bind = (path: string, options: readonly string[]) => mountLine(path, path, options);
   return [
-    ...classes.map((name) => ({
-      ...{ source: "tmpfs", target: `/sys/class/${name}`, type: "tmpfs", pass: 0 },
-      options: mask,
-    })),
+    ...classes.map((name) => mountLine("tmpfs", `/sys/class/${name}`, mask, "tmpfs")),
     ...classes.filter((name) => name !== "infiniband")
       .map((name) => bind(`/sys/class/${name}/abi_version`, file)),
     bind(CONNECTION_MANAGER, [...DEVICE, "nofail", "silent"]),
@@ -98,7 +93,7 @@ function maskMounts(classes: readonly string[]): readonly MountLine[] {
 function show(adapter: Adapter, manages: boolean, context: HookContext): void {
   const devices = [...adapter.devices, ...(manages ? adapter.managementDevices : [])];
   for (const path of devices) {
-    context.mount({ source: path, target: path, type: "none", options: DEVICE, pass: 0 });
+    context.mount(mountLine(path, path, DEVICE));
   }
   for (const [kind, names] of adapter.classNames) {
     const isManagement = kind === "infiniband_mad" || kind === "infiniband_cm";

@@ -7,6 +7,7 @@ import { findProgram } from "../../system/host/find_program.ts";
 import { printableText } from "../../text/printable.ts";
 import type { BuiltInHook, HookContext } from "../../types/container.ts";
 import { hardwareVariables } from "./hardware_variables.ts";
+import { mountLine } from "./mount_line.ts";
 
 const TOOL = "nvidia-container-cli";
 const CAPABILITIES = ["compute", "compat32", "display", "graphics", "utility", "video"] as const;
@@ -90,7 +91,7 @@ function withoutGpu(context: HookContext, hasTool: boolean): void {
 
 function mountExtras(context: HookContext): void {
   for (const path of EXTRA_DEVICES) {
-    context.mount({ source: path, target: path, type: "none", options: EXTRA_OPTIONS, pass: 0 });
+    context.mount(mountLine(path, path, EXTRA_OPTIONS));
   }
 }
 

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { type Account, accounts } from "../../system/host/accounts.ts";
 import type { BuiltInHook, HookContext, HookHost, RootedFiles } from "../../types/container.ts";
+import { parseDefinitions } from "../command/login_files.ts";
 import {
   type ContainerGroup,
   type ContainerUser,
@@ -13,6 +14,7 @@ import {
   mergeShadow,
 } from "./account_tables.ts";
 import { makeHome } from "./home_directory.ts";
+import { mountLine } from "./mount_line.ts";
 import { readText } from "./read_text.ts";
 import { whereAllowed } from "./where_allowed.ts";
 
@@ -101,11 +103,7 @@ function overflowId(kind: "uid" | "gid"): number {
 function readDefaults(root: RootedFiles): ReadonlyMap<string, string> {
   const definitions = readText(root, "/etc/login.defs", SETTINGS_LIMIT_BYTES) ?? "";
   const useradd = readText(root, "/etc/default/useradd", SETTINGS_LIMIT_BYTES) ?? "";
-  const lines = [
-    ...definitions.matchAll(/^[ \t]*([A-Z_]+)[ \t]+([^\s#]+)/gm),
-    ...useradd.matchAll(/^[ \t]*([A-Z_]+)=["']?([^\s"'#]*)/gm),
-  ];
-  return new Map(lines.map(([, name, value]) => [name!, value!]));
+  return new Map([...parseDefinitions(definitions), ...parseDefinitions(useradd)]);
 }
 
 function isExecutable(root: RootedFiles, path: string): boolean {
@@ -127,7 +125,7 @@ function update(context: HookContext, name: string, change: (table: string) => s
   const source = `${settings.runtimePath}/${name}`;
   writeFileSync(source, content, { mode: TABLE_MODE });
   const options = ["bind", "ro", "nosuid", "nodev", "noexec", "private"];
-  context.mount({ source, target: path, type: "none", options, pass: 0 });
+  context.mount(mountLine(source, path, options));
 }
 
 /** An image without a shadow table needs none. Its permissions stay as they are. */

@@ -1,6 +1,7 @@
 /** `50-slurm-pmi.sh`: a task of Slurm finds its neighbours (PMIx, PMI) from inside the container. */
 
 import type { BuiltInHook, HookHost } from "../../types/container.ts";
+import { mountLine } from "./mount_line.ts";
 
 /** What PMIx's server calls a choice, and what its client calls the same. */
 const CLIENT_NAMES: readonly (readonly [server: string, client: string])[] = [
@@ -33,7 +34,7 @@ export const slurmPmiHook: BuiltInHook = {
       "private",
       "nofail",
     ];
-    context.mountLater({ source: directory, target: directory, type: "none", options, pass: 0 });
+    context.mountLater(mountLine(directory, directory, options));
   },
 };
 

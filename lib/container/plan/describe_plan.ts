@@ -1,5 +1,6 @@
 /** A container's plan as text for people, or as JSON for programs. Pure. */
 
+import { shellWord } from "../../enroot/quote.ts";
 import { printableJson, printableLine } from "../../text/printable.ts";
 import type {
   ContainerPlan,
@@ -69,7 +70,7 @@ function commandText(command: PlannedCommand): string[] {
 
 /** As a shell would have it. */
 function quoteWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : shellWord(word);
 }
 
 function planJson(plan: ContainerPlan, command: PlannedCommand): string {

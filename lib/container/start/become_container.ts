@@ -5,15 +5,13 @@ import { openSync, readlinkSync } from "node:fs";
 import type { Settings } from "../../config/settings.ts";
 import { environment } from "../../system/host/environment.ts";
 import { memoryDescriptor, setInherited } from "../../system/linux/descriptors.ts";
-import { inheritedEnvironment } from "../../system/linux/execute.ts";
+import { environmentOf, withVariables } from "../../system/linux/environment_bytes.ts";
 import { ownCommand } from "../../system/process/own_command.ts";
 import { shortRunVariables } from "../../system/process/prepare_start.ts";
 import type { StartRequest } from "../../types/container.ts";
 import { becomeEnter } from "../enter/become_enter.ts";
 import { enterSteps } from "../enter/enter_steps.ts";
 import { runtimeDirectory } from "./runtime_directory.ts";
-
-const EQUALS = 0x3d;
 
 /** The settings that becoming a container needs, beside those in the request. */
 export type BecomeSettings = Pick<
@@ -60,11 +58,8 @@ function configuredEnvironment(settings: Pick<Settings, "environment">): readonl
   const added = Object.entries({ ...shortRunVariables(), ...settings.environment }).filter((
     [name, value],
   ) => value !== undefined && value !== own[name]);
-  const names = new Set(added.map(([name]) => name));
-  const nameOf = (variable: Uint8Array) =>
-    Buffer.from(variable.subarray(0, Math.max(0, variable.indexOf(EQUALS)))).toString("utf8");
-  return [
-    ...inheritedEnvironment().filter((variable) => !names.has(nameOf(variable))),
-    ...added.map(([name, value]) => Buffer.from(`${name}=${value}`)),
-  ];
+  return withVariables(
+    environmentOf("/proc/self"),
+    added.map(([name, value]) => `${name}=${value}`),
+  );
 }

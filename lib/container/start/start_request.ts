@@ -3,17 +3,15 @@
 import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
-import { signalsIn } from "../../system/process/stop_signals.ts";
 import type { Settings } from "../../config/settings.ts";
 import { DenrootError, messageOf } from "../../errors.ts";
-import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
-import { type FileLimit, inheritedFileLimit } from "../../system/linux/execute.ts";
 import type {
   ContainerNamespaces,
   RootPlace,
   StartRequest,
   TextFile,
 } from "../../types/container.ts";
+import { type InheritedState, inheritedState } from "./inherited_state.ts";
 
 /** What leads out of the directory of containers, or to itself. */
 const NO_NAME = /^\.{0,2}$|\//;
@@ -43,24 +41,6 @@ export interface StartOptions {
   /** By default it is looked at now, before this process opens files of its own. */
   readonly inherited?: InheritedState | undefined;
   readonly settings: Settings;
-}
-
-/** What a process got from its parent, and a container gets again. */
-export interface InheritedState {
-  readonly fileLimit: FileLimit;
-  /** The numbers of the signals that were ignored at the start. */
-  readonly ignoredSignals: StartRequest["ignoredSignals"];
-  /** Open ones besides the standard ones. */
-  readonly descriptors: readonly number[];
-}
-
-/** It has to be called before the process opens files of its own. */
-export function inheritedState(): InheritedState {
-  return {
-    fileLimit: inheritedFileLimit(),
-    ignoredSignals: [...signalsIn("SigIgn")],
-    descriptors: inheritedDescriptors(),
-  };
 }
 
 /** Throws code `not_found` for a name that no container has. */

@@ -16,7 +16,7 @@ import type { MountTrial } from "./try_mounts.ts";
 export type Trial = MountTrial | { readonly refusal: string; readonly hint?: string | undefined };
 
 /** What `denroot within` is called with. */
-export const TRIAL = "trial";
+const TRIAL = "trial";
 /** Where the program finds denroot itself. */
 const OWN_DESCRIPTOR = 3;
 

@@ -9,7 +9,7 @@ import type {
   RootPlace,
   StartRequest,
 } from "../../types/container.ts";
-import { LOCK_NAME } from "../running_containers.ts";
+import { LOCK_NAME } from "../lock_name.ts";
 import { mountImage } from "./mount_image.ts";
 import { mountOverlay } from "./mount_overlay.ts";
 import { mountWritableLayer } from "./mount_writable_layer.ts";

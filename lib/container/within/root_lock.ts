@@ -7,7 +7,7 @@ import { DenrootError } from "../../errors.ts";
 import { removeTree } from "../../system/files/remove_tree.ts";
 import { closeDescriptor } from "../../system/linux/descriptors.ts";
 import { tryLock } from "../../system/linux/file_lock.ts";
-import { IMAGE_MARKS, LOCK_NAME } from "../running_containers.ts";
+import { IMAGE_MARKS, LOCK_NAME } from "../lock_name.ts";
 
 const { O_RDONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 const POLL_MS = 20;

@@ -80,15 +80,3 @@ function limitNumber(word: string): bigint {
 export function limitFileSize(bytes: bigint): void {
   libc().setrlimit(RLIMIT_FSIZE, BigUint64Array.of(bytes, bytes));
 }
-
-/** The environment that this process was started with, byte for byte: `NAME=VALUE`. */
-export function inheritedEnvironment(): Uint8Array[] {
-  const bytes = readFileSync("/proc/self/environ");
-  const variables: Uint8Array[] = [];
-  for (let start = 0; start < bytes.length;) {
-    const end = bytes.indexOf(0, start);
-    variables.push(bytes.subarray(start, end < 0 ? bytes.length : end));
-    start = end < 0 ? bytes.length : end + 1;
-  }
-  return variables;
-}

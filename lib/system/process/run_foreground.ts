@@ -50,7 +50,7 @@ interface ForegroundOutput {
 interface Ended {
   readonly exitCode: number;
   readonly output: readonly Buffer[];
-  /** Of all that it wrote, also of what is not in `output`. */
+  /** It counts all that the program wrote, also what is not in `output`. */
   readonly length: number;
 }
 
