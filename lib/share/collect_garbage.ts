@@ -102,7 +102,7 @@ function choose(
   return { chosen, inUse };
 }
 
-/** Whoever asks for the image marks it before looking for it: such an image comes back. */
+/** A process that asks for the image marks it before it looks for it: such an image comes back. */
 function moveToTrash(tier: Tier, image: StoredImage, nowMs: number): boolean {
   const file = partOf(tier, "images", image.name);
   if (!isUnused(tier, image, file)) return false;
@@ -148,7 +148,7 @@ function emptyTrash(tier: Tier, nowMs: number): void {
   }
 }
 
-/** Whoever asks for an image marks it, also when there is none and it cannot be made. */
+/** A process marks the image that it asks for, also when there is none and it cannot be made. */
 function removeOldMarks(tier: Tier, stored: readonly StoredImage[], untilMs: number): void {
   const keys = new Set(stored.map(({ key }) => key));
   for (const key of namesIn(partOf(tier, "uses"))) {

@@ -102,7 +102,7 @@ export class BlobCache implements BlobStore, IngestCache {
 
   /**
    * The blob's file, when this user can read it and it has its full size; with any, when that is not
-   * known. Its bytes are not verified: whoever reads them does that.
+   * known. Its bytes are not verified: the reader does that.
    */
   find(blob: { readonly digest: Digest; readonly size?: number }): string | undefined {
     return this.#find(blob) ?? this.#behind?.find(blob);

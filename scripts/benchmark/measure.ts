@@ -53,7 +53,7 @@ export async function measure(
   return { wallS, cpuS: (user ?? 0) + (system ?? 0), childCpuS, peakMiB: peakKiB / 1024 };
 }
 
-/** Of each figure on its own. */
+/** Each figure is the median of its own values, whichever measurement it comes from. */
 export function median(measurements: readonly Measurement[]): Measurement {
   const middle = (values: number[]) => {
     const sorted = values.toSorted((a, b) => a - b);

@@ -21,7 +21,7 @@ import { file } from "../../test/helpers/tar_fixture.ts";
 const RUNS = 15;
 const SETTLE_MS = 3000;
 const IDLE_MS = 5000;
-/** Of a layer, before the registry falls silent. */
+/** The registry sends this much of a layer before it falls silent. */
 const SENT_BYTES = 1 << 20;
 
 const project = fileURLToPath(new URL("../..", import.meta.url));

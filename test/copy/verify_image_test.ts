@@ -39,7 +39,7 @@ interface Twins {
   readonly to: string;
   readonly destination: string;
   readonly root: Blob;
-  /** Of the image in the index, which is inside another index. */
+  /** The inner index lists this manifest. */
   readonly child: Blob;
   readonly signature: Blob;
 }

@@ -41,7 +41,7 @@ export function containerHome(user: ContainerUser, runtime?: Runtime) {
   return { denroot: home, root };
 }
 
-/** The users as whom a test can run containers on this machine. */
+/** A test can run containers on this machine as each of these users. */
 export const USERS: readonly ContainerUser[] = process.getuid!() === 0
   ? ["root", "an ordinary user"]
   : ["an ordinary user"];

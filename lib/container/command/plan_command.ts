@@ -19,7 +19,7 @@ export interface CommandFacts extends LoginFacts {
 
 const SHELL = "/bin/sh";
 const SCRIPT = "/etc/rc";
-/** The command script of the first enroot. Of later images it is only a part. */
+/** The command script of the first enroot. In later images it is only a part of one. */
 const OLD_SCRIPT = "/etc/rc.local";
 
 /**

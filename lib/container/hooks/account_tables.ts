@@ -54,7 +54,7 @@ export function mergeShadow(table: string, names: readonly string[]): string {
 }
 
 function merge(table: string, entries: readonly string[], fields: number): string {
-  // Of two entries with one name, the later one is the user's own.
+  // When two entries have one name, the later one is the user's own.
   const own = new Map(entries.map((entry) => [nameOf(entry), entry]));
   const others = linesOf(table).filter((line) =>
     isEntry(line, fields) && !own.has(nameOf(line)) && nameOf(line) !== APT_USER

@@ -2,7 +2,7 @@
 
 import type { RootedFiles } from "../../types/container.ts";
 
-/** Of the image's skeleton. */
+/** Deeper and further files of the image's skeleton are left out, and so are larger ones. */
 const MAX_DEPTH = 8;
 const MAX_FILES = 1000;
 const FILE_LIMIT_BYTES = 1024 * 1024;

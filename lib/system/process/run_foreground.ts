@@ -50,7 +50,7 @@ interface ForegroundOutput {
 interface Ended {
   readonly exitCode: number;
   readonly output: readonly Buffer[];
-  /** Of all that it wrote, also of what is not in `output`. */
+  /** How many bytes it wrote in all: `output` may lack some of them. */
   readonly length: number;
 }
 

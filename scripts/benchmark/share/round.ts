@@ -50,7 +50,7 @@ export interface Round {
   /** When the first and the last node were done; those that failed count where all failed. */
   readonly firstS: number;
   readonly lastS: number;
-  /** Of all waiting nodes together, on the share. */
+  /** The calls that all waiting nodes together make on the share. */
   readonly callsPerSecond: number;
   /** What the nodes said that failed. One that the benchmark killed has not failed. */
   readonly failures: readonly string[];

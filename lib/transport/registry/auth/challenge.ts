@@ -3,7 +3,7 @@
 export interface Challenge {
   /** In lower case: `basic`, `bearer`. */
   readonly scheme: string;
-  /** Names are in lower case. Of two with the same name the first counts. */
+  /** Names are in lower case. When a name comes twice, the first one counts. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
