@@ -1,8 +1,6 @@
 /** Settings for containers. */
 
-import type { SettingDefinition } from "./setting_definition.ts";
-
-const STARTING = ["start", "batch"];
+import { type SettingDefinition, STARTING } from "./setting_definition.ts";
 
 export const CONTAINER_SETTINGS = {
   ENROOT_LOGIN_SHELL: {

@@ -1,6 +1,6 @@
 /** Settings for the network and for registries. */
 
-import { FETCHING, PACKING, type SettingDefinition } from "./setting_definition.ts";
+import { FETCHING, type SettingDefinition } from "./setting_definition.ts";
 
 /** Timers hold no more than 2^31 milliseconds. */
 const LONGEST_TIMEOUT_S = 2_000_000;
@@ -12,7 +12,7 @@ export const NETWORK_SETTINGS = {
     max: 1000,
     meaning: "denroot opens at most this many connections at once. " +
       "0 stands for as many as are useful.",
-    commands: PACKING,
+    commands: FETCHING,
     default: "10",
   },
   ENROOT_CONNECT_TIMEOUT: {

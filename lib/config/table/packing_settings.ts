@@ -37,7 +37,7 @@ export const PACKING_SETTINGS = {
     kind: "bytes",
     meaning: "The layers of an image have at most this many bytes together, uncompressed. " +
       "K, M, G and T stand for powers of 1024.",
-    commands: ["import", "load", "share"],
+    commands: ["import", "run", "load", "share"],
     default: "1T",
     note: "uncompressed",
   },
@@ -58,7 +58,7 @@ export const PACKING_SETTINGS = {
     min: 0,
     max: LAST_SQUASHFS_TIME,
     meaning: "Every file in the image gets this time, in seconds since 1970.",
-    commands: ["import", "load", "share"],
+    commands: ["import", "run", "load", "share"],
     unset: "files keep their times",
   },
   ENROOT_GZIP_PROGRAM: {

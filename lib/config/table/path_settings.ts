@@ -1,19 +1,22 @@
 /** Settings that name directories. */
 
-import { FETCHING, type SettingDefinition } from "./setting_definition.ts";
+import { FETCHING, type SettingDefinition, STARTING } from "./setting_definition.ts";
 
 export const PATH_SETTINGS = {
   ENROOT_SYSCONF_PATH: {
     kind: "path",
     meaning: "The file enroot.conf lies in this directory.",
-    commands: [...FETCHING, "cache", "info"],
+    commands: [
+      ...new Set([...FETCHING, ...STARTING]),
+      ...["create", "exec", "list", "remove", "export", "hooks", "cache", "info"],
+    ],
     // The loader looks for the directory before it can read any setting.
     default: "/etc/enroot",
   },
   ENROOT_CONFIG_PATH: {
     kind: "path",
-    meaning: "The file .credentials lies in this directory.",
-    commands: FETCHING,
+    meaning: "The file .credentials lies in this directory, and what you add to all containers.",
+    commands: [...new Set([...FETCHING, ...STARTING]), "hooks"],
     default: {
       shown: "$XDG_CONFIG_HOME/enroot",
       compute: ({ variable }) =>
@@ -24,7 +27,10 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning:
       "denroot keeps layers in this directory. Users and machines may share it, also over a network.",
-    commands: ["import", "load", "share", "create", "export", "inspect", "tags", "doctor", "cache"],
+    commands: [
+      ...["import", "run", "load", "share", "create", "export", "copy", "sync", "verify"],
+      ...["inspect", "tags", "doctor", "cache"],
+    ],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>
@@ -35,7 +41,7 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning: "share puts an image here that it makes for this machine alone. An import needs no " +
       "such directory, because it unpacks nothing on the way.",
-    commands: ["share", "doctor"],
+    commands: ["share", ...STARTING, "doctor"],
     default: {
       shown: "$TMPDIR, else /tmp",
       compute: ({ variable }) => variable("TMPDIR") ?? "/tmp",
@@ -44,7 +50,7 @@ export const PATH_SETTINGS = {
   ENROOT_DATA_PATH: {
     kind: "path",
     meaning: "Containers lie in this directory.",
-    commands: ["create", "load", "start", "batch", "list", "remove", "export", "doctor"],
+    commands: ["create", "load", ...STARTING, "list", "remove", "export", "doctor"],
     default: {
       shown: "$XDG_DATA_HOME/enroot",
       compute: ({ variable }) =>
@@ -56,7 +62,7 @@ export const PATH_SETTINGS = {
     meaning: "The files that a starting container needs lie in this directory. Each container " +
       "has a file system of its own there, in memory. Where it is not set and the default cannot " +
       "be made, a directory of yours below ENROOT_TEMP_PATH serves instead.",
-    commands: ["start", "batch", "doctor"],
+    commands: [...STARTING, "doctor"],
     default: {
       shown: "$XDG_RUNTIME_DIR/enroot",
       compute: ({ variable }) => `${variable("XDG_RUNTIME_DIR") ?? "/run"}/enroot`,

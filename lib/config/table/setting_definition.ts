@@ -56,6 +56,22 @@ export interface VariableFacts {
 }
 
 /** The commands that ask registries. */
-export const FETCHING = ["import", "load", "share", "inspect", "digest", "tags", "doctor"] as const;
+export const FETCHING = [
+  "import",
+  "run",
+  "load",
+  "share",
+  "copy",
+  "sync",
+  "verify",
+  "inspect",
+  "digest",
+  "tags",
+  "manifests",
+  "delete",
+  "doctor",
+] as const;
 /** The commands that make images, and the one that checks whether they can. */
-export const PACKING = ["import", "share", "doctor"] as const;
+export const PACKING = ["import", "run", "share", "doctor"] as const;
+/** The commands that start containers. */
+export const STARTING = ["start", "run", "batch"] as const;
