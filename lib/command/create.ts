@@ -1,7 +1,7 @@
 /** `create`: makes a container of an image file. */
 
 import type { Command } from "commander";
-import { type CommandContext, nameOption, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, nameOption, newCommand } from "./common.ts";
 import { formatSeconds } from "./output/units.ts";
 
 export function createCommand(context: CommandContext): Command {
@@ -25,8 +25,8 @@ interface Options {
 }
 
 async function runCreate(image: string, options: Options, context: CommandContext): Promise<void> {
-  const { createContainer, loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const { createContainer } = await import("../../mod.ts");
+  const settings = await commandSettings(context);
   const { name, path, seconds } = await createContainer(image, {
     name: options.name,
     force: options.force === true || settings.forceOverride,

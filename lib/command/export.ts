@@ -1,8 +1,8 @@
 /** `export`: makes an image file of a container. */
 
 import type { Command } from "commander";
-import { type CommandContext, newCommand, outputOption } from "./common.ts";
-import { formatBytes, formatSeconds } from "./output/units.ts";
+import { type CommandContext, commandSettings, newCommand, outputOption } from "./common.ts";
+import { writtenText } from "./output/units.ts";
 
 export function exportCommand(context: CommandContext): Command {
   return newCommand("export", "Write a container into an image file.")
@@ -26,8 +26,8 @@ interface Options {
 }
 
 async function runExport(name: string, options: Options, context: CommandContext): Promise<void> {
-  const { exportContainer, loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const { exportContainer } = await import("../../mod.ts");
+  const settings = await commandSettings(context);
   const exported = await exportContainer(name, {
     output: options.output,
     force: options.force === true || settings.forceOverride,
@@ -36,10 +36,6 @@ async function runExport(name: string, options: Options, context: CommandContext
     signal: context.signal,
   });
   context.progress.finish();
-  const { output, bytes, seconds } = exported;
-  context.console.log(
-    "info",
-    `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(seconds)}`,
-  );
+  context.console.log("info", writtenText(exported));
   if (options.json) context.console.result(JSON.stringify(exported));
 }

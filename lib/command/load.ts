@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import {
   architectureOption,
   type CommandContext,
+  commandSettings,
   nameOption,
   newCommand,
   URI_SECTION,
@@ -38,8 +39,8 @@ interface Options {
 }
 
 async function runLoad(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { loadContainer, loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const { loadContainer } = await import("../../mod.ts");
+  const settings = await commandSettings(context);
   const loaded = await loadContainer(uri, {
     architecture: options.arch,
     name: options.name,

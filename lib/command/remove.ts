@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { RemoveOptions } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
-import { type CommandContext, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import { ask } from "./output/ask.ts";
 
 export function removeCommand(context: CommandContext): Command {
@@ -27,8 +27,7 @@ async function runRemove(
   options: Options,
   context: CommandContext,
 ): Promise<void> {
-  const { loadSettings } = await import("../../mod.ts");
-  const settings = await loadSettings();
+  const settings = await commandSettings(context);
   const force = options.force === true || settings.forceOverride;
   // Scripts and pyxis rely on what enroot's own option does.
   const evenRunning = force && context.console.programName === "enroot";
