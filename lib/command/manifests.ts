@@ -67,7 +67,7 @@ function manifestJson({ depth: _, ...manifest }: ManifestDescription): object {
   };
 }
 
-export function manifestTable(manifests: readonly ManifestDescription[]): string {
+function manifestTable(manifests: readonly ManifestDescription[]): string {
   const rows = manifests.map((manifest) => ({
     name: "  ".repeat(manifest.depth) + shortDigest(manifest.digest),
     kind: printableLine(kindOf(manifest)).slice(0, KIND_COLUMNS),
