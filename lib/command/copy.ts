@@ -5,7 +5,7 @@ import { DenrootError } from "../errors.ts";
 import { COPY_PLACES } from "../reference/scheme_facts.ts";
 import type { BlobFate, CopyOptions, CopyResult } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, listOption, newCommand } from "./common.ts";
+import { type CommandContext, commandSettings, listOption, newCommand } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
@@ -93,12 +93,12 @@ async function runCopy(
     );
   }
   const passwords = readPasswords(options);
-  const { copyImage, loadSettings } = await import("../../mod.ts");
+  const { copyImage } = await import("../../mod.ts");
   const result = await copyImage(source, destination, {
     ...copyOptions(options),
     source: sideOptions("src", options, passwords),
     destination: sideOptions("dest", options, passwords),
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });

@@ -11,7 +11,7 @@ import type {
 import { DenrootError } from "../errors.ts";
 import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import type { DocumentedCommand, HelpSection } from "./help/documented_command.ts";
-import { formatBytes, formatSeconds } from "./output/units.ts";
+import { writtenText } from "./output/units.ts";
 import { becomeRunnable } from "./run.ts";
 import { addStartOptions, type StartWords } from "./start_options.ts";
 
@@ -135,7 +135,7 @@ async function importOnly(
     "info",
     imported === undefined
       ? `${output} is up to date`
-      : `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(imported.seconds)}`,
+      : writtenText({ output, bytes, seconds: imported.seconds }),
   );
   if (options.json) {
     const { digest, seconds } = imported ?? {};

@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { type CommandContext, commandSettings, newCommand, outputOption } from "./common.ts";
-import { formatBytes, formatSeconds } from "./output/units.ts";
+import { writtenText } from "./output/units.ts";
 
 export function exportCommand(context: CommandContext): Command {
   return newCommand("export", "Write a container into an image file.")
@@ -35,10 +35,6 @@ async function runExport(name: string, options: Options, context: CommandContext
     signal: context.signal,
   });
   context.progress.finish();
-  const { output, bytes, seconds } = exported;
-  context.console.log(
-    "info",
-    `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(seconds)}`,
-  );
+  context.console.log("info", writtenText(exported));
   if (options.json) context.console.result(JSON.stringify(exported));
 }

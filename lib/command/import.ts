@@ -9,7 +9,7 @@ import {
   outputOption,
   URI_SECTION,
 } from "./common.ts";
-import { formatBytes, formatSeconds } from "./output/units.ts";
+import { writtenText } from "./output/units.ts";
 
 export function importCommand(context: CommandContext): Command {
   return newCommand("import", "Import a container image into an enroot image file.")
@@ -53,13 +53,9 @@ async function runImport(uri: string, options: Options, context: CommandContext)
     signal: context.signal,
   });
   context.progress.finish();
-  const { output, bytes, seconds } = result;
-  context.console.log(
-    "info",
-    `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(seconds)}`,
-  );
+  context.console.log("info", writtenText(result));
   if (options.json) {
-    const { digest, uri } = result;
+    const { output, digest, uri, bytes, seconds } = result;
     context.console.result(JSON.stringify({ output, digest, uri, bytes, seconds }));
   }
 }

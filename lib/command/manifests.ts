@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { ManifestDescription } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, newCommand, REPOSITORY_SECTION } from "./common.ts";
+import { type CommandContext, commandSettings, newCommand, REPOSITORY_SECTION } from "./common.ts";
 import { dateText, shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -37,10 +37,10 @@ interface Options {
 }
 
 async function runManifests(uri: string, options: Options, context: CommandContext): Promise<void> {
-  const { listManifests, loadSettings } = await import("../../mod.ts");
+  const { listManifests } = await import("../../mod.ts");
   const manifests = await listManifests(uri, {
     withoutReferrers: !options.referrers,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });
@@ -67,7 +67,7 @@ function manifestJson({ depth: _, ...manifest }: ManifestDescription): object {
   };
 }
 
-export function manifestTable(manifests: readonly ManifestDescription[]): string {
+function manifestTable(manifests: readonly ManifestDescription[]): string {
   const rows = manifests.map((manifest) => ({
     name: "  ".repeat(manifest.depth) + shortDigest(manifest.digest),
     kind: printableLine(kindOf(manifest)).slice(0, KIND_COLUMNS),

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { InheritedState, Runnable } from "../../mod.ts";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
-import { formatBytes, formatSeconds } from "./output/units.ts";
+import { writtenText } from "./output/units.ts";
 import { addStartOptions, startOptionsOf, type StartWords } from "./start_options.ts";
 
 export function runCommand(context: CommandContext): Command {
@@ -86,10 +86,7 @@ export async function becomeRunnable(
     ]);
   progress.finish();
   const { image, imported, start } = runnable;
-  if (imported !== undefined) {
-    const { output, bytes, seconds } = imported;
-    console.log("info", `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(seconds)}`);
-  }
+  if (imported !== undefined) console.log("info", writtenText(imported));
   const asked = { ...startOptionsOf(options), command, inherited };
   const settings = await scriptSettings(asked.configScript ?? start.configScript);
   const request = startRequest(image, withDefined(start, { ...asked, settings }));

@@ -1,11 +1,12 @@
 /** `share`: one image for many machines. */
 
 import { Argument, type Command, Option } from "commander";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, messageOf } from "../errors.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
 import {
   architectureOption,
   type CommandContext,
+  commandSettings,
   newCommand,
   URI_SECTION,
   wellFormed,
@@ -82,13 +83,14 @@ async function runShare(
 async function runGet(
   uri: string,
   { arch, step, json }: ShareCommandOptions,
-  { console, progress, signal }: CommandContext,
+  context: CommandContext,
 ): Promise<void> {
-  const { loadSettings, shareImage } = await import("../../mod.ts");
+  const { console, progress, signal } = context;
+  const { shareImage } = await import("../../mod.ts");
   const image = await shareImage(uri, {
     architecture: arch,
     step,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => progress.handle(event),
     signal,
   });
@@ -105,7 +107,6 @@ async function runRelease(
   try {
     await releaseStep({ step });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    console.log("warn", `Not everything of this step could be removed: ${why}`);
+    console.log("warn", `Not everything of this step could be removed: ${messageOf(error)}`);
   }
 }

@@ -1,11 +1,17 @@
 /** `sync`: brings many images to one place. */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import type { SyncOptions, SyncResult } from "../../mod.ts";
 import { parseBytes } from "../text/parse_units.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, listOption, newCommand } from "./common.ts";
+import {
+  type CommandContext,
+  commandSettings,
+  listOption,
+  newCommand,
+  wellFormed,
+} from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
@@ -46,7 +52,7 @@ export function syncCommand(context: CommandContext): Command {
     .addOption(listOption("--since <ARCHIVE>", "archive that the other side has read; repeatable"))
     .addOption(
       new Option("--split <SIZE>", "write an archive in parts smaller than this, such as 4G")
-        .argParser(sizeOf),
+        .argParser(wellFormed(partSize, "Write a size of at least 1M, such as 700M or 4G.")),
     )
     .option("--prune", "remove from the registry what the list no longer names, after a question")
     .option("-y, --yes", "with --prune, do not ask")
@@ -85,11 +91,11 @@ async function runSync(
   options: Options,
   context: CommandContext,
 ): Promise<void> {
-  const { loadSettings, syncImages } = await import("../../mod.ts");
+  const { syncImages } = await import("../../mod.ts");
   const result = await syncImages(places.slice(0, -1), places.at(-1)!, {
     ...syncOptions(options),
     prune: options.prune ? (uris) => mayRemove(uris, options, context) : undefined,
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });
@@ -134,10 +140,9 @@ function syncOptions(options: Options): SyncOptions {
   };
 }
 
-function sizeOf(text: string): number {
+function partSize(text: string): number | undefined {
   const bytes = parseBytes(text);
-  if (bytes !== undefined && bytes >= MIN_PART_BYTES) return bytes;
-  throw new InvalidArgumentError("Write a size of at least 1M, such as 700M or 4G.");
+  return bytes !== undefined && bytes >= MIN_PART_BYTES ? bytes : undefined;
 }
 
 const MIN_PART_BYTES = 2 ** 20;

@@ -4,7 +4,13 @@ import type { Command } from "commander";
 import type { VerifyProblem, VerifyResult } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, listOption, newCommand, URI_SECTION } from "./common.ts";
+import {
+  type CommandContext,
+  commandSettings,
+  listOption,
+  newCommand,
+  URI_SECTION,
+} from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
@@ -54,7 +60,7 @@ async function runVerify(
   context: CommandContext,
 ): Promise<void> {
   const passwords = readPasswords(options);
-  const { loadSettings, verifyImage } = await import("../../mod.ts");
+  const { verifyImage } = await import("../../mod.ts");
   const result = await verifyImage(source, destination, {
     platforms: options.platform,
     architecture: options.arch,
@@ -62,7 +68,7 @@ async function runVerify(
     deep: options.deep,
     source: sideOptions("src", options, passwords),
     destination: sideOptions("dest", options, passwords),
-    settings: await loadSettings(),
+    settings: await commandSettings(context),
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });

@@ -2,7 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import { takeBlob } from "../transport/take_blob.ts";
-import { createDigestHash, parseDigest } from "../oci/digest.ts";
+import { createDigestHash, digestOfHash } from "../oci/digest.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { BlobStore, ImageSource } from "../types/source.ts";
 import { layerTar } from "./compress_layer.ts";
@@ -57,7 +57,7 @@ async function checkContent(
   for await (const bytes of layerTar(descriptor, { source, cache: NO_CACHE, signal })) {
     hash.update(bytes);
   }
-  const actual = `${parseDigest(digest).algorithm}:${hash.digest("hex")}`;
+  const actual = digestOfHash(hash, digest);
   if (actual === digest) return;
   throw new DenrootError("digest", `The content of layer ${digest} is ${actual}`);
 }

@@ -1,5 +1,6 @@
 /** What of an image is copied: all of it, or the platforms that were asked for. */
 
+import { DenrootError } from "../errors.ts";
 import { isAttestation } from "../oci/choose_platform.ts";
 import { digestOf } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media_types.ts";
@@ -47,6 +48,17 @@ export async function chooseRoot(
   if (manifests.size === 1 && !context.keepsIndex) return { ...whole, root: paths[0]!.at(-1)! };
   const wanted = new Set(paths.flat().map(({ digest }) => digest));
   return { ...whole, isWanted: (entry) => wanted.has(entry.digest) || isAbout(entry, manifests) };
+}
+
+/** Throws code `usage` where both ways to choose platforms are used. */
+export function requireOneChoice(
+  { platforms = [], architecture }: {
+    readonly platforms?: readonly string[] | undefined;
+    readonly architecture?: string | undefined;
+  },
+): void {
+  if (platforms.length === 0 || architecture === undefined) return;
+  throw new DenrootError("usage", "A platform has an architecture already: leave out --arch");
 }
 
 /** Images that share a name without an index get one. */

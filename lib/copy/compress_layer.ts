@@ -1,6 +1,6 @@
 /** Makes a layer's stored bytes anew: from its tar stream, the same bytes each time. */
 
-import { createHash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import type { Transform } from "node:stream";
 import { constants, createGzip, createZstdCompress } from "node:zlib";
 import { decompress } from "../compress/decompress.ts";
@@ -8,7 +8,7 @@ import { throughZlib } from "../compress/through_zlib.ts";
 import { throwIfAborted } from "../errors.ts";
 import { readLayerTree } from "../layer/formats/read_layer_tree.ts";
 import { readSplitLayer } from "../layer/formats/read_split_layer.ts";
-import { createDigestHash, parseDigest } from "../oci/digest.ts";
+import { createDigestHash, digestOfHash } from "../oci/digest.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
 import type { ImageSource } from "../types/source.ts";
 import type { LayerCompression } from "./image_format.ts";
@@ -52,7 +52,7 @@ export async function compressLayer(
     return {
       digest,
       size,
-      diffId: `${parseDigest(expected).algorithm}:${content.digest("hex")}`,
+      diffId: digestOfHash(content, expected),
       file: cache.find({ digest, size })!,
       isNew: source.place?.(layer)?.type === "tree",
       remove: () => writer.takeBack(),
@@ -76,7 +76,7 @@ export function layerTar(
 
 async function* hashed(
   tar: AsyncIterable<Uint8Array>,
-  hash: ReturnType<typeof createHash>,
+  hash: Hash,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   for await (const bytes of tar) {

@@ -193,8 +193,10 @@ function placeAt(destination: ImageDestination, tag: string): ImageDestination {
   throw new DenrootError("usage", `${destination.uri} has no room for further tags`);
 }
 
-/** Names come last: when all of them are the image's, everything below it is there. */
-/** That a sparse index has the name says nothing about the platforms that are asked for now. */
+/**
+ * Names come last: when all of them are the image's, everything below it is there. Only a sparse index
+ * may lack the platforms that are asked for now.
+ */
 function isDone(root: StoredDocument, holders: Holders, { force, sparse }: CopyOptions): boolean {
   return !force && !sparse && [...holders.values()].every((digest) => digest === root.digest);
 }

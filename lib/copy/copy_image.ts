@@ -12,6 +12,7 @@ import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, Platform } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageDestination, ImageSource } from "../types/source.ts";
+import { requireOneChoice } from "./choose_root.ts";
 import { copyBetween } from "./copy_between.ts";
 import type { ImageFormat, LayerCompression } from "./image_format.ts";
 import type { CopyCache } from "./open_stored_blob.ts";
@@ -146,9 +147,7 @@ function openCopyCache(
 
 function checkOptions(options: CopyOptions): void {
   const { sparse, platforms = [], architecture, format, compression } = options;
-  if (platforms.length > 0 && architecture !== undefined) {
-    throw new DenrootError("usage", "A platform has an architecture already: leave out --arch");
-  }
+  requireOneChoice(options);
   if (!sparse) return;
   if (format !== undefined || compression !== undefined) {
     throw new DenrootError("usage", "A sparse index stays as it is, and so do its images", {

@@ -10,22 +10,18 @@ interface PutOptions {
   readonly signal: AbortSignal;
 }
 
-/** Gives the number of documents that the destination lacked. */
 export async function putDocuments(
   tree: DocumentTree,
   destination: ImageDestination,
   { connections, signal }: PutOptions,
-): Promise<number> {
+): Promise<void> {
   const heights = heightsOf(tree);
   const levels: StoredDocument[][] = [];
   for (const [digest, { document }] of tree) (levels[heights.get(digest)!] ??= []).push(document);
-  let sent = 0;
   for (const level of levels) {
     await inParallel(level, connections, signal, async (document, signal) => {
       if (await destination.hasDocument(descriptorOf(document), signal)) return;
       await destination.putDocument(document, signal);
-      sent++;
     });
   }
-  return sent;
 }

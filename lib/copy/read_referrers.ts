@@ -4,7 +4,7 @@
  */
 
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
-import { parseDigest } from "../oci/digest.ts";
+import { cosignTags } from "../oci/referrer_tags.ts";
 import type { Digest, StoredDocument } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
 import type { ImageSource } from "../types/source.ts";
@@ -28,8 +28,6 @@ export interface ReferrersOptions extends Omit<TreeOptions, "isWanted"> {
   /** Whether the source has a tag. Without this it is asked for its list. */
   readonly hasTag?: HasTag;
 }
-
-const COSIGN_SUFFIXES = ["sig", "att", "sbom"];
 
 /**
  * Reads what refers to the documents of `tree`, and what refers to that, and adds it to the tree. Gives
@@ -103,18 +101,13 @@ async function cosignDocuments(
   hasTag: HasTag,
   signal: AbortSignal,
 ): Promise<readonly NamedDocument[]> {
-  const { algorithm, hex } = parseDigest(digest);
   const found: NamedDocument[] = [];
-  for (const suffix of COSIGN_SUFFIXES) {
-    const tag = `${algorithm}-${hex}.${suffix}`;
-    if (tag.length > MAX_TAG_LENGTH || !hasTag(tag)) continue;
+  for (const tag of cosignTags(digest).filter(hasTag)) {
     const document = await documentAt(source, tag, signal);
     if (document !== undefined) found.push({ tag, document });
   }
   return found;
 }
-
-const MAX_TAG_LENGTH = 128;
 
 async function documentAt(
   source: ImageSource,

@@ -2,6 +2,7 @@
 
 import { DenrootError } from "../errors.ts";
 import type { ImageContext } from "../image/image_options.ts";
+import { isReferrerTag } from "../oci/referrer_tags.ts";
 import type { Digest, StoredDocument } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageRoot, ImageSource } from "../types/source.ts";
@@ -32,8 +33,8 @@ export async function readTagRoots(
   const tags = await source.tags(signal);
   if (tags.length > MAX_TAGS) throw tooMany(tags.length);
   const ordered = [
-    ...tags.filter((tag) => !OF_DIGEST.test(tag)),
-    ...tags.filter((tag) => OF_DIGEST.test(tag)),
+    ...tags.filter((tag) => !isReferrerTag(tag)),
+    ...tags.filter(isReferrerTag),
   ];
   const roots = new Map<Digest, TagRoot>();
   const found = await inParallel(ordered, maxConnections, signal, async (tag, signal) => {
@@ -53,9 +54,6 @@ export async function readTagRoots(
   }
   return [...roots.values()];
 }
-
-/** `sha256-HEX`, `sha256-HEX.sig`. */
-const OF_DIGEST = /^sha(?:256|512)-[0-9a-f]{64}/;
 
 /** A layout may have several images under one name. */
 export async function documentsOf(

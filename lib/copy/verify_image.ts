@@ -12,6 +12,7 @@ import type { Digest, IndexEntry, Platform } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
 import { checkBlob } from "./check_blob.ts";
+import { requireOneChoice } from "./choose_root.ts";
 import { comparePlaces } from "./compare_places.ts";
 import { unlessFaulty } from "./image_tree.ts";
 import { inParallel } from "./in_parallel.ts";
@@ -189,12 +190,11 @@ const ENGINES: ReadonlySet<string> = new Set([
 /** An engine has one platform: without a choice, this machine's. */
 function platformsFor(
   references: readonly Reference[],
-  { platforms = [], architecture }: VerifyOptions,
+  options: VerifyOptions,
   { platform }: ImageContext,
 ): readonly Platform[] {
-  if (platforms.length > 0 && architecture !== undefined) {
-    throw new DenrootError("usage", "A platform has an architecture already: leave out --arch");
-  }
+  requireOneChoice(options);
+  const { platforms = [], architecture } = options;
   if (platforms.length > 0) return platforms.map(parsePlatform);
   return architecture !== undefined || references.some(hasOwnManifests) ? [platform] : [];
 }

@@ -41,8 +41,8 @@ const VARIANT_DIGITS = 16;
 
 /**
  * Finds the image that `uri` names among those that were made before with the same platform and packing,
- * and imports it when it is new. What a tag means costs one request; a digest costs none. Where
- * several processes need the same image, one imports it.
+ * and imports it when it is new. To ask what a tag means costs one request; a digest costs none. When
+ * several processes need the same image, one of them imports it.
  *
  * Throws as `importImage` does; code `not_found` with `offline` for an image that is not there.
  */

@@ -2,7 +2,7 @@
 
 import type { Hash } from "node:crypto";
 import { DenrootError, toPlainError } from "../errors.ts";
-import { createDigestHash, parseDigest } from "../oci/digest.ts";
+import { createDigestHash, digestOfHash } from "../oci/digest.ts";
 import { workerPort } from "../system/worker.ts";
 import type { Digest } from "../types/image.ts";
 import { decompress } from "../compress/decompress.ts";
@@ -73,7 +73,7 @@ function tarStream({ place }: LayerJob, stored: StoredBytes): AsyncIterable<Uint
 }
 
 function expectDigest(what: string, expected: Digest, hash: Hash): void {
-  const actual = `${parseDigest(expected).algorithm}:${hash.digest("hex")}`;
+  const actual = digestOfHash(hash, expected);
   if (actual !== expected) {
     throw new DenrootError("digest", `${what} ${actual} instead of ${expected}`);
   }

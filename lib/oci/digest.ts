@@ -62,6 +62,11 @@ export function createDigestHash(digest: Digest): Hash {
   return createHash(parseDigest(digest).algorithm);
 }
 
+/** Ends a hash of {@link createDigestHash}: the digest, by the algorithm of `like`, of what it got. */
+export function digestOfHash(hash: Hash, like: Digest): Digest {
+  return `${parseDigest(like).algorithm}:${hash.digest("hex")}`;
+}
+
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
   return `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
 }

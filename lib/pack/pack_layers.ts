@@ -7,8 +7,8 @@ import type { PackJob } from "./pack_job.ts";
 const DEFAULT_ROOT_MODE = 0o755;
 
 /**
- * Gives the image's size in bytes; 0 for a directory. Starts again, and says why, when it turns out on the way that
- * streaming cannot give the exact result or that the root has other permissions.
+ * Gives the image's size in bytes; 0 for a directory. Starts again, and says why, when it turns out on
+ * the way that streaming cannot give the exact result or that the root has other permissions.
  *
  * Throws UnusableBlob when a layer is at fault; code `aborted` when `signal` aborts; code
  * `squashfs`, `space`, `limit` or `exists` otherwise.

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
-import { ShareTrouble, systemCode } from "./share_trouble.ts";
+import { lacksLinks, ShareTrouble, systemCode } from "./share_trouble.ts";
 
 export interface FinishedImage {
   readonly key: string;
@@ -17,14 +17,6 @@ const SUPERBLOCK_BYTES = 96;
 const BYTES_USED_AT = 40;
 /** `KEY.sqsh`; or `KEY.RANDOM.sqsh`, where the plain name could not be had. */
 const IMAGE = /^([^.]+)(?:\.[0-9a-f]{8})?\.sqsh$/;
-/** A link that the file system cannot make, as opposed to one whose name is taken. */
-const NO_LINKS: ReadonlySet<string> = new Set([
-  "EPERM",
-  "ENOTSUP",
-  "EOPNOTSUPP",
-  "ENOSYS",
-  "EMLINK",
-]);
 
 /** The image that has this key, in a tier. Throws the system's errors. */
 export function findImage(tier: Tier, key: string): FinishedImage | undefined {
@@ -77,12 +69,11 @@ function giveName(tier: Tier, images: string, key: string, file: string): string
   try {
     fs.linkSync(file, path.join(images, plain));
   } catch (error) {
-    const code = systemCode(error) ?? "";
-    if (NO_LINKS.has(code)) {
+    if (lacksLinks(error)) {
       fs.renameSync(file, path.join(images, other));
       return other;
     }
-    if (code !== "EEXIST") throw error;
+    if (systemCode(error) !== "EEXIST") throw error;
     // NFS may lose the answer to a link that was made, and then reports that the name exists.
     if (imageAt(tier, plain) === undefined) {
       fs.linkSync(file, path.join(images, other));

@@ -13,7 +13,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { lifeOf, parseMark } from "../system/files/process_mark.ts";
 import { SilenceWatch } from "../system/files/silence_watch.ts";
-import { systemCode } from "./share_trouble.ts";
+import { lacksLinks, systemCode } from "./share_trouble.ts";
 
 /** How many signs of life a lease time has. */
 const SIGNS = 12;
@@ -23,13 +23,6 @@ const LOOKS = 8;
 const MAX_LOOK_MS = 10_000;
 const MAX_BYTES = 4096;
 const LEASE = /^(lease|done|failed|over)\.(\d{1,9})$/;
-const NO_LINKS: ReadonlySet<string> = new Set([
-  "EPERM",
-  "ENOTSUP",
-  "EOPNOTSUPP",
-  "ENOSYS",
-  "EMLINK",
-]);
 
 export type Ending = "done" | "failed" | "over";
 
@@ -199,9 +192,8 @@ function linkOrCreate(own: string, file: string): boolean {
     fs.linkSync(own, file);
     return true;
   } catch (error) {
-    const code = systemCode(error) ?? "";
-    if (code === "EEXIST") return isSameFile(own, file);
-    if (!NO_LINKS.has(code)) throw error;
+    if (systemCode(error) === "EEXIST") return isSameFile(own, file);
+    if (!lacksLinks(error)) throw error;
   }
   try {
     fs.writeFileSync(file, fs.readFileSync(own), { flag: "wx", mode: 0o644 });

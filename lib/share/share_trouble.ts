@@ -16,3 +16,16 @@ export function asShareTrouble(error: unknown): unknown {
 export function systemCode(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
 }
+
+/** Whether the file system cannot make a link, as opposed to one whose name is taken. */
+export function lacksLinks(error: unknown): boolean {
+  return NO_LINKS.has(systemCode(error) ?? "");
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+]);

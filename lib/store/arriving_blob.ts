@@ -3,7 +3,7 @@
 import type { Hash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
-import { createDigestHash, parseDigest } from "../oci/digest.ts";
+import { createDigestHash, digestOfHash } from "../oci/digest.ts";
 import type { ByteRange, Descriptor } from "../types/image.ts";
 import type { Ingest } from "./ingest.ts";
 import { bytesFrom } from "./partial_record.ts";
@@ -131,7 +131,7 @@ export class ArrivingBlob {
     this.#isResumable = false;
     clearTimeout(this.#recording);
     const { digest } = this.descriptor;
-    const actual = `${parseDigest(digest).algorithm}:${this.#hash.digest("hex")}`;
+    const actual = digestOfHash(this.#hash, digest);
     if (actual !== digest) {
       throw new DenrootError("digest", `Its bytes have the digest ${actual}`);
     }

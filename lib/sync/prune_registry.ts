@@ -4,7 +4,7 @@ import { inParallel } from "../copy/in_parallel.ts";
 import { contextOf, type SideOptions } from "../copy/side_options.ts";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
 import type { ImageContext } from "../image/image_options.ts";
-import { parseDigest } from "../oci/digest.ts";
+import { isReferrerTag, refersByTag } from "../oci/referrer_tags.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { readCatalog } from "../transport/registry/catalog.ts";
 import { openConnections, type RegistryConnections } from "../transport/registry/connections.ts";
@@ -14,7 +14,6 @@ import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest } from "../types/image.ts";
 import type { DockerReference } from "../types/reference.ts";
 import type { RegistryTarget } from "./destination/parse_target.ts";
-import { isReferrerTag } from "./list/name_pattern.ts";
 
 export interface KeptImage {
   readonly reference: DockerReference;
@@ -115,7 +114,7 @@ async function findIn(
     if (digest !== undefined) pruned.push({ reference: { ...reference, tag }, digest });
   }
   const gone = pruned.filter(({ digest }) => !digests.has(digest)).map(({ digest }) => digest);
-  for (const tag of tags.filter((tag) => gone.some((digest) => refersTo(tag, digest)))) {
+  for (const tag of tags.filter((tag) => gone.some((digest) => refersByTag(tag, digest)))) {
     const digest = await place.at(tag).current(context.signal);
     if (digest !== undefined) pruned.push({ reference: { ...reference, tag }, digest });
   }
@@ -134,11 +133,6 @@ async function tagsOf(
     if (hasCode(error, "not_found")) return [];
     throw error;
   }
-}
-
-function refersTo(tag: string, digest: Digest): boolean {
-  const { algorithm, hex } = parseDigest(digest);
-  return isReferrerTag(tag) && tag.startsWith(`${algorithm}-${hex}`);
 }
 
 async function remove({ reference, digest }: Pruned, { kept, context }: Run): Promise<boolean> {

@@ -1,8 +1,9 @@
 /** Takes the bytes of a blob into a destination, and verifies them on the way. */
 
+import type { Hash } from "node:crypto";
 import { DenrootError, throwIfAborted } from "../errors.ts";
-import { createDigestHash, parseDigest } from "../oci/digest.ts";
-import type { Descriptor } from "../types/image.ts";
+import { createDigestHash, digestOfHash } from "../oci/digest.ts";
+import type { Descriptor, Digest } from "../types/image.ts";
 import type { OpenBlob } from "../types/source.ts";
 
 /**
@@ -10,26 +11,36 @@ import type { OpenBlob } from "../types/source.ts";
  * descriptor: what was written must not be used then. Errors of the bytes' source come through.
  */
 export async function takeBlob(
-  { digest, size }: Descriptor,
+  descriptor: Descriptor,
   open: OpenBlob,
   signal: AbortSignal,
   write: (bytes: Uint8Array, position: number) => void | Promise<void>,
 ): Promise<void> {
+  const { digest, size } = descriptor;
   const hash = createDigestHash(digest);
   let position = 0;
   for await (const chunk of open(0)) {
     throwIfAborted(signal);
     // A source that does not end must not fill the disk.
-    if (position + chunk.length > size) {
-      throw new DenrootError("digest", `Blob ${digest} came with more than ${size} bytes`);
-    }
+    if (position + chunk.length > size) throw tooLong(descriptor);
     hash.update(chunk);
     await write(chunk, position);
     position += chunk.length;
   }
-  if (position !== size) {
-    throw new DenrootError("digest", `Blob ${digest} came with ${position} bytes, not ${size}`);
-  }
-  const actual = `${parseDigest(digest).algorithm}:${hash.digest("hex")}`;
+  if (position !== size) throw tooShort(descriptor, position);
+  verifyHash(hash, digest);
+}
+
+/** Throws code `digest` unless the hash of a blob's bytes gives its digest. The hash has ended then. */
+export function verifyHash(hash: Hash, digest: Digest): void {
+  const actual = digestOfHash(hash, digest);
   if (actual !== digest) throw new DenrootError("digest", `Blob ${digest} came as ${actual}`);
+}
+
+export function tooShort({ digest, size }: Descriptor, actual: number): DenrootError {
+  return new DenrootError("digest", `Blob ${digest} came with ${actual} bytes, not ${size}`);
+}
+
+export function tooLong({ digest, size }: Descriptor): DenrootError {
+  return new DenrootError("digest", `Blob ${digest} came with more than ${size} bytes`);
 }

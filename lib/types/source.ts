@@ -285,8 +285,8 @@ export interface ImageDestination extends AsyncDisposable {
   readonly commitStoresRoot?: boolean;
 
   /**
-   * Gives the image its names. `root` was put before, if it has to be. Throws code `exists` when a name belongs to
-   * another digest and is not to be replaced.
+   * Gives the image its names. `root` was put before, if it has to be. Throws code `exists` when a
+   * name belongs to another digest and is not to be replaced.
    */
   commit(root: StoredDocument, options: CommitOptions, signal: AbortSignal): Promise<void>;
 

@@ -73,6 +73,18 @@ test("settings name only commands that exist", () => {
   assert.deepEqual([...named].filter((name) => !TOPICS.includes(name)), []);
 });
 
+test("a command that takes an image's URI names the settings for registries", () => {
+  const fetching = program.commands.filter(({ registeredArguments, options }) =>
+    registeredArguments.some((argument) => argument.name() === "URI") ||
+    options.some(({ long }) => long === "--src-user")
+  ).map((command) => command.name());
+  assert.ok(fetching.includes("copy") && fetching.includes("tags"));
+  for (const name of ["ENROOT_ALLOW_HTTP", "https_proxy", "ENROOT_MAX_CONNECTIONS"]) {
+    const { commands } = ENVIRONMENT.find((row) => row.name === name)!;
+    assert.deepEqual(fetching.filter((command) => !commands.includes(command)), [], name);
+  }
+});
+
 test("command lines stay as they are", async () => {
   const text = await read(await page("completions"));
   assert.match(text, /^ +bash, in ~\/.bashrc\n +source <\(denroot completions bash\)$/m);

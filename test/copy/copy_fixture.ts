@@ -9,7 +9,7 @@ import type { Settings } from "../../lib/config/settings.ts";
 import type { ProgressEvent } from "../../lib/types/progress.ts";
 import { OCI_CONFIG, OCI_INDEX, OCI_MANIFEST } from "../../lib/oci/media_types.ts";
 import { type Blob, blobPath, digestOf, jsonBlob, writeBlob } from "../helpers/image_fixture.ts";
-import { scratchDirectory } from "../helpers/scratch.ts";
+import { newDirectories, scratchDirectory } from "../helpers/scratch.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
 const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -114,6 +114,8 @@ type TestCopyOptions = CopyOptions & {
 /** Copies that share one cache, in a directory of the calling test file's own. */
 export function useCopies(): {
   readonly scratch: string;
+  /** Makes a new directory in `scratch`. */
+  newHome(): string;
   copy(from: string, to: string, options?: TestCopyOptions): Promise<CopyResult>;
   copySettings(changes?: Partial<Settings>): Settings;
 } {
@@ -122,6 +124,7 @@ export function useCopies(): {
     makeSettings({ cachePath: join(scratch, "cache"), ...changes });
   return {
     scratch,
+    newHome: newDirectories(scratch),
     copySettings,
     copy(from, to, { log, events, ...options } = {}) {
       return copyImage(from, to, {

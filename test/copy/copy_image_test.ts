@@ -19,14 +19,22 @@ import { file } from "../helpers/tar_fixture.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 import { descriptorOf, Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
-const { copy, copySettings, scratch } = useCopies();
-let homes = 0;
+const { copy, copySettings, newHome } = useCopies();
 const IMAGE: Shape = { kind: "image", layers: [1, 2] };
 
-function newHome(): string {
-  const home = join(scratch, `home-${++homes}`);
-  mkdirSync(home);
-  return home;
+/** Writes an index with two platforms under the tag `all`. */
+function writePlatforms(
+  layout: string,
+): { readonly images: readonly Image[]; readonly index: Blob } {
+  const images = ["amd64", "arm64"].map((architecture) =>
+    writeImage(layout, {
+      layers: [[file("a", architecture)]],
+      platform: { os: "linux", architecture },
+      listed: false,
+    })
+  );
+  const entries = images.map(({ manifest, platform }) => ({ blob: manifest, platform }));
+  return { images, index: writeIndex(layout, entries, { tag: "all" }) };
 }
 
 /** The blobs of a layout, as a registry without ranges serves them; `change` may spoil one. */
@@ -168,18 +176,7 @@ test("a dry run says what is missing and changes nothing", async () => {
 test("formats are converted there and back, and what cannot be held is refused", async () => {
   const home = newHome();
   const layout = join(home, "source");
-  const images = ["amd64", "arm64"].map((architecture) =>
-    writeImage(layout, {
-      layers: [[file("a", architecture)]],
-      platform: { os: "linux", architecture },
-      tag: architecture,
-    })
-  );
-  const index = writeIndex(
-    layout,
-    images.map(({ manifest, platform }) => ({ blob: manifest, platform })),
-    { tag: "all" },
-  );
+  const { index } = writePlatforms(layout);
   const from = `oci:${layout}:all`;
   await copy(from, `oci:${home}/docker:v1`, { format: "docker" });
   const back = await copy(`oci:${home}/docker:v1`, `oci:${home}/oci:v1`, { format: "oci" });
@@ -276,18 +273,7 @@ test("what a list of referrers names and nobody has any more is only missed", as
 test("a sparse index keeps its digest for one platform too, and others may follow", async () => {
   const home = newHome();
   const layout = join(home, "source");
-  const images = ["amd64", "arm64"].map((architecture) =>
-    writeImage(layout, {
-      layers: [[file("a", architecture)]],
-      platform: { os: "linux", architecture },
-      listed: false,
-    })
-  );
-  const index = writeIndex(
-    layout,
-    images.map(({ manifest, platform }) => ({ blob: manifest, platform })),
-    { tag: "all" },
-  );
+  const { images, index } = writePlatforms(layout);
   const [from, to] = [`oci:${layout}:all`, `oci:${home}/sparse:v1`];
   const first = await copy(from, to, { platforms: ["linux/amd64"], sparse: true });
   assert.equal(first.digest, index.digest);

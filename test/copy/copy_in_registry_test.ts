@@ -2,22 +2,14 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startUploadRegistry } from "../helpers/upload_registry.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 import { Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
-const { copy, scratch } = useCopies();
+const { copy, newHome } = useCopies();
 const IMAGE: Shape = { kind: "image", layers: [1, 2] };
-let homes = 0;
-
-function newHome(): string {
-  const home = join(scratch, `home-${++homes}`);
-  mkdirSync(home);
-  return home;
-}
 
 test("each request has the account of its side, also on one host", async () => {
   const home = newHome();

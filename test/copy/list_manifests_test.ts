@@ -1,7 +1,7 @@
 /** What of a repository is listed, in which order, with which facts. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -16,15 +16,8 @@ import { file } from "../helpers/tar_fixture.ts";
 import { startUploadRegistry, type UploadRegistry } from "../helpers/upload_registry.ts";
 import { Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
-const { copy, copySettings, scratch } = useCopies();
+const { copy, copySettings, newHome } = useCopies();
 const CHART: Shape = { kind: "chart", layers: [3] };
-let homes = 0;
-
-function newHome(): string {
-  const home = join(scratch, `manifests-${++homes}`);
-  mkdirSync(home);
-  return home;
-}
 
 function list(
   uri: string,

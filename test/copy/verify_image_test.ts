@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { verifyImage, type VerifyOptions, type VerifyResult } from "../../lib/copy/verify_image.ts";
@@ -13,16 +13,9 @@ import { startUploadRegistry } from "../helpers/upload_registry.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 import { Layout, type Shape, useCopies } from "./copy_fixture.ts";
 
-const { copy, copySettings, scratch } = useCopies();
+const { copy, copySettings, newHome } = useCopies();
 const IMAGE: Shape = { kind: "image", layers: [1, 2] };
 const OTHER: Shape = { kind: "image", layers: [2, 3] };
-let homes = 0;
-
-function newHome(): string {
-  const home = join(scratch, `verify-${++homes}`);
-  mkdirSync(home);
-  return home;
-}
 
 function verify(from: string, to?: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   return verifyImage(from, to, { settings: copySettings(), ...options });

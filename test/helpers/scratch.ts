@@ -1,6 +1,6 @@
 /** Directories for one test file; they are removed when it ends. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -10,4 +10,14 @@ export function scratchDirectory(name = "test"): string {
   const directory = mkdtempSync(join(tmpdir(), `denroot-${name}-`));
   after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }));
   return directory;
+}
+
+/** Gives a function that makes a new directory in `parent` at each call. */
+export function newDirectories(parent: string): () => string {
+  let count = 0;
+  return () => {
+    const directory = join(parent, `home-${++count}`);
+    mkdirSync(directory);
+    return directory;
+  };
 }

@@ -35,14 +35,7 @@ import {
   useSyncs,
 } from "./sync_fixture.ts";
 
-const { scratch, sync } = useSyncs();
-let homes = 0;
-
-function newHome(): string {
-  const home = join(scratch, `home-${++homes}`);
-  mkdirSync(home);
-  return home;
-}
+const { newHome, sync } = useSyncs();
 
 test("an archive begins with its inventory, has each blob once, and ends with its sums", async () => {
   const home = newHome();

@@ -1,7 +1,7 @@
 /** Incremental archives: what they leave out, and the order in which they are read. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Layout } from "../copy/copy_fixture.ts";
@@ -23,14 +23,7 @@ import {
   WEB,
 } from "./sync_fixture.ts";
 
-const { scratch, sync } = useSyncs();
-let homes = 0;
-
-function newHome(): string {
-  const home = join(scratch, `home-${++homes}`);
-  mkdirSync(home);
-  return home;
-}
+const { newHome, sync } = useSyncs();
 
 /** Three archives for one other side, each since the one before. */
 async function increments(home: string): Promise<readonly [string, string, string]> {

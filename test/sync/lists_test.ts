@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseTarget } from "../../lib/sync/destination/parse_target.ts";
 import { parseListItem } from "../../lib/sync/list/list_item.ts";
-import { globTest, isReferrerTag } from "../../lib/sync/list/name_pattern.ts";
+import { globTest } from "../../lib/sync/list/name_pattern.ts";
 import { parseList } from "../../lib/sync/list/parse_list.ts";
 import { semverRange } from "../../lib/sync/list/semver_range.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
@@ -61,14 +61,6 @@ for (const [glob, inside, outside] of GLOBS) {
     assert.deepEqual(outside.split(" ").filter((name) => name !== "" && fits(name)), []);
   });
 }
-
-test("tags of signatures are no images", () => {
-  const hex = "a".repeat(64);
-  assert.ok(isReferrerTag(`sha256-${hex}`));
-  assert.ok(isReferrerTag(`sha256-${hex}.sig`));
-  assert.ok(!isReferrerTag("sha256-abc"));
-  assert.ok(!isReferrerTag("latest"));
-});
 
 /** What an entry becomes: a URI's reference, or registry, repositories and the tags that fit. */
 const TAGS = ["3.18", "3.20", "25.06", "edge", "latest"];

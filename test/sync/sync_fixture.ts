@@ -8,7 +8,7 @@ import { syncImages, type SyncOptions, type SyncResult } from "../../lib/sync/sy
 import type { ProgressEvent } from "../../lib/types/progress.ts";
 import { Layout } from "../copy/copy_fixture.ts";
 import { type Blob, digestOf, jsonBlob } from "../helpers/image_fixture.ts";
-import { scratchDirectory } from "../helpers/scratch.ts";
+import { newDirectories, scratchDirectory } from "../helpers/scratch.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
 const LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -20,6 +20,8 @@ type TestSyncOptions = SyncOptions & { readonly log?: string[]; readonly events?
 /** Syncs that share one cache, in a directory of the calling test file's own. */
 export function useSyncs(): {
   readonly scratch: string;
+  /** Makes a new directory in `scratch`. */
+  newHome(): string;
   sync(
     lists: string | readonly string[],
     to: string,
@@ -30,6 +32,7 @@ export function useSyncs(): {
   const settings = makeSettings({ cachePath: join(scratch, "cache") });
   return {
     scratch,
+    newHome: newDirectories(scratch),
     sync: (lists, to, { log, events, ...options } = {}) =>
       syncImages(typeof lists === "string" ? [lists] : lists, to, {
         settings,

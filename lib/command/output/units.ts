@@ -23,6 +23,17 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`;
 }
 
+/** `Wrote /images/torch.sqsh (1.2 GiB) in 42.0 s`. */
+export function writtenText(
+  { output, bytes, seconds }: {
+    readonly output: string;
+    readonly bytes: number;
+    readonly seconds: number;
+  },
+): string {
+  return `Wrote ${output} (${formatBytes(bytes)}) in ${formatSeconds(seconds)}`;
+}
+
 /** The time left in the form of a clock: `0:07`, `12:34`, `1:02:03`. */
 export function formatClock(seconds: number): string {
   // A little more than a second still counts as that second.

@@ -6,14 +6,17 @@ export const PATH_SETTINGS = {
   ENROOT_SYSCONF_PATH: {
     kind: "path",
     meaning: "The site's enroot.conf lies in this directory, with environ.d, hooks.d and mounts.d.",
-    commands: [...FETCHING, "start", "batch", "hooks", "cache", "info"],
+    commands: [
+      ...new Set([...FETCHING, ...STARTING]),
+      ...["create", "exec", "list", "remove", "export", "hooks", "cache", "info"],
+    ],
     // The loader looks for the directory before it can read any setting.
     default: "/etc/enroot",
   },
   ENROOT_CONFIG_PATH: {
     kind: "path",
     meaning: "Your .credentials lie in this directory, with your environ.d, hooks.d and mounts.d.",
-    commands: [...FETCHING, "start", "batch", "hooks"],
+    commands: [...new Set([...FETCHING, ...STARTING]), "hooks"],
     default: {
       shown: "$XDG_CONFIG_HOME/enroot",
       compute: ({ variable }) =>
@@ -24,7 +27,10 @@ export const PATH_SETTINGS = {
     kind: "path",
     meaning:
       "denroot keeps layers and images in this directory. Users and machines may share it, also over a network.",
-    commands: [...FETCHING, "create", "export", "cache"],
+    commands: [
+      ...["import", "run", "load", "share", "create", "export", "copy", "sync", "verify"],
+      ...["inspect", "tags", "doctor", "cache"],
+    ],
     default: {
       shown: "$XDG_CACHE_HOME/enroot",
       compute: ({ variable }) =>

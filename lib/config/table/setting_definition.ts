@@ -57,10 +57,21 @@ export interface VariableFacts {
 
 /** The commands that ask registries. */
 export const FETCHING = [
-  ...["import", "run", "load", "copy", "sync", "verify", "share"],
-  ...["inspect", "digest", "tags", "manifests", "delete", "doctor"],
-];
+  "import",
+  "run",
+  "load",
+  "share",
+  "copy",
+  "sync",
+  "verify",
+  "inspect",
+  "digest",
+  "tags",
+  "manifests",
+  "delete",
+  "doctor",
+] as const;
 /** The commands that make images, and the one that checks whether they can. */
-export const PACKING = ["import", "run", "share", "doctor"];
+export const PACKING = ["import", "run", "share", "doctor"] as const;
 /** The commands that start containers. */
-export const STARTING = ["start", "run", "batch"];
+export const STARTING = ["start", "run", "batch"] as const;

@@ -11,7 +11,7 @@ import { INVENTORY, type Inventory, inventoryBytes } from "./inventory.ts";
 import type { RecordedBlob, Recorder } from "./recorder.ts";
 
 /** The sums of all members before it, as `sha256sum --check` reads them. */
-export const SUMS = "SHA256SUMS";
+const SUMS = "SHA256SUMS";
 export const MODE = 0o644;
 
 export interface Member {

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { inParallel } from "../../copy/in_parallel.ts";
 import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
-import { createDigestHash, parseDigest } from "../../oci/digest.ts";
+import { createDigestHash, digestOfHash } from "../../oci/digest.ts";
 import { BLOCK, padding } from "../../tar/entry.ts";
 import { fileHeader } from "../../tar/tar_writer.ts";
 import { quotePath } from "../../text/quote_text.ts";
@@ -157,7 +157,7 @@ function isWritten(
     if (!file.read(piece, start + at)) return false;
     hash.update(piece);
   }
-  return `${parseDigest(digest).algorithm}:${hash.digest("hex")}` === digest;
+  return digestOfHash(hash, digest) === digest;
 }
 
 async function fetch(

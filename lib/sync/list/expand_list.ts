@@ -2,6 +2,7 @@
 
 import { inParallel } from "../../copy/in_parallel.ts";
 import { DenrootError, throwIfAborted } from "../../errors.ts";
+import { isReferrerTag } from "../../oci/referrer_tags.ts";
 import { familiarHost } from "../../reference/docker_hub.ts";
 import { quoteText } from "../../text/quote_text.ts";
 import { readCatalog } from "../../transport/registry/catalog.ts";
@@ -11,7 +12,7 @@ import { repositoryOf } from "../archive/have.ts";
 import { type ListedImage, nameInPlace, nameOfReference } from "../listed_image.ts";
 import type { SourcePool } from "../source_pool.ts";
 import type { ListItem, PlaceItem, RepositoriesItem } from "./list_item.ts";
-import { globTest, isReferrerTag } from "./name_pattern.ts";
+import { globTest } from "./name_pattern.ts";
 
 /** What became of an item: its images, or why there are none. */
 export type ExpandedItem =

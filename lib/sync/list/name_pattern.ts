@@ -25,8 +25,3 @@ export function globTest(pattern: string): NameTest {
   const test = new RegExp(`^${source}$`);
   return (name) => test.test(name);
 }
-
-/** Tags of what refers to an image; they come along with the image, and are no images themselves. */
-export function isReferrerTag(tag: string): boolean {
-  return /^sha(256|512)-[0-9a-f]{64,128}(\.(sig|att|sbom))?$/.test(tag);
-}

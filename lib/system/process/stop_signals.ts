@@ -98,7 +98,6 @@ async function unblock(numbers: readonly number[]): Promise<void> {
 }
 
 /** The numbers of the signals that this process ignores or blocks (proc(5)). */
-/** Numbers of the signals that this process ignores, or that are blocked. */
 export function signalsIn(mask: "SigIgn" | "SigBlk"): ReadonlySet<number> {
   const text = new RegExp(`^${mask}:\\s*([0-9a-f]+)$`, "m").exec(readStatus())?.[1] ?? "0";
   const bits = BigInt(`0x${text}`);

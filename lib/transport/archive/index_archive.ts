@@ -9,8 +9,8 @@ import { archiveError } from "./archive_error.ts";
 import { ArchiveParts } from "./archive_parts.ts";
 
 /**
- * Lists the files of the archive whose parts are at `paths`, so that its blobs can be read where they are. `name` is
- * the archive's name in messages.
+ * Lists the files of the archive whose parts are at `paths`, so that its blobs can be read where they
+ * are. `name` is the archive's name in messages.
  *
  * Throws code `file` when the file is not a tar archive, is damaged or cut short.
  */

@@ -18,8 +18,9 @@ export const FULL_NAME = "io.containerd.image.name";
 /**
  * Gives the entry that has the reference's tag or position, or the only entry when the reference has
  * neither. Gives several entries when the layout lists the image under one name for several
- * platforms. The entry may be one that cannot be used. Throws code `not_found` when no entry fits, `reference` when it is not clear which image
- * is meant.
+ * platforms. The entry may be one that cannot be used.
+ *
+ * Throws code `not_found` when no entry fits, `reference` when it is not clear which image is meant.
  */
 export function chooseLayoutEntries(
   entries: readonly IndexEntry[],

@@ -2,9 +2,10 @@
 
 import { hasCode } from "../../errors.ts";
 import { isUsable } from "../../oci/choose_platform.ts";
-import { blobPath, parseDigest } from "../../oci/digest.ts";
+import { blobPath } from "../../oci/digest.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
 import { isIndexType } from "../../oci/media_types.ts";
+import { isReferrersTag, referrersTag } from "../../oci/referrer_tags.ts";
 import type { Digest, IndexEntry, StoredDocument } from "../../types/image.ts";
 import type { ImageFiles } from "../image_files.ts";
 import { REF_NAME } from "./choose_entries.ts";
@@ -35,7 +36,7 @@ export class LayoutReferrers {
     const all = new LayoutReferrers();
     for (const entry of entries.filter(isUsable)) {
       const { annotations: { [REF_NAME]: tag } = {}, ...descriptor } = entry;
-      if (tag !== undefined && FALLBACK_TAG.test(tag)) {
+      if (tag !== undefined && isReferrersTag(tag)) {
         for (const one of await listedBy(files, entry)) all.#add(tag, one);
       } else {
         const subject = await subjectOf(files, entry);
@@ -46,7 +47,7 @@ export class LayoutReferrers {
   }
 
   of(subject: Digest): readonly IndexEntry[] {
-    const names = [subject, fallbackTag(subject)];
+    const names = [subject, referrersTag(subject)];
     return [...new Map(names.flatMap((name) => [...this.#found.get(name) ?? []])).values()];
   }
 
@@ -54,15 +55,6 @@ export class LayoutReferrers {
     const known = this.#found.get(name) ?? new Map<Digest, IndexEntry>();
     this.#found.set(name, known.set(entry.digest, entry));
   }
-}
-
-const FALLBACK_TAG = /^sha(256|512)-[0-9a-f]{64,}$/;
-const MAX_TAG_LENGTH = 128;
-
-/** `sha256-HEX`: the tag of the index that stands for the list of referrers. */
-export function fallbackTag(digest: Digest): string {
-  const { algorithm, hex } = parseDigest(digest);
-  return `${algorithm}-${hex}`.slice(0, MAX_TAG_LENGTH);
 }
 
 async function listedBy(files: ImageFiles, entry: IndexEntry): Promise<readonly IndexEntry[]> {

@@ -1,10 +1,12 @@
-/** Reads a JSON document that a server answers, and recognises the answers of other servers. */
+/** Reads what a registry answers: JSON, the digest in a header; and recognises other servers' answers. */
 
 import { gunzipSync } from "node:zlib";
 import type { HttpResponse } from "../../http/client.ts";
 import { TransferError } from "../../http/transfer_error.ts";
+import { isDigest } from "../../oci/digest.ts";
 import { essenceOf } from "../../oci/media_types.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
+import type { Digest } from "../../types/image.ts";
 
 /** A title is looked for in this part of a page, in bytes. */
 const TITLE_RANGE = 64 * 1024;
@@ -51,6 +53,12 @@ export function describePage(response: HttpResponse, text: string): string | und
   const type = essenceOf(response.header("content-type"));
   const page = type === "" ? "a web page" : `a web page (${plainText(type, 80)})`;
   return title === "" ? page : `${page}, ${quoteText(title, 80)}`;
+}
+
+/** The digest that the registry gives a document; undefined when it says none that can be one. */
+export function announcedDigest(response: HttpResponse): Digest | undefined {
+  const text = response.header("docker-content-digest")?.trim() ?? "";
+  return isDigest(text) ? text : undefined;
 }
 
 export function isHtml(response: HttpResponse): boolean {

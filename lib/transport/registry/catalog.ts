@@ -7,11 +7,10 @@ import { familiarHost } from "../../reference/docker_hub.ts";
 import type { RegistryName } from "../../reference/registry_name.ts";
 import { plainText } from "../../text/quote_text.ts";
 import type { SourceContext } from "../source_context.ts";
-import { connectionsOf } from "./connections.ts";
+import { clientAt, connectionsOf } from "./connections.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { Endpoints, toRegistryEndpoint } from "./mirrors/endpoints.ts";
 import { listPages } from "./read/list_pages.ts";
-import { RegistryClient } from "./registry_client.ts";
 
 /** Statuses of a registry without this list, or of a server that is no registry. */
 const HAS_NONE: ReadonlySet<number> = new Set([404, 405, 410, 501]);
@@ -23,21 +22,15 @@ const HAS_NONE: ReadonlySet<number> = new Set([404, 405, 410, 501]);
  * it to this user, `settings` when `registries.conf` blocks the registry.
  */
 export async function readCatalog(
-  { registry, user }: RegistryName,
+  name: RegistryName,
   context: Pick<SourceContext, "settings" | "access" | "connections" | "onProgress" | "signal">,
   limits: RegistryLimits = DEFAULT_LIMITS,
 ): Promise<readonly string[]> {
   const { settings, onProgress, signal } = context;
-  const { conf, http, credentials, close } = await connectionsOf(context, limits);
-  const location = registryLocation(registry, conf);
-  const client = new RegistryClient({
-    location,
-    allowHttp: settings.allowHttp,
-    limits,
-    http,
-    credentials,
-    ...(location.registry === registry && user !== undefined && { user }),
-  });
+  const connections = await connectionsOf(context, limits);
+  const location = registryLocation(name.registry, connections.conf);
+  const { allowHttp } = settings;
+  const client = clientAt(location, name, { connections, allowHttp, limits });
   const endpoint = toRegistryEndpoint(location, client, limits, settings.transferRetries);
   const host = plainText(familiarHost(location.registry));
   try {
@@ -57,7 +50,7 @@ export async function readCatalog(
   } catch (error) {
     throw explained(error, host);
   } finally {
-    close();
+    connections.close();
   }
 }
 

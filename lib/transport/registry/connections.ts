@@ -1,11 +1,14 @@
 /** The connections and credentials of one side, which many repositories may share. */
 
+import type { ImageLocation } from "../../containers_conf/image_locations.ts";
 import { loadRegistriesConf, type RegistriesConf } from "../../containers_conf/registries_conf.ts";
 import { createHttpClient, type HttpClient } from "../../http/client.ts";
+import type { RegistryName } from "../../reference/registry_name.ts";
 import type { SourceContext } from "../source_context.ts";
 import type { CredentialsFinder } from "./credentials/credentials.ts";
 import { StoredCredentials } from "./credentials/stored_credentials.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
+import { RegistryClient } from "./registry_client.ts";
 
 export interface RegistryConnections {
   readonly conf: RegistriesConf;
@@ -43,4 +46,22 @@ export async function connectionsOf(
   const { connections } = context;
   if (connections === undefined) return await openConnections(context, limits);
   return { ...connections, close: () => {} };
+}
+
+interface ClientOptions {
+  readonly connections: RegistryConnections;
+  /** Whether the settings allow plain HTTP everywhere. */
+  readonly allowHttp: boolean;
+  readonly limits: RegistryLimits;
+}
+
+/** A client for one place. The user belongs to the registry that was named, and not to its mirrors. */
+export function clientAt(
+  location: ImageLocation,
+  { registry, user }: RegistryName,
+  { connections: { http, credentials }, allowHttp, limits }: ClientOptions,
+): RegistryClient {
+  const isNamed = location.registry === registry && user !== undefined;
+  const options = { location, allowHttp, limits, http, credentials };
+  return new RegistryClient({ ...options, ...(isNamed && { user }) });
 }

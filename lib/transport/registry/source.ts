@@ -18,13 +18,12 @@ import { Endpoints, type RegistryEndpoint, toRegistryEndpoint } from "./mirrors/
 import { fetchBlob } from "./read/fetch_blob.ts";
 import { askDigest } from "./read/ask_digest.ts";
 import { fetchDocument } from "./read/fetch_document.ts";
-import { connectionsOf, type RegistryConnections } from "./connections.ts";
+import { clientAt, connectionsOf, type RegistryConnections } from "./connections.ts";
 import type { Settings } from "../../config/settings.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "./limits.ts";
 import { ReferrerLists } from "./read/list_referrers.ts";
 import { listTags } from "./read/list_tags.ts";
 import { requireBlob } from "./read/require_blob.ts";
-import { RegistryClient } from "./registry_client.ts";
 import { openShortName } from "./mirrors/short_name_source.ts";
 
 /** The source of a registry has no local blobs: all of them are fetched. */
@@ -122,16 +121,13 @@ function openEndpoints(
 /** A client for each location; they share the connections and the credentials. */
 function connect(
   locations: readonly ImageLocation[],
-  { registry, user }: DockerReference,
+  reference: DockerReference,
   { allowHttp, transferRetries }: Settings,
-  { http, credentials }: RegistryConnections,
+  connections: RegistryConnections,
   limits: RegistryLimits,
 ): readonly RegistryEndpoint[] {
   return locations.map((location) => {
-    // The user applies to the reference's own registry only.
-    const isNamed = location.registry === registry && user !== undefined;
-    const options = { location, allowHttp, limits, http, credentials };
-    const client = new RegistryClient({ ...options, ...(isNamed && { user }) });
+    const client = clientAt(location, reference, { connections, allowHttp, limits });
     return toRegistryEndpoint(location, client, limits, transferRetries);
   });
 }

@@ -1,8 +1,8 @@
 /** Asks a registry for the digest of a tag without the document: a HEAD, which hardly counts as a pull. */
 
-import { isDigest } from "../../../oci/digest.ts";
 import { ACCEPTED_MANIFESTS } from "../../../oci/media_types.ts";
 import type { Digest } from "../../../types/image.ts";
+import { announcedDigest } from "../answer.ts";
 import type { Endpoints } from "../mirrors/endpoints.ts";
 
 /**
@@ -20,6 +20,5 @@ export async function askDigest(
   const request = { headers, actions: ["pull"], signal } as const;
   const response = await client.request("HEAD", `manifests/${name}`, request);
   await response.body.textStart(limits.errorBytes);
-  const announced = response.header("docker-content-digest")?.trim() ?? "";
-  return response.status === 200 && isDigest(announced) ? announced : undefined;
+  return response.status === 200 ? announcedDigest(response) : undefined;
 }

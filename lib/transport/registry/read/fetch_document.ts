@@ -7,7 +7,7 @@ import { plainText } from "../../../text/quote_text.ts";
 import type { Digest, StoredDocument } from "../../../types/image.ts";
 import type { Endpoints, RegistryEndpoint } from "../mirrors/endpoints.ts";
 import type { HttpResponse } from "../../../http/client.ts";
-import { readJsonAnswer } from "../answer.ts";
+import { announcedDigest, readJsonAnswer } from "../answer.ts";
 import { PART_HINTS, responseError } from "../response_error.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 
@@ -87,13 +87,12 @@ function verifiedDigest(
   response: HttpResponse,
   what: string,
 ): Digest {
-  const announced = response.header("docker-content-digest")?.trim() ?? "";
+  const announced = announcedDigest(response);
   if (isDigest(name)) verifyDigest(bytes, name, what);
-  if (isDigest(announced)) {
+  if (announced !== undefined) {
     verifyDigest(bytes, announced, `${what} (announced by ${plainText(response.url.host)})`);
   }
-  if (isDigest(name)) return name;
-  return isDigest(announced) ? announced : digestOf(bytes);
+  return isDigest(name) ? name : announced ?? digestOf(bytes);
 }
 
 /** The command that lists the tags which a repository has instead. */

@@ -2,9 +2,9 @@
 
 import { hasCode } from "../../../errors.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
-import { parseDigest } from "../../../oci/digest.ts";
 import { OCI_INDEX } from "../../../oci/media_types.ts";
 import { MAX_INDEX_ENTRIES, parseIndex } from "../../../oci/parse_manifest.ts";
+import { referrersTag } from "../../../oci/referrer_tags.ts";
 import type { Digest, IndexEntry } from "../../../types/image.ts";
 import type { Endpoints } from "../mirrors/endpoints.ts";
 import { fetchDocument } from "./fetch_document.ts";
@@ -66,12 +66,6 @@ export class ReferrerLists {
       }
     }
   }
-}
-
-/** The tag of the index that lists the referrers (distribution-spec, "Referrers Tag Schema"). */
-export function referrersTag(digest: Digest): string {
-  const { algorithm, hex } = parseDigest(digest);
-  return `${algorithm}-${hex.slice(0, 64)}`;
 }
 
 /** Registries that know no such lists answer in many ways, with a web page too. */

@@ -1,10 +1,10 @@
 /** A blob's bytes on their way to a registry: verified as they pass, from any byte on. */
 
 import type { Hash } from "node:crypto";
-import { DenrootError } from "../../../errors.ts";
-import { createDigestHash, parseDigest } from "../../../oci/digest.ts";
+import { createDigestHash } from "../../../oci/digest.ts";
 import type { Descriptor } from "../../../types/image.ts";
 import type { OpenBlob } from "../../../types/source.ts";
+import { tooLong, tooShort, verifyHash } from "../../take_blob.ts";
 
 /** The hash of all bytes before `offset`: a stream that was cut goes on there. */
 interface Checkpoint {
@@ -103,10 +103,8 @@ export class BlobBytes {
   }
 
   async #verify(run: Run): Promise<void> {
-    const { digest } = this.#descriptor;
     if (await this.#pull(run) !== undefined) throw tooLong(this.#descriptor);
-    const actual = `${parseDigest(digest).algorithm}:${run.hash.copy().digest("hex")}`;
-    if (actual !== digest) throw new DenrootError("digest", `Blob ${digest} came as ${actual}`);
+    verifyHash(run.hash.copy(), this.#descriptor.digest);
   }
 
   /** The source's next bytes, hashed; undefined at its end. */
@@ -124,12 +122,4 @@ export class BlobBytes {
       return value;
     }
   }
-}
-
-function tooShort({ digest, size }: Descriptor, actual: number): DenrootError {
-  return new DenrootError("digest", `Blob ${digest} came with ${actual} bytes, not ${size}`);
-}
-
-function tooLong({ digest, size }: Descriptor): DenrootError {
-  return new DenrootError("digest", `Blob ${digest} came with more than ${size} bytes`);
 }

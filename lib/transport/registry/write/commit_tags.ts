@@ -14,8 +14,10 @@ interface TagsOptions {
 
 /**
  * Writes those of the tags, in their order, that the image does not have. Unless they are replaced
- * anyway, all of them are looked at first: one that may not be taken leaves the others as they are. Throws code `exists` for a tag of
- * another image without `replace`, and for one that the registry does not allow to change.
+ * anyway, all of them are looked at first: one that may not be taken leaves the others as they are.
+ *
+ * Throws code `exists` for a tag of another image without `replace`, and for one that the registry does
+ * not allow to change.
  */
 export async function commitTags(
   tags: readonly string[],

@@ -9,9 +9,8 @@ import type { Descriptor, Digest, StoredDocument } from "../../../types/image.ts
 import type { DockerReference } from "../../../types/reference.ts";
 import type { CommitOptions, ImageDestination, OpenBlob } from "../../../types/source.ts";
 import type { SourceContext } from "../../source_context.ts";
-import { connectionsOf, type RegistryConnections } from "../connections.ts";
+import { clientAt, connectionsOf, type RegistryConnections } from "../connections.ts";
 import { DEFAULT_LIMITS, type RegistryLimits } from "../limits.ts";
-import { RegistryClient } from "../registry_client.ts";
 import { commitTags } from "./commit_tags.ts";
 import { hasBlob } from "./has_blob.ts";
 import { Manifests } from "./manifests.ts";
@@ -49,12 +48,9 @@ export async function openRegistryDestination(
   const { settings, onProgress, signal } = context;
   const connections = await connectionsOf(context, limits);
   throwIfAborted(signal);
-  const { conf, http, credentials } = connections;
-  const location = writeLocation(reference, conf);
+  const location = writeLocation(reference, connections.conf);
   const { allowHttp, maxConnections, transferRetries: retries } = settings;
-  const { user } = reference;
-  const options = { location, allowHttp, limits, http, credentials };
-  const client = new RegistryClient({ ...options, ...(user !== undefined && { user }) });
+  const client = clientAt(location, reference, { connections, allowHttp, limits });
   const name = plainText(locationName(location), 300);
   const writer = new Writer({ name, client, limits, retries, maxConnections, onProgress });
   return new Destination(reference, {

@@ -7,6 +7,7 @@ import { ACCEPTED_MANIFESTS } from "../../../oci/media_types.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import type { Digest, StoredDocument } from "../../../types/image.ts";
 import type { HttpResponse } from "../../../http/client.ts";
+import { announcedDigest } from "../answer.ts";
 import { RefusedError } from "../response_error.ts";
 import type { Writer } from "./writer.ts";
 
@@ -106,11 +107,6 @@ export class Manifests {
 /** Whether `other` is the digest of these bytes: the registry may use another algorithm. */
 export function isSameDocument(other: Digest, digest: Digest, bytes: Uint8Array): boolean {
   return other === digest || other === digestOf(bytes, parseDigest(other).algorithm);
-}
-
-function announcedDigest(response: HttpResponse): Digest | undefined {
-  const text = response.header("docker-content-digest")?.trim() ?? "";
-  return isDigest(text) ? text : undefined;
 }
 
 /** Registries that delete by digest only take a tag for a bad digest. */

@@ -7,8 +7,8 @@ import { digestOf, isDigest } from "../../../oci/digest.ts";
 import { isObject, type JsonObject, parseJsonObject } from "../../../oci/json_fields.ts";
 import { OCI_INDEX } from "../../../oci/media_types.ts";
 import { MAX_INDEX_ENTRIES } from "../../../oci/parse_manifest.ts";
+import { referrersTag } from "../../../oci/referrer_tags.ts";
 import type { Digest, StoredDocument } from "../../../types/image.ts";
-import { referrersTag } from "../read/list_referrers.ts";
 import type { Manifests } from "./manifests.ts";
 import type { Writer } from "./writer.ts";
 
