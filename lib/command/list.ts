@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, commandSettings, newCommand } from "./common.ts";
+import { type CommandContext, newCommand } from "./common.ts";
 import { containerTable } from "./output/container_table.ts";
 
 export function listCommand(context: CommandContext): Command {
@@ -23,8 +23,9 @@ interface Options {
 
 async function runList({ fancy, json }: Options, context: CommandContext): Promise<void> {
   const { console } = context;
-  const { containerNames, listContainers } = await import("../../mod.ts");
-  const settings = await commandSettings(context);
+  const { containerNames, listContainers, loadSettings } = await import("../../mod.ts");
+  // It does not warn of settings as other commands do: pyxis reads standard error as a part of the list.
+  const settings = await loadSettings();
   if (json) {
     console.result(printableJson(await listContainers({ settings })));
   } else if (fancy) {
