@@ -32,6 +32,8 @@ export interface Settings {
   readonly sourceDateEpoch?: number | undefined;
   /** Limit for all uncompressed layers of one image together. */
   readonly maxImageBytes: number;
+  /** How much memory layers are decompressed ahead into. */
+  readonly maxAheadBytes: number;
   /** The path of the mksquashfs that the user chose. */
   readonly mksquashfs?: string | undefined;
   /** The path of the unsquashfs that the user chose. */
@@ -115,6 +117,7 @@ export async function loadSettings(
     shortNames: values.DENROOT_SHORT_NAMES,
     sourceDateEpoch: values.SOURCE_DATE_EPOCH,
     maxImageBytes: values.DENROOT_MAX_IMAGE_BYTES,
+    maxAheadBytes: values.DENROOT_MAX_AHEAD_BYTES,
     mksquashfs: values.DENROOT_MKSQUASHFS,
     unsquashfs: values.DENROOT_UNSQUASHFS,
     sharePath: values.DENROOT_SHARE_PATH,

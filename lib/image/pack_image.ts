@@ -10,10 +10,12 @@ import type { BlobCache } from "../store/blob_cache.ts";
 import { BlobFetcher, type ReadableBlob } from "../store/blob_fetcher.ts";
 import { openCache } from "../store/open_cache.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
+import { systemFiles } from "../system/host/system_files.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { Digest, ResolvedImage } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
+import { aheadBytes } from "./ahead_bytes.ts";
 import { blobName } from "./blob_name.ts";
 import { checkSpace } from "./check_space.ts";
 import { fetchConfig } from "./fetch_config.ts";
@@ -104,6 +106,7 @@ async function fetchAndPack(
     return await packLayers({
       output: target.output(created),
       processors: target.processors,
+      aheadBytes: aheadBytes(settings, systemFiles),
       plan,
       ownFiles: ownFiles(config, source.uri),
       nameOf: (descriptor) => blobName(content, descriptor),

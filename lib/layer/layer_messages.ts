@@ -21,8 +21,16 @@ export interface LayerJob {
   readonly digest: Digest | undefined;
   /** The digest that the tar stream must have; undefined when it needs no check. */
   readonly diffId: Digest | undefined;
-  /** Takes {@link LayerChunk}s, and confirms them. */
+  /** Takes {@link LayerChunk}s, and confirms them as {@link PartOfSlab}s. */
   readonly output: MessagePort;
+  /** The memory to begin with. */
+  readonly slab: Slab;
+}
+
+/** Memory of {@link SLAB_SIZE} bytes that a layer worker fills. */
+export interface Slab {
+  readonly id: number;
+  readonly memory: SharedArrayBuffer;
 }
 
 /** The main thread tells how many stored bytes of the layer can be read by now. */
@@ -31,22 +39,40 @@ export interface Available {
   readonly bytes: number;
 }
 
-/** The layer worker's answer: the taker has the whole layer, or it cannot be read. */
-export interface LayerAnswer {
-  readonly error?: PlainError;
+/** The main thread grants one more slab. */
+export interface Grant {
+  readonly type: "slab";
+  readonly slab: Slab;
+}
+
+/** From a layer worker to the main thread. */
+export type LayerAnswer =
+  /** The worker waits, and could go on with one more slab. */
+  | { readonly type: "want" }
+  /** It does not need the slab with this number any more. */
+  | { readonly type: "spare"; readonly slab: number }
+  /** The taker has the whole layer, or the layer cannot be read. */
+  | { readonly type: "end"; readonly error?: PlainError };
+
+/** Which part of the shared memory. */
+export interface PartOfSlab {
+  /** The slab's number. */
+  readonly slab: number;
+  /** Where the part begins. */
+  readonly at: number;
 }
 
 /**
- * First the memory that both threads share; then the next bytes of the tar stream in it, which the
- * taker confirms with `at` when they are used up; at last the stream's verified end. Buffers that
- * are sent from thread to thread would have a garbage collection follow every few of them.
+ * A slab, before its first use; then the next bytes of the tar stream in it, which the taker confirms
+ * when they are used up; at last the stream's verified end. Buffers that are sent from thread to
+ * thread would have a garbage collection follow every few of them.
  */
 export type LayerChunk =
-  | { readonly memory: SharedArrayBuffer }
-  | { readonly at: number; readonly length: number }
+  | { readonly slab: number; readonly memory: SharedArrayBuffer }
+  | PartOfSlab & { readonly length: number }
   | "end";
 
-/** The size of the parts of the shared memory. */
+/** The size of the parts of a slab. */
 export const CHUNK_SIZE = 1024 * 1024;
-/** The count of these parts: it bounds how much is read ahead. */
-export const CHUNKS_AHEAD = 8;
+export const CHUNKS_IN_SLAB = 8;
+export const SLAB_SIZE = CHUNK_SIZE * CHUNKS_IN_SLAB;

@@ -4,7 +4,14 @@ import { fromPlainError } from "../errors.ts";
 import { MessageChannel, type MessagePort, startWorker, type Worker } from "../system/worker.ts";
 import type { ReadableBlob } from "../store/blob_fetcher.ts";
 import type { Digest } from "../types/image.ts";
-import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
+import {
+  type Available,
+  type Grant,
+  type LayerAnswer,
+  type LayerJob,
+  SLAB_SIZE,
+} from "./layer_messages.ts";
+import { SlabPool } from "./slab_pool.ts";
 
 /** Called when a layer cannot be read, with the reason. */
 type OnFailure = (readable: ReadableBlob, error: Error) => void;
@@ -15,10 +22,12 @@ export class LayerReaders {
   readonly #waiting: ((worker: Worker) => void)[] = [];
   readonly #onFailure: OnFailure;
   readonly #count: number;
+  readonly #slabs: SlabPool;
 
-  /** At most `count` layers are read at a time. */
-  constructor(count: number, onFailure: OnFailure) {
+  /** At most `count` layers are read at a time, into `memory` bytes. */
+  constructor(count: number, memory: number, onFailure: OnFailure) {
     this.#count = count;
+    this.#slabs = new SlabPool(Math.floor(memory / SLAB_SIZE), count);
     this.#onFailure = onFailure;
   }
 
@@ -29,22 +38,27 @@ export class LayerReaders {
   async open(readable: ReadableBlob, diffId: Digest | undefined): Promise<MessagePort> {
     const worker = await this.#take();
     const { port1, port2 } = new MessageChannel();
-    const job = layerJob(readable, diffId, port1);
+    const tell = (message: LayerJob | Available | Grant, ports: MessagePort[] = []) =>
+      worker.postMessage(message, ports);
+    const holder = this.#slabs.enter((slab) => tell({ type: "slab", slab }));
     const { blob } = readable;
-    const stop = blob?.onAvailable(() => {
-      worker.postMessage({ type: "available", bytes: blob.available } satisfies Available);
-    });
+    const stop = blob?.onAvailable(() => tell({ type: "available", bytes: blob.available }));
     const settle = (error?: Error) => {
       stop?.();
       worker.off("message", onAnswer);
       worker.off("error", settle);
-      if (error !== undefined) this.#onFailure(readable, error);
+      if (error === undefined) holder.leave();
+      else this.#onFailure(readable, error);
       this.#giveBack(worker);
     };
-    const onAnswer = ({ error }: LayerAnswer) => settle(error && fromPlainError(error));
+    const onAnswer = (answer: LayerAnswer) => {
+      if (answer.type === "want") holder.want();
+      else if (answer.type === "spare") holder.spare(answer.slab);
+      else settle(answer.error && fromPlainError(answer.error));
+    };
     worker.on("message", onAnswer);
     worker.on("error", settle);
-    worker.postMessage(job, [port1]);
+    tell({ ...layerJob(readable, diffId), output: port1, slab: holder.first }, [port1]);
     return port2;
   }
 
@@ -74,8 +88,7 @@ export class LayerReaders {
 function layerJob(
   readable: ReadableBlob,
   diffId: Digest | undefined,
-  output: MessagePort,
-): LayerJob {
+): Omit<LayerJob, "output" | "slab"> {
   const { blob, descriptor, place } = readable;
   return {
     type: "read",
@@ -85,7 +98,6 @@ function layerJob(
     digest: diffId !== undefined && isUnchecked(readable) ? descriptor.digest : undefined,
     // The tar stream of a tree is a new one: no digest of it is known.
     diffId: place.type === "tree" ? undefined : diffId,
-    output,
   };
 }
 

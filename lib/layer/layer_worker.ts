@@ -6,42 +6,50 @@ import { createDigestHash, digestOfHash } from "../oci/digest.ts";
 import { workerPort } from "../system/worker.ts";
 import type { Digest } from "../types/image.ts";
 import { decompress } from "../compress/decompress.ts";
-import { chunkMemory, ChunkOutput } from "./chunk_output.ts";
-import type { Available, LayerAnswer, LayerJob } from "./layer_messages.ts";
+import { ChunkOutput } from "./chunk_output.ts";
+import type { Available, Grant, LayerAnswer, LayerJob } from "./layer_messages.ts";
 import { readLayerTree } from "./formats/read_layer_tree.ts";
 import { readSplitLayer } from "./formats/read_split_layer.ts";
 import { Arrival, StoredBytes } from "./stored_bytes.ts";
 
-const port = workerPort();
-/** How much of its file the running job can read; undefined between jobs. */
-let arrival: Arrival | undefined;
-/** The memory of the last job, if the next one can use it. */
-let memory: SharedArrayBuffer | undefined;
+/** What the running job waits for: more of its file, more memory. */
+interface Running {
+  readonly arrival: Arrival;
+  readonly output: ChunkOutput;
+}
 
-port.on("message", (message: LayerJob | Available) => {
-  if (message.type === "available") arrival?.advance(message.bytes);
-  else void run(message);
+const port = workerPort();
+let running: Running | undefined;
+
+port.on("message", (message: LayerJob | Available | Grant) => {
+  if (message.type === "read") void run(message);
+  // A message may come when the job has just ended.
+  else if (message.type === "slab") running?.output.add(message.slab);
+  else running?.arrival.advance(message.bytes);
 });
 
 async function run(job: LayerJob): Promise<void> {
-  if (arrival !== undefined) throw new TypeError("A layer worker reads one layer at a time");
-  arrival = new Arrival(job.available);
-  const answer = await answerTo(job, arrival);
-  arrival = undefined;
+  if (running !== undefined) throw new TypeError("A layer worker reads one layer at a time");
+  running = {
+    arrival: new Arrival(job.available),
+    output: new ChunkOutput(job.output, job.slab, {
+      want: () => tell({ type: "want" }),
+      spare: (slab) => tell({ type: "spare", slab }),
+    }),
+  };
+  const answer = await answerTo(job, running);
+  running = undefined;
   job.output.close();
-  port.postMessage(answer);
+  tell(answer);
 }
 
-async function answerTo(job: LayerJob, arrival: Arrival): Promise<LayerAnswer> {
-  memory ??= chunkMemory();
-  const output = new ChunkOutput(job.output, memory);
+async function answerTo(job: LayerJob, { arrival, output }: Running): Promise<LayerAnswer> {
   try {
     await readLayer(job, new StoredBytes(job, arrival), output);
     await output.end();
-    return {};
+    return { type: "end" };
   } catch (error) {
-    memory = undefined;
-    return { error: toPlainError(error) };
+    return { type: "end", error: toPlainError(error) };
   }
 }
 
@@ -79,4 +87,8 @@ function expectDigest(what: string, expected: Digest, hash: Hash): void {
   if (actual !== expected) {
     throw new DenrootError("digest", `${what} ${actual} instead of ${expected}`);
   }
+}
+
+function tell(answer: LayerAnswer): void {
+  port.postMessage(answer);
 }

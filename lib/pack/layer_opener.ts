@@ -1,41 +1,51 @@
-/** Hands a layer to the pack worker when it asks, and has the next one decompressed ahead. */
+/** Hands a layer to the pack worker when it asks, and has the next ones decompressed ahead. */
 
 import { DenrootError, messageOf } from "../errors.ts";
+import { SLAB_SIZE } from "../layer/layer_messages.ts";
 import { LayerReaders } from "../layer/layer_readers.ts";
 import type { ReadableBlob } from "../store/blob_fetcher.ts";
 import { UnusableBlob } from "../store/unusable_blob.ts";
 import type { MessagePort } from "../system/worker.ts";
 import type { PackJob } from "./pack_job.ts";
-import type { PackMode, Pass } from "./pack_messages.ts";
+import type { Pass } from "./pack_messages.ts";
 
-/** While one layer is merged, the next one is decompressed. */
-const READERS = 2;
+/** More threads than this do not help: mksquashfs reads no faster than three of them decompress. */
+const MAX_READERS = 8;
 
 export class LayerOpener {
   readonly #job: PackJob;
   readonly #readers: LayerReaders;
-  /** The distance from one layer to the layer that is asked for next. */
-  readonly #step: number;
+  /** How many layers are read at a time: the one that is merged, and those ahead. */
+  readonly #count: number;
   readonly #ahead = new Map<number, Promise<MessagePort>>();
 
   /** `onFailure` gets the error that explains why a layer could not be read. */
-  constructor(job: PackJob, mode: PackMode, onFailure: (error: unknown) => void) {
+  constructor(job: PackJob, onFailure: (error: unknown) => void) {
     this.#job = job;
-    this.#step = mode === "stream" ? -1 : 1;
+    const { processors, aheadBytes } = job;
+    this.#count = Math.max(
+      1,
+      Math.min(MAX_READERS, processors, Math.floor(aheadBytes / SLAB_SIZE)),
+    );
     this.#readers = new LayerReaders(
-      Math.min(READERS, job.processors),
+      this.#count,
+      aheadBytes,
       (readable, error) =>
         void this.#explain(readable, this.#named(readable, error)).then(onFailure),
     );
   }
 
-  /** Gives the port that yields the layer's tar stream, as `LayerChunk`s. */
-  async open(layer: number, pass: Pass): Promise<MessagePort> {
-    if (pass === "again") return await this.#start(layer, pass);
+  /**
+   * Gives the port that yields the layer's tar stream, as `LayerChunk`s. Those of the `next` layers are
+   * decompressed meanwhile.
+   */
+  async open(layer: number, pass: Pass, next: readonly number[]): Promise<MessagePort> {
     const port = this.#ahead.get(layer) ?? this.#start(layer, pass);
     this.#ahead.delete(layer);
     const opened = await port;
-    this.#startAhead(layer + this.#step);
+    for (const one of next.slice(0, this.#count - 1)) {
+      if (!this.#ahead.has(one)) this.#startAhead(one, pass);
+    }
     return opened;
   }
 
@@ -50,10 +60,8 @@ export class LayerOpener {
     await this.#readers.close();
   }
 
-  #startAhead(layer: number): void {
-    const { plan, processors } = this.#job;
-    if (plan.layers[layer] === undefined || processors === 1) return;
-    const port = this.#start(layer, "first");
+  #startAhead(layer: number, pass: Pass): void {
+    const port = this.#start(layer, pass);
     // `open` hands the error on.
     port.catch(() => {});
     this.#ahead.set(layer, port);

@@ -6,14 +6,7 @@ import { workingDirectory } from "../enroot/own_files.ts";
 import { startWorker, type Worker } from "../system/worker.ts";
 import { LayerOpener } from "./layer_opener.ts";
 import type { PackJob } from "./pack_job.ts";
-import type {
-  PackInput,
-  PackMessage,
-  PackMode,
-  PackRequest,
-  PackResult,
-  Pass,
-} from "./pack_messages.ts";
+import type { PackInput, PackMessage, PackMode, PackRequest, PackResult } from "./pack_messages.ts";
 import { type PackTarget, startTarget } from "./pack_target.ts";
 import { WIDE_ENTRIES } from "./wide_directories.ts";
 
@@ -49,7 +42,7 @@ export class PackAttempt implements AsyncDisposable {
   private constructor(job: PackJob, attempt: Attempt, target: PackTarget) {
     this.#job = job;
     this.#target = target;
-    this.#layers = new LayerOpener(job, attempt.mode, this.#failure.reject);
+    this.#layers = new LayerOpener(job, this.#failure.reject);
     this.#worker = startWorker("lib/pack/pack_worker.ts", packInput(job, attempt, target));
     this.#worker.on("message", (message: PackMessage) => this.#take(message));
     this.#worker.on("error", this.#failure.reject);
@@ -116,7 +109,7 @@ export class PackAttempt implements AsyncDisposable {
   #take(message: PackMessage): void {
     switch (message.type) {
       case "open":
-        this.#open(message.layer, message.pass).catch(this.#failure.reject);
+        this.#open(message).catch(this.#failure.reject);
         break;
       case "packed":
         this.#job.onProgress({
@@ -139,8 +132,8 @@ export class PackAttempt implements AsyncDisposable {
     }
   }
 
-  async #open(layer: number, pass: Pass): Promise<void> {
-    const chunks = await this.#layers.open(layer, pass);
+  async #open({ layer, pass, next }: PackMessage & { readonly type: "open" }): Promise<void> {
+    const chunks = await this.#layers.open(layer, pass, next);
     this.#worker.postMessage({ type: "layer", chunks } satisfies PackRequest, [chunks]);
   }
 

@@ -13,6 +13,8 @@ export interface PackJob {
   readonly output: PackOutput;
   /** At least 1. */
   readonly processors: number;
+  /** How much memory layers are decompressed ahead into. */
+  readonly aheadBytes: number;
   readonly plan: ReadPlan;
   readonly ownFiles: readonly OwnFile[];
   /** What messages call a blob. */

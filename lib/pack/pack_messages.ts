@@ -69,8 +69,16 @@ export type PackResult =
 /** From the pack worker to the main thread. */
 export type PackMessage =
   | PackResult
-  /** Asks for a layer's tar stream; one layer is asked for at a time. */
-  | { readonly type: "open"; readonly layer: number; readonly pass: Pass }
+  /**
+   * Asks for a layer's tar stream; one layer is asked for at a time. `next` are the layers that will
+   * be asked for after it, for the same pass, in this order.
+   */
+  | {
+    readonly type: "open";
+    readonly layer: number;
+    readonly pass: Pass;
+    readonly next: readonly number[];
+  }
   /** How many bytes of the stream are written so far. */
   | { readonly type: "packed"; readonly bytes: number }
   /** Something that people should know. */
@@ -81,6 +89,12 @@ export type PackMessage =
   | { readonly type: "failed"; readonly error: PlainError; readonly layer: number | undefined };
 
 /**
- * Reads one layer, base = 0, into a visitor. The first pass fails at the end of a damaged layer.
+ * Reads one layer, base = 0, into a visitor. The first pass fails at the end of a damaged layer. The
+ * `next` layers of the same pass, in this order, are decompressed ahead.
  */
-export type ReadLayer = (layer: number, visitor: TarVisitor, pass: Pass) => Promise<void>;
+export type ReadLayer = (
+  layer: number,
+  visitor: TarVisitor,
+  pass: Pass,
+  next: readonly number[],
+) => Promise<void>;

@@ -21,10 +21,10 @@ export async function packPlanned(
   const { layers, implied } = merge.selections(input.layerNames.length);
   for (const path of implied) emission.directory(path);
   for (const path of own.directories) emission.directory(path);
-  for (let layer = layers.length - 1; layer >= 0; layer--) {
-    if (layers[layer]!.size === 0) continue;
+  const needed = [...layers.keys()].reverse().filter((layer) => layers[layer]!.size > 0);
+  for (const [at, layer] of needed.entries()) {
     const replay = replayVisitor(layers[layer]!, emission);
-    await readLayer(layer, replay, "again");
+    await readLayer(layer, replay, "again", needed.slice(at + 1));
     replay.end();
     layers[layer]!.clear();
   }
@@ -40,9 +40,10 @@ async function readHeaders(layerCount: number, readLayer: ReadLayer): Promise<Pl
     },
     content() {},
   };
-  for (let layer = 0; layer < layerCount; layer++) {
+  const baseFirst = [...Array(layerCount).keys()];
+  for (const layer of baseFirst) {
     merge.beginLayer();
-    await readLayer(layer, headers, "first");
+    await readLayer(layer, headers, "first", baseFirst.slice(layer + 1));
   }
   return merge;
 }

@@ -29,14 +29,15 @@ export async function packStreamed(
   emission: Emission,
 ): Promise<void> {
   const packing = new StreamedPacking(input, emission);
-  for (let layer = input.layerNames.length - 1; layer >= 0; layer--) {
+  const topFirst = [...input.layerNames.keys()].reverse();
+  for (const [at, layer] of topFirst.entries()) {
     packing.merge.beginLayer();
-    await readLayer(layer, packing, "first");
+    await readLayer(layer, packing, "first", topFirst.slice(at + 1));
     const selection = packing.merge.endLayer();
     if (selection.size === 0) continue;
     // A file whose own name is hidden has links: its content passed by unused, so it is read again.
     const replay = replayVisitor(selection, emission);
-    await readLayer(layer, replay, "again");
+    await readLayer(layer, replay, "again", []);
     replay.end();
   }
   packing.finish();

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { DenrootError, toPlainError } from "../errors.ts";
-import { type LayerChunk } from "../layer/layer_messages.ts";
+import type { LayerChunk, PartOfSlab } from "../layer/layer_messages.ts";
 import { PathError } from "../merge/clean_path.ts";
 import { NeedsPlan } from "../merge/needs_plan.ts";
 import { ImageLedger } from "../squashfs/image_ledger.ts";
@@ -79,8 +79,13 @@ async function verify(unsquashfs: string, image: string): Promise<PackResult> {
   return { type: "verified" };
 }
 
-async function readLayer(layer: number, visitor: TarVisitor, pass: Pass): Promise<void> {
-  const chunks = await open(layer, pass);
+async function readLayer(
+  layer: number,
+  visitor: TarVisitor,
+  pass: Pass,
+  next: readonly number[],
+): Promise<void> {
+  const chunks = await open(layer, pass, next);
   const parser = new TarParser(visitor);
   try {
     await forEachChunk(chunks, (bytes) => {
@@ -97,24 +102,25 @@ async function readLayer(layer: number, visitor: TarVisitor, pass: Pass): Promis
   }
 }
 
-function open(layer: number, pass: Pass): Promise<MessagePort> {
+function open(layer: number, pass: Pass, next: readonly number[]): Promise<MessagePort> {
   return new Promise((resolve) => {
     layerOpened = resolve;
-    tell({ type: "open", layer, pass });
+    tell({ type: "open", layer, pass, next });
   });
 }
 
 /** Confirms each chunk once it is used up: that is what bounds the memory. */
 function forEachChunk(chunks: MessagePort, use: (bytes: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    let memory: SharedArrayBuffer;
+    const slabs = new Map<number, SharedArrayBuffer>();
     chunks.on("message", (chunk: LayerChunk) => {
       try {
         if (chunk === "end") resolve();
-        else if ("memory" in chunk) memory = chunk.memory;
+        else if ("memory" in chunk) slabs.set(chunk.slab, chunk.memory);
         else {
-          use(new Uint8Array(memory, chunk.at, chunk.length));
-          chunks.postMessage(chunk.at);
+          const { slab, at, length } = chunk;
+          use(new Uint8Array(slabs.get(slab)!, at, length));
+          chunks.postMessage({ slab, at } satisfies PartOfSlab);
         }
       } catch (error) {
         // In this order: closing may still deliver the end that is on its way.

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { meansNo } from "../../lib/config/means_no.ts";
+import { cpuCount } from "../../lib/system/host/environment.ts";
 import { DenrootError } from "../../lib/errors.ts";
 import { entry, type Env, load, root } from "./settings_fixture.ts";
 
@@ -26,6 +27,8 @@ test("the defaults are enroot's, except for packing and retries", async () => {
   assert.equal(settings.forceOverride, false);
   assert.equal(settings.sourceDateEpoch, undefined);
   assert.equal(settings.maxImageBytes, 2 ** 40);
+  const processors = cpuCount();
+  assert.equal(settings.maxAheadBytes, (processors > 2 ? 32 * processors : 16) * 2 ** 20);
   assert.equal(settings.mksquashfs, undefined);
   assert.equal(settings.unsquashfs, undefined);
   assert.deepEqual(settings.tls, {

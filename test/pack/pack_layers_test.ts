@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
@@ -10,6 +11,7 @@ import { DenrootError } from "../../lib/errors.ts";
 import type { PackJob } from "../../lib/pack/pack_job.ts";
 import { planReading } from "../../lib/image/read_plan.ts";
 import { packLayers } from "../../lib/pack/pack_layers.ts";
+import { SLAB_SIZE } from "../../lib/layer/layer_messages.ts";
 import { WIDE_ENTRIES } from "../../lib/pack/wide_directories.ts";
 import type { PackOptions } from "../../lib/squashfs/packer.ts";
 import type { ReadableBlob } from "../../lib/store/blob_fetcher.ts";
@@ -35,6 +37,8 @@ interface Packed {
   /** The files in the directory of the image. */
   readonly files: readonly string[];
   readonly outcome: PromiseSettledResult<number>;
+  /** The image's bytes; none where there is no image. */
+  readonly image: Buffer;
   readonly layers: readonly Descriptor[];
 }
 
@@ -42,15 +46,18 @@ interface Packed {
 type Changes = Partial<Omit<PackJob, "fetcher">> & {
   readonly fetcher?: Partial<PackJob["fetcher"]>;
   readonly diffIds?: readonly string[];
+  /** Called with the number of each layer that is asked for. */
+  readonly onAsked?: (layer: number) => void;
   readonly squash?: PackOptions;
 };
 
 /** Packs layers that lie on this machine, base first. */
 async function pack(
   layers: readonly (readonly TarSpec[] | Uint8Array)[],
-  { diffIds, squash = packOptions(mksquashfs), ...more }: Changes = {},
+  { diffIds, onAsked, squash = packOptions(mksquashfs), ...more }: Changes = {},
 ): Promise<Packed> {
   const work = join(scratch, `${++count}`);
+  const target = join(work, "image.sqsh");
   mkdirSync(work);
   const stored = layers.map((layer) =>
     storeLayer(layer instanceof Uint8Array ? Buffer.from(layer) : tarArchive(layer))
@@ -59,8 +66,9 @@ async function pack(
   const [asked, packedBytes]: [number[], number[]] = [[], []];
   const { fetcher, ...options } = more;
   const job: PackJob = {
-    output: { type: "image", target: join(work, "image.sqsh"), squash, verifyWith: undefined },
+    output: { type: "image", target, squash, verifyWith: undefined },
     processors: squash.processors,
+    aheadBytes: SLAB_SIZE * squash.processors,
     plan: planReading(
       configOf(diffIds ?? stored.map(({ diffId }) => diffId)),
       stored.map(({ readable }) => readable.descriptor),
@@ -71,6 +79,7 @@ async function pack(
       readable(one) {
         const number = stored.findIndex(({ readable }) => readable.descriptor === one);
         asked.push(number);
+        onAsked?.(number);
         return Promise.resolve(stored[number]!.readable);
       },
       verified: () => Promise.resolve(),
@@ -94,6 +103,7 @@ async function pack(
     asked,
     packedBytes,
     files: readdirSync(work),
+    image: existsSync(target) ? readFileSync(target) : Buffer.alloc(0),
     outcome: outcome!,
     layers: job.plan.layers.map(({ descriptor }) => descriptor),
   };
@@ -250,6 +260,50 @@ test("a layer that has to be read again is not read ahead of a second time", asy
   const squash = packOptions(mksquashfs, { processors: 2 });
   assert.deepEqual((await pack(layers, { squash })).asked, [2, 1, 0, 1]);
   assert.deepEqual((await pack(layers)).asked, [2, 1, 1, 0]);
+});
+
+test("as many layers are read ahead as there are processors and memory for", async () => {
+  const layers = ["e", "d", "c", "b", "a"].map((name) => [file(name, name)]);
+  for (
+    const [processors, slabs, begun] of [[4, 4, 4], [4, 2, 2], [2, 9, 2], [1, 9, 1], [
+      9,
+      0,
+      1,
+    ]] as const
+  ) {
+    const asked: number[] = [];
+    // The top layer never comes to its end, so all that is begun is begun ahead.
+    const controller = new AbortController();
+    const squash = scriptedMksquashfs("exec sleep 60");
+    const packing = pack([...layers, [zeros]], {
+      squash,
+      processors,
+      aheadBytes: slabs * SLAB_SIZE,
+      signal: controller.signal,
+      onAsked: (layer) => asked.push(layer),
+    });
+    await waitUntil(`${begun} layers are asked for`, () => asked.length === begun);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual(asked, [5, 4, 3, 2, 1, 0].slice(0, begun), `${processors}, ${slabs}`);
+    controller.abort();
+    await packing;
+  }
+});
+
+test("the image has the same bytes, however much is decompressed ahead", async () => {
+  const layers = ["a", "b", "c", "d"].map((name) => [
+    file(`${name}/large`, randomBytes(SLAB_SIZE + 12_345)),
+    file(`${name}/small`, name),
+    directory(`${name}/empty`),
+  ]);
+  const images: Buffer[] = [];
+  const squash = packOptions(mksquashfs, { squashOptions: "-noI -noD -noF -noX" });
+  for (const [processors, slabs] of [[1, 1], [4, 9]] as const) {
+    const { image } = await pack(layers, { squash, processors, aheadBytes: slabs * SLAB_SIZE });
+    images.push(image);
+  }
+  assert.equal(images[0]!.length > 4 * SLAB_SIZE, true);
+  assert.ok(images.every((image) => images[0]!.equals(image)));
 });
 
 test("with a plan, layers are read from the base up, and one is read ahead", async () => {

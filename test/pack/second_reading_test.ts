@@ -60,6 +60,7 @@ async function packChanged({ othersMayWrite }: { readonly othersMayWrite: boolea
   const failure = await packLayers({
     output: { type: "image", target, squash: packOptions(mksquashfs), verifyWith: undefined },
     processors: 1,
+    aheadBytes: 1,
     plan: { config: { workingDir: "" } as unknown as ImageConfig, layers },
     ownFiles: [],
     nameOf: () => "Layer 1/2",

@@ -69,6 +69,7 @@ async function pack(
   const job: PackJob = {
     output,
     processors: 2,
+    aheadBytes: 1,
     plan: planReading(
       config as unknown as ImageConfig,
       stored.map(({ readable }) => readable.descriptor),

@@ -41,6 +41,17 @@ export const PACKING_SETTINGS = {
     default: "1T",
     note: "uncompressed",
   },
+  DENROOT_MAX_AHEAD_BYTES: {
+    kind: "bytes",
+    meaning:
+      "Layers are decompressed ahead of the packing into at most this much memory, and into " +
+      "a quarter of what is available at most. K, M, G and T stand for powers of 1024.",
+    commands: ["import", "load"],
+    default: {
+      shown: "32M for each processor, 16M for up to two",
+      compute: ({ processors }) => processors <= 2 ? "16M" : `${processors * 32}M`,
+    },
+  },
   DENROOT_MKSQUASHFS: {
     kind: "text",
     meaning: "This mksquashfs makes the image file. It must be version 4.5 or later.",

@@ -49,6 +49,7 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     imageMounts: "own",
     lockTimeoutMs: 30_000,
     maxImageBytes: 1e12,
+    maxAheadBytes: 1e7,
     tls: {},
     proxy: { no: "" },
     environment: { HOME: "/nonexistent", PATH: "/usr/bin:/bin" },
