@@ -27,6 +27,8 @@ const usage = `Usage: scripts/bench [options]
                  spank_pyxis.so for the Slurm of this machine
   --packing      what mksquashfs's options cost import, create, start and reading instead;
                  --only and --runs as above
+  --stages       what each stage of an import takes, and a model of more processors, instead; with
+                 --large on an image of 10 GB, which needs 40 GB on the disk
   --work DIR     where images are kept (default: denroot-bench in the temporary directory)
 `;
 
