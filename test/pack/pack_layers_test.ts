@@ -2,136 +2,22 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
 import { DenrootError } from "../../lib/errors.ts";
-import type { PackJob } from "../../lib/pack/pack_job.ts";
-import { planReading } from "../../lib/image/read_plan.ts";
-import { packLayers } from "../../lib/pack/pack_layers.ts";
-import { SLAB_SIZE } from "../../lib/layer/layer_messages.ts";
 import { WIDE_ENTRIES } from "../../lib/pack/wide_directories.ts";
-import type { PackOptions } from "../../lib/squashfs/packer.ts";
-import type { ReadableBlob } from "../../lib/store/blob_fetcher.ts";
 import { UnusableBlob } from "../../lib/store/unusable_blob.ts";
-import type { Descriptor, ImageConfig } from "../../lib/types/image.ts";
 import { digestOf } from "../helpers/image_fixture.ts";
 import { openFiles, watchTimers } from "../helpers/leaks.ts";
 import { waitUntil } from "../helpers/run_program.ts";
-import { scratchDirectory } from "../helpers/scratch.ts";
-import { directory, file, link, opaque, tarArchive, type TarSpec } from "../helpers/tar_fixture.ts";
+import { directory, file, link, opaque, tarArchive } from "../helpers/tar_fixture.ts";
 import { mksquashfs, packOptions, script } from "../squashfs/packing.ts";
+import { failureOf, packingIn, zeros } from "./pack_fixture.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
 
 const scratch = scratchDirectory("pack-layers");
-const zeros = file("zeros", Buffer.alloc(8 * 2 ** 20));
-let count = 0;
-
-interface Packed {
-  readonly messages: readonly string[];
-  /** The numbers of the layers that were asked for, in order. */
-  readonly asked: readonly number[];
-  /** How many bytes were packed, as told now and then. */
-  readonly packedBytes: readonly number[];
-  /** The files in the directory of the image. */
-  readonly files: readonly string[];
-  readonly outcome: PromiseSettledResult<number>;
-  /** The image's bytes; none where there is no image. */
-  readonly image: Buffer;
-  readonly layers: readonly Descriptor[];
-}
-
-/** A job with other parts than usual; `fetcher` may replace some functions only. */
-type Changes = Partial<Omit<PackJob, "fetcher">> & {
-  readonly fetcher?: Partial<PackJob["fetcher"]>;
-  readonly diffIds?: readonly string[];
-  /** Called with the number of each layer that is asked for. */
-  readonly onAsked?: (layer: number) => void;
-  readonly squash?: PackOptions;
-};
-
-/** Packs layers that lie on this machine, base first. */
-async function pack(
-  layers: readonly (readonly TarSpec[] | Uint8Array)[],
-  { diffIds, onAsked, squash = packOptions(mksquashfs), ...more }: Changes = {},
-): Promise<Packed> {
-  const work = join(scratch, `${++count}`);
-  const target = join(work, "image.sqsh");
-  mkdirSync(work);
-  const stored = layers.map((layer) =>
-    storeLayer(layer instanceof Uint8Array ? Buffer.from(layer) : tarArchive(layer))
-  );
-  const messages: string[] = [];
-  const [asked, packedBytes]: [number[], number[]] = [[], []];
-  const { fetcher, ...options } = more;
-  const job: PackJob = {
-    output: { type: "image", target, squash, verifyWith: undefined },
-    processors: squash.processors,
-    aheadBytes: SLAB_SIZE * squash.processors,
-    plan: planReading(
-      configOf(diffIds ?? stored.map(({ diffId }) => diffId)),
-      stored.map(({ readable }) => readable.descriptor),
-    ),
-    ownFiles: [],
-    nameOf: (one) => `Layer ${stored.findIndex(({ readable }) => readable.descriptor === one)}`,
-    fetcher: {
-      readable(one) {
-        const number = stored.findIndex(({ readable }) => readable.descriptor === one);
-        asked.push(number);
-        onAsked?.(number);
-        return Promise.resolve(stored[number]!.readable);
-      },
-      verified: () => Promise.resolve(),
-      finished: () => Promise.resolve(),
-      failure: new Promise(() => {}),
-      ...fetcher,
-    },
-    allTime: undefined,
-    defaultTime: 0,
-    maxBytes: Infinity,
-    signal: new AbortController().signal,
-    onProgress(event) {
-      if (event.type === "log") messages.push(`${event.level} ${event.message}`);
-      if (event.type === "packed") packedBytes.push(event.bytes);
-    },
-    ...options,
-  };
-  const [outcome] = await Promise.allSettled([packLayers(job)]);
-  return {
-    messages,
-    asked,
-    packedBytes,
-    files: readdirSync(work),
-    image: existsSync(target) ? readFileSync(target) : Buffer.alloc(0),
-    outcome: outcome!,
-    layers: job.plan.layers.map(({ descriptor }) => descriptor),
-  };
-}
-
-function storeLayer(tar: Buffer): { readonly readable: ReadableBlob; readonly diffId: string } {
-  const bytes = gzipSync(tar, { level: 1 });
-  const digest = digestOf(bytes);
-  const path = join(scratch, digest);
-  writeFileSync(path, bytes);
-  const descriptor = { mediaType: "tar+gzip", digest, size: bytes.length };
-  const place = { type: "file", path, offset: 0, checkedBy: "digest" } as const;
-  return {
-    readable: { descriptor, place, origin: "local", othersMayWrite: false },
-    diffId: digestOf(tar),
-  };
-}
-
-function configOf(diffIds: readonly string[]): ImageConfig {
-  return { diffIds, env: [], entrypoint: [], cmd: [], workingDir: "", volumes: [], labels: {} };
-}
-
-/** Gives the reason of a packing that failed and left nothing. */
-function failureOf({ outcome, files }: Packed): Error & { readonly code?: string } {
-  assert.equal(outcome.status, "rejected");
-  assert.deepEqual(files, []);
-  return outcome.reason;
-}
+const { pack, scriptedMksquashfs } = packingIn(scratch);
 
 test("layers become an image of the size that is given", async () => {
   const { outcome, files, messages } = await pack([[file("a", "1")], [file("b", "2")]]);
@@ -250,72 +136,6 @@ test("an abort before the start packs nothing", async () => {
   assert.ok(!existsSync(marker));
 });
 
-test("a layer that has to be read again is not read ahead of a second time", async () => {
-  // The top layer hides the name of its own file, so that the file's links need a second pass.
-  const layers = [
-    [file("base", "1")],
-    [zeros, { path: "zeros-link", flag: "1", linkPath: "zeros" }],
-    [file("zeros")],
-  ];
-  const squash = packOptions(mksquashfs, { processors: 2 });
-  assert.deepEqual((await pack(layers, { squash })).asked, [2, 1, 0, 1]);
-  assert.deepEqual((await pack(layers)).asked, [2, 1, 1, 0]);
-});
-
-test("as many layers are read ahead as there are processors and memory for", async () => {
-  const layers = ["e", "d", "c", "b", "a"].map((name) => [file(name, name)]);
-  for (
-    const [processors, slabs, begun] of [[4, 4, 4], [4, 2, 2], [2, 9, 2], [1, 9, 1], [
-      9,
-      0,
-      1,
-    ]] as const
-  ) {
-    const asked: number[] = [];
-    // The top layer never comes to its end, so all that is begun is begun ahead.
-    const controller = new AbortController();
-    const squash = scriptedMksquashfs("exec sleep 60");
-    const packing = pack([...layers, [zeros]], {
-      squash,
-      processors,
-      aheadBytes: slabs * SLAB_SIZE,
-      signal: controller.signal,
-      onAsked: (layer) => asked.push(layer),
-    });
-    await waitUntil(`${begun} layers are asked for`, () => asked.length === begun);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    assert.deepEqual(asked, [5, 4, 3, 2, 1, 0].slice(0, begun), `${processors}, ${slabs}`);
-    controller.abort();
-    await packing;
-  }
-});
-
-test("the image has the same bytes, however much is decompressed ahead", async () => {
-  const layers = ["a", "b", "c", "d"].map((name) => [
-    file(`${name}/large`, randomBytes(SLAB_SIZE + 12_345)),
-    file(`${name}/small`, name),
-    directory(`${name}/empty`),
-  ]);
-  const images: Buffer[] = [];
-  const squash = packOptions(mksquashfs, { squashOptions: "-noI -noD -noF -noX" });
-  for (const [processors, slabs] of [[1, 1], [4, 9]] as const) {
-    const { image } = await pack(layers, { squash, processors, aheadBytes: slabs * SLAB_SIZE });
-    images.push(image);
-  }
-  assert.equal(images[0]!.length > 4 * SLAB_SIZE, true);
-  assert.ok(images.every((image) => images[0]!.equals(image)));
-});
-
-test("with a plan, layers are read from the base up, and one is read ahead", async () => {
-  // A link to a file that may have to be replaced needs a plan.
-  const layers = [[file("x/rc", "1")], [file("y/rc", "2"), link("z", "y/rc")]];
-  const ownFiles = [{ path: "etc/rc", mode: 0o644, content: new Uint8Array() }];
-  const squash = packOptions(mksquashfs, { processors: 2 });
-  const { asked, messages } = await pack(layers, { squash, ownFiles });
-  assert.match(messages.join(), /^info Packing starts again: 'y\/rc' has links/);
-  assert.deepEqual(asked.slice(-4), [0, 1, 1, 0]);
-});
-
 test("a root's mode that was found once is kept when the packing starts again", async () => {
   const layers = [[directory("./", { mode: 0o711 }), file("y/rc", "2"), link("z", "y/rc")]];
   const ownFiles = [{ path: "etc/rc", mode: 0o644, content: new Uint8Array() }];
@@ -336,15 +156,6 @@ test("a transfer that fails ends the packing with its error, wherever the packin
   );
   // All layers are packed, but one of them was not what it should be.
   assert.equal(failureOf(await pack(layers, { fetcher: { finished: failing } })), error);
-});
-
-test("a layer that is read ahead may fail before it is needed", async () => {
-  const error = new DenrootError("network", "The registry is gone");
-  const squash = packOptions(mksquashfs, { processors: 2 });
-  let asked = 0;
-  const top = storeLayer(tarArchive([zeros])).readable;
-  const fetcher = { readable: () => ++asked === 1 ? Promise.resolve(top) : Promise.reject(error) };
-  assert.equal(failureOf(await pack([[file("a", "1")], [zeros]], { squash, fetcher })), error);
 });
 
 test("damaged bytes of a transfer explain what is wrong in a layer", async () => {
@@ -392,10 +203,3 @@ test("packings leave no threads and no open files, whichever way they end", asyn
   await waitUntil("threads end", () => threads() < before.threads + 4);
   await waitUntil("files are closed", () => openFiles() < before.files + 6);
 });
-
-/** A program in the place of mksquashfs. */
-function scriptedMksquashfs(script: string): PackOptions {
-  const path = join(scratch, `mksquashfs-${++count}`);
-  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  return packOptions(path);
-}
