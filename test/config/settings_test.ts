@@ -7,7 +7,6 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { meansNo } from "../../lib/config/means_no.ts";
-import { cpuCount } from "../../lib/system/host/environment.ts";
 import { DenrootError } from "../../lib/errors.ts";
 import { entry, type Env, load, root } from "./settings_fixture.ts";
 
@@ -27,8 +26,6 @@ test("the defaults are enroot's, except for packing and retries", async () => {
   assert.equal(settings.forceOverride, false);
   assert.equal(settings.sourceDateEpoch, undefined);
   assert.equal(settings.maxImageBytes, 2 ** 40);
-  const processors = cpuCount();
-  assert.equal(settings.maxAheadBytes, (processors > 2 ? 32 * processors : 16) * 2 ** 20);
   assert.equal(settings.mksquashfs, undefined);
   assert.equal(settings.unsquashfs, undefined);
   assert.deepEqual(settings.tls, {
@@ -210,6 +207,20 @@ test("numbers, sizes and times become numbers", async () => {
   assert.equal(settings.unsquashfs, "/opt/unsquashfs");
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "123" })).maxImageBytes, 123);
   assert.equal((await load({ DENROOT_MAX_IMAGE_BYTES: "2KiB" })).maxImageBytes, 2048);
+});
+
+test("the memory for reading ahead grows with the processors that denroot uses", async () => {
+  for (
+    const [processors, megabytes] of [["1", 16], ["2", 16], ["3", 96], ["16", 512], [
+      "64",
+      2048,
+    ]] as const
+  ) {
+    const { maxAheadBytes } = await load({ ENROOT_MAX_PROCESSORS: processors });
+    assert.equal(maxAheadBytes, megabytes * 2 ** 20, processors);
+  }
+  const set = { ENROOT_MAX_PROCESSORS: "16", DENROOT_MAX_AHEAD_BYTES: "100M" };
+  assert.equal((await load(set)).maxAheadBytes, 100 * 2 ** 20);
 });
 
 test("the lower-case name of a proxy wins over the upper-case one", async () => {

@@ -48,8 +48,11 @@ export const PACKING_SETTINGS = {
       "a quarter of what is available at most. K, M, G and T stand for powers of 1024.",
     commands: ["import", "load"],
     default: {
-      shown: "32M for each processor, 16M for up to two",
-      compute: ({ processors }) => processors <= 2 ? "16M" : `${processors * 32}M`,
+      shown: "32M for each processor that denroot uses, 16M for up to two",
+      compute: ({ processors, variable }) => {
+        const used = Number(variable("ENROOT_MAX_PROCESSORS")) || processors;
+        return used <= 2 ? "16M" : `${used * 32}M`;
+      },
     },
   },
   DENROOT_MKSQUASHFS: {
