@@ -46,7 +46,7 @@ export const PACKING_SETTINGS = {
     meaning:
       "Layers are decompressed ahead of the packing into at most this much memory, and into " +
       "a quarter of what is available at most. K, M, G and T stand for powers of 1024.",
-    commands: ["import", "load", "share"],
+    commands: ["import", "run", "load", "share"],
     default: {
       shown: "32M for each processor that denroot uses, 16M for up to two",
       compute: ({ processors, variable }) => {
