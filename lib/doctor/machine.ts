@@ -4,7 +4,8 @@ import fs from "node:fs";
 import os from "node:os";
 import type { Settings } from "../config/settings.ts";
 import { type Trial, tryContainer } from "../container/trial/try_container.ts";
-import { cpuCount, hostArchitecture } from "../system/host/environment.ts";
+import { accounts } from "../system/host/accounts.ts";
+import { accountId, cpuCount, hostArchitecture } from "../system/host/environment.ts";
 import { findProgram } from "../system/host/find_program.ts";
 import { libcVersion } from "../system/host/libc_version.ts";
 import { runCommand } from "../system/process/run_command.ts";
@@ -50,7 +51,7 @@ const PROBE_TIMEOUT_MS = 10_000;
 
 /** The machine that this process runs on. */
 export async function thisMachine(): Promise<Machine> {
-  const { uid, username } = userInfo();
+  const uid = accountId();
   return {
     ...systemFiles,
     architecture: hostArchitecture(),
@@ -58,7 +59,7 @@ export async function thisMachine(): Promise<Machine> {
     kernel: os.release(),
     processors: cpuCount(),
     uid,
-    userName: username,
+    userName: (await accounts()).user(uid)?.name,
     nowMs: () => Date.now(),
     isWritable,
     space: fileSystemOf,
@@ -74,15 +75,6 @@ async function complaintOf(program: string, args: readonly string[]): Promise<st
     return exitCode === 0 ? "" : messages.trim() || `exit code ${exitCode}`;
   } catch {
     return undefined;
-  }
-}
-
-/** A user without an account has no name. */
-function userInfo(): { readonly uid: number; readonly username?: string } {
-  try {
-    return os.userInfo();
-  } catch {
-    return { uid: Number(fs.statSync("/proc/self").uid) };
   }
 }
 

@@ -12,16 +12,16 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { userInfo } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { accounts } from "../../../lib/system/host/accounts.ts";
 import { shadowHook } from "../../../lib/container/hooks/shadow.ts";
 import { runProgram } from "../../helpers/run_program.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 import { hookContext } from "./hook_fixture.ts";
 
 const scratch = scratchDirectory("shadow");
-const me = userInfo();
 /** A user that no machine has. */
 const stranger = { insideUid: 3999999999, outsideUid: 3999999999, insideGid: 7, outsideGid: 7 };
 
@@ -34,16 +34,17 @@ function files(root: string, contents: Readonly<Record<string, string>>): void {
 }
 
 test("the user, root and nobody come first, with the host's shell where the image has it", async () => {
+  const me = (await accounts()).user(process.getuid!())!;
   const { context, root } = await hookContext({
     make: (path) => {
-      files(path, { "etc/passwd": "bin:x:2:2:::\n", [me.shell!.slice(1)]: "" });
-      chmodSync(join(path, me.shell!), 0o755);
+      files(path, { "etc/passwd": "bin:x:2:2:::\n", [me.shell.slice(1)]: "" });
+      chmodSync(join(path, me.shell), 0o755);
     },
   });
   await shadowHook.run(context);
   const passwd = readFileSync(join(root.path, "etc/passwd"), "utf8").split("\n");
   const own = passwd.find((line) => line.split(":")[2] === String(me.uid))!;
-  assert.ok(own.endsWith(`:${me.homedir}:${me.shell}`), own);
+  assert.ok(own.endsWith(`:${me.name === "root" ? "/root" : me.home}:${me.shell}`), own);
   assert.ok(passwd[1]!.startsWith("nobody:x:65534:65534:"));
   assert.equal(statSync(join(root.path, "etc/passwd")).mode & 0o777, 0o644);
 });
