@@ -20,7 +20,7 @@ export interface Machine extends SystemFiles {
   readonly kernel: string;
   readonly processors: number;
   readonly uid: number;
-  /** Undefined for a user without an account. */
+  /** Undefined for a user without an account, or where the account cannot be asked for. */
   readonly userName: string | undefined;
   nowMs(): number;
   /** Whether it is a directory in which this user may create files. */
@@ -59,7 +59,7 @@ export async function thisMachine(): Promise<Machine> {
     kernel: os.release(),
     processors: cpuCount(),
     uid,
-    userName: (await accounts()).user(uid)?.name,
+    userName: await nameOf(uid),
     nowMs: () => Date.now(),
     isWritable,
     space: fileSystemOf,
@@ -67,6 +67,15 @@ export async function thisMachine(): Promise<Machine> {
     complaintOf,
     findProgram,
   };
+}
+
+/** Where memory is too short for calls of the C library, the examination goes on without the name. */
+async function nameOf(uid: number): Promise<string | undefined> {
+  try {
+    return (await accounts()).user(uid)?.name;
+  } catch {
+    return undefined;
+  }
 }
 
 async function complaintOf(program: string, args: readonly string[]): Promise<string | undefined> {

@@ -24,7 +24,10 @@ for (const [title, [command, ...args]] of CASES) {
       const pid = child.pid!;
       await waitUntil("it sleeps", () => /^\d+ \((sleep|cat)\) S /.test(statOf(pid)));
       const columns = ["pid", "stat", "mntns", "userns", "args"].map((name) => `${name}:1`);
-      const line = execFileSync("ps", ["-p", String(pid), "--no-headers", "-o", columns.join()]);
+      const line = execFileSync("ps", ["-p", String(pid), "--no-headers", "-o", columns.join()], {
+        // In other locales ps shows odd characters in other ways.
+        env: { ...process.env, LC_ALL: "C.UTF-8" },
+      });
       const { name, state, mountNamespace, userNamespace, command } = processFacts(pid)!;
       const facts = [pid, state, mountNamespace, userNamespace, command].join(" ");
       assert.equal(facts, line.toString().trimEnd());
