@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, systemCode } from "../errors.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { closestName } from "../text/closest_name.ts";
 import { quotePath } from "../text/quote_text.ts";
@@ -104,7 +104,7 @@ export function containerNames({ dataPath }: Pick<Settings, "dataPath">): string
   try {
     names = fs.readdirSync(dataPath);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (systemCode(error) === "ENOENT") return [];
     throw new DenrootError("file", `${dataPath} cannot be read`, {
       cause: error,
       hint: "ENROOT_DATA_PATH names it",

@@ -3,7 +3,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf, systemCode } from "../errors.ts";
 import { DOCKER_HUB_HOST, DOCKER_HUB_NAME } from "../reference/docker_hub.ts";
 import { quotePath } from "../text/quote_text.ts";
 import { splitCertificates } from "../text/pem.ts";
@@ -48,8 +48,7 @@ async function namesIn(directory: string): Promise<readonly string[] | undefined
   try {
     return (await readdir(directory)).sort();
   } catch (error) {
-    const code = String((error as { code?: unknown }).code);
-    if (/^(ENOENT|ENOTDIR|EACCES|EPERM)$/.test(code)) return undefined;
+    if (isMissing(error) || ["EACCES", "EPERM"].includes(systemCode(error))) return undefined;
     throw unusable(directory, messageOf(error), error);
   }
 }

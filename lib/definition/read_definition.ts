@@ -3,7 +3,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { namesDenroot } from "../text/interpreter_line.ts";
 import { realPath } from "../system/files/real_names.ts";
 import { type Definition, parseDefinition } from "./parse_definition.ts";
@@ -54,7 +54,7 @@ function readStart(file: string): Buffer {
     return bytes.subarray(0, length);
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+    if (systemCode(cause) === "ENOENT") {
       throw new DenrootError("not_found", `There is no file ${file}`, { cause });
     }
     throw new DenrootError("definition", `${file} cannot be read: ${messageOf(cause)}`, { cause });

@@ -4,8 +4,9 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { systemCode } from "../errors.ts";
 import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
-import { lacksLinks, ShareTrouble, systemCode } from "./share_trouble.ts";
+import { lacksLinks, ShareTrouble } from "./share_trouble.ts";
 
 export interface FinishedImage {
   readonly key: string;
@@ -95,7 +96,7 @@ export function wholeSize(file: string, owner: number): number | undefined {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
-    if (["ENOENT", "ELOOP", "ESTALE", "EACCES"].includes(systemCode(error) ?? "")) return undefined;
+    if (["ENOENT", "ELOOP", "ESTALE", "EACCES"].includes(systemCode(error))) return undefined;
     throw error;
   }
   try {

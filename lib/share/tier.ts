@@ -10,8 +10,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { messageOf } from "../errors.ts";
-import { ShareTrouble, systemCode } from "./share_trouble.ts";
+import { messageOf, systemCode } from "../errors.ts";
+import { ShareTrouble } from "./share_trouble.ts";
 
 export type TierPart = "images" | "work" | "steps" | "uses" | "trash";
 

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf, systemCode } from "../errors.ts";
 
 export interface Superblock {
   /** `gzip`, `zstd`, …; undefined for one that squashfs does not have. */
@@ -48,9 +48,8 @@ function readHead(image: string): { readonly head: Buffer; readonly size: number
     // Without O_NONBLOCK, a pipe without a writer would be waited for.
     descriptor = fs.openSync(image, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") throw noFile(image, cause);
-    const why = code === "EACCES" ? "this user may not read it" : messageOf(cause);
+    if (isMissing(cause)) throw noFile(image, cause);
+    const why = systemCode(cause) === "EACCES" ? "this user may not read it" : messageOf(cause);
     throw new DenrootError("file", `${image} cannot be read: ${why}`, { cause });
   }
   try {

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { systemCode } from "../errors.ts";
 import type { Digest } from "../types/image.ts";
 import { cacheError } from "./cache_error.ts";
 import { imagesDirectory, keptFiles } from "./kept_images.ts";
@@ -127,7 +128,7 @@ function namesIn(directory: string): string[] {
   try {
     return fs.readdirSync(directory);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (systemCode(error) === "ENOENT") return [];
     throw error;
   }
 }

@@ -6,6 +6,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { systemCode } from "../errors.ts";
 import { tryLock } from "../system/linux/file_lock.ts";
 import type { Digest } from "../types/image.ts";
 
@@ -107,7 +108,7 @@ function namesIn(directory: string): string[] {
   try {
     return fs.readdirSync(directory);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = systemCode(error);
     if (code === "ENOENT" || code === "EACCES") return [];
     throw error;
   }

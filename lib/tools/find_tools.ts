@@ -5,7 +5,7 @@ import { accessSync, constants } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { carriedFile } from "../system/carried_file.ts";
 import { runsFromSource } from "../system/project_url.ts";
 import { runCommand } from "../system/process/run_command.ts";
@@ -161,8 +161,9 @@ async function unpackTool(
 }
 
 function reason(error: unknown): string {
-  const { cause } = error as { cause?: { code?: unknown } };
-  if (cause?.code === "EACCES") return "programs cannot run there (is it mounted with noexec?)";
+  if (error instanceof Error && systemCode(error.cause) === "EACCES") {
+    return "programs cannot run there (is it mounted with noexec?)";
+  }
   return messageOf(error);
 }
 

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../../errors.ts";
 import type { TextFile } from "../../types/container.ts";
 
 /** A file's text under the file's name, also of one that is built in. */
@@ -78,8 +78,7 @@ function namesIn(directory: string, ending: string): readonly FoundFile[] {
   try {
     names = readdirSync(directory).filter((name) => name.endsWith(ending) && !name.startsWith("."));
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    if (isMissing(error)) return [];
     throw unreadable(directory, error);
   }
   if (names.length > FILES_LIMIT) {
