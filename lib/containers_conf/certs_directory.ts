@@ -30,7 +30,7 @@ export async function readCertsDirectory(
   for (const base of [join(home, "containers"), "/etc/containers", "/etc/docker"]) {
     for (const host of hostNames(url)) {
       const directory = join(base, "certs.d", host);
-      const names = await namesIn(directory);
+      const names = await namesIfReadable(directory);
       if (names !== undefined) return await readFiles(directory, names, warn);
     }
   }
@@ -44,7 +44,7 @@ function hostNames({ host, hostname, port }: URL): readonly string[] {
 }
 
 /** Undefined without a directory, and for one that this user may not enter: it is for others. */
-async function namesIn(directory: string): Promise<readonly string[] | undefined> {
+async function namesIfReadable(directory: string): Promise<readonly string[] | undefined> {
   try {
     return (await readdir(directory)).sort();
   } catch (error) {

@@ -5,8 +5,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, systemCode } from "../errors.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import { keyOf, markUsed } from "./finished_images.ts";
-import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
+import { makePart, partOf, type Tier } from "./tier.ts";
 
 export interface GarbageOptions {
   /** Images that were asked for within this time stay: a job may use them. */

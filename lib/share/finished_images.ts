@@ -5,7 +5,8 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { systemCode } from "../errors.ts";
-import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
+import { namesIn } from "../system/files/names_in.ts";
+import { makePart, partOf, type Tier } from "./tier.ts";
 import { lacksLinks, ShareTrouble } from "./share_trouble.ts";
 
 export interface FinishedImage {

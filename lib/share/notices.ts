@@ -8,9 +8,9 @@ import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, fromPlainError, type PlainError, systemCode } from "../errors.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import type { Digest } from "../types/image.ts";
 import { type LeaseState, newestLease } from "./generation_lease.ts";
-import { namesIn } from "./tier.ts";
 
 export interface Notice extends LeaseState {
   readonly isReady: boolean;

@@ -70,19 +70,6 @@ export function makePart(tier: Tier, part: TierPart, ...names: readonly string[]
   return directory;
 }
 
-/**
- * The names in a directory; none where it is absent. Opening a directory asks the server of a network
- * file system, which a look at a single name may not do for a minute.
- */
-export function namesIn(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
-}
-
 function tierOf(root: string, status: fs.Stats): Tier {
   return { root, owner: status.uid, mode: status.mode & 0o755, isWritable: isWritable(root) };
 }

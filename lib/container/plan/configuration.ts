@@ -52,7 +52,7 @@ function readBelow(directory: string): ConfigurationDirectory {
   return {
     environment: textsOf(join(directory, "environ.d"), ".env"),
     mounts: textsOf(join(directory, "mounts.d"), ".fstab"),
-    hooks: namesIn(join(directory, "hooks.d"), ".sh").map(({ path, name, size }) => ({
+    hooks: filesIn(join(directory, "hooks.d"), ".sh").map(({ path, name, size }) => ({
       path,
       name,
       isExecutable: isExecutable(path),
@@ -62,7 +62,7 @@ function readBelow(directory: string): ConfigurationDirectory {
 }
 
 function textsOf(directory: string, ending: string): readonly ConfigurationFile[] {
-  return namesIn(directory, ending)
+  return filesIn(directory, ending)
     .map(({ path, name, size }) => ({ path, name, text: readText(path, size) }));
 }
 
@@ -73,7 +73,7 @@ interface FoundFile {
 }
 
 /** Regular files by name, without hidden ones. Links to files count. */
-function namesIn(directory: string, ending: string): readonly FoundFile[] {
+function filesIn(directory: string, ending: string): readonly FoundFile[] {
   let names: string[];
   try {
     names = readdirSync(directory).filter((name) => name.endsWith(ending) && !name.startsWith("."));
