@@ -4,13 +4,13 @@ import { Buffer, isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import { DenrootError, messageOf, systemCode } from "../errors.ts";
+import { SQUASHFS_MAGIC } from "../squashfs/superblock.ts";
 import { namesDenroot } from "../text/interpreter_line.ts";
 import { realPath } from "../system/files/real_names.ts";
 import { type Definition, parseDefinition } from "./parse_definition.ts";
 
 /** A longer file is no definition. */
 const MAX_BYTES = 64 * 1024;
-const SQUASHFS_MAGIC = "hsqs";
 
 /**
  * Reads the definition in `file`, whose first line names denroot as its interpreter. Relative paths
