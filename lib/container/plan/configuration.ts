@@ -1,8 +1,9 @@
 /** The files of sites and users that tell what all containers have, found and read. */
 
-import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DenrootError, isMissing, messageOf } from "../../errors.ts";
+import { isExecutable } from "../../system/host/find_program.ts";
 import type { TextFile } from "../../types/container.ts";
 
 /** A file's text under the file's name, also of one that is built in. */
@@ -100,15 +101,6 @@ function readText(path: string, size: number): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     throw unreadable(path, error);
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 
