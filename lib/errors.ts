@@ -53,6 +53,23 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The code of an error of the system, such as `ENOENT`; empty for anything else that was thrown. */
+export function systemCode(error: unknown): string {
+  if (error instanceof DenrootError) return "";
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" ? code : "";
+}
+
+/** Whether a call failed because there is nothing at its path. */
+export function isMissing(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(systemCode(error));
+}
+
+/** Whether a call failed because a disk, or this user's quota of it, is used up. */
+export function isDiskFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes(systemCode(error));
+}
+
 /** An error as plain data, which can pass between threads. */
 export interface PlainError {
   readonly name: string;

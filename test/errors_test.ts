@@ -7,6 +7,9 @@ import {
   DenrootError,
   fromPlainError,
   hasCode,
+  isDiskFull,
+  isMissing,
+  systemCode,
   throwIfAborted,
   toPlainError,
 } from "../lib/errors.ts";
@@ -65,4 +68,15 @@ test("an abort rejects with code aborted, or with the error that is its reason",
   const error = abortedError(AbortSignal.abort("enough"));
   assert.deepEqual([error.code, error.cause], ["aborted", "enough"]);
   throwIfAborted(new AbortController().signal);
+});
+
+test("what the system says of a failed call is read from whatever was thrown", () => {
+  const failed = (code: unknown) => Object.assign(new Error("failed"), { code });
+  assert.equal(systemCode(failed("EACCES")), "EACCES");
+  for (const thrown of [failed(7), new Error("failed"), new DenrootError("file", "x"), null, "x"]) {
+    assert.equal(systemCode(thrown), "");
+  }
+  const codes = ["ENOENT", "ENOTDIR", "ENOSPC", "EDQUOT", "EACCES"];
+  assert.deepEqual(codes.filter((code) => isMissing(failed(code))), ["ENOENT", "ENOTDIR"]);
+  assert.deepEqual(codes.filter((code) => isDiskFull(failed(code))), ["ENOSPC", "EDQUOT"]);
 });

@@ -1,7 +1,7 @@
 /** The parts that commands share: their context, options and help. */
 
 import { InvalidArgumentError, Option } from "commander";
-import type { Settings } from "../../mod.ts";
+import type { ProgressEvent, Settings } from "../../mod.ts";
 import { ALL_SCHEME_FACTS } from "../reference/scheme_facts.ts";
 import type { Console } from "./output/console.ts";
 import { DocumentedCommand, type HelpSection } from "./help/documented_command.ts";
@@ -38,6 +38,15 @@ export async function commandSettings({ console }: CommandContext): Promise<Sett
     if (warning !== undefined) console.log("warn", warning);
   }
   return settings;
+}
+
+/** The options that all commands hand to the library: settings, progress, and what stops them. */
+export async function workOptions(context: CommandContext) {
+  return {
+    settings: await commandSettings(context),
+    onProgress: (event: ProgressEvent) => context.progress.handle(event),
+    signal: context.signal,
+  };
 }
 
 export function architectureOption(): Option {

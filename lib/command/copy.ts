@@ -5,7 +5,7 @@ import { DenrootError } from "../errors.ts";
 import { COPY_PLACES } from "../reference/scheme_facts.ts";
 import type { BlobFate, CopyOptions, CopyResult } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, commandSettings, listOption, newCommand } from "./common.ts";
+import { type CommandContext, listOption, newCommand, workOptions } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
@@ -98,9 +98,7 @@ async function runCopy(
     ...copyOptions(options),
     source: sideOptions("src", options, passwords),
     destination: sideOptions("dest", options, passwords),
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   if (options.json) context.console.result(printableJson({ ...result }));

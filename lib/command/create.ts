@@ -1,7 +1,7 @@
 /** `create`: makes a container of an image file. */
 
 import type { Command } from "commander";
-import { type CommandContext, commandSettings, nameOption, newCommand } from "./common.ts";
+import { type CommandContext, nameOption, newCommand, workOptions } from "./common.ts";
 import { formatSeconds } from "./output/units.ts";
 
 export function createCommand(context: CommandContext): Command {
@@ -29,9 +29,7 @@ async function runCreate(image: string, options: Options, context: CommandContex
   const { name, path, seconds } = await createContainer(image, {
     name: options.name,
     force: options.force,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   context.console.log("info", `Created ${path} in ${formatSeconds(seconds)}`);

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { DeletePlan } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, commandSettings, newCommand } from "./common.ts";
+import { type CommandContext, newCommand, workOptions } from "./common.ts";
 
 export function deleteCommand(context: CommandContext): Command {
   return newCommand("delete", "Delete a tag or a manifest from a registry.")
@@ -36,11 +36,9 @@ interface Options {
 
 async function runDelete(uri: string, options: Options, context: CommandContext): Promise<void> {
   const { deleteImage } = await import("../../mod.ts");
-  const { console, progress, signal } = context;
+  const { console, progress } = context;
   const deleted = await deleteImage(uri, {
-    settings: await commandSettings(context),
-    onProgress: (event) => progress.handle(event),
-    signal,
+    ...await workOptions(context),
     async confirm(plan) {
       for (const warning of warnings(plan)) console.log("warn", warning);
       if (options.yes) return true;

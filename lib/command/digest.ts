@@ -4,9 +4,9 @@ import type { Command } from "commander";
 import {
   architectureOption,
   type CommandContext,
-  commandSettings,
   newCommand,
   URI_SECTION,
+  workOptions,
 } from "./common.ts";
 
 export function digestCommand(context: CommandContext): Command {
@@ -32,9 +32,7 @@ async function runDigest(uri: string, options: Options, context: CommandContext)
   const { resolveDigest } = await import("../../mod.ts");
   const resolved = await resolveDigest(uri, {
     architecture: options.arch,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   const { digest } = resolved;

@@ -59,6 +59,7 @@ const COLOURS: Readonly<Record<FindingStatus, "green" | "cyan" | "yellow" | "red
 };
 
 const SCREEN_COLUMNS = 80;
+const SHOWN_COMMANDS = 3;
 const STATUS_COLUMNS = Math.max(...Object.keys(COLOURS).map((status) => status.length));
 
 /** The findings by group, in columns that fit a screen, with the remedy below each that has one. */
@@ -73,7 +74,7 @@ export function formatFindings(findings: readonly Finding[], colour: boolean): s
 
 function formatFinding(finding: Finding, subjectColumns: number, colour: boolean): string {
   const { status, subject, message, remedy, affects } = finding;
-  const commands = status === "ok" ? "" : ` (${affects.join(", ")})`;
+  const commands = status === "ok" ? "" : ` (${listed(affects)})`;
   const start = 2 + STATUS_COLUMNS + 2 + subjectColumns + 2;
   const [first = "", ...more] = [
     ...wrap(`${message}${commands}`, SCREEN_COLUMNS - start),
@@ -83,6 +84,13 @@ function formatFinding(finding: Finding, subjectColumns: number, colour: boolean
   const label = colour ? styleText(COLOURS[status], shown, { validateStream: false }) : shown;
   const head = `  ${label}  ${printableLine(subject).padEnd(subjectColumns)}  ${first}`;
   return [head, ...more.map((line) => `${" ".repeat(start)}${line}`)].join("\n");
+}
+
+/** The most important commands come first. */
+function listed(commands: readonly string[]): string {
+  const more = commands.length - SHOWN_COMMANDS;
+  if (more < 2) return commands.join(", ");
+  return `${commands.slice(0, SHOWN_COMMANDS).join(", ")} and ${more} more commands`;
 }
 
 /** Breaks lines at blanks. A word that is longer than a line stays whole, so that users can copy it. */

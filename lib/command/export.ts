@@ -1,7 +1,7 @@
 /** `export`: makes an image file of a container. */
 
 import type { Command } from "commander";
-import { type CommandContext, commandSettings, newCommand, outputOption } from "./common.ts";
+import { type CommandContext, newCommand, outputOption, workOptions } from "./common.ts";
 import { writtenText } from "./output/units.ts";
 
 export function exportCommand(context: CommandContext): Command {
@@ -30,9 +30,7 @@ async function runExport(name: string, options: Options, context: CommandContext
   const exported = await exportContainer(name, {
     output: options.output,
     force: options.force,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   context.console.log("info", writtenText(exported));

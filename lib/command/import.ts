@@ -4,10 +4,10 @@ import type { Command } from "commander";
 import {
   architectureOption,
   type CommandContext,
-  commandSettings,
   newCommand,
   outputOption,
   URI_SECTION,
+  workOptions,
 } from "./common.ts";
 import { writtenText } from "./output/units.ts";
 
@@ -48,9 +48,7 @@ async function runImport(uri: string, options: Options, context: CommandContext)
     architecture: options.arch,
     force: options.force,
     verify: options.verify === true,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   context.console.log("info", writtenText(result));

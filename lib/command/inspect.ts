@@ -4,9 +4,9 @@ import { type Command, Option } from "commander";
 import {
   architectureOption,
   type CommandContext,
-  commandSettings,
   newCommand,
   URI_SECTION,
+  workOptions,
 } from "./common.ts";
 import { printableJson } from "../text/printable.ts";
 
@@ -70,9 +70,7 @@ async function runInspect(uri: string, options: Options, context: CommandContext
   const { inspectImage } = await import("../../mod.ts");
   const image = await inspectImage(uri, {
     architecture: options.arch,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   if (options.config || options.raw) {

@@ -4,10 +4,10 @@ import type { Command } from "commander";
 import {
   architectureOption,
   type CommandContext,
-  commandSettings,
   nameOption,
   newCommand,
   URI_SECTION,
+  workOptions,
 } from "./common.ts";
 import { formatSeconds } from "./output/units.ts";
 
@@ -44,9 +44,7 @@ async function runLoad(uri: string, options: Options, context: CommandContext): 
     architecture: options.arch,
     name: options.name,
     force: options.force,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   context.console.log("info", `Created ${loaded.path} in ${formatSeconds(loaded.seconds)}`);

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import type { ManifestDescription } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import { type CommandContext, commandSettings, newCommand, REPOSITORY_SECTION } from "./common.ts";
+import { type CommandContext, newCommand, REPOSITORY_SECTION, workOptions } from "./common.ts";
 import { dateText, shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -40,9 +40,7 @@ async function runManifests(uri: string, options: Options, context: CommandConte
   const { listManifests } = await import("../../mod.ts");
   const manifests = await listManifests(uri, {
     withoutReferrers: !options.referrers,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   if (options.json) context.console.result(printableJson(manifests.map(manifestJson)));

@@ -6,10 +6,10 @@ import { parseAge, parseBytes } from "../text/parse_units.ts";
 import {
   architectureOption,
   type CommandContext,
-  commandSettings,
   newCommand,
   URI_SECTION,
   wellFormed,
+  workOptions,
 } from "./common.ts";
 
 const ACTIONS = ["get", "release", "list", "status", "gc"] as const;
@@ -85,14 +85,12 @@ async function runGet(
   { arch, step, json }: ShareCommandOptions,
   context: CommandContext,
 ): Promise<void> {
-  const { console, progress, signal } = context;
+  const { console, progress } = context;
   const { shareImage } = await import("../../mod.ts");
   const image = await shareImage(uri, {
     architecture: arch,
     step,
-    settings: await commandSettings(context),
-    onProgress: (event) => progress.handle(event),
-    signal,
+    ...await workOptions(context),
   });
   progress.finish();
   console.result(json ? JSON.stringify(image) : image.path);

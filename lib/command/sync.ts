@@ -5,13 +5,7 @@ import { DenrootError } from "../errors.ts";
 import type { SyncOptions, SyncResult } from "../../mod.ts";
 import { parseBytes } from "../text/parse_units.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import {
-  type CommandContext,
-  commandSettings,
-  listOption,
-  newCommand,
-  wellFormed,
-} from "./common.ts";
+import { type CommandContext, listOption, newCommand, wellFormed, workOptions } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
@@ -95,9 +89,7 @@ async function runSync(
   const result = await syncImages(places.slice(0, -1), places.at(-1)!, {
     ...syncOptions(options),
     prune: options.prune ? (uris) => mayRemove(uris, options, context) : undefined,
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   context.console.log("info", summary(result, options.dryRun === true));

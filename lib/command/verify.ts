@@ -4,13 +4,7 @@ import type { Command } from "commander";
 import type { VerifyProblem, VerifyResult } from "../../mod.ts";
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
-import {
-  type CommandContext,
-  commandSettings,
-  listOption,
-  newCommand,
-  URI_SECTION,
-} from "./common.ts";
+import { type CommandContext, listOption, newCommand, URI_SECTION, workOptions } from "./common.ts";
 import { formatBytes, formatSeconds } from "./output/units.ts";
 import { addSideOptions, readPasswords, sideOptions } from "./side_options.ts";
 
@@ -68,9 +62,7 @@ async function runVerify(
     deep: options.deep,
     source: sideOptions("src", options, passwords),
     destination: sideOptions("dest", options, passwords),
-    settings: await commandSettings(context),
-    onProgress: (event) => context.progress.handle(event),
-    signal: context.signal,
+    ...await workOptions(context),
   });
   context.progress.finish();
   const { problems } = result;

@@ -5,7 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { constants, createZstdDecompress, zstdDecompressSync } from "node:zlib";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { type ThroughOptions, throughZlib } from "./through_zlib.ts";
 
 const MAGIC = 0xfd2fb528;
@@ -75,7 +75,7 @@ function decodeSmall(frame: Buffer): Buffer | undefined {
   try {
     return zstdDecompressSync(frame, { maxOutputLength: SMALL_CONTENT, params: PARAMS });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    if (systemCode(error) === "ERR_BUFFER_TOO_LARGE") return undefined;
     throw error;
   }
 }

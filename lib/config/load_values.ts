@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DenrootError, hasCode, messageOf } from "../errors.ts";
+import { DenrootError, hasCode, isMissing, messageOf } from "../errors.ts";
 import { accountHome, accountId } from "../system/host/environment.ts";
 import { runCommand } from "../system/process/run_command.ts";
 import { expandValue, ExpansionError, UnsetVariable } from "./expand_value.ts";
@@ -208,11 +208,6 @@ function isDirectory(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  const code = (error as { code?: string }).code;
-  return code === "ENOENT" || code === "ENOTDIR";
 }
 
 function unreadable(path: string, error: unknown): DenrootError {

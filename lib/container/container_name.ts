@@ -5,6 +5,7 @@ import path from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import { closestName } from "../text/closest_name.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Reference } from "../types/reference.ts";
@@ -102,9 +103,8 @@ function noContainer(settings: Pick<Settings, "dataPath">, place: ContainerPlace
 export function containerNames({ dataPath }: Pick<Settings, "dataPath">): string[] {
   let names: string[];
   try {
-    names = fs.readdirSync(dataPath);
+    names = namesIn(dataPath);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw new DenrootError("file", `${dataPath} cannot be read`, {
       cause: error,
       hint: "ENROOT_DATA_PATH names it",

@@ -5,6 +5,7 @@ import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { unpackImage } from "../squashfs/unpack_image.ts";
 import { readSuperblock, type Superblock } from "../squashfs/superblock.ts";
+import { freeSpace } from "../system/host/free_space.ts";
 import { mountOf } from "../system/host/mount_table.ts";
 import { absolutePath, realPath } from "../system/files/real_names.ts";
 import { systemFiles } from "../system/host/system_files.ts";
@@ -99,9 +100,9 @@ export function noExecWarning(dataPath: string, mounts: string): string | undefi
 
 /** Only a lower bound is known: what is unpacked has at least the size of the image. */
 function checkSpace({ dataPath }: Settings, { bytes, inodes }: Superblock): void {
-  const { bavail, bsize, files, ffree } = fs.statfsSync(dataPath);
+  const free = freeSpace(dataPath);
   const hint = "Free some space there, or set ENROOT_DATA_PATH to a directory elsewhere";
-  const missing = bytes - bavail * bsize;
+  const missing = bytes - free.bytes;
   if (missing > 0) {
     const megabytes = Math.ceil(missing / 1e6);
     throw new DenrootError(
@@ -110,11 +111,10 @@ function checkSpace({ dataPath }: Settings, { bytes, inodes }: Superblock): void
       { hint },
     );
   }
-  // Some file systems do not count files.
-  if (files > 0 && ffree < inodes) {
+  if (free.files < inodes) {
     throw new DenrootError(
       "space",
-      `There is no room for ${inodes} files in ${dataPath}, but for ${ffree}`,
+      `There is no room for ${inodes} files in ${dataPath}, but for ${free.files}`,
       { hint },
     );
   }

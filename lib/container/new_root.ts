@@ -6,7 +6,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { keepFresh, staleFiles } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
 import { removeTree } from "../system/files/remove_tree.ts";
@@ -101,7 +101,7 @@ export class NewRoot implements AsyncDisposable {
     try {
       fs.renameSync(this.path, target);
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
+      const code = systemCode(cause);
       // Another process was faster.
       if (code === "ENOTEMPTY" || code === "EEXIST" || code === "ENOTDIR") {
         throw containerExists(this.#place);

@@ -3,7 +3,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf, systemCode } from "../errors.ts";
 import { DOCKER_HUB_HOST, DOCKER_HUB_NAME } from "../reference/docker_hub.ts";
 import { quotePath } from "../text/quote_text.ts";
 import { splitCertificates } from "../text/pem.ts";
@@ -30,7 +30,7 @@ export async function readCertsDirectory(
   for (const base of [join(home, "containers"), "/etc/containers", "/etc/docker"]) {
     for (const host of hostNames(url)) {
       const directory = join(base, "certs.d", host);
-      const names = await namesIn(directory);
+      const names = await namesIfReadable(directory);
       if (names !== undefined) return await readFiles(directory, names, warn);
     }
   }
@@ -44,12 +44,11 @@ function hostNames({ host, hostname, port }: URL): readonly string[] {
 }
 
 /** Undefined without a directory, and for one that this user may not enter: it is for others. */
-async function namesIn(directory: string): Promise<readonly string[] | undefined> {
+async function namesIfReadable(directory: string): Promise<readonly string[] | undefined> {
   try {
     return (await readdir(directory)).sort();
   } catch (error) {
-    const code = String((error as { code?: unknown }).code);
-    if (/^(ENOENT|ENOTDIR|EACCES|EPERM)$/.test(code)) return undefined;
+    if (isMissing(error) || ["EACCES", "EPERM"].includes(systemCode(error))) return undefined;
     throw unusable(directory, messageOf(error), error);
   }
 }

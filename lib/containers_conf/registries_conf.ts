@@ -3,7 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../errors.ts";
 import type { RegistriesFile, RegistryRule, ShortNameMode } from "./registries_file.ts";
 
 /** What all files say together. */
@@ -142,10 +142,6 @@ async function isThere(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return /^(ENOENT|ENOTDIR)$/.test(String((error as { code?: unknown }).code));
 }
 
 function unreadable(path: string, cause: unknown): DenrootError {

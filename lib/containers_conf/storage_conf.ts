@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { parse } from "smol-toml";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { isObject, type JsonObject } from "../oci/json_fields.ts";
 import { quotePath } from "../text/quote_text.ts";
 import { accountHome } from "../system/host/environment.ts";
@@ -97,7 +97,7 @@ function readConf(file: string): StorageConf | undefined {
     if (size > MAX_CONF_SIZE) throw new Error(`it is larger than ${MAX_CONF_SIZE} bytes`);
     conf = parse(fs.readFileSync(file, "utf8"));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (systemCode(cause) === "ENOENT") return undefined;
     const reason = messageOf(cause).split("\n", 1)[0]!;
     throw brokenConf(file, reason, cause);
   }

@@ -43,9 +43,12 @@ export async function readPlace(
   context: ImageContext & SourceContext,
 ): Promise<PlaceContent> {
   const { signal, onProgress, settings: { maxConnections: connections } } = context;
+  // All platforms are chosen from one answer: a tag may move meanwhile.
+  const answer = await source.root(signal);
+  const fixed: ImageSource = { ...source, root: () => Promise.resolve(answer) };
   const chosen = platforms.length === 0
-    ? [await chooseRoot(source, [], context)]
-    : await Promise.all(platforms.map((one) => chooseRoot(source, [one], context)));
+    ? [await chooseRoot(fixed, [], context)]
+    : await Promise.all(platforms.map((one) => chooseRoot(fixed, [one], context)));
   const roots = chosen.map(({ root }) => root);
   const tree: DocumentTree = new Map();
   for (const root of roots) {

@@ -5,6 +5,7 @@ import type { StartOptions } from "../container/start/start_request.ts";
 import { DenrootError } from "../errors.ts";
 import type { ImportResult } from "../image/import_image.ts";
 import type { KeepOptions } from "../image/keep_image.ts";
+import { SQUASHFS_MAGIC } from "../squashfs/superblock.ts";
 import type { Definition } from "./parse_definition.ts";
 
 /** What a definition says of its container's start. */
@@ -21,7 +22,6 @@ export interface Runnable {
   readonly imported?: ImportResult | undefined;
 }
 
-const IMAGE_MAGIC = "hsqs";
 const SCRIPT_MAGIC = "#!";
 
 /**
@@ -34,7 +34,7 @@ const SCRIPT_MAGIC = "#!";
 export async function findRunnable(what: string, options: KeepOptions = {}): Promise<Runnable> {
   // What is not needed is not loaded: an image file should start as fast as a container.
   const beginning = beginningOf(what);
-  if (beginning === IMAGE_MAGIC) return { image: what, start: {} };
+  if (beginning === SQUASHFS_MAGIC) return { image: what, start: {} };
   if (beginning?.startsWith(SCRIPT_MAGIC)) {
     const [{ loadSettings }, { readDefinition }] = await Promise.all([
       import("../config/settings.ts"),
@@ -84,7 +84,7 @@ function beginningOf(file: string): string | undefined {
     if (!fs.statSync(file).isFile()) return undefined;
     const descriptor = fs.openSync(file, "r");
     try {
-      const bytes = new Uint8Array(IMAGE_MAGIC.length);
+      const bytes = new Uint8Array(SQUASHFS_MAGIC.length);
       fs.readSync(descriptor, bytes);
       return String.fromCharCode(...bytes);
     } finally {

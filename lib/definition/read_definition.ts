@@ -3,14 +3,14 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
+import { SQUASHFS_MAGIC } from "../squashfs/superblock.ts";
 import { namesDenroot } from "../text/interpreter_line.ts";
 import { realPath } from "../system/files/real_names.ts";
 import { type Definition, parseDefinition } from "./parse_definition.ts";
 
 /** A longer file is no definition. */
 const MAX_BYTES = 64 * 1024;
-const SQUASHFS_MAGIC = "hsqs";
 
 /**
  * Reads the definition in `file`, whose first line names denroot as its interpreter. Relative paths
@@ -54,7 +54,7 @@ function readStart(file: string): Buffer {
     return bytes.subarray(0, length);
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+    if (systemCode(cause) === "ENOENT") {
       throw new DenrootError("not_found", `There is no file ${file}`, { cause });
     }
     throw new DenrootError("definition", `${file} cannot be read: ${messageOf(cause)}`, { cause });

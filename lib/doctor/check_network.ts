@@ -3,7 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { loadRegistriesConf } from "../containers_conf/registries_conf.ts";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../errors.ts";
 import { parseAuthFile } from "../containers_conf/auth_file.ts";
 import { credentialsFiles } from "../transport/registry/credentials/credentials_files.ts";
 import { parseNetrc } from "../transport/registry/credentials/netrc.ts";
@@ -116,7 +116,7 @@ async function checkCredentials(found: Findings, settings: Settings): Promise<vo
         isPrivate ? undefined : `Run: chmod 600 ${path}`,
       );
     } catch (error) {
-      if (/^(ENOENT|ENOTDIR)$/.test(String((error as { code?: unknown }).code))) continue;
+      if (isMissing(error)) continue;
       count++;
       const remedy = "Correct it or remove it";
       found.add("error", subject, FETCHING, `${path}: ${messageOf(error)}`, remedy);

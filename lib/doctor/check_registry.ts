@@ -4,7 +4,7 @@ import dns from "node:dns/promises";
 import { isIP } from "node:net";
 import type { ImageLocation } from "../containers_conf/image_locations.ts";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
+import { DenrootError, messageOf, systemCode, throwIfAborted } from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
 import { redact } from "../text/redact.ts";
 import { parseChallenges } from "../transport/registry/auth/challenge.ts";
@@ -64,7 +64,7 @@ async function checkName(found: Findings, hostname: string): Promise<boolean> {
     found.ok("Name", FETCHING, `${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`);
     return true;
   } catch (error) {
-    const code = String((error as { code?: unknown }).code);
+    const code = systemCode(error);
     found.add(
       "error",
       "Name",

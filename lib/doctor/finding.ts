@@ -1,7 +1,9 @@
 /** What an examination finds. */
 
-/** The commands that contact registries. */
-export const FETCHING: readonly string[] = ["import", "inspect", "digest", "tags"];
+import { FETCHING as ASKING } from "../config/table/setting_definition.ts";
+
+/** The commands that ask registries, without the examination itself. */
+export const FETCHING: readonly string[] = ASKING.filter((command) => command !== "doctor");
 
 /** `note` is worth knowing, `warning` may be in the way, `error` stops the commands it affects. */
 export type FindingStatus = "ok" | "note" | "warning" | "error";

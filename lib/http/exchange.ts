@@ -4,7 +4,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import type { Socket } from "node:net";
 import type { Settings } from "../config/settings.ts";
-import { abortedError } from "../errors.ts";
+import { abortedError, systemCode } from "../errors.ts";
 import type { Route } from "./agents.ts";
 import type { HttpRequest, HttpResponse } from "./client.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -136,7 +136,7 @@ export class Exchange {
       return this.#fail(connectionError(error, url, this.#route.proxy));
     }
     // The parser reports bytes after the end of the answer by this code.
-    const isSurplus = /^HPE_/.test(codeOf(error));
+    const isSurplus = /^HPE_/.test(systemCode(error));
     // Nothing happens where the answer is complete: a server may close without reading on.
     body.destroy(isSurplus ? surplusError(url) : connectionError(error, url));
   }
@@ -197,12 +197,8 @@ export class Exchange {
   }
 }
 
-function codeOf(error: Error): string {
-  return String((error as { code?: unknown }).code);
-}
-
 function isReset(error: Error): boolean {
-  return /^(ECONNRESET|EPIPE|ECONNABORTED)$/.test(codeOf(error));
+  return ["ECONNRESET", "EPIPE", "ECONNABORTED"].includes(systemCode(error));
 }
 
 function connectTimeoutError(url: URL, timeoutMs: number): TransferError {

@@ -1,10 +1,11 @@
 /** Lets a limited number in at once: first come, first served. */
 
-import { abortedError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
+import { WaitingLine } from "./waiting_line.ts";
 
 export class Semaphore {
   #free: number;
-  readonly #queue: (() => void)[] = [];
+  readonly #line = new WaitingLine();
 
   constructor(permits: number) {
     this.#free = permits;
@@ -14,29 +15,12 @@ export class Semaphore {
   async acquire(signal: AbortSignal): Promise<() => void> {
     throwIfAborted(signal);
     if (this.#free > 0) this.#free--;
-    else await this.#wait(signal);
+    else await this.#line.wait(signal);
     let isHeld = true;
     return () => {
       if (!isHeld) return;
       isHeld = false;
-      const next = this.#queue.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      if (!this.#line.admit()) this.#free++;
     };
-  }
-
-  #wait(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const enter = () => {
-        signal.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = () => {
-        this.#queue.splice(this.#queue.indexOf(enter), 1);
-        reject(abortedError(signal));
-      };
-      this.#queue.push(enter);
-      signal.addEventListener("abort", leave, { once: true });
-    });
   }
 }

@@ -1,6 +1,12 @@
 /** Failures of an HTTP exchange, with the facts that retries need. */
 
-import { DenrootError, type DenrootErrorOptions, type ErrorCode, messageOf } from "../errors.ts";
+import {
+  DenrootError,
+  type DenrootErrorOptions,
+  type ErrorCode,
+  messageOf,
+  systemCode,
+} from "../errors.ts";
 import { plainText } from "../text/quote_text.ts";
 
 interface TransferErrorOptions extends DenrootErrorOptions {
@@ -32,7 +38,7 @@ export function shownUrl(url: URL): string {
 
 /** Makes an error that a user understands from an error of a socket, a resolver or TLS. */
 export function connectionError(error: unknown, url: URL, proxy?: URL): TransferError {
-  const code = String((error as { code?: unknown } | null)?.code ?? "");
+  const code = systemCode(error);
   const text = messageOf(error);
   const failure: Failure = { error, code, text, host: plainText(url.host), proxy };
   // Deno gives its own refusals such codes too, with another text.

@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isDiskFull, messageOf, systemCode } from "../errors.ts";
 import { outputExists, temporaryImage } from "../squashfs/packer.ts";
 import { absolutePath, linkTarget, realPath } from "../system/files/real_names.ts";
 
@@ -96,9 +96,9 @@ function checkDirectory(directory: string): void {
   try {
     probe.create();
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    const code = systemCode(cause);
     throw new DenrootError(
-      code === "ENOSPC" || code === "EDQUOT" ? "space" : "file",
+      isDiskFull(cause) ? "space" : "file",
       `The directory ${directory} for the output ${complaint(code, cause)}`,
       { cause, hint: ELSEWHERE },
     );
@@ -131,7 +131,7 @@ function realDirectory(directory: string): string {
     real = realPath(directory);
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
+    const code = systemCode(cause);
     if (code === "ENOENT") throw noDirectory(directory, cause);
     const why = code === "ENAMETOOLONG" ? "it is too long" : messageOf(cause);
     throw new DenrootError(
@@ -151,7 +151,7 @@ function statusOf(output: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(output, { throwIfNoEntry: false });
   } catch (cause) {
-    const isLong = (cause as NodeJS.ErrnoException).code === "ENAMETOOLONG";
+    const isLong = systemCode(cause) === "ENAMETOOLONG";
     const why = isLong ? "its name is too long for the file system" : messageOf(cause);
     throw new DenrootError(
       "file",

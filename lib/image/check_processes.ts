@@ -4,7 +4,7 @@ import { DenrootError } from "../errors.ts";
 import { ownTasks, type TaskRoom, taskRoom } from "../system/host/task_room.ts";
 
 /** Eleven threads of Bun's and nine of mksquashfs's, with one processor. */
-export const LEAST_PROCESSES = 20;
+const LEAST_PROCESSES = 20;
 
 /** Throws code `limit`. */
 export function checkProcesses(room: TaskRoom | undefined = taskRoom(), own = ownTasks()): void {

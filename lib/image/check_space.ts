@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import { DenrootError, messageOf } from "../errors.ts";
 import type { BlobCache } from "../store/blob_cache.ts";
+import { freeSpace } from "../system/host/free_space.ts";
 import type { Descriptor } from "../types/image.ts";
 import type { ImageContent, ImageSource } from "../types/source.ts";
 
@@ -85,8 +86,7 @@ function check({ directory, what, bytes, hint }: Need, taken: Map<number, number
 
 function spaceOf(directory: string): { free: number; device: number } {
   try {
-    const { bavail, bsize } = fs.statfsSync(directory);
-    return { free: bavail * bsize, device: fs.statSync(directory).dev };
+    return { free: freeSpace(directory).bytes, device: fs.statSync(directory).dev };
   } catch (cause) {
     const why = messageOf(cause);
     throw new DenrootError("file", `The free space in ${directory} is unknown: ${why}`, { cause });

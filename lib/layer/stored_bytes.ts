@@ -2,7 +2,7 @@
 
 import type { Hash } from "node:crypto";
 import fs from "node:fs";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, systemCode } from "../errors.ts";
 import { createDigestHash } from "../oci/digest.ts";
 import type { BlobPlace } from "../types/source.ts";
 import type { LayerJob } from "./layer_messages.ts";
@@ -79,7 +79,7 @@ function openPlace(place: BlobPlace): OpenFile {
   try {
     return openFile(place);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
+    if (systemCode(cause) !== "ENOENT") throw cause;
     throw new DenrootError("not_found", "It was removed while it was needed", { cause });
   }
 }
@@ -107,7 +107,7 @@ function openFirst([temporary, final]: readonly [string, string]): number {
   try {
     return fs.openSync(temporary, "r");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (systemCode(error) !== "ENOENT") throw error;
     return fs.openSync(final, "r");
   }
 }

@@ -3,11 +3,11 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, systemCode } from "../errors.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import { keyOf, markUsed } from "./finished_images.ts";
-import { systemCode } from "./share_trouble.ts";
-import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
+import { makePart, partOf, type Tier } from "./tier.ts";
 
 export interface GarbageOptions {
   /** Images that were asked for within this time stay: a job may use them. */

@@ -4,7 +4,7 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "../config/settings.ts";
-import { abortedError, DenrootError, hasCode, throwIfAborted } from "../errors.ts";
+import { abortedError, DenrootError, hasCode, systemCode, throwIfAborted } from "../errors.ts";
 import { outputPath } from "../image/check_output.ts";
 import { imagePlace, importTools } from "../image/import_image.ts";
 import { packResolved } from "../image/pack_image.ts";
@@ -28,7 +28,7 @@ import { imageKey } from "./image_key.ts";
 import { isPermanent } from "./is_permanent.ts";
 import { Notices } from "./notices.ts";
 import type { SharedImage, ShareTask } from "./share_image.ts";
-import { asShareTrouble, ShareTrouble, systemCode } from "./share_trouble.ts";
+import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
 import { makePart, type Share, type Tier } from "./tier.ts";
 
 export interface PlacedImage extends SharedImage {

@@ -4,8 +4,11 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { makePart, namesIn, partOf, type Tier } from "./tier.ts";
-import { lacksLinks, ShareTrouble, systemCode } from "./share_trouble.ts";
+import { systemCode } from "../errors.ts";
+import { imageBytes, SUPERBLOCK_BYTES } from "../squashfs/superblock.ts";
+import { namesIn } from "../system/files/names_in.ts";
+import { makePart, partOf, type Tier } from "./tier.ts";
+import { lacksLinks, ShareTrouble } from "./share_trouble.ts";
 
 export interface FinishedImage {
   readonly key: string;
@@ -13,8 +16,6 @@ export interface FinishedImage {
   readonly bytes: number;
 }
 
-const SUPERBLOCK_BYTES = 96;
-const BYTES_USED_AT = 40;
 /** `KEY.sqsh`; or `KEY.RANDOM.sqsh`, where the plain name could not be had. */
 const IMAGE = /^([^.]+)(?:\.[0-9a-f]{8})?\.sqsh$/;
 
@@ -95,7 +96,7 @@ export function wholeSize(file: string, owner: number): number | undefined {
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
-    if (["ENOENT", "ELOOP", "ESTALE", "EACCES"].includes(systemCode(error) ?? "")) return undefined;
+    if (["ENOENT", "ELOOP", "ESTALE", "EACCES"].includes(systemCode(error))) return undefined;
     throw error;
   }
   try {
@@ -103,9 +104,8 @@ export function wholeSize(file: string, owner: number): number | undefined {
     if (!status.isFile() || status.uid !== owner || (status.mode & 0o022) !== 0) return undefined;
     const block = Buffer.alloc(SUPERBLOCK_BYTES);
     if (fs.readSync(descriptor, block, 0, block.length, 0) < block.length) return undefined;
-    const isWhole = block.toString("latin1", 0, 4) === "hsqs" &&
-      block.readBigUInt64LE(BYTES_USED_AT) <= BigInt(status.size);
-    return isWhole ? status.size : undefined;
+    const bytes = imageBytes(block);
+    return bytes !== undefined && bytes <= status.size ? status.size : undefined;
   } finally {
     fs.closeSync(descriptor);
   }

@@ -11,9 +11,10 @@
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
+import { systemCode } from "../errors.ts";
 import { lifeOf, parseMark } from "../system/files/process_mark.ts";
 import { SilenceWatch } from "../system/files/silence_watch.ts";
-import { lacksLinks, systemCode } from "./share_trouble.ts";
+import { lacksLinks } from "./share_trouble.ts";
 
 /** How many signs of life a lease time has. */
 const SIGNS = 12;
@@ -160,7 +161,7 @@ function look(file: string): { readonly note: LeaseNote; readonly size: number }
     // Opening asks the server of a network file system; a stat gets an old answer for some time.
     descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   } catch (error) {
-    if (["ENOENT", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
+    if (["ENOENT", "ESTALE"].includes(systemCode(error))) return undefined;
     throw error;
   }
   try {

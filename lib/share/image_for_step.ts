@@ -3,6 +3,7 @@
 import path from "node:path";
 import { DenrootError, throwIfAborted } from "../errors.ts";
 import { Backoff } from "../system/files/backoff.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import { findOrMake, pause, type PlacedImage } from "./find_or_make.ts";
 import { imageAt } from "./finished_images.ts";
 import {
@@ -17,7 +18,7 @@ import { type Notice, Notices } from "./notices.ts";
 import type { ShareTask } from "./share_image.ts";
 import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
 import { nameOfRequest, type Step } from "./step.ts";
-import { makePart, namesIn, partOf, type Share, type Tier } from "./tier.ts";
+import { makePart, partOf, type Share, type Tier } from "./tier.ts";
 
 /** For so long the other nodes leave it to the first one to lead. */
 const GRACE_MS = 3000;

@@ -9,6 +9,7 @@ import { AtomicFile } from "../system/files/atomic_file.ts";
 import { waitForLease } from "../system/files/lease.ts";
 import { removeStale } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
+import { freeSpace } from "../system/host/free_space.ts";
 import type { PlacedImage } from "./find_or_make.ts";
 import { keyOf, wholeSize } from "./finished_images.ts";
 import { makeLocalDirectory } from "./local_directory.ts";
@@ -91,6 +92,5 @@ function makeRoom(directory: string, bytes: number): void {
 }
 
 function isRoom(directory: string, bytes: number): boolean {
-  const { bavail, bsize } = fs.statfsSync(directory);
-  return bavail * bsize > bytes + SPARE_BYTES;
+  return freeSpace(directory).bytes > bytes + SPARE_BYTES;
 }

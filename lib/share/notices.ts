@@ -6,12 +6,11 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, fromPlainError, type PlainError } from "../errors.ts";
+import { DenrootError, fromPlainError, type PlainError, systemCode } from "../errors.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import type { Digest } from "../types/image.ts";
 import { type LeaseState, newestLease } from "./generation_lease.ts";
-import { systemCode } from "./share_trouble.ts";
-import { namesIn } from "./tier.ts";
 
 export interface Notice extends LeaseState {
   readonly isReady: boolean;
@@ -105,7 +104,7 @@ export class Notices {
     try {
       text = fs.readFileSync(path.join(this.directory, name), "utf8");
     } catch (error) {
-      if (["ENOENT", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
+      if (["ENOENT", "ESTALE"].includes(systemCode(error))) return undefined;
       throw error;
     }
     return text.length > MAX_BYTES ? undefined : parsed(text);

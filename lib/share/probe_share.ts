@@ -2,8 +2,8 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import { systemCode } from "../errors.ts";
 import { processMark } from "../system/files/process_mark.ts";
-import { systemCode } from "./share_trouble.ts";
 
 export interface ShareProbe {
   /** Whether a link gives a file a second name, and refuses a name that is taken. */

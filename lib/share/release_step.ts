@@ -4,11 +4,12 @@ import fs from "node:fs";
 import path from "node:path";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { removeStale } from "../system/files/leftovers.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import { lifeOf } from "../system/files/process_mark.ts";
 import { newestLease, readLease } from "./generation_lease.ts";
 import { localPath, stepPrefix } from "./local_directory.ts";
 import { currentStep, type Step } from "./step.ts";
-import { namesIn, openShare, partOf, type Tier } from "./tier.ts";
+import { openShare, partOf, type Tier } from "./tier.ts";
 
 export interface ReleaseOptions {
   /** The name that was given to the share; the default is the job step in Slurm's variables. */

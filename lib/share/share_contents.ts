@@ -5,13 +5,15 @@ import path from "node:path";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { fileSystemTime } from "../system/files/leftovers.ts";
+import { namesIn } from "../system/files/names_in.ts";
 import { parseMark } from "../system/files/process_mark.ts";
+import { freeSpace } from "../system/host/free_space.ts";
 import type { Digest } from "../types/image.ts";
 import { type StoredImage, storedImages } from "./collect_garbage.ts";
 import { newestLease, readLease } from "./generation_lease.ts";
 import { digestInKey } from "./image_key.ts";
 import { ShareTrouble } from "./share_trouble.ts";
-import { namesIn, openShare, partOf, type Share, type Tier } from "./tier.ts";
+import { openShare, partOf, type Share, type Tier } from "./tier.ts";
 
 export interface ListedImage {
   /** Undefined for a file that denroot did not name. */
@@ -57,13 +59,12 @@ export function shareContents(settings: Pick<Settings, "sharePath">): ShareConte
     const share = openShare(directory);
     const { own } = share;
     const trash = own === undefined ? [] : sizesIn(partOf(own, "trash"));
-    const { bavail, bsize } = fs.statfsSync(directory);
     return {
       path: directory,
       images: imagesOf(share),
       work: own === undefined ? [] : [...workIn(own, "import"), ...workIn(own, "step")],
       trash: { count: trash.length, bytes: trash.reduce((sum, bytes) => sum + bytes, 0) },
-      freeBytes: bavail * bsize,
+      freeBytes: freeSpace(directory).bytes,
     };
   } catch (cause) {
     throw shareError(directory, cause);

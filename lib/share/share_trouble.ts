@@ -1,6 +1,6 @@
 /** What makes a share useless for now. It never fails a job: the caller does without the share. */
 
-import { messageOf } from "../errors.ts";
+import { messageOf, systemCode } from "../errors.ts";
 
 export class ShareTrouble extends Error {
   override readonly name = "ShareTrouble";
@@ -12,14 +12,9 @@ export function asShareTrouble(error: unknown): unknown {
   return isSystemError ? new ShareTrouble(messageOf(error), { cause: error }) : error;
 }
 
-/** The code of a system's error: `ENOENT`. */
-export function systemCode(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
-}
-
 /** Whether the file system cannot make a link, as opposed to one whose name is taken. */
 export function lacksLinks(error: unknown): boolean {
-  return NO_LINKS.has(systemCode(error) ?? "");
+  return NO_LINKS.has(systemCode(error));
 }
 
 const NO_LINKS: ReadonlySet<string> = new Set([

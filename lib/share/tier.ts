@@ -10,8 +10,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { messageOf } from "../errors.ts";
-import { ShareTrouble, systemCode } from "./share_trouble.ts";
+import { messageOf, systemCode } from "../errors.ts";
+import { ShareTrouble } from "./share_trouble.ts";
 
 export type TierPart = "images" | "work" | "steps" | "uses" | "trash";
 
@@ -68,19 +68,6 @@ export function makePart(tier: Tier, part: TierPart, ...names: readonly string[]
     makeDirectory(directory, tier.mode);
   }
   return directory;
-}
-
-/**
- * The names in a directory; none where it is absent. Opening a directory asks the server of a network
- * file system, which a look at a single name may not do for a minute.
- */
-export function namesIn(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory);
-  } catch (error) {
-    if (systemCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }
 
 function tierOf(root: string, status: fs.Stats): Tier {

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf, systemCode } from "../errors.ts";
 
 export interface Superblock {
   /** `gzip`, `zstd`, …; undefined for one that squashfs does not have. */
@@ -13,8 +13,11 @@ export interface Superblock {
   readonly bytes: number;
 }
 
-const SIZE = 96;
-const MAGIC = "hsqs";
+/** What a squashfs image begins with, a byte for each character. */
+export const SQUASHFS_MAGIC = "hsqs";
+/** The size of the superblock (`struct squashfs_super_block` of the kernel's squashfs_fs.h). */
+export const SUPERBLOCK_BYTES = 96;
+
 /** The magic of images that were made on big-endian machines, before version 4. */
 const SWAPPED_MAGIC = "sqsh";
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -28,18 +31,24 @@ const COMPRESSORS = [undefined, "gzip", "lzma", "lzo", "xz", "lz4", "zstd"];
  */
 export function readSuperblock(image: string): Superblock {
   const { head, size } = readHead(image);
-  const magic = head.toString("latin1", 0, MAGIC.length);
-  if (magic !== MAGIC) throw noImage(image, head, magic);
-  if (head.length < SIZE) throw cutShort(image, size, SIZE);
+  const magic = head.toString("latin1", 0, SQUASHFS_MAGIC.length);
+  if (magic !== SQUASHFS_MAGIC) throw noImage(image, head, magic);
+  if (head.length < SUPERBLOCK_BYTES) throw cutShort(image, size, SUPERBLOCK_BYTES);
   const [major, minor] = [head.readUInt16LE(28), head.readUInt16LE(30)];
   if (major !== MAJOR) {
     throw new DenrootError("squashfs", `${image} has squashfs version ${major}.${minor}, not 4.0`, {
       hint: "No Linux of today reads it; import the image again",
     });
   }
-  const bytes = Number(head.readBigUInt64LE(40));
+  const bytes = imageBytes(head)!;
   if (size < bytes) throw cutShort(image, size, bytes);
   return { compressor: COMPRESSORS[head.readUInt16LE(20)], inodes: head.readUInt32LE(4), bytes };
+}
+
+/** The size that a superblock gives the image, without padding; undefined for what is no superblock. */
+export function imageBytes(head: Buffer): number | undefined {
+  if (head.toString("latin1", 0, SQUASHFS_MAGIC.length) !== SQUASHFS_MAGIC) return undefined;
+  return head.length < SUPERBLOCK_BYTES ? undefined : Number(head.readBigUInt64LE(40));
 }
 
 function readHead(image: string): { readonly head: Buffer; readonly size: number } {
@@ -48,9 +57,8 @@ function readHead(image: string): { readonly head: Buffer; readonly size: number
     // Without O_NONBLOCK, a pipe without a writer would be waited for.
     descriptor = fs.openSync(image, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") throw noFile(image, cause);
-    const why = code === "EACCES" ? "this user may not read it" : messageOf(cause);
+    if (isMissing(cause)) throw noFile(image, cause);
+    const why = systemCode(cause) === "EACCES" ? "this user may not read it" : messageOf(cause);
     throw new DenrootError("file", `${image} cannot be read: ${why}`, { cause });
   }
   try {
@@ -59,7 +67,7 @@ function readHead(image: string): { readonly head: Buffer; readonly size: number
       const what = status.isDirectory() ? "a directory" : "no regular file";
       throw new DenrootError("squashfs", `${image} is ${what}, not an image file`);
     }
-    const head = Buffer.alloc(SIZE);
+    const head = Buffer.alloc(SUPERBLOCK_BYTES);
     return { head: head.subarray(0, fs.readSync(descriptor, head)), size: status.size };
   } finally {
     fs.closeSync(descriptor);

@@ -5,6 +5,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import { systemCode } from "../errors.ts";
 import { blobPath, parseDigest } from "../oci/digest.ts";
 import type { AtomicFile } from "../system/files/atomic_file.ts";
 import {
@@ -257,7 +258,7 @@ export class BlobCache implements BlobStore, IngestCache {
       fs.writeFileSync(file, text, { mode: this.fileMode, flag: "wx" });
       fs.chmodSync(file, this.fileMode);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (systemCode(error) !== "EEXIST") throw error;
     }
   }
 

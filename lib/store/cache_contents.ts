@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { namesIn } from "../system/files/names_in.ts";
 import type { Digest } from "../types/image.ts";
 import { cacheError } from "./cache_error.ts";
 import { imagesDirectory, keptFiles } from "./kept_images.ts";
@@ -120,15 +121,6 @@ function readableFilesBelow(directory: string): Found[] {
     return [...filesIn(directory), ...deeper];
   } catch {
     return [];
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
   }
 }
 

@@ -1,12 +1,11 @@
 /** What a failed system call means to a user of the cache. */
 
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isDiskFull, messageOf, systemCode } from "../errors.ts";
 
 /** Code `space` or `file`. An error of denroot's own stays as it is. */
 export function cacheError(root: string, cause: unknown): DenrootError {
   if (cause instanceof DenrootError) return cause;
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  if (isDiskFull(cause)) {
     return new DenrootError("space", `There is no room left in the cache ${root}`, {
       cause,
       hint: "Free some space there, or set ENROOT_CACHE_PATH to another directory",
@@ -20,12 +19,10 @@ export function cacheError(root: string, cause: unknown): DenrootError {
 
 /** Whether this user must not do it, or nobody may: another directory would help. */
 export function isForbidden(cause: unknown): boolean {
-  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return code === "EACCES" || code === "EPERM" || code === "EROFS";
+  return ["EACCES", "EPERM", "EROFS"].includes(systemCode(cause));
 }
 
 /** Why a call failed, in words. Where something else has the directory's name, mkdir says EEXIST. */
 export function reasonOf(cause: unknown): string {
-  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return code === "EEXIST" ? "it is not a directory" : messageOf(cause);
+  return systemCode(cause) === "EEXIST" ? "it is not a directory" : messageOf(cause);
 }

@@ -6,6 +6,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { namesIn } from "../system/files/names_in.ts";
 import { tryLock } from "../system/linux/file_lock.ts";
 import type { Digest } from "../types/image.ts";
 
@@ -13,6 +14,8 @@ import type { Digest } from "../types/image.ts";
 const IMAGE = /^(sha256|sha512)-([0-9a-f]{64}(?:[0-9a-f]{64})?)\.[0-9a-f]{16}\.sqsh$/;
 /** What an image was found by: a text file with the image's name in it. */
 const RECORD = /^[0-9a-f]{64}\.name$/;
+/** In a user namespace root has another user's number, and may not read what lies under it. */
+const UNREACHED = ["ENOENT", "EACCES"];
 /** More than any record has. */
 const MAX_RECORD_BYTES = 512;
 
@@ -56,7 +59,7 @@ export function readRecord(file: string): string | undefined {
 /** This user's images, the least recently used first. Throws the system's errors. */
 export function keptFiles(root: string): KeptFile[] {
   const directory = imagesDirectory(root);
-  const files = namesIn(directory).flatMap((name) => {
+  const files = namesIn(directory, UNREACHED).flatMap((name) => {
     const [, algorithm, hex] = IMAGE.exec(name) ?? [];
     if (algorithm === undefined) return [];
     const status = fs.lstatSync(path.join(directory, name), { throwIfNoEntry: false });
@@ -96,19 +99,9 @@ export function isServed(file: string): boolean {
 /** Removes the records that lead to no image. */
 export function removeVainRecords(root: string): void {
   const directory = imagesDirectory(root);
-  for (const record of namesIn(directory).filter((name) => RECORD.test(name))) {
+  for (const record of namesIn(directory, UNREACHED).filter((name) => RECORD.test(name))) {
     const name = readRecord(path.join(directory, record));
     if (name !== undefined && fs.existsSync(path.join(directory, name))) continue;
     fs.rmSync(path.join(directory, record), { force: true });
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return fs.readdirSync(directory);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "EACCES") return [];
-    throw error;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
+import { systemCode } from "../errors.ts";
 import { projectUrl } from "./project_url.ts";
 
 /** The content of `path`, a path from the project's root; undefined when this build lacks it. */
@@ -9,7 +10,7 @@ export function carriedFile(path: string): Buffer | undefined {
   try {
     return readFileSync(projectUrl(path));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (systemCode(error) === "ENOENT") return undefined;
     throw error;
   }
 }

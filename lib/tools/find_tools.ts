@@ -1,12 +1,12 @@
 /** Finds the squashfs tools: those that a setting names, denroot's own, or those of the host. */
 
 import type { Buffer } from "node:buffer";
-import { accessSync, constants } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { carriedFile } from "../system/carried_file.ts";
+import { isExecutable } from "../system/host/find_program.ts";
 import { runsFromSource } from "../system/project_url.ts";
 import { runCommand } from "../system/process/run_command.ts";
 import { type RunPlace, runPlaces, type RunPlaceSettings } from "./run_places.ts";
@@ -161,23 +161,15 @@ async function unpackTool(
 }
 
 function reason(error: unknown): string {
-  const { cause } = error as { cause?: { code?: unknown } };
-  if (cause?.code === "EACCES") return "programs cannot run there (is it mounted with noexec?)";
+  if (error instanceof Error && systemCode(error.cause) === "EACCES") {
+    return "programs cannot run there (is it mounted with noexec?)";
+  }
   return messageOf(error);
 }
 
 function locate(name: string, directories: readonly string[]): string | undefined {
   return [...directories.filter((part) => part !== ""), ...USUAL_DIRECTORIES]
     .map((directory) => `${directory}/${name}`).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Ignores the exit status: some versions of unsquashfs print their version and fail. */

@@ -3,7 +3,7 @@
 import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { DenrootError, messageOf } from "../errors.ts";
+import { DenrootError, isMissing, messageOf, systemCode } from "../errors.ts";
 import { realPath, resolvedPath } from "../system/files/real_names.ts";
 import { quotePath } from "../text/quote_text.ts";
 import type { Descriptor } from "../types/image.ts";
@@ -125,7 +125,7 @@ function checkDirectory(root: string, path: string): void {
   try {
     isDirectory = statSync(root).isDirectory();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw unreadable(what, cause);
+    if (systemCode(cause) !== "ENOENT") throw unreadable(what, cause);
     throw new DenrootError("not_found", `${what} does not exist`, { cause });
   }
   if (!isDirectory) {
@@ -139,7 +139,7 @@ function locate(root: string, name: string, what: string): LocatedFile | undefin
     path = realPath(join(root, name));
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    if (/^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (isMissing(cause)) return undefined;
     throw unreadable(what, cause);
   }
   requireInside(root, path, what);

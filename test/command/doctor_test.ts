@@ -28,6 +28,13 @@ const FINDINGS: readonly Finding[] = [
     message: "a\nb",
     affects: ["create", "start"],
   },
+  {
+    group: "Paths",
+    subject: "Y",
+    status: "note",
+    message: "c",
+    affects: ["import", "run", "load", "copy", "sync"],
+  },
 ];
 
 test("findings stand in groups and columns, with the remedy below them", () => {
@@ -41,6 +48,7 @@ test("findings stand in groups and columns, with the remedy below them", () => {
     "                              > Set ENROOT_CACHE_PATH to another directory that",
     "                                can be written",
     "  note     X\\u{1b}[2J         a\\u{a}b (create, start)",
+    "  note     Y                  c (import, run, load and 2 more commands)",
   ]);
 });
 

@@ -144,6 +144,13 @@ test("a copy of some platforms is compared by platform", async () => {
   assert.deepEqual((await verify(from, sparse, { platforms: ["linux/arm64"] })).problems, []);
   const other = verify(from, to, { platforms: ["linux/riscv64"] });
   await assert.rejects(other, isError("platform", /^The source oci:/));
+  await using registry = await startUploadRegistry();
+  const remote = `docker://${registry.host}/team/app:v1`;
+  await copy(from, remote);
+  registry.log.length = 0;
+  await verify(remote, undefined, { platforms: ["linux/arm64", "linux/amd64"] });
+  // Both platforms are chosen from one answer, so that a tag which moves cannot mix two images.
+  assert.equal(registry.log.filter((line) => /^GET .*manifests\/v1\b/.test(line)).length, 1);
 });
 
 test("signatures with tags of their own are compared where there is room for tags", async () => {

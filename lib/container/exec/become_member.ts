@@ -2,7 +2,7 @@
 
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../../errors.ts";
 import { openDescriptor, openPath, setInherited } from "../../system/linux/descriptors.ts";
 import { environmentOf, valueOf, withVariables } from "../../system/linux/environment_bytes.ts";
 import { restoreInherited } from "../../system/linux/execute.ts";
@@ -105,7 +105,7 @@ function isForeign(member: string, name: Namespace): boolean {
     return readlinkSync(namespaceFile(member, name)) !== own;
   } catch (cause) {
     // It ended meanwhile, or it waits for its parent to notice that it has ended.
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") throw noProcess(pidOf(member));
+    if (systemCode(cause) === "ENOENT") throw noProcess(pidOf(member));
     throw cannotLookInto(member, cause);
   }
 }
@@ -160,7 +160,7 @@ function cannotLookInto(member: string, cause: unknown): DenrootError {
   return new DenrootError(
     "file",
     `Process ${pidOf(member)} cannot be joined: ${
-      (cause as NodeJS.ErrnoException).code === "EACCES" ? "permission denied" : messageOf(cause)
+      systemCode(cause) === "EACCES" ? "permission denied" : messageOf(cause)
     }`,
     {
       cause,

@@ -1,6 +1,6 @@
 /** Says where a disk is full. */
 
-import { statfsSync } from "node:fs";
+import { freeSpace } from "../../system/host/free_space.ts";
 
 /** With less, a hook cannot have written much. */
 const LITTLE_BYTES = 64 * 1024;
@@ -9,9 +9,9 @@ const LITTLE_BYTES = 64 * 1024;
 export function fullDiskHint(paths: readonly string[]): string | undefined {
   for (const path of paths) {
     try {
-      const { bavail, bsize, files, ffree } = statfsSync(path);
-      if (bavail * bsize < LITTLE_BYTES) return `Only ${bavail * bsize} bytes are free at ${path}`;
-      if (files > 0 && ffree === 0) return `No more files can be made at ${path}`;
+      const { bytes, files } = freeSpace(path);
+      if (bytes < LITTLE_BYTES) return `Only ${bytes} bytes are free at ${path}`;
+      if (files === 0) return `No more files can be made at ${path}`;
     } catch {
       // Another place may tell.
     }

@@ -49,10 +49,10 @@ export const mellanoxHook: BuiltInHook = {
 /** In the order of the kernel's own lists. */
 export function findAdapters(sys: string): readonly Adapter[] {
   const drivers = ["mlx4_core", "mlx5_core"].map((name) => join(sys, "bus/pci/drivers", name));
-  return drivers.flatMap((driver) => namesIn(driver).map((name) => join(driver, name)))
-    .filter((device) => namesIn(join(device, "infiniband_verbs")).length > 0)
+  return drivers.flatMap((driver) => sortedNames(driver).map((name) => join(driver, name)))
+    .filter((device) => sortedNames(join(device, "infiniband_verbs")).length > 0)
     .map((device) => {
-      const classNames = new Map(CLASSES.map((name) => [name, namesIn(join(device, name))]));
+      const classNames = new Map(CLASSES.map((name) => [name, sortedNames(join(device, name))]));
       const devices = (kind: typeof CLASSES[number]) =>
         classNames.get(kind)!.flatMap((name) => deviceOf(join(device, kind, name, "uevent")) ?? []);
       return {
@@ -115,7 +115,7 @@ function deviceOf(uevent: string): string | undefined {
   }
 }
 
-function namesIn(directory: string): readonly string[] {
+function sortedNames(directory: string): readonly string[] {
   try {
     return readdirSync(directory).map((name) => basename(name)).sort();
   } catch {

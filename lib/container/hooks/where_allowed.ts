@@ -1,8 +1,8 @@
 /** Changes that a container can do without. */
 
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, systemCode } from "../../errors.ts";
 
-const FORBIDDEN: readonly unknown[] = ["EACCES", "EPERM", "EROFS"];
+const FORBIDDEN: readonly string[] = ["EACCES", "EPERM", "EROFS"];
 
 /**
  * Makes a change, and gives whether it was allowed: directories of a root that belongs to another
@@ -13,8 +13,7 @@ export function whereAllowed(change: () => void): boolean {
     change();
     return true;
   } catch (error) {
-    const code = error instanceof DenrootError && (error.cause as { code?: unknown } | null)?.code;
-    if (FORBIDDEN.includes(code)) return false;
+    if (error instanceof DenrootError && FORBIDDEN.includes(systemCode(error.cause))) return false;
     throw error;
   }
 }

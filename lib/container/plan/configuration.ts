@@ -1,8 +1,9 @@
 /** The files of sites and users that tell what all containers have, found and read. */
 
-import { accessSync, constants, readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../../errors.ts";
+import { isExecutable } from "../../system/host/find_program.ts";
 import type { TextFile } from "../../types/container.ts";
 
 /** A file's text under the file's name, also of one that is built in. */
@@ -52,7 +53,7 @@ function readBelow(directory: string): ConfigurationDirectory {
   return {
     environment: textsOf(join(directory, "environ.d"), ".env"),
     mounts: textsOf(join(directory, "mounts.d"), ".fstab"),
-    hooks: namesIn(join(directory, "hooks.d"), ".sh").map(({ path, name, size }) => ({
+    hooks: filesIn(join(directory, "hooks.d"), ".sh").map(({ path, name, size }) => ({
       path,
       name,
       isExecutable: isExecutable(path),
@@ -62,7 +63,7 @@ function readBelow(directory: string): ConfigurationDirectory {
 }
 
 function textsOf(directory: string, ending: string): readonly ConfigurationFile[] {
-  return namesIn(directory, ending)
+  return filesIn(directory, ending)
     .map(({ path, name, size }) => ({ path, name, text: readText(path, size) }));
 }
 
@@ -73,13 +74,12 @@ interface FoundFile {
 }
 
 /** Regular files by name, without hidden ones. Links to files count. */
-function namesIn(directory: string, ending: string): readonly FoundFile[] {
+function filesIn(directory: string, ending: string): readonly FoundFile[] {
   let names: string[];
   try {
     names = readdirSync(directory).filter((name) => name.endsWith(ending) && !name.startsWith("."));
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    if (isMissing(error)) return [];
     throw unreadable(directory, error);
   }
   if (names.length > FILES_LIMIT) {
@@ -101,15 +101,6 @@ function readText(path: string, size: number): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     throw unreadable(path, error);
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

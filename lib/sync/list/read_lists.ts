@@ -1,7 +1,7 @@
 /** Arguments that name images: URIs, patterns, and files with lists. */
 
 import { readFileSync, statSync } from "node:fs";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../../errors.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { hasScheme, type ListItem, parseListItem } from "./list_item.ts";
 import { parseList } from "./parse_list.ts";
@@ -32,7 +32,7 @@ function readList(path: string): string {
     return text;
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const isMissing = systemCode(cause) === "ENOENT";
     throw isMissing
       ? new DenrootError("not_found", `${shown} does not exist`, {
         cause,

@@ -6,7 +6,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, systemCode } from "../../errors.ts";
 import { keepFresh, removeStale } from "./leftovers.ts";
 import { processMark } from "./process_mark.ts";
 
@@ -192,7 +192,7 @@ function giveNewName(temporary: string, target: string): boolean {
     fs.linkSync(temporary, target);
   } catch (error) {
     if (!fs.existsSync(target)) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      if (systemCode(error) === "EEXIST") return false;
       fs.renameSync(temporary, target);
       return true;
     }

@@ -14,7 +14,7 @@
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortedError, throwIfAborted } from "../../errors.ts";
+import { abortedError, systemCode, throwIfAborted } from "../../errors.ts";
 import { Backoff } from "./backoff.ts";
 import { lifeOf, parseMark, processMark } from "./process_mark.ts";
 import { SilenceWatch } from "./silence_watch.ts";
@@ -147,8 +147,7 @@ function look(file: string): Found | undefined {
       fs.closeSync(descriptor);
     }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ESTALE") return undefined;
+    if (["ENOENT", "ESTALE"].includes(systemCode(error))) return undefined;
     // Another user's file that nobody else can read, or no file at all.
     const status = fs.lstatSync(file, { throwIfNoEntry: false });
     return status && { mark: "", state: stateOf(status) };
@@ -174,7 +173,7 @@ function createFile(file: string, mark: string): boolean {
   try {
     descriptor = fs.openSync(file, "wx", 0o644);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (systemCode(error) === "EEXIST") return false;
     throw error;
   }
   try {

@@ -38,7 +38,7 @@ export function* staleFiles(
   markOf: (name: string) => string | undefined,
 ): Iterable<string> {
   const clock = new FileSystemClock(directory);
-  for (const name of namesIn(directory)) {
+  for (const name of listed(directory)) {
     const mark = PROBE.exec(name)?.[1] ?? markOf(name);
     if (mark === undefined || parseMark(mark) === undefined) continue;
     const file = path.join(directory, name);
@@ -50,7 +50,7 @@ export function* staleFiles(
 /** Removes those of the files named by `isLeftover` that are a day old by the file system's clock. */
 export function removeOld(directory: string, isLeftover: (name: string) => boolean): void {
   const clock = new FileSystemClock(directory);
-  for (const name of namesIn(directory).filter(isLeftover)) {
+  for (const name of listed(directory).filter(isLeftover)) {
     const file = path.join(directory, name);
     if (isOld(file, clock)) removeLeftover(file);
   }
@@ -138,7 +138,7 @@ function refresh(file: string, nowMs: number | undefined): void {
   }
 }
 
-function namesIn(directory: string): string[] {
+function listed(directory: string): string[] {
   try {
     return fs.readdirSync(directory);
   } catch (cause) {

@@ -4,6 +4,7 @@ import type { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
+import { systemCode } from "../../errors.ts";
 import { realPath } from "./real_names.ts";
 
 /** The write bits of group and others. */
@@ -27,7 +28,7 @@ export function makePrivateDirectory(name: string): string {
   try {
     fs.mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (systemCode(error) !== "EEXIST") throw error;
   }
   const status = fs.lstatSync(directory);
   if (!status.isDirectory()) throw new Error(`${directory} is not a directory`);

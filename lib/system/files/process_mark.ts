@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import os from "node:os";
 import process from "node:process";
+import { systemCode } from "../../errors.ts";
 
 /** Which process a mark names. */
 interface MarkedProcess {
@@ -91,7 +92,7 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+    return systemCode(error) !== "ESRCH";
   }
 }
 

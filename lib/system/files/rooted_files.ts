@@ -3,7 +3,7 @@
 import { Buffer, isUtf8 } from "node:buffer";
 import fs from "node:fs";
 import os from "node:os";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, isDiskFull } from "../../errors.ts";
 import type { HeldFile, RootedFiles } from "../../types/container.ts";
 import { nativeChanges } from "./native_changes.ts";
 import {
@@ -257,7 +257,6 @@ function kindOf(type: number): ReturnType<RootedFiles["kind"]> {
 function fileError(message: string, errno: number): DenrootError {
   const code = Object.entries(os.constants.errno).find(([, value]) => value === -errno)?.[0] ??
     `error ${-errno}`;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
   const cause = Object.assign(new Error(code), { code });
-  return new DenrootError(isFull ? "space" : "file", `${message}: ${code}`, { cause });
+  return new DenrootError(isDiskFull(cause) ? "space" : "file", `${message}: ${code}`, { cause });
 }

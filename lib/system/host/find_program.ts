@@ -19,9 +19,14 @@ export function findProgram(
 }
 
 function isProgram(file: string): boolean {
+  return isExecutable(file) && statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Whether this user may execute the file, or enter the directory. */
+export function isExecutable(path: string): boolean {
   try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
+    accessSync(path, constants.X_OK);
+    return true;
   } catch {
     return false;
   }

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../../errors.ts";
 
 export interface ForegroundOptions {
   /** The program's whole environment. */
@@ -94,7 +94,7 @@ function signalNumber(name: NodeJS.Signals | null): number {
 }
 
 function startError(command: string, cause: unknown): DenrootError {
-  const isMissing = (cause as { code?: unknown } | null)?.code === "ENOENT";
+  const isMissing = systemCode(cause) === "ENOENT";
   return new DenrootError(
     isMissing ? "not_found" : "file",
     `The program ${command} could not be started: ${messageOf(cause)}`,

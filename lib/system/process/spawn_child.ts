@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, messageOf, systemCode } from "../../errors.ts";
 
 export interface ChildOptions {
   /** A number is an open descriptor, of which the child gets a copy. Default: `ignore`. */
@@ -162,7 +162,7 @@ function keepEnd(stream: Readable): () => string {
 }
 
 function startError(command: string, cause: unknown): DenrootError {
-  const isMissing = (cause as { code?: unknown } | null)?.code === "ENOENT";
+  const isMissing = systemCode(cause) === "ENOENT";
   return new DenrootError(
     isMissing ? "not_found" : "file",
     isMissing

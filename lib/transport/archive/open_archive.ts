@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { closeSync, createReadStream, openSync, readSync, type Stats, statSync } from "node:fs";
 import { compressionOf } from "../../compress/decompress.ts";
-import { abortedError, DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { abortedError, DenrootError, messageOf, systemCode, throwIfAborted } from "../../errors.ts";
 import { resolvedPath } from "../../system/files/real_names.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { PATH_HINT } from "../image_files.ts";
@@ -56,7 +56,7 @@ function statOf(path: string, name: string): Stats {
   try {
     return statSync(path);
   } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const isMissing = systemCode(cause) === "ENOENT";
     throw isMissing
       ? new DenrootError("not_found", `${name} does not exist`, { cause })
       : new DenrootError("file", `${name} cannot be read: ${messageOf(cause)}`, { cause });

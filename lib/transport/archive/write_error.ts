@@ -1,15 +1,15 @@
 /** The errors of writing an archive. */
 
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, isDiskFull, messageOf, systemCode } from "../../errors.ts";
 import { plainText } from "../../text/quote_text.ts";
 
 /** An error of the system becomes one that names the archive; `shown` is its path or engine. */
 export function writeError(shown: string, cause: unknown): unknown {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (cause instanceof DenrootError || cause instanceof TypeError || code === undefined) {
+  const code = systemCode(cause);
+  if (cause instanceof DenrootError || cause instanceof TypeError || code === "") {
     return cause;
   }
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  if (isDiskFull(cause)) {
     return new DenrootError("space", `There is no room left for ${plainText(shown, 300)}`, {
       cause,
     });

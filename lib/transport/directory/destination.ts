@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { DenrootError, isDiskFull, messageOf, throwIfAborted } from "../../errors.ts";
 import { parseDigest, verifyDigest } from "../../oci/digest.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import { keepFresh, removeStale } from "../../system/files/leftovers.ts";
@@ -167,8 +167,7 @@ async function onDisk<T>(shown: string, action: () => T): Promise<T> {
     return action();
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOSPC" || code === "EDQUOT") {
+    if (isDiskFull(cause)) {
       throw new DenrootError("space", `There is no room left in ${quotePath(shown)}`, { cause });
     }
     const message = `The directory ${quotePath(shown)} cannot be written: ${messageOf(cause)}`;

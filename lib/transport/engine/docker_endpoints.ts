@@ -4,7 +4,7 @@ import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../../errors.ts";
 import { Fields, parseJsonObject } from "../../oci/json_fields.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
 import { accountHome } from "../../system/host/environment.ts";
@@ -116,7 +116,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (cause) {
-    if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
+    if (isMissing(cause)) return undefined;
     throw new DenrootError(
       "settings",
       `${quotePath(path)} cannot be read: ${messageOf(cause)}`,

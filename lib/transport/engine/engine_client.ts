@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import * as http from "node:http";
 import * as https from "node:https";
 import type { Writable } from "node:stream";
-import { abortedError, DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { abortedError, DenrootError, messageOf, systemCode, throwIfAborted } from "../../errors.ts";
 import { isObject } from "../../oci/json_fields.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { type Endpoint, formatEndpoint, type TcpEndpoint, type UnixEndpoint } from "./endpoint.ts";
@@ -260,7 +260,7 @@ function lateError(tail: Uint8Array): string | undefined {
 }
 
 function unreachable(cause: unknown): UnreachableError {
-  const code = String((cause as { code?: unknown } | null)?.code ?? "");
+  const code = systemCode(cause);
   const isDenied = code === "EACCES" || code === "EPERM";
   const meaning = MEANINGS[code] ?? plainText(messageOf(cause), 300);
   return new UnreachableError(meaning, { isDenied, cause });

@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf, throwIfAborted } from "../../errors.ts";
+import { DenrootError, isDiskFull, messageOf, throwIfAborted } from "../../errors.ts";
 import { blobPath, verifyDigest } from "../../oci/digest.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import { AtomicFile } from "../../system/files/atomic_file.ts";
@@ -212,8 +212,7 @@ function otherDigest(uri: string, { digest }: StoredDocument): DenrootError {
 
 function layoutError(directory: string, cause: unknown): unknown {
   if (cause instanceof DenrootError || cause instanceof TypeError) return cause;
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  if (isDiskFull(cause)) {
     return new DenrootError("space", `There is no room left in ${quotePath(directory)}`, { cause });
   }
   const message = `The layout ${quotePath(directory)} cannot be written: ${messageOf(cause)}`;

@@ -1,7 +1,7 @@
 /** Recognises the image at a path by its content, and opens it. */
 
 import { existsSync, lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
-import { DenrootError, hasCode, messageOf } from "../../errors.ts";
+import { DenrootError, hasCode, isMissing, messageOf } from "../../errors.ts";
 import { blobPath, parseDigest } from "../../oci/digest.ts";
 import { isUsable } from "../../oci/choose_platform.ts";
 import { MAX_MANIFEST_SIZE, parseManifestOrIndex } from "../../oci/parse_manifest.ts";
@@ -123,7 +123,7 @@ function statOf(path: string): Stats {
   try {
     return statSync(path);
   } catch (cause) {
-    if (/^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "")) {
+    if (isMissing(cause)) {
       throw nothingThere(path, cause);
     }
     throw new DenrootError("file", `${quotePath(path)} cannot be read: ${messageOf(cause)}`, {

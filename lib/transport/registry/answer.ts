@@ -1,6 +1,7 @@
 /** Reads what a registry answers: JSON, the digest in a header; and recognises other servers' answers. */
 
 import { gunzipSync } from "node:zlib";
+import { systemCode } from "../../errors.ts";
 import type { HttpResponse } from "../../http/client.ts";
 import { TransferError } from "../../http/transfer_error.ts";
 import { isDigest } from "../../oci/digest.ts";
@@ -101,7 +102,7 @@ function decode(
   try {
     return gunzipSync(bytes, { maxOutputLength: limit });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") throw tooLong();
+    if (systemCode(cause) === "ERR_BUFFER_TOO_LARGE") throw tooLong();
     throw wrongEncoding(response, what, encoding, cause);
   }
 }

@@ -1,5 +1,6 @@
 /** Whether a registry speaks HTTPS or plain HTTP: tried in order, and then known. */
 
+import { systemCode } from "../../errors.ts";
 import type { ImageLocation } from "../../containers_conf/image_locations.ts";
 import type { HttpResponse } from "../../http/client.ts";
 import { isUntrusted, TransferError } from "../../http/transfer_error.ts";
@@ -81,6 +82,6 @@ function maySpeakOther(error: unknown, base: URL): boolean {
   if (!(error instanceof TransferError)) return false;
   // A time-out has no cause: a server that is silent in one protocol is silent in both.
   if (base.protocol === "https:") return error.code === "network" && error.cause !== undefined;
-  const code = String((error.cause as { code?: unknown } | undefined)?.code);
+  const code = systemCode(error.cause);
   return /^(HPE_|ECONNRESET|EPIPE)/.test(code) || (code === "ECONNREFUSED" && base.port === "");
 }

@@ -3,7 +3,7 @@
 import type { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, isMissing, messageOf, systemCode } from "../../errors.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { Fields, isObject } from "../../oci/json_fields.ts";
 import { quotePath, quoteText } from "../../text/quote_text.ts";
@@ -127,8 +127,8 @@ export function readStorageFile(file: string, what: string, limit: number): Buff
 
 /** Makes an error with code `not_found` or `file`. */
 export function readError(what: string, cause: unknown): DenrootError {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") {
+  const code = systemCode(cause);
+  if (isMissing(cause)) {
     return new DenrootError("not_found", `${what} does not exist`, { cause });
   }
   if (code !== "EACCES" && code !== "EPERM") {

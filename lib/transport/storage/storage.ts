@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, systemCode } from "../../errors.ts";
 import { verifyDigest } from "../../oci/digest.ts";
 import { plainText, quotePath, quoteText } from "../../text/quote_text.ts";
 import type { Digest } from "../../types/image.ts";
@@ -147,7 +147,7 @@ function isThere(file: string): boolean {
   try {
     return fs.statSync(file, { throwIfNoEntry: false }) !== undefined;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOTDIR") return false;
+    if (systemCode(cause) === "ENOTDIR") return false;
     throw readError(quotePath(file), cause);
   }
 }

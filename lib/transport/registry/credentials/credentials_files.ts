@@ -3,7 +3,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Settings } from "../../../config/settings.ts";
-import { DenrootError, messageOf } from "../../../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../../../errors.ts";
 import { quotePath } from "../../../text/quote_text.ts";
 
 /** Every file that is read, in this order: the netrc file, then the files of podman and docker. */
@@ -40,7 +40,7 @@ export async function readCredentialsFile(
     }
     return text;
   } catch (cause) {
-    if (/^(ENOENT|ENOTDIR)$/.test(String((cause as { code?: unknown }).code))) return undefined;
+    if (isMissing(cause)) return undefined;
     throw new DenrootError(
       "credentials",
       `The credentials file ${quotePath(path)} cannot be read: ${messageOf(cause)}`,

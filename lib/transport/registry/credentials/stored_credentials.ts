@@ -2,21 +2,17 @@
 
 import { join } from "node:path";
 import type { Settings } from "../../../config/settings.ts";
-import { DenrootError, hasCode, messageOf } from "../../../errors.ts";
+import { DenrootError } from "../../../errors.ts";
 import { plainText } from "../../../text/quote_text.ts";
 import type { OnProgress } from "../../../types/progress.ts";
 import { askOnTerminal } from "../../../system/host/ask_on_terminal.ts";
-import {
-  type AuthEntry,
-  type AuthFile,
-  parseAuthFile,
-} from "../../../containers_conf/auth_file.ts";
-import { askHelper } from "./credential_helper.ts";
-import { hostsOf, keysOf, serverOf } from "./credential_keys.ts";
+import { hostsOf } from "./credential_keys.ts";
 import type { Credentials, CredentialsFinder, CredentialsQuery } from "./credentials.ts";
 import { authFilePaths, netrcPath, readCredentialsFile } from "./credentials_files.ts";
+import { EngineCredentials } from "./engine_credentials.ts";
 import { type NetrcEntry, parseNetrc, uselessLines } from "./netrc.ts";
 import { substitutePassword } from "./substitute_password.ts";
+import { type Patience, tellIfSlow } from "./tell_if_slow.ts";
 
 /** Asks the person at the terminal; undefined where there is no terminal. */
 export type AskPassword = (question: string, signal: AbortSignal) => Promise<string | undefined>;
@@ -50,7 +46,8 @@ export class StoredCredentials implements CredentialsFinder {
   readonly #helpers: readonly string[];
   readonly #authFile: string | undefined;
   readonly #password: string | undefined;
-  readonly #patienceMs: number;
+  readonly #patience: Patience;
+  readonly #engines: EngineCredentials;
   readonly #told = new Set<string>();
   readonly #typed = new Map<string, string>();
 
@@ -58,7 +55,8 @@ export class StoredCredentials implements CredentialsFinder {
     const { onProgress, ask, helpers, authFile, password, patienceMs = PATIENCE_MS } = options;
     this.#authFile = authFile;
     this.#password = password;
-    this.#patienceMs = patienceMs;
+    this.#patience = { patienceMs, warn: this.#warn };
+    this.#engines = new EngineCredentials(settings.environment, this.#patience);
     this.#settings = settings;
     this.#onProgress = onProgress;
     this.#ask = ask ?? ((question, signal) => askOnTerminal(question, signal, { isHidden: true }));
@@ -104,7 +102,7 @@ export class StoredCredentials implements CredentialsFinder {
     const path = this.#authFile!;
     const text = await readCredentialsFile(path, this.#warn);
     if (text === undefined) throw noFile(path);
-    return await this.#fromAuthFiles([path], query, signal) ??
+    return await this.#engines.fromFiles([path], query, signal) ??
       await this.#fromPerson(query, signal);
   }
 
@@ -145,9 +143,10 @@ export class StoredCredentials implements CredentialsFinder {
     const origin = `${plainText(path, 300)}, line ${entry.line} (${machine})`;
     const text = entry.password ?? "";
     const password = entry.isExpression
-      ? await this.#tellIfSlow(
+      ? await tellIfSlow(
         `The password command ${programIn(text)}of ${origin}`,
         substitutePassword({ text, origin }, this.#settings.environment, signal),
+        this.#patience,
       )
       : text;
     return { username: entry.login ?? "", password, origin: plainText(path, 300), host };
@@ -159,111 +158,12 @@ export class StoredCredentials implements CredentialsFinder {
   ): Promise<Credentials | undefined> {
     for (const helper of this.#helpers) {
       const found = helper === AUTH_FILES
-        ? await this.#fromAuthFiles(authFilePaths(this.#settings.environment), query, signal)
+        ? await this.#engines.fromFiles(authFilePaths(this.#settings.environment), query, signal)
         // These helpers get the registry's plain name from podman, Docker Hub's too.
-        : await this.#fromStore(helper, hostsOf(query), query, signal);
+        : await this.#engines.fromStore(helper, hostsOf(query), query, signal);
       if (found !== undefined) return found;
     }
     return undefined;
-  }
-
-  async #fromAuthFiles(
-    paths: readonly string[],
-    query: CredentialsQuery,
-    signal: AbortSignal,
-  ): Promise<Credentials | undefined> {
-    for (const path of paths) {
-      const text = await readCredentialsFile(path, this.#warn);
-      if (text === undefined) continue;
-      const found = await this.#fromAuthFile(parseAuthFile(text, path), path, query, signal);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
-
-  async #fromAuthFile(
-    file: AuthFile,
-    path: string,
-    query: CredentialsQuery,
-    signal: AbortSignal,
-  ): Promise<Credentials | undefined> {
-    for (const host of hostsOf(query)) {
-      const helper = file.credHelpers.get(host);
-      if (helper === undefined) continue;
-      const found = toCredentials(await this.#fromHelper(helper, host, signal), host, query);
-      if (found !== undefined) return { ...found, origin: `docker-credential-${helper}` };
-    }
-    for (const host of hostsOf(query)) {
-      for (const key of keysOf(host, query.repository)) {
-        const found = toCredentials(file.auths.get(key), host, query);
-        if (found !== undefined) return { ...found, origin: plainText(path, 300) };
-      }
-    }
-    const { credsStore } = file;
-    if (credsStore === undefined) return undefined;
-    return await this.#fromStore(credsStore, hostsOf(query).map(serverOf), query, signal);
-  }
-
-  async #fromStore(
-    store: string,
-    servers: readonly string[],
-    query: CredentialsQuery,
-    signal: AbortSignal,
-  ): Promise<Credentials | undefined> {
-    for (const host of new Set(servers)) {
-      let entry: AuthEntry | undefined;
-      try {
-        entry = await this.#askProgram(store, host, signal);
-      } catch (error) {
-        if (!hasCode(error, "not_found")) throw error;
-        // The store is for all registries and may know nothing of this one. Desktop users copy such
-        // a configuration to a cluster: an error would stop every import there.
-        this.#warn(`${error.message}: the credentials store of the configuration is not used`);
-        return undefined;
-      }
-      const found = toCredentials(entry, host, query);
-      if (found !== undefined) return { ...found, origin: `docker-credential-${store}` };
-    }
-    return undefined;
-  }
-
-  #askProgram(
-    helper: string,
-    server: string,
-    signal: AbortSignal,
-  ): Promise<AuthEntry | undefined> {
-    const asked = askHelper(helper, server, this.#settings.environment, signal);
-    return this.#tellIfSlow(`docker-credential-${helper}`, asked);
-  }
-
-  /** A program may wait for a person, or for ever: the user should know what is waited for. */
-  async #tellIfSlow<T>(what: string, work: Promise<T>): Promise<T> {
-    const message = `${what} has not answered for ${
-      this.#patienceMs / 1000
-    } seconds; still waiting`;
-    const timer = setTimeout(() => this.#tell("warn", message), this.#patienceMs);
-    try {
-      return await work;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** A helper that is configured for exactly this host must work. */
-  async #fromHelper(
-    helper: string,
-    host: string,
-    signal: AbortSignal,
-  ): Promise<AuthEntry | undefined> {
-    try {
-      return await this.#askProgram(helper, serverOf(host), signal);
-    } catch (error) {
-      if (hasCode(error, "aborted")) throw error;
-      throw new DenrootError("credentials", messageOf(error), {
-        cause: error,
-        hint: `The configuration names this helper for ${plainText(host)}`,
-      });
-    }
   }
 
   async #fromPerson(
@@ -308,15 +208,4 @@ function noFile(path: string): DenrootError {
 
 function isUser(login: string | undefined, { user }: CredentialsQuery): boolean {
   return login !== undefined && (user === undefined || login === user);
-}
-
-function toCredentials(
-  entry: AuthEntry | undefined,
-  host: string,
-  { user }: CredentialsQuery,
-): Omit<Credentials, "origin"> | undefined {
-  if (entry === undefined) return undefined;
-  // Only the registry knows which user a token stands for.
-  const isTheirs = user === undefined || entry.username === user || entry.username === "<token>";
-  return isTheirs ? { ...entry, host } : undefined;
 }

@@ -1,14 +1,15 @@
 /** How many requests a registry gets at once: fewer when it says that they are too many. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortedError, throwIfAborted } from "../../../errors.ts";
+import { abortedError } from "../../../errors.ts";
+import { WaitingLine } from "../../../http/waiting_line.ts";
 
 export class Pace {
   readonly #most: number;
   #limit: number;
   #active = 0;
   #pausedUntil = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #line = new WaitingLine();
 
   constructor(most: number) {
     this.#most = this.#limit = most;
@@ -21,7 +22,7 @@ export class Pace {
 
   /** Does `request` when its turn has come. */
   async run<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    while (this.#active >= this.limit) await this.#turn(signal);
+    while (this.#active >= this.limit) await this.#line.wait(signal);
     this.#active++;
     try {
       await this.#pause(signal);
@@ -31,7 +32,7 @@ export class Pace {
       return result;
     } finally {
       this.#active--;
-      for (const next of this.#waiting.splice(0, Math.max(1, this.limit - this.#active))) next();
+      for (let free = Math.max(1, this.limit - this.#active); free > 0; free--) this.#line.admit();
     }
   }
 
@@ -39,22 +40,6 @@ export class Pace {
   slowDown(pauseMs: number): void {
     this.#limit = Math.max(1, this.#limit / 2);
     this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + pauseMs);
-  }
-
-  #turn(signal: AbortSignal): Promise<void> {
-    throwIfAborted(signal);
-    return new Promise((resolve, reject) => {
-      const enter = () => {
-        signal.removeEventListener("abort", leave);
-        resolve();
-      };
-      const leave = () => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
-        reject(abortedError(signal));
-      };
-      this.#waiting.push(enter);
-      signal.addEventListener("abort", leave, { once: true });
-    });
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
