@@ -7,7 +7,7 @@
  *
  * The tables are `commands`, `options` (for denroot itself), `options COMMAND`, `settings`,
  * `schemes`, `hooks`, `files` and `exit-codes`. They are made from the definitions that the help, `info` and
- * the manual pages show.
+ * the manual pages show. `performance` is made from docs/performance.json.
  */
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -22,6 +22,7 @@ import { Progress } from "../lib/command/output/progress.ts";
 import { createProgram } from "../lib/command/run_command_line.ts";
 import { BUILT_IN_HOOKS } from "../lib/container/hooks/built_in_hooks.ts";
 import { ALL_SCHEME_FACTS } from "../lib/reference/scheme_facts.ts";
+import type { PerformanceFigures } from "./pictures/performance.ts";
 
 const USAGE = `Usage: scripts/make_docs.ts [--check] [DIRECTORY]
 
@@ -94,7 +95,34 @@ export function makeTables(): ReadonlyMap<string, string> {
     ["hooks", hooksTable()],
     ["files", table(["File", "Content"], FILES.map(([path, text]) => [code(path), text]))],
     ["exit-codes", table(["Code", "Meaning"], EXIT_CODES.map(([exit, text]) => [exit, text]))],
+    ["performance", performanceTable()],
   ]);
+}
+
+function performanceTable(): string {
+  const file = fileURLToPath(new URL("../docs/performance.json", import.meta.url));
+  const { groups }: PerformanceFigures = JSON.parse(readFileSync(file, "utf8"));
+  const rows = groups.flatMap(({ title, runs }) =>
+    runs.map((run) => [
+      run.case.replace(/, \w+'s squash options/, ""),
+      title.replace(/'s .*/, ""),
+      run.program,
+      `${run.seconds.toFixed(1)} s`,
+      run.toLimit.toFixed(2),
+      `${run.ownCpuSeconds.toFixed(1)} + ${run.otherCpuSeconds.toFixed(1)} s`,
+      run.memoryMiB === undefined ? "" : `${run.memoryMiB} MiB`,
+    ])
+  );
+  const head = [
+    "Case",
+    "Packed as by",
+    "Program",
+    "Wall",
+    "To the limit",
+    "Processor",
+    "Peak memory",
+  ];
+  return table(head, rows);
 }
 
 function commandsTable(program: Command): string {

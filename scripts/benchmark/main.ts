@@ -6,18 +6,21 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { SETTINGS } from "../../lib/config/table/setting_table.ts";
-import { findProgram } from "../../test/helpers/run_program.ts";
+import { findProgram, runProgram } from "../../test/helpers/run_program.ts";
 import { type Registry, startRegistry } from "../../test/helpers/registry_server.ts";
 import { startWireProxy, type WireProxy } from "../../test/helpers/wire_proxy.ts";
 import { type BenchImage, type ImageName, makeImage } from "./images.ts";
-import { type Limit, measureLimit, mksquashfs } from "./limit.ts";
+import { measureLimit, mksquashfs } from "./limit.ts";
 import { measure, type Measurement, median, processors } from "./measure.ts";
+import { type BenchResult, saveFigures } from "./save_figures.ts";
+import { header, mib, row, say, sayLimit } from "./table.ts";
 
 const usage = `Usage: scripts/bench [options]
 
   --image NAME   packages (1 GB), small-files (300,000); both unless told
   --only NAME    only the programs whose name holds NAME: executable, source, deno, enroot
   --runs N       the median of N runs, 3 unless told
+  --save FILE    writes the figures of the image "packages" there, as docs/performance.json has them
   --memory       peak memory on an image ten times as large and on 1,000,000 entries instead
   --share        many simulated nodes, one import: see --share --help
   --startup      size, start-up times and memory while waiting instead
@@ -42,8 +45,8 @@ const bun = join(project, "node_modules/.bin/bun");
 const deno = join(project, "node_modules/.bin/deno");
 const programs: Readonly<Record<string, readonly string[]>> = {
   "denroot, executable": [join(project, "dist/denroot")],
-  "denroot, source on Bun": [bun, join(project, "cli.ts")],
-  "denroot, source on Deno": [deno, "run", "-A", "--no-check", join(project, "cli.ts")],
+  "denroot, Bun": [bun, join(project, "cli.ts")],
+  "denroot, Deno": [deno, "run", "-A", "--no-check", join(project, "cli.ts")],
 };
 
 interface Options {
@@ -51,6 +54,8 @@ interface Options {
   readonly only: string;
   readonly runs: number;
   readonly work: string;
+  /** Where the figures of the image "packages" go. */
+  readonly save: string | undefined;
 }
 
 interface Place {
@@ -89,6 +94,7 @@ function readOptions(): Options {
       image: { type: "string", multiple: true },
       only: { type: "string", default: "" },
       runs: { type: "string", default: "3" },
+      save: { type: "string" },
       memory: { type: "boolean", default: false },
       work: { type: "string", default: join(process.env.TMPDIR ?? tmpdir(), "denroot-bench") },
       help: { type: "boolean", default: false },
@@ -107,6 +113,7 @@ function readOptions(): Options {
     only: values.only.toLowerCase(),
     runs: Math.max(1, Number(values.runs)),
     work: values.work,
+    save: values.save,
   };
 }
 
@@ -123,28 +130,38 @@ async function benchTimes(image: BenchImage, place: Place, options: Options): Pr
   header();
   const transferS = image.storedBytes / throttledBytesPerSecond;
   const cases: readonly BenchCase[] = [
-    { title: "cold cache", limitS: fast.seconds, target: 1.3 },
-    { title: "cold, enroot's options", limitS: own.seconds, target: 1.1, squash: enrootOptions },
+    { title: "empty cache", limitS: fast.seconds, target: 1.3 },
     {
-      title: "cold, 100 MB/s",
-      limitS: Math.max(fast.seconds, transferS),
+      title: "empty cache, enroot's squash options",
+      limitS: own.seconds,
       target: 1.1,
+      squash: enrootOptions,
+    },
+    {
+      title: "empty cache, registry at 100 MB/s",
+      limitS: Math.max(fast.seconds, transferS),
+      target: 1.2,
       throttled: true,
     },
-    { title: "warm cache", limitS: fast.seconds, warm: true },
+    { title: "layers in the cache", limitS: fast.seconds, warm: true },
   ];
-  const medians = new Map<string, number>();
+  const results: BenchResult[] = [];
   for (const one of cases) {
     for (const [name, command] of chosenPrograms(options)) {
       // Deno and the source are compared once; the rest is the executable's.
-      if (one.title !== "cold cache" && name !== firstProgram(options)) continue;
+      if (one.title !== "empty cache" && name !== firstProgram(options)) continue;
       const result = await importRuns(image, command, place, one).catch(told);
       if (result === undefined) continue;
-      medians.set(`${name}, ${one.title}`, result.wallS);
+      const squash = one.squash === undefined ? "denroot" : "enroot";
+      results.push({ ...result, case: one.title, program: name, options: squash });
       row(one.title, name, result, one);
     }
   }
-  await benchEnroot(image, place, options, medians);
+  results.push(...await benchEnroot(image, place, options, results));
+  if (options.save !== undefined && image.name === "packages") {
+    const limits = { denroot: fast.seconds, enroot: own.seconds };
+    saveFigures(options.save, { image, mergedBytes: statSync(image.flat!).size, limits, results });
+  }
 }
 
 interface BenchCase {
@@ -182,27 +199,41 @@ async function importRuns(
   return median(results);
 }
 
+/** What enroot takes, where it is installed; `ours` are denroot's results. */
 async function benchEnroot(
   image: BenchImage,
   place: Place,
   options: Options,
-  medians: ReadonlyMap<string, number>,
-): Promise<void> {
+  ours: readonly BenchResult[],
+): Promise<BenchResult[]> {
   const enroot = findProgram("enroot");
   if (enroot === undefined || !"enroot".includes(options.only)) {
     if (enroot === undefined) say("enroot is not installed: not compared");
-    return;
+    return [];
   }
+  const program = (await runProgram(enroot, ["version"])).stdout.trim();
+  const results: BenchResult[] = [];
   // Slow, and only compared with a factor: one run each.
   const once = { ...place, runs: 1 };
-  const cases = [{ title: "cold cache" }, { title: "cold, fast options", squash: fastOptions }];
+  const cases = [
+    { title: "empty cache", options: "enroot" },
+    { title: "empty cache, denroot's squash options", options: "denroot", squash: fastOptions },
+  ] as const;
   for (const one of cases) {
     const result = await importRuns(image, [enroot], once, one).catch(told);
     if (result === undefined) continue;
-    row(one.title, "enroot", result, one);
-    const ours = medians.get(`${firstProgram(options)}, cold cache`);
-    if (ours !== undefined) say(`${"".padEnd(24)}${(result.wallS / ours).toFixed(1)} x denroot's`);
+    results.push({
+      ...result,
+      case: one.title,
+      program: `enroot ${program}`,
+      options: one.options,
+    });
+    row(one.title, "enroot", result, {});
+    if (ours[0] !== undefined) {
+      say(`${"".padEnd(42)}${(result.wallS / ours[0].wallS).toFixed(1)} x denroot's`);
+    }
   }
+  return results;
 }
 
 async function benchMemory(image: BenchImage, place: Place, options: Options): Promise<void> {
@@ -211,7 +242,7 @@ async function benchMemory(image: BenchImage, place: Place, options: Options): P
   for (const [name, command] of chosenPrograms(options)) {
     const once = { ...place, runs: 1 };
     const result = await importRuns(image, command, once, { title: "" }).catch(told);
-    if (result !== undefined) row("cold cache", name, result, {});
+    if (result !== undefined) row("empty cache", name, result, {});
   }
 }
 
@@ -241,45 +272,10 @@ function environment(
   };
 }
 
-function sayLimit(title: string, limit: Limit): void {
-  say(
-    `Limit with ${title}: ${limit.seconds.toFixed(2)} s (mksquashfs alone ` +
-      `${limit.packWallS.toFixed(2)} s, all work per processor ` +
-      `${limit.workPerProcessorS.toFixed(2)} s)`,
-  );
-}
-
-function header(): void {
-  say(
-    "case".padEnd(24) + "program".padEnd(26) + "wall s".padStart(8) + "own cpu s".padStart(11) +
-      "other cpu s".padStart(13) +
-      "limit s".padStart(9) + "ratio".padStart(7) + "goal".padStart(6) + "peak MiB".padStart(10),
-  );
-}
-
-function row(title: string, name: string, result: Measurement, one: Partial<BenchCase>): void {
-  const ratio = one.limitS === undefined ? "-" : (result.wallS / one.limitS).toFixed(2);
-  say(
-    title.padEnd(24) + name.padEnd(26) + result.wallS.toFixed(2).padStart(8) +
-      (result.cpuS - result.childCpuS).toFixed(2).padStart(11) +
-      result.childCpuS.toFixed(2).padStart(13) + (one.limitS?.toFixed(2) ?? "-").padStart(9) +
-      ratio.padStart(7) + (one.target?.toFixed(1) ?? "-").padStart(6) +
-      result.peakMiB.toFixed(0).padStart(10),
-  );
-}
-
 /** A program that fails does not end the comparison of the others. */
 function told(error: Error): undefined {
   say(error.message.trimEnd());
   process.exitCode = 1;
-}
-
-function mib(bytes: number): string {
-  return (bytes / 1048576).toFixed(0);
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 await main();
