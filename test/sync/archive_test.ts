@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,6 +11,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -116,15 +117,47 @@ test("parts are smaller than their size, have their sums beside them, and are re
   assert.ok(!existsSync(`${archive}.003`));
   await sync(`oci:${path}`, `oci-archive:${archive}`, { force: true });
   assert.ok(!existsSync(`${archive}.001`));
+  assert.match(readFileSync(join(home, "SHA256SUMS"), "utf8"), /^0{64} {2}other\.iso\n$/);
 });
 
-test("a part that is missing is named, also the last one", async () => {
+test("no part has its name before all of them are on the disk", async (t) => {
+  const home = newHome();
+  const { path } = layoutWith(join(home, "near"), LARGE);
+  const archive = join(home, "a.tar");
+  const { fsync } = fs;
+  const seen: boolean[] = [];
+  t.after(() => fs.fsync = fsync);
+  fs.fsync = ((descriptor, done) => {
+    seen.push(existsSync(`${archive}.001`));
+    fsync(descriptor, done);
+  }) as typeof fsync;
+  await sync(`oci:${path}`, `oci-archive:${archive}`, { splitBytes: MIB });
+  assert.deepEqual(seen.slice(0, 6), Array.from({ length: 6 }, () => false));
+});
+
+test("one part of an archive, and a damaged one, are told with what to do", async () => {
+  const home = newHome();
+  const { path } = layoutWith(join(home, "near"), LARGE);
+  const archive = join(home, "a.tar");
+  await sync(`oci:${path}`, `oci-archive:${archive}`, { splitBytes: MIB });
+  const read = async (name: string) => {
+    const { images: [failed] } = await sync(`oci-archive:${name}`, `oci:${home}/far`);
+    return `${failed?.error?.message}; ${failed?.error?.hint}`;
+  };
+  const whole = /is one part of an archive; .* without a number: \S+a\.tar"$/;
+  assert.match(await read(`${archive}.001`), whole);
+  assert.match(await read(`${archive}.003`), whole);
+  truncateSync(`${archive}.002`, 1000);
+  assert.match(await read(archive), /damaged.*; sha256sum --check SHA256SUMS/);
+});
+
+test("a part that is missing is named, also the first and the last one", async () => {
   const home = newHome();
   const { path } = layoutWith(join(home, "near"), LARGE);
   const archive = join(home, "a.tar");
   await sync(`oci:${path}`, `oci-archive:${archive}`, { splitBytes: MIB });
   const read = () => sync(`oci-archive:${archive}`, `oci:${home}/far`);
-  for (const part of ["002", "006"]) {
+  for (const part of ["001", "002", "006"]) {
     renameSync(`${archive}.${part}`, join(home, "away"));
     const { images: [failed] } = await read();
     assert.match(

@@ -5,6 +5,7 @@ import { DenrootError } from "../../errors.ts";
 import type { ImageContext } from "../../image/image_options.ts";
 import { archiveTarget, fileExists } from "../../transport/archive/archive_target.ts";
 import { partName } from "../../transport/archive/split_names.ts";
+import { openArchiveFiles } from "../../transport/layout/oci_archive.ts";
 import type { SourceContext } from "../../transport/source_context.ts";
 import type { Digest } from "../../types/image.ts";
 import type { Places } from "../destination/open_places.ts";
@@ -13,7 +14,7 @@ import { Have } from "./have.ts";
 import type { Inventory } from "./inventory.ts";
 import { Learner } from "./learn.ts";
 import { inventoryOf } from "./members.ts";
-import { inventoryAt } from "./read_inventory.ts";
+import { inventoryAt, readInventory } from "./read_inventory.ts";
 import { Recorder } from "./recorder.ts";
 import { writeArchive } from "./write_archive.ts";
 
@@ -75,7 +76,9 @@ async function haveOf(
 ): Promise<Have> {
   const have = new Have();
   for (const path of since) {
-    const inventory = await inventoryAt(path.replace(/^oci-archive:/, ""), context);
+    const file = path.replace(/^oci-archive:/, "");
+    const archive = await openArchiveFiles({ scheme: "oci-archive", path: file }, context);
+    const inventory = await readInventory(archive, file);
     if (inventory === undefined) throw noInventory(path);
     have.addInventory(inventory);
   }
