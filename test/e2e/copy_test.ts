@@ -146,6 +146,17 @@ testOneRuntime(
       const args = ["verify", "--deep", `oci:${layout}:one`, place];
       assert.match((await denroot.succeed(args, { env })).stderr, /same (image|content)/);
     }
+    writeImage(layout, { layers: [[file("other", "other")]], tag: "two" });
+    for (const place of ["docker-daemon:direct/app:v1", to]) {
+      const again = await denroot.succeed(["copy", `oci:${layout}:one`, place], { env });
+      assert.match(again.stderr, /is sha256:\w+ already/);
+      const other = ["copy", `oci:${layout}:two`, place];
+      assert.match(
+        (await denroot.run(other, { env })).stderr,
+        /is another image: sha256:.*--force/s,
+      );
+      await denroot.succeed(["copy", "--force", `oci:${layout}:one`, place], { env });
+    }
     // What podman has unpacked is compressed anew, the same way each time.
     const back = ["copy", "--json", to];
     const first = await denroot.succeed([...back, `docker://${open.host}/from/podman:v1`], { env });
