@@ -131,6 +131,13 @@ testOneRuntime("Docker, podman and skopeo read one archive for docker load", asy
   assert.deepEqual(new Set(ids), new Set([image.config.digest]));
   assert.match(await skopeo("inspect", `docker-archive:${archive}:${name}`), /example\.org/);
   assert.match(await skopeo("inspect", `oci-archive:${archive}:v2`), /Layers/);
+  // An archive of several images for a gap is one for docker load too.
+  const gap = join(denroot.work, "gap.tar");
+  const plain = writeImage(layout, { layers: [[file("plain", "plain")]], tag: "plain" });
+  const list = ["plain", "all"].map((tag) => `oci:${layout}:${tag}`);
+  await denroot.succeed(["sync", ...list, `oci-archive:${gap}`]);
+  await runProgram("docker", ["-H", `unix://${docker.socket}`, "load", "--input", gap]);
+  assert.equal(await idInDocker("layout:plain"), plain.config.digest);
 });
 
 testOneRuntime(

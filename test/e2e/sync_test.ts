@@ -175,6 +175,8 @@ testOneRuntime("skopeo, podman and denroot read an archive for a gap", async (de
   assert.equal(JSON.parse(raw.stdout).layers.length, 2);
   await denroot.import(`oci-archive:${at("a.tar")}:${full}`);
   await denroot.import(`oci-archive:${at("a.tar")}:3.19`);
+  const loaded = await podman.run("podman", ["load", "--quiet", "--input", at("a.tar")]);
+  assert.equal(loaded.stdout.match(/^Loaded image: /gm)?.length, 3);
   await denroot.succeed(["sync", `docker://${full}`, `oci-archive:${at("one.tar")}`]);
   await podman.run("podman", ["load", "--quiet", "--input", at("one.tar")]);
   await denroot.succeed([

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Layout } from "../copy/copy_fixture.ts";
 import { deadMark } from "../helpers/dead_mark.ts";
-import { blobPath } from "../helpers/image_fixture.ts";
+import { blobPath, jsonBlob } from "../helpers/image_fixture.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 import {
   addImage,
@@ -34,6 +34,7 @@ import {
   readMember,
   SECOND,
   useSyncs,
+  WEB,
 } from "./sync_fixture.ts";
 
 const { newHome, sync } = useSyncs();
@@ -62,6 +63,36 @@ test("an archive begins with its inventory, has each blob once, and ends with it
   assert.equal(readMember(archive, "SHA256SUMS").trim().split("\n").length, members.length - 1);
   await sync(`oci:${unpacked}`, `oci:${home}/again`);
   assert.deepEqual(namesIn(join(home, "again")), digests);
+});
+
+test("an archive lists for docker load what it has whole for this platform", async () => {
+  const home = newHome();
+  const path = join(home, "near");
+  const layout = new Layout(path);
+  for (const [name, layers] of Object.entries(FIRST)) addImage(layout, name, layers);
+  const artifact = layout.put(jsonBlob("application/vnd.oci.image.manifest.v1+json", {
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    artifactType: "application/example",
+    config: {
+      mediaType: "application/vnd.oci.empty.v1+json",
+      digest: BASE.digest,
+      size: BASE.size,
+    },
+    layers: [],
+  }));
+  layout.list(artifact, `${APP}:chart`);
+  const [first, second] = ["a", "b"].map((name) => join(home, `${name}.tar`));
+  await sync(`oci:${path}`, `oci-archive:${first}`);
+  const saved = JSON.parse(readMember(first!, "manifest.json"));
+  assert.deepEqual(saved.map(({ RepoTags }: { RepoTags: string[] }) => RepoTags), [
+    [`${WEB}:latest`],
+    [`${APP}:1`],
+  ]);
+  assert.ok(saved[0].Layers.every((name: string) => membersOf(first!).includes(name)));
+  const later = layoutWith(join(home, "later"), SECOND);
+  await sync(`oci:${later.path}`, `oci-archive:${second}`, { since: [first!] });
+  assert.ok(!membersOf(second!).includes("manifest.json"), "layers are on the other side only");
 });
 
 test("an archive that is up to date stays, and another one is not replaced unasked", async () => {

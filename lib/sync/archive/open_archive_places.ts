@@ -13,6 +13,7 @@ import { fullNameOf } from "../listed_image.ts";
 import { Have } from "./have.ts";
 import type { Inventory } from "./inventory.ts";
 import { Learner } from "./learn.ts";
+import { loadableList } from "./loadable_list.ts";
 import { inventoryOf } from "./members.ts";
 import { inventoryAt, readInventory } from "./read_inventory.ts";
 import { Recorder } from "./recorder.ts";
@@ -60,9 +61,20 @@ export async function openArchivePlaces(
         return false;
       }
       if (isThere && !replace) throw fileExists(path);
-      const { signal, onProgress, settings: { maxConnections: connections } } = context;
+      const { platform, signal, onProgress, settings: { maxConnections: connections } } = context;
+      const loadable = await loadableList(recorder, platform, signal);
       const partBytes = splitBytes === undefined ? undefined : partSize(splitBytes);
-      const shared = { path, have, replace, partBytes, connections, onDamage, onProgress, signal };
+      const shared = {
+        path,
+        have,
+        loadable,
+        replace,
+        partBytes,
+        connections,
+        onDamage,
+        onProgress,
+        signal,
+      };
       bytes = await writeArchive(recorder, shared);
       return true;
     },
