@@ -47,8 +47,9 @@ export async function copyBetween(job: CopyJob): Promise<CopiedImage> {
   if (isDone(chosen.root, holders, options)) return nothingToDo(chosen, chosen.root);
   const image = await makeImage(chosen, job);
   try {
-    if (isDone(image.root, holders, options)) return nothingToDo(chosen, image.root);
-    requireFree(image.root, holders, job);
+    const names = job.destination.currentId ? await engineHolders(image, job) : holders;
+    if (isDone(image.root, names, options)) return nothingToDo(chosen, image.root);
+    requireFree(image.root, names, job);
     if (job.destination.takesOnlyImages) requireImage(image.tree.get(image.root.digest)!.manifest!);
     announce(chosen, image.root, job);
     const named = await addReferrers(image.tree, job);
@@ -179,12 +180,28 @@ async function putAndName(
 /** Who has the names now, by their URIs. */
 type Holders = ReadonlyMap<string, Digest | undefined>;
 
-async function currentHolders({ destination, options, context }: CopyJob): Promise<Holders> {
-  const { furtherTags = [] } = options;
-  const places = [destination, ...furtherTags.map((tag) => placeAt(destination, tag))];
+async function currentHolders(job: CopyJob): Promise<Holders> {
   const holders = new Map<string, Digest | undefined>();
-  for (const place of places) holders.set(place.uri, await place.current(context.signal));
+  for (const place of placesOf(job)) {
+    holders.set(place.uri, await place.current(job.context.signal));
+  }
   return holders;
+}
+
+/** The image itself has a name when the engine's image has the same configuration. */
+async function engineHolders({ root, tree }: MadeImage, job: CopyJob): Promise<Holders> {
+  const ids = [root.digest, tree.get(root.digest)?.manifest?.config?.digest];
+  const holders = new Map<string, Digest | undefined>();
+  for (const place of placesOf(job)) {
+    const id = await place.currentId?.(job.context.signal);
+    holders.set(place.uri, id !== undefined && ids.includes(id) ? root.digest : id);
+  }
+  return holders;
+}
+
+function placesOf({ destination, options }: CopyJob): readonly ImageDestination[] {
+  const { furtherTags = [] } = options;
+  return [destination, ...furtherTags.map((tag) => placeAt(destination, tag))];
 }
 
 function placeAt(destination: ImageDestination, tag: string): ImageDestination {

@@ -17,6 +17,8 @@ export interface SideOptions {
   readonly caFile?: string | undefined;
   /** Whether plain HTTP is allowed. */
   readonly allowHttp?: boolean | undefined;
+  /** Whether any certificate will do, and plain HTTP too; HTTPS goes first. */
+  readonly acceptsAnyCertificate?: boolean | undefined;
 }
 
 /** The reference with the user. Throws code `usage` for options that have no meaning for it. */
@@ -45,12 +47,12 @@ export function referenceOf(
 
 export function contextOf<C extends Omit<SourceContext, "access">>(
   context: C,
-  { password, authFile, caFile, allowHttp }: SideOptions,
+  { password, authFile, caFile, allowHttp, acceptsAnyCertificate }: SideOptions,
 ): C & SourceContext {
   const { settings } = context;
   return {
     ...context,
-    access: { password, authFile },
+    access: { password, authFile, acceptsAnyCertificate },
     settings: {
       ...settings,
       allowHttp: allowHttp === true || settings.allowHttp,

@@ -59,13 +59,14 @@ export function asSourceSide(source: ImageSource, side: Side = "source"): ImageS
 /** The destination, with errors that name it. */
 export function asDestinationSide(destination: ImageDestination): ImageDestination {
   const on = sideOf("destination", destination.uri);
-  const { at, mount, finish, takesOnlyImages, commitStoresRoot } = destination;
+  const { at, currentId, mount, finish, takesOnlyImages, commitStoresRoot } = destination;
   return {
     uri: destination.uri,
     ...(takesOnlyImages && { takesOnlyImages }),
     ...(commitStoresRoot && { commitStoresRoot }),
     ...(at && { at: (name) => asDestinationSide(at.call(destination, name)) }),
     current: (signal) => on(() => destination.current(signal)),
+    ...(currentId && { currentId: (signal) => on(() => currentId.call(destination, signal)) }),
     hasBlob: (blob, signal) => on(() => destination.hasBlob(blob, signal)),
     hasDocument: (document, signal) => on(() => destination.hasDocument(document, signal)),
     ...(mount && {

@@ -1,5 +1,6 @@
 /** Removes the tags that a list no longer names from the repositories that it fills. */
 
+import { type DocumentTree, readTree } from "../copy/image_tree.ts";
 import { inParallel } from "../copy/in_parallel.ts";
 import { contextOf, type SideOptions } from "../copy/side_options.ts";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
@@ -11,7 +12,7 @@ import { openConnections, type RegistryConnections } from "../transport/registry
 import { openRegistry } from "../transport/registry/source.ts";
 import { openRegistryDestination } from "../transport/registry/write/destination.ts";
 import type { SourceContext } from "../transport/source_context.ts";
-import type { Digest } from "../types/image.ts";
+import type { Descriptor, Digest } from "../types/image.ts";
 import type { DockerReference } from "../types/reference.ts";
 import type { RegistryTarget } from "./destination/parse_target.ts";
 
@@ -31,13 +32,15 @@ export interface PruneRegistryOptions {
 interface Pruned {
   readonly reference: DockerReference & { readonly tag: string };
   readonly digest: Digest;
+  /** Whether an image that stays is this one, or lists it for a platform. */
+  readonly isNeeded: boolean;
 }
 
 /**
  * `kept` is what the list names, all of it. Other repositories below the prefix belong to the list too,
  * where the registry lists them; without a prefix none does. Gives the URIs of the removed tags.
  *
- * A registry that deletes whole manifests only loses a manifest when no kept tag has it.
+ * A registry that deletes whole manifests only loses a manifest when no kept image has or lists it.
  */
 export async function pruneRegistry(
   kept: readonly KeptImage[],
@@ -53,7 +56,7 @@ export async function pruneRegistry(
     if (uris.length === 0 || !await confirm(uris)) return [];
     const removed: string[] = [];
     for (const one of pruned) {
-      if (await remove(one, run)) removed.push(formatReference(one.reference));
+      if (await remove(one, run.context)) removed.push(formatReference(one.reference));
     }
     return removed;
   } finally {
@@ -104,21 +107,43 @@ async function findIn(
   const reference = { scheme: "docker", registry, repository, ...(user && { user }) } as const;
   const here = kept.filter((one) => one.reference.repository === repository);
   const named = new Set(here.map((one) => one.reference.tag));
-  const digests = new Set(here.map(({ digest }) => digest));
   const tags = await tagsOf({ ...reference, tag: "latest" }, context);
   await using place = await openRegistryDestination({ ...reference, tag: "latest" }, context);
-  const pruned: Pruned[] = [];
+  const found = async (tag: string) => {
+    const digest = await place.at(tag).current(context.signal);
+    return digest === undefined ? [] : [{ reference: { ...reference, tag }, digest }];
+  };
+  const pruned: Omit<Pruned, "isNeeded">[] = [];
   for (const tag of tags) {
-    if (named.has(tag) || isReferrerTag(tag)) continue;
-    const digest = await place.at(tag).current(context.signal);
-    if (digest !== undefined) pruned.push({ reference: { ...reference, tag }, digest });
+    if (!named.has(tag) && !isReferrerTag(tag)) pruned.push(...await found(tag));
   }
-  const gone = pruned.filter(({ digest }) => !digests.has(digest)).map(({ digest }) => digest);
-  for (const tag of tags.filter((tag) => gone.some((digest) => refersByTag(tag, digest)))) {
-    const digest = await place.at(tag).current(context.signal);
-    if (digest !== undefined) pruned.push({ reference: { ...reference, tag }, digest });
+  if (pruned.length === 0) return [];
+  const digests = new Set(here.map(({ digest }) => digest));
+  const needed = await documentsBelow(digests, { ...reference, tag: "latest" }, context);
+  const gone = pruned.map(({ digest }) => digest).filter((digest) => !needed.has(digest));
+  for (const tag of tags) {
+    if (gone.some((digest) => refersByTag(tag, digest))) pruned.push(...await found(tag));
   }
-  return pruned;
+  return pruned.map((one) => ({ ...one, isNeeded: needed.has(one.digest) }));
+}
+
+/** The images with these digests, and all that their indexes list. What is missing is needed by none. */
+async function documentsBelow(
+  digests: Iterable<Digest>,
+  reference: DockerReference,
+  context: ImageContext & SourceContext,
+): Promise<ReadonlySet<Digest>> {
+  const { settings: { maxConnections: connections }, signal } = context;
+  await using source = await openRegistry(reference, { ...context, withoutMirrors: true });
+  const documents = new Set<Digest>();
+  for (const digest of digests) {
+    const tree: DocumentTree = new Map();
+    // Nobody has said how large it is.
+    const root = await source.document({ digest, mediaType: "" } as Descriptor, signal);
+    await readTree(root, source, tree, { connections, signal, onFault: () => {} });
+    for (const found of tree.keys()) documents.add(found);
+  }
+  return documents;
 }
 
 /** Empty for a repository that is gone. */
@@ -126,7 +151,7 @@ async function tagsOf(
   reference: DockerReference,
   context: ImageContext & SourceContext,
 ): Promise<readonly string[]> {
-  await using source = await openRegistry(reference, context);
+  await using source = await openRegistry(reference, { ...context, withoutMirrors: true });
   try {
     return await source.tags(context.signal);
   } catch (error) {
@@ -135,23 +160,22 @@ async function tagsOf(
   }
 }
 
-async function remove({ reference, digest }: Pruned, { kept, context }: Run): Promise<boolean> {
+async function remove(
+  { reference, digest, isNeeded }: Pruned,
+  context: ImageContext & SourceContext,
+): Promise<boolean> {
   const { signal, onProgress } = context;
-  const { repository, tag } = reference;
   await using place = await openRegistryDestination(reference, context);
-  const isKept = kept.some((one) =>
-    one.reference.repository === repository && one.digest === digest
-  );
   try {
-    await place.deleteTag(tag, signal);
+    await place.deleteTag(reference.tag, signal);
     return true;
   } catch (error) {
     if (hasCode(error, "not_found")) return true;
     if (!hasCode(error, "unsupported")) throw error;
-    if (!isKept) return await removeManifest(place, digest, signal);
+    if (!isNeeded) return await removeManifest(place, digest, signal);
     const message =
       `${formatReference(reference)} stays: the registry deletes whole images only, ` +
-      "and another tag of the list has this one";
+      "and an image of the list is this one, or has it for a platform";
     onProgress({ type: "log", level: "warn", message });
     return false;
   }

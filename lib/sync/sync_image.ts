@@ -50,9 +50,9 @@ export async function syncImage(
   try {
     const place = await places.open(name);
     const previous = await place.current(context.signal);
-    if (options.isNewer?.(previous)) return { ...uris, fate: "newer", digest: previous! };
     const same = await unchanged(image, place, previous, options);
     if (same !== undefined) return { ...uris, fate: "present", digest: same };
+    if (options.isNewer?.(previous)) return { ...uris, fate: "newer", digest: previous! };
     await places.learn?.(image, context.signal);
     const copied = await copyBetween({
       source,

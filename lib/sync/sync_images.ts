@@ -181,12 +181,18 @@ function withoutRepetitions(
         "usage",
         `${plainText(other.source.uri, 300)} and ${plainText(image.source.uri, 300)} would both ` +
           `become ${plainText(uri, 300)}`,
-        { hint: "With --scoped each name has its registry in it" },
+        { hint: nameHint(other, image) },
       );
     }
     named.set(uri, image);
   }
   return [...named.values()];
+}
+
+function nameHint(...images: readonly ListedImage[]): string {
+  return images.every(({ source: { reference } }) => reference.scheme === "oci-archive")
+    ? "Read the archives one after the other, in any order: the image of the newest one stays"
+    : "With --scoped each name has its registry in it";
 }
 
 function failedItem(

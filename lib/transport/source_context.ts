@@ -6,12 +6,14 @@ import type { OnProgress } from "../types/progress.ts";
 import type { BlobStore } from "../types/source.ts";
 import type { RegistryConnections } from "./registry/connections.ts";
 
-/** What somebody said about the credentials of one registry, beside the settings. */
+/** What somebody said about one registry, beside the settings. */
 export interface RegistryAccess {
   /** The only file that credentials are read from; its format is that of podman and docker. */
   readonly authFile?: string | undefined;
   /** The password of the user that the reference names. */
   readonly password?: string | undefined;
+  /** As for an `insecure` registry of `registries.conf`: any certificate will do, or plain HTTP. */
+  readonly acceptsAnyCertificate?: boolean | undefined;
 }
 
 export interface SourceContext {

@@ -248,6 +248,14 @@ export interface ImageDestination extends AsyncDisposable {
   current(signal: AbortSignal): Promise<Digest | undefined>;
 
   /**
+   * What an engine knows the image by that has the name now: the digest of its configuration, or of its
+   * manifest or index; undefined while the name is free.
+   *
+   * Absent where {@link current} tells.
+   */
+  currentId?(signal: AbortSignal): Promise<Digest | undefined>;
+
+  /**
    * Whether the place has the complete blob, as far as it can tell without reading it. That it has a
    * document proves nothing about the blobs that the document names.
    */

@@ -36,7 +36,7 @@ const NOT_RUN = [
   "docs/containers.md: no container runs",
   "docs/containers.md: the image has no such programs",
   "docs/air-gaps.md: needs another machine",
-  "docs/air-gaps.md: needs skopeo and podman",
+  "docs/air-gaps.md: needs skopeo, podman and Docker",
   "docs/definitions.md: the image has no such programs",
   "docs/doctor.md: shows a machine that lacks something",
   "docs/engines-and-storages.md: needs Docker, podman and ostree",

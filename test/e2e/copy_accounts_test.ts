@@ -16,12 +16,16 @@ const layout = join(scratchDirectory("accounts"), "layout");
 const denroot = useDenroot();
 const password = "p4ss-w0rd-that-nobody-may-see";
 let closed: Registry;
+let sealed: Registry;
 
 before(async () => {
   writeImage(layout, { layers: [[file("a", "1")]], tag: "one" });
-  closed = await startRegistry({ auth: "htpasswd", user: "writer", password });
+  [closed, sealed] = await Promise.all([
+    startRegistry({ auth: "htpasswd", user: "writer", password }),
+    startRegistry({ tls: true }),
+  ]);
 });
-after(() => closed.stop());
+after(() => Promise.all([closed.stop(), sealed.stop()]));
 
 test("each side has its own account, and the side that refuses is named", async () => {
   const to = `docker://${closed.host}/team/app:v1`;
@@ -57,4 +61,19 @@ test("a password is asked for on the terminal, and Ctrl-C ends the question", as
   stopped.type("\x03");
   await stopped.expect(/Interrupted by SIGINT\s+code 130/);
   await stopped.close();
+});
+
+test("a registry that speaks HTTPS is found where HTTP is allowed, and a list may trust it", async () => {
+  const to = `docker://${sealed.host}/team/app:v1`;
+  const from = `oci:${layout}:one`;
+  await denroot.succeed(["copy", "--dest-http", "--dest-tls-ca", sealed.caFile!, from, to]);
+  const list = (more: string) => {
+    writeFileSync(
+      join(denroot.work, "list.yaml"),
+      `${sealed.host}:\n  images: {team/app: [v1]}\n${more}`,
+    );
+    return denroot.run(["sync", "list.yaml", "oci:trusted"]);
+  };
+  assert.match((await list("")).stderr, /certificate of \S+ is not trusted/);
+  assert.match((await list("  tls-verify: false\n")).stderr, /1 copied/);
 });

@@ -131,6 +131,13 @@ testOneRuntime("Docker, podman and skopeo read one archive for docker load", asy
   assert.deepEqual(new Set(ids), new Set([image.config.digest]));
   assert.match(await skopeo("inspect", `docker-archive:${archive}:${name}`), /example\.org/);
   assert.match(await skopeo("inspect", `oci-archive:${archive}:v2`), /Layers/);
+  // An archive of several images for a gap is one for docker load too.
+  const gap = join(denroot.work, "gap.tar");
+  const plain = writeImage(layout, { layers: [[file("plain", "plain")]], tag: "plain" });
+  const list = ["plain", "all"].map((tag) => `oci:${layout}:${tag}`);
+  await denroot.succeed(["sync", ...list, `oci-archive:${gap}`]);
+  await runProgram("docker", ["-H", `unix://${docker.socket}`, "load", "--input", gap]);
+  assert.equal(await idInDocker("layout:plain"), plain.config.digest);
 });
 
 testOneRuntime(
@@ -145,6 +152,17 @@ testOneRuntime(
     for (const place of ["docker-daemon:direct/app:v1", to]) {
       const args = ["verify", "--deep", `oci:${layout}:one`, place];
       assert.match((await denroot.succeed(args, { env })).stderr, /same (image|content)/);
+    }
+    writeImage(layout, { layers: [[file("other", "other")]], tag: "two" });
+    for (const place of ["docker-daemon:direct/app:v1", to]) {
+      const again = await denroot.succeed(["copy", `oci:${layout}:one`, place], { env });
+      assert.match(again.stderr, /is sha256:\w+ already/);
+      const other = ["copy", `oci:${layout}:two`, place];
+      assert.match(
+        (await denroot.run(other, { env })).stderr,
+        /is another image: sha256:.*--force/s,
+      );
+      await denroot.succeed(["copy", "--force", `oci:${layout}:one`, place], { env });
     }
     // What podman has unpacked is compressed anew, the same way each time.
     const back = ["copy", "--json", to];

@@ -145,6 +145,20 @@ testOneRuntime(
   },
 );
 
+testOneRuntime(
+  "pruning leaves an image that a listed index has for a platform",
+  async (denroot) => {
+    const to = `docker://${far.host}/kept`;
+    const all = `docker://${near.host}/team/index:*`;
+    await denroot.succeed(["sync", all, to]);
+    const args = ["sync", "--json", "--prune", "--yes", `docker://${near.host}/team/index:all`, to];
+    const pruned = await denroot.succeed(args);
+    assert.deepEqual(result(pruned.stdout).removed, []);
+    assert.match(pruned.stderr, /kept\/team\/index:parts stays: .* has it for a platform/);
+    await denroot.succeed(["verify", `${to}/team/index:all`]);
+  },
+);
+
 testOneRuntime("skopeo, podman and denroot read an archive for a gap", async (denroot) => {
   const at = (name: string) => join(denroot.work, name);
   const full = `${near.host}/team/app:3.20`;
@@ -161,6 +175,8 @@ testOneRuntime("skopeo, podman and denroot read an archive for a gap", async (de
   assert.equal(JSON.parse(raw.stdout).layers.length, 2);
   await denroot.import(`oci-archive:${at("a.tar")}:${full}`);
   await denroot.import(`oci-archive:${at("a.tar")}:3.19`);
+  const loaded = await podman.run("podman", ["load", "--quiet", "--input", at("a.tar")]);
+  assert.equal(loaded.stdout.match(/^Loaded image: /gm)?.length, 3);
   await denroot.succeed(["sync", `docker://${full}`, `oci-archive:${at("one.tar")}`]);
   await podman.run("podman", ["load", "--quiet", "--input", at("one.tar")]);
   await denroot.succeed([

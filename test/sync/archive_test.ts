@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
-import {
+import fs, {
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,13 +11,14 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Layout } from "../copy/copy_fixture.ts";
 import { deadMark } from "../helpers/dead_mark.ts";
-import { blobPath } from "../helpers/image_fixture.ts";
+import { blobPath, jsonBlob } from "../helpers/image_fixture.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 import {
   addImage,
@@ -33,6 +34,7 @@ import {
   readMember,
   SECOND,
   useSyncs,
+  WEB,
 } from "./sync_fixture.ts";
 
 const { newHome, sync } = useSyncs();
@@ -61,6 +63,36 @@ test("an archive begins with its inventory, has each blob once, and ends with it
   assert.equal(readMember(archive, "SHA256SUMS").trim().split("\n").length, members.length - 1);
   await sync(`oci:${unpacked}`, `oci:${home}/again`);
   assert.deepEqual(namesIn(join(home, "again")), digests);
+});
+
+test("an archive lists for docker load what it has whole for this platform", async () => {
+  const home = newHome();
+  const path = join(home, "near");
+  const layout = new Layout(path);
+  for (const [name, layers] of Object.entries(FIRST)) addImage(layout, name, layers);
+  const artifact = layout.put(jsonBlob("application/vnd.oci.image.manifest.v1+json", {
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    artifactType: "application/example",
+    config: {
+      mediaType: "application/vnd.oci.empty.v1+json",
+      digest: BASE.digest,
+      size: BASE.size,
+    },
+    layers: [],
+  }));
+  layout.list(artifact, `${APP}:chart`);
+  const [first, second] = ["a", "b"].map((name) => join(home, `${name}.tar`));
+  await sync(`oci:${path}`, `oci-archive:${first}`);
+  const saved = JSON.parse(readMember(first!, "manifest.json"));
+  assert.deepEqual(saved.map(({ RepoTags }: { RepoTags: string[] }) => RepoTags), [
+    [`${WEB}:latest`],
+    [`${APP}:1`],
+  ]);
+  assert.ok(saved[0].Layers.every((name: string) => membersOf(first!).includes(name)));
+  const later = layoutWith(join(home, "later"), SECOND);
+  await sync(`oci:${later.path}`, `oci-archive:${second}`, { since: [first!] });
+  assert.ok(!membersOf(second!).includes("manifest.json"), "layers are on the other side only");
 });
 
 test("an archive that is up to date stays, and another one is not replaced unasked", async () => {
@@ -116,15 +148,47 @@ test("parts are smaller than their size, have their sums beside them, and are re
   assert.ok(!existsSync(`${archive}.003`));
   await sync(`oci:${path}`, `oci-archive:${archive}`, { force: true });
   assert.ok(!existsSync(`${archive}.001`));
+  assert.match(readFileSync(join(home, "SHA256SUMS"), "utf8"), /^0{64} {2}other\.iso\n$/);
 });
 
-test("a part that is missing is named, also the last one", async () => {
+test("no part has its name before all of them are on the disk", async (t) => {
+  const home = newHome();
+  const { path } = layoutWith(join(home, "near"), LARGE);
+  const archive = join(home, "a.tar");
+  const { fsync } = fs;
+  const seen: boolean[] = [];
+  t.after(() => fs.fsync = fsync);
+  fs.fsync = ((descriptor, done) => {
+    seen.push(existsSync(`${archive}.001`));
+    fsync(descriptor, done);
+  }) as typeof fsync;
+  await sync(`oci:${path}`, `oci-archive:${archive}`, { splitBytes: MIB });
+  assert.deepEqual(seen.slice(0, 6), Array.from({ length: 6 }, () => false));
+});
+
+test("one part of an archive, and a damaged one, are told with what to do", async () => {
+  const home = newHome();
+  const { path } = layoutWith(join(home, "near"), LARGE);
+  const archive = join(home, "a.tar");
+  await sync(`oci:${path}`, `oci-archive:${archive}`, { splitBytes: MIB });
+  const read = async (name: string) => {
+    const { images: [failed] } = await sync(`oci-archive:${name}`, `oci:${home}/far`);
+    return `${failed?.error?.message}; ${failed?.error?.hint}`;
+  };
+  const whole = /is one part of an archive; .* without a number: \S+a\.tar"$/;
+  assert.match(await read(`${archive}.001`), whole);
+  assert.match(await read(`${archive}.003`), whole);
+  truncateSync(`${archive}.002`, 1000);
+  assert.match(await read(archive), /damaged.*; sha256sum --check SHA256SUMS/);
+});
+
+test("a part that is missing is named, also the first and the last one", async () => {
   const home = newHome();
   const { path } = layoutWith(join(home, "near"), LARGE);
   const archive = join(home, "a.tar");
   await sync(`oci:${path}`, `oci-archive:${archive}`, { splitBytes: MIB });
   const read = () => sync(`oci-archive:${archive}`, `oci:${home}/far`);
-  for (const part of ["002", "006"]) {
+  for (const part of ["001", "002", "006"]) {
     renameSync(`${archive}.${part}`, join(home, "away"));
     const { images: [failed] } = await read();
     assert.match(

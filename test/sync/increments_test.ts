@@ -1,7 +1,8 @@
 /** Incremental archives: what they leave out, and the order in which they are read. */
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Layout } from "../copy/copy_fixture.ts";
@@ -73,7 +74,7 @@ test("increments in any order, and again, give what the last one says", async ()
   await read(c);
   assert.deepEqual(fates(await read(b)), { "app:2": "copied", "web:latest": "newer" });
   await read(a);
-  await read(c);
+  assert.deepEqual(fates(await read(c)), { "web:latest": "present" });
   const { digests } = layoutWith(join(home, "expected"), THIRD);
   assert.deepEqual(namesIn(far), digests);
   // Somebody who wants the older image back says so.
@@ -117,8 +118,18 @@ test("a list of digests that has none, and an archive without an inventory, are 
   await assert.rejects(write({ have: [join(home, "gone")] }), isError("file", /cannot be read/));
   await assert.rejects(
     write({ since: [join(home, "text")] }),
-    isError("unsupported", /no archive/),
+    isError("unsupported", /text" is a text/),
   );
+  await assert.rejects(
+    write({ since: [join(home, "gone.tar")] }),
+    isError("not_found", /gone\.tar" does not exist/),
+  );
+  execFileSync("tar", ["-cf", join(home, "plain.tar"), "-C", path, "."]);
+  await assert.rejects(
+    write({ since: [join(home, "plain.tar")] }),
+    isError("unsupported", /no archive that denroot sync wrote/),
+  );
+  rmSync(join(home, "plain.tar"));
   assert.deepEqual(readdirSync(home).sort(), ["near", "none.json", "text"]);
 });
 

@@ -122,6 +122,7 @@ registry.example.com:
             - sha256:${"a".repeat(64)}
     images-by-tag-regex:
         nginx: ^3\\.2
+        httpd: (?i)^LATEST$
     images-by-semver:
         alpine: ">= 3.19.0"
     credentials:
@@ -142,10 +143,11 @@ test("YAML is read as skopeo sync reads it", async () => {
     [host, "redis", "2.0"],
     [host, "redis", `sha256:${"a".repeat(64)}`],
     [host, "nginx", ["3.20"].filter((tag) => /^3\.2/.test(tag))],
+    [host, "httpd", ["latest"]],
     [host, "alpine", ["3.20", "25.06"]],
     ["localhost:5000", "other", "v1"],
   ]);
-  assert.deepEqual(items[0]!.side, { user: "john", password: "0123", allowHttp: true });
+  assert.deepEqual(items[0]!.side, { user: "john", password: "0123", acceptsAnyCertificate: true });
   assert.deepEqual(items.at(-1)!.side, {});
 });
 
@@ -157,6 +159,7 @@ const BROKEN: ReadonlyArray<readonly [text: string, message: RegExp]> = [
   ["host:\n  image: {a: [b]}", /has the field "image"/],
   ["host:\n  images: {a: b}", /must be an array/],
   ["host:\n  images-by-tag-regex: {a: '('}", /The list: /],
+  ["host:\n  images-by-tag-regex: {a: '^[[:digit:]]+$'}", /does not read the class/],
   ["host:\n  images-by-semver: {a: new}", /no range of versions/],
   ["host:\n  credentials: {username: me}", /"password" must be a string/],
   ["---\n- a\n- b\n", /names no registries/],

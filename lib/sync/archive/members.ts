@@ -36,7 +36,12 @@ export function inventoryOf(recorder: Recorder, have: Have, created: string): In
   };
 }
 
-export function membersOf(recorder: Recorder, inventory: Inventory): readonly Member[] {
+/** `loadable` is what `loadableList()` gives. */
+export function membersOf(
+  recorder: Recorder,
+  inventory: Inventory,
+  loadable: Uint8Array | undefined,
+): readonly Member[] {
   const text = (name: string, bytes: Uint8Array): Member => ({
     name,
     size: bytes.length,
@@ -47,6 +52,7 @@ export function membersOf(recorder: Recorder, inventory: Inventory): readonly Me
     text(INVENTORY, inventoryBytes(inventory)),
     text("oci-layout", encode(MARKER)),
     text("index.json", recorder.index),
+    ...(loadable === undefined ? [] : [text("manifest.json", loadable)]),
     ...documentsOf(recorder).map(({ digest, bytes }) => text(blobPath(digest), bytes)),
     ...blobsOf(recorder).map((blob) => ({
       name: blobPath(blob.descriptor.digest),

@@ -5,6 +5,7 @@ import { DenrootError } from "../../errors.ts";
 import type { ImageContext } from "../../image/image_options.ts";
 import { archiveTarget, fileExists } from "../../transport/archive/archive_target.ts";
 import { partName } from "../../transport/archive/split_names.ts";
+import { openArchiveFiles } from "../../transport/layout/oci_archive.ts";
 import type { SourceContext } from "../../transport/source_context.ts";
 import type { Digest } from "../../types/image.ts";
 import type { Places } from "../destination/open_places.ts";
@@ -12,8 +13,9 @@ import { fullNameOf } from "../listed_image.ts";
 import { Have } from "./have.ts";
 import type { Inventory } from "./inventory.ts";
 import { Learner } from "./learn.ts";
+import { loadableList } from "./loadable_list.ts";
 import { inventoryOf } from "./members.ts";
-import { inventoryAt } from "./read_inventory.ts";
+import { inventoryAt, readInventory } from "./read_inventory.ts";
 import { Recorder } from "./recorder.ts";
 import { writeArchive } from "./write_archive.ts";
 
@@ -59,9 +61,20 @@ export async function openArchivePlaces(
         return false;
       }
       if (isThere && !replace) throw fileExists(path);
-      const { signal, onProgress, settings: { maxConnections: connections } } = context;
+      const { platform, signal, onProgress, settings: { maxConnections: connections } } = context;
+      const loadable = await loadableList(recorder, platform, signal);
       const partBytes = splitBytes === undefined ? undefined : partSize(splitBytes);
-      const shared = { path, have, replace, partBytes, connections, onDamage, onProgress, signal };
+      const shared = {
+        path,
+        have,
+        loadable,
+        replace,
+        partBytes,
+        connections,
+        onDamage,
+        onProgress,
+        signal,
+      };
       bytes = await writeArchive(recorder, shared);
       return true;
     },
@@ -75,7 +88,9 @@ async function haveOf(
 ): Promise<Have> {
   const have = new Have();
   for (const path of since) {
-    const inventory = await inventoryAt(path.replace(/^oci-archive:/, ""), context);
+    const file = path.replace(/^oci-archive:/, "");
+    const archive = await openArchiveFiles({ scheme: "oci-archive", path: file }, context);
+    const inventory = await readInventory(archive, file);
     if (inventory === undefined) throw noInventory(path);
     have.addInventory(inventory);
   }

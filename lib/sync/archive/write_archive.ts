@@ -24,6 +24,8 @@ const READ_SIZE = 1024 * 1024;
 export interface WriteOptions {
   readonly path: string;
   readonly have: Have;
+  /** The file `manifest.json`; absent when no engine can load anything. */
+  readonly loadable: Uint8Array | undefined;
   /** The largest size of a part, in bytes; undefined for a file in one piece. */
   readonly partBytes?: number | undefined;
   readonly replace: boolean;
@@ -52,8 +54,8 @@ export async function writeArchive(recorder: Recorder, options: WriteOptions): P
 }
 
 async function writeStream(recorder: Recorder, options: WriteOptions): Promise<number> {
-  const { path, have, signal, onProgress } = options;
-  const members = membersOf(recorder, inventoryOf(recorder, have, now()));
+  const { path, have, loadable, signal, onProgress } = options;
+  const members = membersOf(recorder, inventoryOf(recorder, have, now()), loadable);
   const output = openTarOutput(path, { replace: false });
   try {
     const progress = new BlobProgress(members, onProgress);
@@ -108,7 +110,7 @@ async function writeFile(
 function planFile(
   recorder: Recorder,
   file: SplitFile,
-  { have, onProgress, path }: WriteOptions,
+  { have, loadable, onProgress, path }: WriteOptions,
 ): { readonly members: readonly Member[]; readonly isOld: boolean } {
   const created = timeOfLeft(file);
   if (created !== undefined) {
@@ -118,11 +120,12 @@ function planFile(
     if (file.read(left, BLOCK) && left.equals(bytes)) {
       const message = `Going on with the archive ${quotePath(path)}, which was begun at ${created}`;
       onProgress({ type: "log", level: "info", message });
-      return { members: membersOf(recorder, inventory), isOld: true };
+      return { members: membersOf(recorder, inventory, loadable), isOld: true };
     }
   }
   file.clear();
-  return { members: membersOf(recorder, inventoryOf(recorder, have, now())), isOld: false };
+  const inventory = inventoryOf(recorder, have, now());
+  return { members: membersOf(recorder, inventory, loadable), isOld: false };
 }
 
 /** The time in the inventory that is the file's first member, if there is one. */

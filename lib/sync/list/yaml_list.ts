@@ -87,8 +87,15 @@ function fitting(
   return { type: "repositories", text, registry: host, repositories: repository, tags, side };
 }
 
+/** Go writes flags in front, and names of character classes, which mean something else here. */
 function expression(text: string): NameTest {
-  const test = new RegExp(text);
+  const [, flags = "", pattern = ""] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(text)!;
+  if (/\[:\^?\w+:\]/.test(pattern)) {
+    throw new DenrootError("definition", `denroot does not read the class in ${quoteText(text)}`, {
+      hint: "Write the characters themselves: [a-z0-9]",
+    });
+  }
+  const test = new RegExp(pattern, flags);
   return (tag) => test.test(tag);
 }
 
@@ -100,7 +107,8 @@ function sideOf(fields: Fields): SideOptions {
       user: account.string("username"),
       password: account.string("password"),
     }),
-    ...(/^(false|no|off)$/i.test(fields.optionalString("tls-verify") ?? "") && { allowHttp: true }),
+    ...(/^(false|no|off)$/i.test(fields.optionalString("tls-verify") ?? "") &&
+      { acceptsAnyCertificate: true }),
   };
 }
 

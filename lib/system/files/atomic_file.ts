@@ -106,6 +106,11 @@ export class AtomicFile {
     });
   }
 
+  /** Writes to the disk what the file holds, and waits for it: then {@link publish} takes no time. */
+  async settle(): Promise<void> {
+    await sync(this.#open());
+  }
+
   /**
    * Writes the file to the disk and gives it the name `target`. Without `replace` it never takes the
    * place of another file: the result is then false, and the file keeps its temporary name.

@@ -11,7 +11,7 @@ import type { SourceContext } from "../source_context.ts";
 import type { ArchiveContents } from "./archive_contents.ts";
 import { indexArchive } from "./index_archive.ts";
 import { refuseOtherFile } from "./other_files.ts";
-import { isSplit, partsOf } from "./split_names.ts";
+import { isSplit, partsOf, wholeOf } from "./split_names.ts";
 import { readArchiveStream } from "./read_archive_stream.ts";
 
 /**
@@ -30,6 +30,12 @@ export async function openArchive(path: string, context: SourceContext): Promise
       hint: PATH_HINT,
     });
   }
+  const whole = stats.isFile() ? wholeOf(path) : undefined;
+  if (whole !== undefined) {
+    throw new DenrootError("file", `${name} is one part of an archive`, {
+      hint: `Name the archive without a number: ${quotePath(whole)}`,
+    });
+  }
   if (stats.isFile()) refuseOtherFile(path);
   const absolute = resolvedPath(path);
   if (stats.isFile() && !isCompressed(absolute, name)) {
@@ -46,10 +52,27 @@ export async function openArchive(path: string, context: SourceContext): Promise
 /** Parts of a compressed archive would have to be read in their order, for no gain: nobody makes them. */
 function openParts(path: string, name: string, { blobs }: SourceContext): ArchiveContents {
   const parts = partsOf(path).map((part) => resolvedPath(part));
-  if (!isCompressed(parts[0]!, name)) return indexArchive(parts, name, blobs);
+  if (!isCompressed(parts[0]!, name)) return indexParts(parts, name, blobs);
   throw new DenrootError("unsupported", `${name} is compressed and in parts`, {
     hint: "Put it together first: cat FILE.0* > FILE",
   });
+}
+
+function indexParts(
+  parts: readonly string[],
+  name: string,
+  blobs: SourceContext["blobs"],
+): ArchiveContents {
+  try {
+    return indexArchive(parts, name, blobs);
+  } catch (cause) {
+    if (!(cause instanceof DenrootError)) throw cause;
+    throw new DenrootError(cause.code, cause.message, {
+      cause,
+      hint:
+        "sha256sum --check SHA256SUMS, in the directory of the parts, says which one is damaged",
+    });
+  }
 }
 
 function statOf(path: string, name: string): Stats {

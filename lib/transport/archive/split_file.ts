@@ -78,13 +78,15 @@ export class SplitFile {
     this.#part(count - 1).truncate(size - (count - 1) * this.#partBytes);
     if (!this.#isSplit) {
       const isPublished = await this.#parts[0]!.publish(this.#target, { replace: this.#replace });
-      if (isPublished) removeParts(this.#target, 1);
+      if (isPublished) await this.#forgetParts();
       return isPublished;
     }
     const sums: string[] = [];
     for (const [index, part] of this.#parts.entries()) {
       const name = partName(this.#target, index + 1);
       sums.push(`${sumOf(part, signal)}  ${path.basename(name)}`);
+      // The disk may need minutes, in which no part has its name yet.
+      await part.settle();
     }
     for (const [index, part] of this.#parts.entries()) {
       const name = partName(this.#target, index + 1);
@@ -94,6 +96,13 @@ export class SplitFile {
     removeParts(this.#target, count + 1);
     await writeSums(this.#target, sums);
     return true;
+  }
+
+  /** Removes the parts of an earlier archive that had this name, and their sums. */
+  async #forgetParts(): Promise<void> {
+    if (!fs.existsSync(partName(this.#target, 1))) return;
+    removeParts(this.#target, 1);
+    await writeSums(this.#target, []);
   }
 
   /** Leaves what was written for a later process. Does nothing after {@link publish}. */
@@ -183,6 +192,7 @@ async function writeSums(target: string, lines: readonly string[]): Promise<void
   const known = fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n") : [];
   const others = known.filter((line) => line !== "" && !isPartLine(line, stem));
   const text = [...others, ...lines].map((line) => `${line}\n`).join("");
+  if (text === "") return fs.rmSync(file, { force: true });
   await writeFileAtomically(file, new TextEncoder().encode(text), { mode: MODE });
 }
 

@@ -13,9 +13,18 @@ export function sumsBeside(file: string): string {
   return path.join(path.dirname(file), "SHA256SUMS");
 }
 
-/** Whether the archive is there in parts, and not in one piece. */
+/** Whether the archive is there in parts, and not in one piece. All of them may be missing. */
 export function isSplit(file: string): boolean {
-  return !fs.existsSync(file) && fs.existsSync(partName(file, 1));
+  if (fs.existsSync(file)) return false;
+  return fs.existsSync(partName(file, 1)) || numbersOf(namesInSums(file), file).length > 0;
+}
+
+/** The archive that the file is one of several parts of. */
+export function wholeOf(part: string): string | undefined {
+  const [, whole] = /^(.*[^/])\.\d{3,}$/s.exec(part) ?? [];
+  const isPart = whole !== undefined && isSplit(whole) &&
+    numbersOf([...namesBeside(whole), ...namesInSums(whole)], whole).some((number) => number > 1);
+  return isPart ? whole : undefined;
 }
 
 /**
@@ -23,21 +32,31 @@ export function isSplit(file: string): boolean {
  * another one, or that `SHA256SUMS` names.
  */
 export function partsOf(file: string): readonly string[] {
-  const stem = `${path.basename(file)}.`;
-  const numberOf = (name: string) =>
-    name.startsWith(stem) && /^\d{3,}$/.test(name.slice(stem.length))
-      ? Number(name.slice(stem.length))
-      : 0;
-  const sums = sumsBeside(file);
-  const listed = fs.existsSync(sums)
-    ? fs.readFileSync(sums, "utf8").split("\n").map((line) => line.slice(66))
-    : [];
-  const there = new Set(fs.readdirSync(path.dirname(file)).map(numberOf));
-  const count = Math.max(...there, ...listed.map(numberOf));
+  const there = new Set(numbersOf(namesBeside(file), file));
+  const count = Math.max(...there, ...numbersOf(namesInSums(file), file));
   const missing = Array.from({ length: count }, (_, index) => index + 1)
     .filter((number) => !there.has(number));
   if (missing.length > 0) throw partsMissing(file, missing, count);
   return Array.from({ length: count }, (_, index) => partName(file, index + 1));
+}
+
+function namesBeside(file: string): readonly string[] {
+  return fs.readdirSync(path.dirname(file));
+}
+
+function namesInSums(file: string): readonly string[] {
+  const sums = sumsBeside(file);
+  if (!fs.existsSync(sums)) return [];
+  return fs.readFileSync(sums, "utf8").split(/\r?\n/).map((line) => line.slice(66));
+}
+
+/** The numbers of those names that are parts of the archive. */
+function numbersOf(names: readonly string[], file: string): readonly number[] {
+  const stem = `${path.basename(file)}.`;
+  return names.filter((name) => name.startsWith(stem))
+    .map((name) => name.slice(stem.length))
+    .filter((number) => /^\d{3,6}$/.test(number) && Number(number) > 0)
+    .map(Number);
 }
 
 function partsMissing(file: string, missing: readonly number[], count: number): DenrootError {

@@ -1,21 +1,26 @@
 /** Engines that take images: an archive is streamed into them, and they unpack it. */
 
 import type { Writable } from "node:stream";
-import { DenrootError, throwIfAborted } from "../../errors.ts";
+import { DenrootError, hasCode, throwIfAborted } from "../../errors.ts";
 import { formatReference } from "../../reference/format_reference.ts";
 import { fullName, parseImageName } from "../../reference/image_name.ts";
 import { type Child, spawnChild } from "../../system/process/spawn_child.ts";
 import { plainText } from "../../text/quote_text.ts";
 import { redact } from "../../text/redact.ts";
+import type { Digest } from "../../types/image.ts";
 import type { EngineReference, StorageReference } from "../../types/reference.ts";
 import type { ImageDestination } from "../../types/source.ts";
 import { SavedList } from "../archive/saved_list.ts";
 import { type ByteSink, StreamOutput } from "../archive/tar_output.ts";
 import type { DestinationContext } from "../destination_context.ts";
 import { ArchiveDestination, ArchiveInProgress } from "../layout/archive_destination.ts";
+import { dockerApi } from "./api_engine.ts";
+import { NoEngineError } from "./connect_engine.ts";
 import { connectDaemon } from "./docker_daemon.ts";
+import { type Engine, isNotFound } from "./engine.ts";
+import { programEngine } from "./program_engine.ts";
 
-type Context = Pick<DestinationContext, "settings" | "signal">;
+type Context = Pick<DestinationContext, "settings" | "platform" | "signal">;
 
 /**
  * The Docker daemon takes an archive as `docker load` does (Docker Engine API, ImageLoad). Throws code
@@ -27,7 +32,8 @@ export async function openDaemonDestination(
 ): Promise<ImageDestination> {
   const { scheme } = reference;
   const name = newName(reference.image);
-  const { client, versions, address } = await connectDaemon(context);
+  const connection = await connectDaemon(context);
+  const { client, versions, address } = connection;
   // deno-lint-ignore require-await -- turns a thrown error into a rejection
   const open = async () => {
     const post = client.post(`/v${versions.api}/images/load?quiet=1`, context.signal);
@@ -38,6 +44,7 @@ export async function openDaemonDestination(
     shown: `the Docker daemon at ${address}`,
     uriOf: (image = "") => formatReference({ scheme, image }),
     takesOnlyImages: true,
+    idOf: idIn(dockerApi(connection), context),
     savedImages: new SavedList(),
   });
   return new ArchiveDestination(name, archive);
@@ -74,12 +81,16 @@ function openLoading(
   context: Context,
 ): Promise<ImageDestination> {
   throwIfAborted(context.signal);
+  const { environment } = context.settings;
+  const reason = new NoEngineError("network", "podman does not tell what it has");
+  const podman = programEngine("podman", { args, environment, reason });
   const archive = new ArchiveInProgress({
     output: new StreamOutput(() => startLoading(args, context)),
     shown: "podman load",
     uriOf: () => formatReference(reference),
     takesOnlyImages: true,
     hasOneName: true,
+    idOf: idIn(podman, context),
   });
   return Promise.resolve(new ArchiveDestination(newName(reference.image), archive));
 }
@@ -109,6 +120,20 @@ async function loaded(child: Child): Promise<void> {
   const how = signal ? `signal ${signal}` : `exit code ${exitCode}`;
   const said = plainText(redact(messages.trim().split("\n").at(-1) ?? ""), 500);
   throw new DenrootError("registry", `podman load failed: ${said || `it ended with ${how}`}`);
+}
+
+/** An engine that cannot be asked says more when it is to load something. */
+function idIn(engine: Engine, { platform }: Context) {
+  return async (name: string, signal: AbortSignal): Promise<Digest | undefined> => {
+    try {
+      return (await engine.inspect(name, platform, signal)).id;
+    } catch (error) {
+      if (isNotFound(error) || hasCode(error, "network")) {
+        return undefined;
+      }
+      throw error;
+    }
+  };
 }
 
 /**

@@ -13,6 +13,8 @@ import type { NoEngineError } from "./connect_engine.ts";
 import { bareId, type Engine, isNotFound, parseEngineImage } from "./engine.ts";
 
 interface ProgramOptions {
+  /** Stand before the command. */
+  readonly args?: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Why the API could not be used. This error is thrown when the program does not help either. */
   readonly reason: NoEngineError;
@@ -25,13 +27,13 @@ const SCRATCH = "denroot-save@";
 
 /** Both programs have the same commands. */
 export function programEngine(program: "docker" | "podman", options: ProgramOptions): Engine {
-  const { environment, reason } = options;
+  const { args = [], environment, reason } = options;
   return {
     name: `the program ${program}`,
     async inspect(image, _platform, signal) {
       const { exitCode, stdout, messages } = await runCommand(
         program,
-        ["image", "inspect", image],
+        [...args, "image", "inspect", image],
         {
           env: environment,
           signal,

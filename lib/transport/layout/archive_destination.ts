@@ -32,6 +32,8 @@ export interface ArchiveOptions {
   readonly takesOnlyImages?: boolean;
   /** Whether the reader takes only one name for an image. */
   readonly hasOneName?: boolean;
+  /** Present for an engine: what it knows the image by that has the name. */
+  readonly idOf?: (name: string, signal: AbortSignal) => Promise<Digest | undefined>;
   /** Lists images as `docker save` does; absent for a plain layout. */
   readonly savedImages?: SavedImages;
 }
@@ -60,6 +62,7 @@ export class ArchiveDestination implements ImageDestination {
   readonly uri: string;
   readonly takesOnlyImages?: true;
   readonly at?: (name: string) => ImageDestination;
+  readonly currentId?: (signal: AbortSignal) => Promise<Digest | undefined>;
   readonly #archive: ArchiveInProgress;
   readonly #name: string | undefined;
 
@@ -68,7 +71,11 @@ export class ArchiveDestination implements ImageDestination {
     this.#name = name;
     this.#archive = archive;
     if (archive.options.takesOnlyImages) this.takesOnlyImages = true;
-    if (!archive.options.hasOneName) this.at = (name) => new ArchiveDestination(name, archive);
+    const { idOf } = archive.options;
+    if (idOf !== undefined && name !== undefined) this.currentId = (signal) => idOf(name, signal);
+    if (!archive.options.hasOneName) {
+      this.at = (name) => new ArchiveDestination(this.#besides(name), archive);
+    }
   }
 
   current(): Promise<Digest | undefined> {
@@ -123,6 +130,8 @@ export class ArchiveDestination implements ImageDestination {
 
   async finish(signal: AbortSignal): Promise<void> {
     const { index, options: { output, savedImages, shown } } = this.#archive;
+    // An engine has the image already.
+    if (index.manifests.length === 0) return;
     const text = (name: string, bytes: Uint8Array) =>
       this.#add(name, bytes.length, signal, (write) => write(bytes));
     await text("oci-layout", new TextEncoder().encode(MARKER));

@@ -37,9 +37,13 @@ export class BaseUrls {
     const [base, other] = this.#bases;
     if (other === undefined) return await send(base);
     let failure: unknown;
+    /** A refusal without a word, which may come from the wrong protocol. */
+    let refusal: HttpResponse | undefined;
     try {
       const response = await send(base);
-      if (!await isTlsComplaint(response, errorBytes)) return this.#learn(base, response);
+      const complaint = await tlsComplaint(response, errorBytes);
+      if (complaint === undefined) return this.#learn(base, response);
+      if (complaint === "") refusal = response;
     } catch (error) {
       if (!maySpeakOther(error, base)) throw error;
       failure = error;
@@ -50,7 +54,9 @@ export class BaseUrls {
       const isConnection = error instanceof TransferError && error.code === "network";
       // A certificate that is refused says more: the server does speak HTTPS.
       const isCertificate = isUntrusted(error) || isUntrusted((error as Error).cause);
-      throw isConnection && !isCertificate && failure !== undefined ? failure : error;
+      if (!isConnection || isCertificate) throw error;
+      if (refusal !== undefined) return this.#learn(base, refusal);
+      throw failure ?? error;
     }
   }
 
@@ -63,14 +69,18 @@ export class BaseUrls {
 }
 
 /**
- * Whether the answer is what Go's server, nginx and Apache send when plain HTTP reaches their TLS
- * port. The body of such an answer is read; that of any other is left.
+ * What Go's server, nginx and Apache say when plain HTTP reaches their TLS port; undefined for any other
+ * answer, whose body is left. They say nothing, an empty text, to a HEAD.
  */
-async function isTlsComplaint(response: HttpResponse, errorBytes: number): Promise<boolean> {
-  if (response.status !== 400 || response.url.protocol !== "http:") return false;
-  if (!/HTTPS|SSL/i.test(await response.body.peekText(errorBytes))) return false;
-  await response.body.textStart(errorBytes);
-  return true;
+async function tlsComplaint(
+  response: HttpResponse,
+  errorBytes: number,
+): Promise<string | undefined> {
+  if (response.status !== 400 || response.url.protocol !== "http:") return undefined;
+  const text = await response.body.peekText(errorBytes);
+  if (text === "") return text;
+  if (!/HTTPS|SSL/i.test(text)) return undefined;
+  return await response.body.textStart(errorBytes);
 }
 
 /**

@@ -16,6 +16,8 @@ export interface RegistryConnections {
   readonly http: HttpClient;
   /** A password is asked for once. */
   readonly credentials: CredentialsFinder;
+  /** Whether registries that a reference names, and not their mirrors, may show any certificate. */
+  readonly acceptsAnyCertificate: boolean;
   /** Ends the connections. */
   close(): void;
 }
@@ -34,6 +36,7 @@ export async function openConnections(
     conf,
     http,
     credentials: new StoredCredentials(settings, { onProgress, helpers, ...access }),
+    acceptsAnyCertificate: access?.acceptsAnyCertificate ?? false,
     close: () => http.close(),
   };
 }
@@ -59,9 +62,11 @@ interface ClientOptions {
 export function clientAt(
   location: ImageLocation,
   { registry, user }: RegistryName,
-  { connections: { http, credentials }, allowHttp, limits }: ClientOptions,
+  { connections, allowHttp, limits }: ClientOptions,
 ): RegistryClient {
-  const isNamed = location.registry === registry && user !== undefined;
-  const options = { location, allowHttp, limits, http, credentials };
-  return new RegistryClient({ ...options, ...(isNamed && { user }) });
+  const { http, credentials, acceptsAnyCertificate } = connections;
+  const isNamed = location.registry === registry;
+  const insecure = location.insecure || (isNamed && acceptsAnyCertificate);
+  const options = { location: { ...location, insecure }, allowHttp, limits, http, credentials };
+  return new RegistryClient({ ...options, ...(isNamed && user !== undefined && { user }) });
 }

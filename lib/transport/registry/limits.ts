@@ -30,6 +30,8 @@ export interface RegistryLimits extends HttpLimits {
   readonly commitTimeoutMs: number;
   /** How long the end of an upload that failed may take. */
   readonly cancelTimeoutMs: number;
+  /** How often it is asked for the place of an upload that it does not forget. */
+  readonly cancelRounds: number;
   /** When a request that lasted so long is cut, the next one is made shorter. */
   readonly longRequestMs: number;
   /** The sizes of parts, tried in this order where a registry does not take a blob as a whole. */
@@ -54,6 +56,7 @@ export const DEFAULT_LIMITS: RegistryLimits = {
   checkpointBytes: 32 * 1024 * 1024,
   commitTimeoutMs: 900_000,
   cancelTimeoutMs: 5_000,
+  cancelRounds: 5,
   longRequestMs: 240_000,
   partBytes: [64, 8, 4, 1].map((mib) => mib * 1024 * 1024),
   referrersRounds: 8,

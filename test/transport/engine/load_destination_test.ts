@@ -21,6 +21,9 @@ async function copyToDaemon(load: Load): Promise<unknown> {
   const server = http.createServer((request, response) => {
     response.setHeader("api-version", "1.41");
     if (request.url === "/_ping") return response.end("OK");
+    if (request.url === "/v1.41/images/docker.io/library/app:v1/json") {
+      return response.writeHead(404).end('{"message":"No such image: app:v1"}');
+    }
     assert.match(request.url!, /^\/v1\.41\/images\/load/);
     load(request, response);
   });
@@ -68,7 +71,9 @@ async function copyToPodman(script: string): Promise<string> {
   const directory = join(scratch, `podman-${++count}`);
   mkdirSync(directory);
   const program = join(directory, "podman");
-  writeFileSync(program, `#!/bin/sh\necho "$@" > ${directory}/called\n${script}\n`);
+  const isInspect = 'case "$*" in *"image inspect"*) echo "image not known" >&2; exit 125;; esac';
+  const text = ["#!/bin/sh", isInspect, `echo "$@" > ${directory}/called`, script, ""].join("\n");
+  writeFileSync(program, text);
   chmodSync(program, 0o755);
   const environment = { HOME: scratch, PATH: `${directory}:/usr/bin:/bin` };
   const to = "containers-storage:[vfs@/srv/images]localhost/app:v1";

@@ -20,7 +20,7 @@ import { UploadSession } from "./upload_session.ts";
 import { Writer } from "./writer.ts";
 
 export interface RegistryDestination
-  extends Required<Omit<ImageDestination, "takesOnlyImages" | "finish">> {
+  extends Required<Omit<ImageDestination, "currentId" | "takesOnlyImages" | "finish">> {
   at(tag: string): RegistryDestination;
 
   /**

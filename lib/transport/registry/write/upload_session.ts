@@ -101,12 +101,9 @@ export class UploadSession {
   async resume(signal: AbortSignal): Promise<boolean> {
     // The status of an upload at a storage is another protocol.
     if (!this.#writer.client.isOwn(this.#location)) return false;
-    const target = this.#location;
-    const request = { method: "GET", target, what: this.#what("Blob"), accepted: [204] } as const;
     let response: HttpResponse;
     try {
-      response = await this.#writer.sendOnce(request, signal);
-      await response.body.textStart(this.#writer.limits.errorBytes);
+      response = await this.#findPlace(signal);
     } catch (error) {
       if (error instanceof TransferError) return false;
       throw error;
@@ -114,26 +111,49 @@ export class UploadSession {
     // "0-0" is what a new session has: nothing. It is not worth going on with one byte either.
     const last = Number(/^(?:bytes=)?0-(\d{1,15})$/.exec(response.header("range") ?? "")?.[1] ?? 0);
     if (last === 0 || last >= this.#blob.size) return false;
-    this.#location = await uploadLocation(response, this.#writer.client) ?? this.#location;
     this.offset = last + 1;
     return true;
   }
 
-  /** Tells the registry to forget the upload. One that does not forgets it by itself some day. */
+  /**
+   * Tells the registry to forget the upload. One that does not forgets it by itself some day. After a cut
+   * some know an upload at its new place only, which moves as long as they store what has come.
+   */
   async cancel(): Promise<void> {
     const { client, limits } = this.#writer;
     if (!client.isOwn(this.#location)) return;
+    const signal = AbortSignal.timeout(limits.cancelTimeoutMs);
     try {
-      await this.#writer.sendOnce({
-        method: "DELETE",
-        target: this.#location,
-        what: this.#what("Blob"),
-        actions: ["pull", "push", "delete"],
-        accepted: [200, 202, 204],
-      }, AbortSignal.timeout(limits.cancelTimeoutMs));
+      for (let round = 0; !await this.#isForgotten(signal); round++) {
+        if (round === limits.cancelRounds) return;
+        await this.#findPlace(signal);
+      }
     } catch {
       // It may be gone, or the registry may be: there is nothing left to do.
     }
+  }
+
+  /** False when the registry wants another place than the one that is known. */
+  async #isForgotten(signal: AbortSignal): Promise<boolean> {
+    const response = await this.#writer.sendOnce({
+      method: "DELETE",
+      target: this.#location,
+      what: this.#what("Blob"),
+      actions: ["pull", "push", "delete"],
+      accepted: [200, 202, 204, 400, 416],
+    }, signal);
+    await response.body.textStart(this.#writer.limits.errorBytes);
+    return response.status < 400;
+  }
+
+  async #findPlace(signal: AbortSignal): Promise<HttpResponse> {
+    const { client, limits } = this.#writer;
+    const what = this.#what("Blob");
+    const request = { method: "GET", target: this.#location, what, accepted: [204] } as const;
+    const response = await this.#writer.sendOnce(request, signal);
+    await response.body.textStart(limits.errorBytes);
+    this.#location = await uploadLocation(response, client) ?? this.#location;
+    return response;
   }
 
   #what(thing: string): string {

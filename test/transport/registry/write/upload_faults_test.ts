@@ -288,8 +288,13 @@ test("a source that cannot even begin at the beginning is not asked again", asyn
   await assert.rejects(put, isError("range_unsupported", /a part/));
 });
 
-test("an abort in mid-upload cancels the upload", async () => {
-  await using registry = await startUploadRegistry();
+test("an abort in mid-upload cancels the upload, at its new place where the registry wants that", async () => {
+  let refusals = 0;
+  const fault = (moment: string, method: string): Fault => {
+    if (moment !== "before" || method !== "DELETE" || ++refusals > 2) return undefined;
+    return { status: 416, body: '{"errors":[{"code":"RANGE_INVALID"}]}' };
+  };
+  await using registry = await startUploadRegistry({ fault, cuts: "kept" });
   await using destination = await openTo(registry.host);
   const stop = new AbortController();
   async function* endless(): AsyncIterable<Uint8Array> {
@@ -302,4 +307,5 @@ test("an abort in mid-upload cancels the upload", async () => {
   const put = destination.putBlob(blobOf(BLOB), endless, stop.signal);
   await assert.rejects(put, isError("aborted", /./));
   assert.equal(registry.sessions.size, 0, "the upload is still open");
+  assert.equal(registry.log.filter((line) => line.startsWith("GET ")).length, 2);
 });
