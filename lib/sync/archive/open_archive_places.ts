@@ -38,7 +38,7 @@ export async function openArchivePlaces(
   onDamage: (digest: Digest) => void,
 ): Promise<Places> {
   const { force: replace = false, splitBytes } = options;
-  const target = archiveTarget(path, { replace: true });
+  const target = await archiveTarget(path, { replace: true });
   if (target.type === "stream" && splitBytes !== undefined) throw noParts(path);
   const isThere = target.type === "file" && (existsSync(path) || existsSync(partName(path, 1)));
   const there = isThere && !replace ? await inventoryAt(path, context) : undefined;

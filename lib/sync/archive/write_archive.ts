@@ -37,7 +37,7 @@ export interface WriteOptions {
 /** Gives how many bytes came from the sources. A file that was cut is gone on with. */
 export async function writeArchive(recorder: Recorder, options: WriteOptions): Promise<number> {
   const { path, replace, partBytes } = options;
-  const target = archiveTarget(path, { replace });
+  const target = await archiveTarget(path, { replace });
   try {
     if (target.type === "stream") return await writeStream(recorder, options);
     const file = new SplitFile(target.path, { partBytes, replace });
@@ -54,7 +54,7 @@ export async function writeArchive(recorder: Recorder, options: WriteOptions): P
 async function writeStream(recorder: Recorder, options: WriteOptions): Promise<number> {
   const { path, have, signal, onProgress } = options;
   const members = membersOf(recorder, inventoryOf(recorder, have, now()));
-  const output = openTarOutput(path, { replace: false });
+  const output = await openTarOutput(path, { replace: false });
   try {
     const progress = new BlobProgress(members, onProgress);
     for (const { name, size, content } of members) {
