@@ -5,6 +5,7 @@ import { test } from "node:test";
 import {
   abortedError,
   DenrootError,
+  firstFailure,
   fromPlainError,
   hasCode,
   throwIfAborted,
@@ -65,4 +66,17 @@ test("an abort rejects with code aborted, or with the error that is its reason",
   const error = abortedError(AbortSignal.abort("enough"));
   assert.deepEqual([error.code, error.cause], ["aborted", "enough"]);
   throwIfAborted(new AbortController().signal);
+});
+
+test("where closing fails after a failure, the failure counts", () => {
+  const work = () => {
+    using _outer = { [Symbol.dispose]: () => assert.fail("the outer one cannot be closed") };
+    using _inner = { [Symbol.dispose]: () => assert.fail("the inner one cannot be closed") };
+    throw new DenrootError("space", "the disk is full");
+  };
+  assert.throws(work, (error) => {
+    assert.ok(hasCode(firstFailure(error), "space"));
+    assert.ok(hasCode(pass(error), "space"));
+    return true;
+  });
 });
