@@ -5,6 +5,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf } from "../errors.ts";
 import { keepFresh, staleFiles } from "../system/files/leftovers.ts";
@@ -116,7 +117,9 @@ export class NewRoot implements AsyncDisposable {
  * Takes a container's name away, so that a removal that is interrupted leaves nothing under it.
  * Gives the path of the tree, for {@link removeAside}. Throws code `file`.
  */
-export function setAside({ path: root }: ContainerPlace): string {
+export function setAside(place: ContainerPlace): string {
+  requireOwn(place);
+  const { path: root } = place;
   const aside = temporaryPath(path.dirname(root));
   try {
     fs.renameSync(root, aside);
@@ -124,6 +127,19 @@ export function setAside({ path: root }: ContainerPlace): string {
     throw new DenrootError("file", `${root} cannot be removed: ${messageOf(cause)}`, { cause });
   }
   return aside;
+}
+
+/**
+ * In a directory that users share, one could take another's container its name, and then not remove its
+ * files; nor could he see that it runs. Throws code `file`.
+ */
+export function requireOwn({ path: root }: ContainerPlace): void {
+  const user = process.geteuid!();
+  const owner = fs.lstatSync(root, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === user || user === 0) return;
+  throw new DenrootError("file", `${root} cannot be removed: it belongs to the user ${owner}`, {
+    hint: "Ask that user to remove it, or choose another name",
+  });
 }
 
 /** Removes what {@link setAside} gave. */
