@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { DenrootError } from "../../errors.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import type { ImageContext } from "../../image/image_options.ts";
 import { archiveTarget, fileExists } from "../../transport/archive/archive_target.ts";
 import { partName } from "../../transport/archive/split_names.ts";
@@ -42,7 +43,7 @@ export async function openArchivePlaces(
   if (target.type === "stream" && splitBytes !== undefined) throw noParts(path);
   const isThere = target.type === "file" && (existsSync(path) || existsSync(partName(path, 1)));
   const there = isThere && !replace ? await inventoryAt(path, context) : undefined;
-  if (isThere && !replace && there === undefined) throw fileExists(path);
+  if (isThere && !replace && there === undefined) throw fileExists(quotePath(path));
   const have = await haveOf(options, context);
   const recorder = new Recorder(path, have);
   const learner = new Learner(have);
@@ -58,7 +59,7 @@ export async function openArchivePlaces(
       if (there !== undefined && isSame(there, inventoryOf(recorder, have, there.created))) {
         return false;
       }
-      if (isThere && !replace) throw fileExists(path);
+      if (isThere && !replace) throw fileExists(quotePath(path));
       const { signal, onProgress, settings: { maxConnections: connections } } = context;
       const partBytes = splitBytes === undefined ? undefined : partSize(splitBytes);
       const shared = { path, have, replace, partBytes, connections, onDamage, onProgress, signal };

@@ -100,7 +100,7 @@ async function writeFile(
   });
   file.write(Buffer.alloc(2 * BLOCK), size - 2 * BLOCK);
   throwIfAborted(signal);
-  if (!await file.publish(size, signal)) throw fileExists(path);
+  if (!await file.publish(size, signal)) throw fileExists(quotePath(path));
   return progress.sent;
 }
 

@@ -42,12 +42,13 @@ function findTarget(name: string, replace: boolean): ArchiveTarget {
   if (status === undefined) return { type: "file", path: newFile(name) };
   if (status.isFIFO() || status.isCharacterDevice()) return { type: "stream", path: name };
   if (!status.isFile()) throw new DenrootError("file", `${quotePath(name)} is not a file`);
-  if (!replace) throw fileExists(name);
+  if (!replace) throw fileExists(quotePath(name));
   return { type: "file", path: realPath(name) };
 }
 
-export function fileExists(name: string): DenrootError {
-  return new DenrootError("exists", `The file ${quotePath(name)} exists already`, {
+/** `shown` is the file as messages show it. */
+export function fileExists(shown: string): DenrootError {
+  return new DenrootError("exists", `The file ${shown} exists already`, {
     hint: "Choose another name, or replace the whole file with --force",
   });
 }
