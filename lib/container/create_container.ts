@@ -91,7 +91,7 @@ export async function prepareNewRoot(
     requireOwn(place);
     requireIdle(place);
   }
-  makeDataDirectory(settings);
+  await makeDataDirectory(settings);
   await removeLeftovers(settings);
   const mounts = systemFiles.read("/proc/self/mountinfo") ?? "";
   const warning = noExecWarning(realPath(settings.dataPath), mounts);

@@ -11,17 +11,22 @@ import { DenrootError, messageOf } from "../errors.ts";
 import { keepFresh, staleFiles } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
 import { removeTree } from "../system/files/remove_tree.ts";
+import { directoryFault } from "../system/files/replacement.ts";
 import type { ContainerPlace } from "./container_name.ts";
 import { requireIdle } from "./running_containers.ts";
 
 /** A directory that is being made or removed. */
 const TEMPORARY = /^\.denroot-(.+)\.root$/;
 
+const ANOTHER = "Set ENROOT_DATA_PATH to a directory that you may write to";
+
 /**
  * Makes ENROOT_DATA_PATH where it does not exist, for this user alone. Throws code `file`, also where
  * nothing can be written.
  */
-export function makeDataDirectory({ dataPath }: Pick<Settings, "dataPath">): void {
+export async function makeDataDirectory(
+  { dataPath }: Pick<Settings, "dataPath">,
+): Promise<void> {
   try {
     fs.mkdirSync(dataPath, { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -32,12 +37,16 @@ export function makeDataDirectory({ dataPath }: Pick<Settings, "dataPath">): voi
   } catch (cause) {
     throw notWritable(dataPath, "written to", cause);
   }
+  const fault = await directoryFault(dataPath);
+  if (fault !== undefined) {
+    throw new DenrootError("file", `${dataPath} ${fault}`, { hint: ANOTHER });
+  }
 }
 
 function notWritable(path: string, deed: string, cause: unknown): DenrootError {
   return new DenrootError("file", `${path} cannot be ${deed}: ${messageOf(cause)}`, {
     cause,
-    hint: "Set ENROOT_DATA_PATH to a directory that you may write to",
+    hint: ANOTHER,
   });
 }
 

@@ -131,6 +131,13 @@ testOneRuntime(
     if (hasThem) {
       cases.push(
         [[...command, locked!], /locked is immutable \(chattr \+i\)/],
+        [
+          [
+            ...["env", `ENROOT_DATA_PATH=${growing}`, ...denroot.runtime.command],
+            ...["load", "oci:none:latest"],
+          ],
+          /growing is append-only \(chattr \+a\)/,
+        ],
         [[...command, `${growing}/new`], /growing for the output is append-only \(chattr \+a\)/],
       );
     }

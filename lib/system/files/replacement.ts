@@ -3,7 +3,16 @@
 import { Buffer } from "node:buffer";
 import path from "node:path";
 import { nativeChanges } from "./native_changes.ts";
-import { APPEND_ONLY, EPERM, IMMUTABLE, MOUNT_ROOT, nativeFiles } from "./native_files.ts";
+import {
+  APPEND_ONLY,
+  EPERM,
+  FILE_TYPE,
+  type FileStatus,
+  IMMUTABLE,
+  MOUNT_ROOT,
+  nativeFiles,
+  REGULAR,
+} from "./native_files.ts";
 
 const AT_FDCWD = -100;
 const OWNERS_ONLY = "is another user's, in a directory where each user replaces only his own files";
@@ -15,16 +24,24 @@ const OWNERS_ONLY = "is another user's, in a directory where each user replaces 
 export async function replacementFault(
   file: string,
 ): Promise<{ readonly of: "file" | "directory"; readonly why: string } | undefined> {
-  const attributes = await attributesOf(path.dirname(file));
-  if ((attributes & APPEND_ONLY) !== 0) {
-    return { of: "directory", why: "is append-only (chattr +a), so no file in it can be renamed" };
-  }
+  const ofDirectory = await directoryFault(path.dirname(file));
+  if (ofDirectory !== undefined) return { of: "directory", why: ofDirectory };
   const why = await fileFault(file);
   return why === undefined ? undefined : { of: "file", why };
 }
 
+/** The same about a directory: why nothing in it can get another name. */
+export async function directoryFault(directory: string): Promise<string | undefined> {
+  const status = await statusOf(directory);
+  return status !== undefined && (status.attributes & APPEND_ONLY) !== 0
+    ? "is append-only (chattr +a), so nothing in it can be renamed"
+    : undefined;
+}
+
 async function fileFault(file: string): Promise<string | undefined> {
-  const attributes = await attributesOf(file);
+  const status = await statusOf(file);
+  if (status === undefined || (status.mode & FILE_TYPE) !== REGULAR) return undefined;
+  const { attributes } = status;
   if ((attributes & MOUNT_ROOT) !== 0) return "is the place of a mount";
   if ((attributes & IMMUTABLE) !== 0) return "is immutable (chattr +i)";
   if ((attributes & APPEND_ONLY) !== 0) return "is append-only (chattr +a)";
@@ -34,10 +51,9 @@ async function fileFault(file: string): Promise<string | undefined> {
   return result === EPERM ? OWNERS_ONLY : undefined;
 }
 
-/** 0 where there is nothing, or where the file system does not tell. */
-async function attributesOf(file: string): Promise<number> {
+async function statusOf(file: string): Promise<FileStatus | undefined> {
   const status = (await nativeFiles()).status(AT_FDCWD, bytesOf(file));
-  return typeof status === "number" ? 0 : status.attributes;
+  return typeof status === "number" ? undefined : status;
 }
 
 /** As the native functions take a path: one character for each byte. */

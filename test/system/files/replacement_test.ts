@@ -16,6 +16,8 @@ test("nothing is said against a new file, and against a file of one's own", asyn
   assert.equal(await replacementFault(file), undefined);
   assert.equal(await replacementFault(join(directory, "new")), undefined);
   assert.equal(await replacementFault(join(scratch, "none/new")), undefined);
+  // An empty directory is not removed by looking.
+  assert.equal(await replacementFault(directory), undefined);
   assert.equal(readFileSync(file, "utf8"), "content");
   assert.deepEqual(readdirSync(directory), []);
 });
