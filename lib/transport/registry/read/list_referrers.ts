@@ -3,7 +3,11 @@
 import { hasCode } from "../../../errors.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 import { OCI_INDEX } from "../../../oci/media_types.ts";
-import { MAX_INDEX_ENTRIES, parseIndex } from "../../../oci/parse_manifest.ts";
+import {
+  MAX_INDEX_ENTRIES,
+  parseIndex,
+  parseManifestOrIndex,
+} from "../../../oci/parse_manifest.ts";
 import { referrersTag } from "../../../oci/referrer_tags.ts";
 import type { Digest, IndexEntry } from "../../../types/image.ts";
 import type { Endpoints } from "../mirrors/endpoints.ts";
@@ -33,7 +37,9 @@ export class ReferrerLists {
     try {
       const tag = referrersTag(digest);
       const { bytes, mediaType } = await fetchDocument(tag, this.#image, this.#endpoints, signal);
-      return parseIndex(bytes, mediaType).manifests;
+      // Some registries answer each tag with an image. A list is an index.
+      const parsed = parseManifestOrIndex(bytes, mediaType);
+      return parsed.kind === "index" ? parsed.index.manifests : [];
     } catch (error) {
       if (hasCode(error, "not_found")) return [];
       throw error;
