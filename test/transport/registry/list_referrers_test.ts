@@ -43,6 +43,7 @@ for (
   const [title, answer] of [
     ["404", { status: 404 }],
     ["405", { status: 405, body: '{"errors":[{"code":"UNSUPPORTED"}]}' }],
+    ["a manifest", { body: MANIFEST, headers: { "Content-Type": OCI_MANIFEST } }],
     ["a web page", { body: "<!doctype html><title>hello</title>" }],
   ] as const
 ) {
