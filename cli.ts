@@ -6,6 +6,7 @@ import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
 import { isPart, loadMessages, runPart } from "./lib/command/run_part.ts";
+import { firstFailure } from "./lib/errors.ts";
 import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
@@ -60,7 +61,8 @@ async function runPlainly(): Promise<number | undefined> {
     await run(log);
     return 0;
   } catch (failure) {
-    return failureCode(fail(explainLimit(failure) ?? failure));
+    const first = firstFailure(failure);
+    return failureCode(fail(explainLimit(first) ?? first));
   }
 }
 
@@ -91,7 +93,8 @@ async function main(): Promise<number> {
   });
   const fail = (failure: unknown): number => {
     progress.finish();
-    const error = explainLimit(failure) ?? failure;
+    const first = firstFailure(failure);
+    const error = explainLimit(first) ?? first;
     writeAll(STDERR, output.errorText(error, { colour, debug }));
     return failureCode(output.asKnownError(error)?.code);
   };

@@ -22,6 +22,7 @@ const args = process.argv.slice(2);
 
 function main() {
   const executable = findExecutable(`${process.platform}-${process.arch}`);
+  requireUtf8();
   const name = calledName();
   // A failure of execve is fatal to Node: findExecutable has looked for all that can be wrong.
   if (process.execve) process.execve(executable, [name, ...args], process.env);
@@ -91,6 +92,18 @@ function isExecutable(path) {
   }
 }
 
+/** Node has U+FFFD in the place of bytes that are not UTF-8: passed on, it would name another file. */
+function requireUtf8() {
+  const wrong = args.find((word) => word.includes("\ufffd"));
+  const bytes = wrong === undefined ? undefined : commandLine();
+  // The argument may really have this character.
+  if (bytes === undefined || Buffer.from(bytes.toString()).equals(bytes)) return;
+  fail(
+    `The argument "${wrong}" is not UTF-8`,
+    "denroot takes only names that are UTF-8; rename the file, or use a link to it",
+  );
+}
+
 /** `denroot`, or `enroot` where a link of this name was called. The executable goes by its name. */
 function calledName() {
   return basename(calledPath()) === "enroot" ? "enroot" : "denroot";
@@ -98,11 +111,16 @@ function calledName() {
 
 /** Bun shows a script's path with its links resolved; the kernel shows the one that was called. */
 function calledPath() {
+  const words = commandLine()?.toString().split("\0").slice(0, -1);
+  return (words === undefined ? process.argv[1] : words[words.length - 1 - args.length]) ?? "";
+}
+
+/** Nothing where there is no /proc. */
+function commandLine() {
   try {
-    const words = readFileSync("/proc/self/cmdline", "utf8").split("\0").slice(0, -1);
-    return words.at(-1 - args.length) ?? "";
+    return readFileSync("/proc/self/cmdline");
   } catch {
-    return process.argv[1] ?? "";
+    return undefined;
   }
 }
 

@@ -48,6 +48,16 @@ export function hasCode(error: unknown, code: ErrorCode): error is DenrootError 
   return error instanceof DenrootError && error.code === code;
 }
 
+/** The failure that came first: where closing something failed too, `using` throws both as one error. */
+export function firstFailure(error: unknown): unknown {
+  let first = error;
+  // By its name: not all runtimes have the class.
+  while (first instanceof Error && first.name === "SuppressedError" && "suppressed" in first) {
+    first = first.suppressed;
+  }
+  return first;
+}
+
 /** Any thrown value's message, for use inside another message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -85,7 +95,8 @@ export interface PlainError {
 const MAX_CAUSES = 8;
 
 /** Keeps the chain of causes. A thrown value that is no error becomes the message of one. */
-export function toPlainError(error: unknown, maxCauses = MAX_CAUSES): PlainError {
+export function toPlainError(failure: unknown, maxCauses = MAX_CAUSES): PlainError {
+  const error = firstFailure(failure);
   if (!(error instanceof Error)) return { name: "Error", message: messageOf(error) };
   const { name, message, stack, cause } = error;
   return {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import {
   abortedError,
   DenrootError,
+  firstFailure,
   fromPlainError,
   hasCode,
   isDiskFull,
@@ -79,4 +80,17 @@ test("what the system says of a failed call is read from whatever was thrown", (
   const codes = ["ENOENT", "ENOTDIR", "ENOSPC", "EDQUOT", "EACCES"];
   assert.deepEqual(codes.filter((code) => isMissing(failed(code))), ["ENOENT", "ENOTDIR"]);
   assert.deepEqual(codes.filter((code) => isDiskFull(failed(code))), ["ENOSPC", "EDQUOT"]);
+});
+
+test("where closing fails after a failure, the failure counts", () => {
+  const work = () => {
+    using _outer = { [Symbol.dispose]: () => assert.fail("the outer one cannot be closed") };
+    using _inner = { [Symbol.dispose]: () => assert.fail("the inner one cannot be closed") };
+    throw new DenrootError("space", "the disk is full");
+  };
+  assert.throws(work, (error) => {
+    assert.ok(hasCode(firstFailure(error), "space"));
+    assert.ok(hasCode(pass(error), "space"));
+    return true;
+  });
 });

@@ -83,9 +83,7 @@ export async function runCommandLine(
 ): Promise<void> {
   const quick = QUICK_COMMANDS.get(args[0]);
   const program = createProgram(context, quick === undefined ? COMMANDS : [quick]);
-  if (args.length === 0) {
-    throw new DenrootError("usage", "No command given", { hint: seeHelp(context, []) });
-  }
+  if (args.length === 0) throw noCommand(context);
   refuseLaterCommand(args, context);
   const words = await withDefinition(program, args, context);
   try {
@@ -93,6 +91,8 @@ export async function runCommandLine(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
+    // Words without a command, such as --debug alone.
+    if (error.code === "commander.help") throw noCommand(context);
     throw new DenrootError("usage", usageMessage(error), {
       // No cause: its message has what usageMessage() takes out.
       hint: seeHelp(context, program.commands.filter((command) => command.name() === words[0])),
@@ -157,6 +157,10 @@ function refuseLaterCommand(args: readonly string[], context: CommandContext): v
   throw new DenrootError("usage", `denroot has no command "${command}"`, {
     hint: `enroot has it. An image file and denroot do what a bundle does. ${seeHelp(context, [])}`,
   });
+}
+
+function noCommand(context: CommandContext): DenrootError {
+  return new DenrootError("usage", "No command given", { hint: seeHelp(context, []) });
 }
 
 function usageMessage(error: CommanderError): string {

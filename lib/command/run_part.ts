@@ -1,6 +1,7 @@
 /** denroot's own commands: parts of a start, in which each millisecond counts. Users do not call them. */
 
 import { isatty } from "node:tty";
+import { firstFailure } from "../errors.ts";
 
 const STDERR = 2;
 
@@ -43,7 +44,7 @@ export async function runPart(
   try {
     return await run(words, { result, log });
   } catch (error) {
-    return failureCode(fail(error));
+    return failureCode(fail(firstFailure(error)));
   }
 }
 

@@ -12,7 +12,13 @@ import { systemFiles } from "../system/host/system_files.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import type { OnProgress } from "../types/progress.ts";
 import { type ContainerPlace, containerPlace, createdName } from "./container_name.ts";
-import { containerExists, makeDataDirectory, NewRoot, removeLeftovers } from "./new_root.ts";
+import {
+  containerExists,
+  makeDataDirectory,
+  NewRoot,
+  removeLeftovers,
+  requireOwn,
+} from "./new_root.ts";
 import { requireIdle } from "./running_containers.ts";
 import { makeTreeUsable } from "./usable_tree.ts";
 
@@ -82,8 +88,11 @@ export async function prepareNewRoot(
 ): Promise<void> {
   const exists = fs.lstatSync(place.path, { throwIfNoEntry: false }) !== undefined;
   if (exists && !force) throw containerExists(place);
-  if (exists) requireIdle(place);
-  makeDataDirectory(settings);
+  if (exists) {
+    requireOwn(place);
+    requireIdle(place);
+  }
+  await makeDataDirectory(settings);
   await removeLeftovers(settings);
   const mounts = systemFiles.read("/proc/self/mountinfo") ?? "";
   const warning = noExecWarning(realPath(settings.dataPath), mounts);

@@ -45,7 +45,7 @@ export async function exportContainer(
   const place = findContainer(settings, name);
   const output = outputPath(options.output ?? `${name}.sqsh`);
   const force = options.force ?? settings.forceOverride;
-  checkOutput(output, { force, inputs: [place.path] });
+  await checkOutput(output, { force, inputs: [place.path] });
   checkSquashOptions(settings.squashOptions);
   using mksquashfs = await findMksquashfs(settings);
   const bytes = await packDirectory(place.path, output, {

@@ -5,22 +5,28 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import process from "node:process";
 import type { Settings } from "../config/settings.ts";
 import { DenrootError, messageOf, systemCode } from "../errors.ts";
 import { keepFresh, staleFiles } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
 import { removeTree } from "../system/files/remove_tree.ts";
+import { directoryFault } from "../system/files/replacement.ts";
 import type { ContainerPlace } from "./container_name.ts";
 import { requireIdle } from "./running_containers.ts";
 
 /** A directory that is being made or removed. */
 const TEMPORARY = /^\.denroot-(.+)\.root$/;
 
+const ANOTHER = "Set ENROOT_DATA_PATH to a directory that you may write to";
+
 /**
  * Makes ENROOT_DATA_PATH where it does not exist, for this user alone. Throws code `file`, also where
  * nothing can be written.
  */
-export function makeDataDirectory({ dataPath }: Pick<Settings, "dataPath">): void {
+export async function makeDataDirectory(
+  { dataPath }: Pick<Settings, "dataPath">,
+): Promise<void> {
   try {
     fs.mkdirSync(dataPath, { recursive: true, mode: 0o700 });
   } catch (cause) {
@@ -31,12 +37,16 @@ export function makeDataDirectory({ dataPath }: Pick<Settings, "dataPath">): voi
   } catch (cause) {
     throw notWritable(dataPath, "written to", cause);
   }
+  const fault = await directoryFault(dataPath);
+  if (fault !== undefined) {
+    throw new DenrootError("file", `${dataPath} ${fault}`, { hint: ANOTHER });
+  }
 }
 
 function notWritable(path: string, deed: string, cause: unknown): DenrootError {
   return new DenrootError("file", `${path} cannot be ${deed}: ${messageOf(cause)}`, {
     cause,
-    hint: "Set ENROOT_DATA_PATH to a directory that you may write to",
+    hint: ANOTHER,
   });
 }
 
@@ -116,7 +126,9 @@ export class NewRoot implements AsyncDisposable {
  * Takes a container's name away, so that a removal that is interrupted leaves nothing under it.
  * Gives the path of the tree, for {@link removeAside}. Throws code `file`.
  */
-export function setAside({ path: root }: ContainerPlace): string {
+export function setAside(place: ContainerPlace): string {
+  requireOwn(place);
+  const { path: root } = place;
   const aside = temporaryPath(path.dirname(root));
   try {
     fs.renameSync(root, aside);
@@ -124,6 +136,19 @@ export function setAside({ path: root }: ContainerPlace): string {
     throw new DenrootError("file", `${root} cannot be removed: ${messageOf(cause)}`, { cause });
   }
   return aside;
+}
+
+/**
+ * In a directory that users share, one could take another's container its name, and then not remove its
+ * files; nor could he see that it runs. Throws code `file`.
+ */
+export function requireOwn({ path: root }: ContainerPlace): void {
+  const user = process.geteuid!();
+  const owner = fs.lstatSync(root, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === user || user === 0) return;
+  throw new DenrootError("file", `${root} cannot be removed: it belongs to the user ${owner}`, {
+    hint: "Ask that user to remove it, or choose another name",
+  });
 }
 
 /** Removes what {@link setAside} gave. */

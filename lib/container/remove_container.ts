@@ -2,7 +2,7 @@
 
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { type ContainerPlace, findContainer } from "./container_name.ts";
-import { removeAside, removeLeftovers, setAside } from "./new_root.ts";
+import { removeAside, removeLeftovers, requireOwn, setAside } from "./new_root.ts";
 import { requireIdle, waitUntilIdle } from "./running_containers.ts";
 
 export interface RemoveOptions {
@@ -38,6 +38,7 @@ export async function removeContainer(
   const settings = options.settings ?? await loadSettings();
   const signal = options.signal ?? new AbortController().signal;
   const place = findContainer(settings, name);
+  requireOwn(place);
   if (!options.evenRunning) {
     if (options.force) await waitUntilIdle(place, { timeoutMs: GOING_MS, signal });
     else requireIdle(place);

@@ -36,14 +36,14 @@ export async function importDefinition(
 ): Promise<DefinedImage> {
   const settings = options.settings ?? await loadSettings();
   const signal = options.signal ?? new AbortController().signal;
-  const output = atLine(definition, "output", () => outputPath(definition.output));
+  const output = await atLine(definition, "output", () => outputPath(definition.output));
   const look = () => outputState({ ...definition, output }, settings, signal);
   const state: OutputState = options.force ? { kind: "stale" } : await look();
   if (state.kind === "current") return state.image;
   const isReplaceable = state.kind !== "foreign" || settings.forceOverride;
-  atLine(definition, "output", () => {
+  await atLine(definition, "output", async () => {
     if (!isReplaceable) throw foreignOutput(output);
-    checkOutput(output, { force: true, inputs: [definition.file] });
+    await checkOutput(output, { force: true, inputs: [definition.file] });
   });
   if (state.kind === "stale" && state.reason !== undefined) {
     options.onProgress?.({ type: "log", level: "info", message: state.reason });
@@ -80,9 +80,13 @@ function withLine(definition: Definition, error: unknown): unknown {
   return name === undefined ? error : located(definition, name, error as DenrootError);
 }
 
-function atLine<T>(definition: Definition, name: DefinitionName, use: () => T): T {
+async function atLine<T>(
+  definition: Definition,
+  name: DefinitionName,
+  use: () => T | Promise<T>,
+): Promise<T> {
   try {
-    return use();
+    return await use();
   } catch (error) {
     throw error instanceof DenrootError ? located(definition, name, error) : error;
   }

@@ -5,6 +5,7 @@ import path from "node:path";
 import { DenrootError, isDiskFull, messageOf, systemCode } from "../errors.ts";
 import { outputExists, temporaryImage } from "../squashfs/packer.ts";
 import { absolutePath, linkTarget, realPath } from "../system/files/real_names.ts";
+import { replacementFault } from "../system/files/replacement.ts";
 
 export interface OutputOptions {
   /** Replace a regular file that is there. */
@@ -52,11 +53,15 @@ export function requireFileName(name: string): void {
 
 /**
  * Checks a path of {@link outputPath}. Throws code `exists`; code `file` when its directory cannot be
- * written, and code `space` when that has no room.
+ * written or the file that is there cannot be replaced, and code `space` when there is no room.
  */
-export function checkOutput(output: string, { force, inputs }: OutputOptions): void {
+export async function checkOutput(
+  output: string,
+  { force, inputs }: OutputOptions,
+): Promise<void> {
   for (const input of inputs) checkInput(output, input);
   checkFile(output, force);
+  await checkReplacement(output);
   checkDirectory(path.dirname(output));
 }
 
@@ -71,6 +76,16 @@ function checkFile(output: string, force: boolean): void {
     });
   }
   if (!force) throw outputExists(output);
+}
+
+/** Without this, only the last step of a long import would show it. */
+async function checkReplacement(output: string): Promise<void> {
+  const fault = await replacementFault(output);
+  if (fault === undefined) return;
+  const subject = fault.of === "file"
+    ? `The output ${output}`
+    : `The directory ${path.dirname(output)} for the output`;
+  throw new DenrootError("file", `${subject} ${fault.why}`, { hint: ELSEWHERE });
 }
 
 /** The image would take the place of what it is made from, or change it while it is read. */
@@ -95,6 +110,7 @@ function checkDirectory(directory: string): void {
   const probe = temporaryImage(directory);
   try {
     probe.create();
+    probe.close();
   } catch (cause) {
     const code = systemCode(cause);
     throw new DenrootError(
@@ -102,8 +118,6 @@ function checkDirectory(directory: string): void {
       `The directory ${directory} for the output ${complaint(code, cause)}`,
       { cause, hint: ELSEWHERE },
     );
-  } finally {
-    probe.close();
   }
 }
 

@@ -49,7 +49,7 @@ export async function importImage(
   const { settings } = context;
   const output = outputPath(options.output ?? defaultOutputName(reference));
   const force = options.force ?? settings.forceOverride;
-  checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
+  await checkOutput(output, { force, inputs: schemeOf(reference).localFiles?.(reference) ?? [] });
   using tools = await importTools(settings, options.verify);
   const place = imagePlace(output, { tools, force, settings });
   const packed = await packImage(reference, place, context);

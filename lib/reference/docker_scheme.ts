@@ -36,6 +36,7 @@ function parse(text: string, start: number): DockerReference {
     ? DOCKER_HUB_HOST
     : checkHost(text, hostStart, hostEnd).toLowerCase();
   const imageStart = hostEnd === undefined ? hostStart : hostEnd + 1;
+  if (user !== undefined && hostEnd === undefined) refuseVersion(text, start, at, end);
   const { repository, tag } = parseRepositoryAndTag(text, imageStart, end);
   const isHub = isDockerHub(host);
   return {
@@ -62,11 +63,31 @@ function findHostEnd(text: string, start: number, end: number): number | undefin
   return hash >= 0 && hash < end ? hash : findRegistryEnd(text, start, end);
 }
 
+/**
+ * Behind `@` stands an image of Docker Hub, and before it a user. What nobody calls an image there was
+ * meant as a tag, or as a digest.
+ */
+function refuseVersion(text: string, start: number, at: number, end: number): void {
+  const version = text.slice(at + 1, end);
+  const isDigest = /^(?:sha|md5|blake)[\w-]*:|^[0-9a-f]{64}$/i.test(version);
+  if (!isDigest && !/^(?:v?\d[\w.-]*|latest)$/i.test(version)) return;
+  const name = text.slice(start, at);
+  throw badReference(
+    text,
+    at,
+    'what stands before "@" is a user, and a tag follows ":"',
+    isDigest
+      ? `For a digest write docker://${name}@sha256: and 64 lower-case hexadecimal digits`
+      : `For a tag write docker://${name}:${version}`,
+  );
+}
+
 function checkUser(text: string, start: number, end: number): string {
   if (start === end) throw badReference(text, start, 'the user before "@" is empty');
   const user = text.slice(start, end);
   const wrong = user.search(/[^A-Za-z0-9_.!~*'()%;:&=+$,\-./<>?@]/);
   if (wrong >= 0) {
+    if (text[start + wrong] === "#") refuseVersion(text, start, end, text.length);
     throw badReference(
       text,
       start + wrong,

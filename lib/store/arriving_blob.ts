@@ -4,7 +4,7 @@ import type { Hash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { DenrootError } from "../errors.ts";
 import { createDigestHash, digestOfHash } from "../oci/digest.ts";
-import type { ByteRange, Descriptor } from "../types/image.ts";
+import type { ByteRange, Descriptor, Digest } from "../types/image.ts";
 import type { Ingest } from "./ingest.ts";
 import { bytesFrom } from "./partial_record.ts";
 
@@ -126,13 +126,17 @@ export class ArrivingBlob {
     this.#recording ??= setTimeout(() => this.#record(), RECORD_MS);
   }
 
-  /** Throws code `digest` when the bytes are not what the descriptor names. */
+  /**
+   * Throws code `digest` when the bytes are not what the descriptor names, and `manifest` when none can
+   * be.
+   */
   async commit(): Promise<void> {
     this.#isResumable = false;
     clearTimeout(this.#recording);
-    const { digest } = this.descriptor;
+    const { digest, size } = this.descriptor;
     const actual = digestOfHash(this.#hash, digest);
     if (actual !== digest) {
+      if (size === 0) throw contradiction(digest);
       throw new DenrootError("digest", `Its bytes have the digest ${actual}`);
     }
     await this.#ingest.commit();
@@ -176,4 +180,12 @@ export class ArrivingBlob {
       this.#digested += count;
     }
   }
+}
+
+/** No byte was asked for, so asking again cannot help. */
+function contradiction(digest: Digest): DenrootError {
+  return new DenrootError(
+    "manifest",
+    `The manifest says that it has 0 bytes, and ${digest} is not the digest of 0 bytes`,
+  );
 }

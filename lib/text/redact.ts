@@ -10,8 +10,12 @@ export function redact(text: string): string {
       const quote = /^["']/.exec(word)?.[0] ?? "";
       return quote + hidePassword(word.slice(quote.length));
     })
+    .replace(URL_IN_PATH, "$1:***@")
     .replace(/(\bhttps?:\/\/[^\s"'<>?]*)\?[^\s"'<>]*/gi, "$1?***");
 }
+
+/** A URL where a path was meant is shown behind a directory, or behind a scheme of files. */
+const URL_IN_PATH = /([/:](?:docker|https?):\/*[^\s"':/@]*):[^\s"']*@/gi;
 
 /**
  * `text` is one word: a reference, a URL, or `USER:PASSWORD@HOST`. The result differs from it exactly

@@ -95,6 +95,8 @@ for (const [args, options] of IMPORT_OPTIONS) {
 
 const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: string]> = [
   [[], /No command/, "See denroot --help"],
+  [["--debug"], /No command given$/, "See denroot --help"],
+  [["--"], /No command given$/, "See denroot --help"],
   [["frob"], /Unknown command 'frob'/, "See denroot --help"],
   [["--frob"], /Unknown option '--frob'/, "See denroot --help"],
   [["import"], /Missing required argument 'URI'/, "See denroot import --help"],

@@ -219,6 +219,29 @@ for (const user of USERS) {
   });
 }
 
+test("another user's container stays as it is, in a directory that both may change", async () => {
+  const { denroot, root } = containerHome("an ordinary user");
+  const data = join(denroot.home, "data");
+  chmodSync(data, 0o777);
+  execFileSync("chown", ["-R", "0:0", root]);
+  const before = await listDirectory(root);
+  execFileSync("chown", [`${nobody}`, data]);
+  await denroot.run(["import", "-o", "box.sqsh", uri]);
+  for (
+    const args of [["create", "-f", "box.sqsh"], ["load", "-f", "-n", "box", uri], [
+      "remove",
+      "-f",
+      "box",
+    ]]
+  ) {
+    const { exitCode, stderr } = await denroot.run(args);
+    assert.equal(exitCode, 1, stderr);
+    assert.match(stderr, /data\/box cannot be removed: it belongs to the user 0\n/);
+  }
+  assert.deepEqual(readdirSync(data), ["box"]);
+  assert.deepEqual(compareTrees(await listDirectory(root), before, { directoryTimes: true }), []);
+});
+
 test("under the name enroot, remove --force takes a container that runs", async () => {
   const { denroot, root } = containerHome("root");
   const enroot = join(denroot.home, "enroot");

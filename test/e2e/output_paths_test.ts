@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
 import { join } from "node:path";
 import { type Denroot, testEachRuntime, testOneRuntime } from "../helpers/denroot_command.ts";
 import { writeImage } from "../helpers/image_fixture.ts";
+import { asNobody } from "../helpers/other_user.ts";
 import { runProgram, startProgram } from "../helpers/run_program.ts";
 import { file } from "../helpers/tar_fixture.ts";
 
@@ -102,6 +104,56 @@ testOneRuntime(
     assert.ok(lstatSync("/dev/stdout").isSymbolicLink());
     assert.deepEqual(readdirSync(denroot.work), before);
     assert.deepEqual(readFileSync(join(denroot.home, "layout/index.json")), index);
+  },
+);
+
+testOneRuntime(
+  "a file that cannot be replaced is seen before the image is looked for",
+  async (denroot) => {
+    const shared = join(denroot.work, "shared");
+    const [file, locked, growing] = ["file", "locked", "growing"].map((name) => join(shared, name));
+    for (const path of [denroot.home, denroot.work]) chmodSync(path, 0o755);
+    mkdirSync(shared);
+    chmodSync(shared, 0o1777);
+    mkdirSync(growing!);
+    for (const path of [file!, locked!]) writeFileSync(path, "mine");
+    const lock = startProgram("chattr", ["+i", locked!]);
+    const grow = startProgram("chattr", ["+a", growing!]);
+    // Not every file system has these attributes.
+    const hasThem = (await lock.done).exitCode === 0 && (await grow.done).exitCode === 0;
+    const command = [...denroot.runtime.command, "import", "--force", "oci:none:latest", "-o"];
+    const mount = ["unshare", "--mount", "sh", "-ec", 'mount --bind /etc/passwd "$0"; exec "$@"'];
+    const other = [...asNobody, "env", "HOME=/nonexistent", "ENROOT_CACHE_PATH=/nonexistent"];
+    const cases: [string[], RegExp][] = [
+      [[...other, ...command, file!], /file is another user's, in a directory where/],
+      [[...mount, file!, ...command, file!], /file is the place of a mount/],
+    ];
+    if (hasThem) {
+      cases.push(
+        [[...command, locked!], /locked is immutable \(chattr \+i\)/],
+        [
+          [
+            ...["env", `ENROOT_DATA_PATH=${growing}`, ...denroot.runtime.command],
+            ...["load", "oci:none:latest"],
+          ],
+          /growing is append-only \(chattr \+a\)/,
+        ],
+        [[...command, `${growing}/new`], /growing for the output is append-only \(chattr \+a\)/],
+      );
+    }
+    try {
+      for (const [[program, ...args], message] of cases) {
+        const options = { cwd: denroot.work, env: denroot.environment() };
+        const { exitCode, stderr } = await startProgram(program!, args, options).done;
+        assert.equal(exitCode, 1);
+        assert.match(stderr, message);
+      }
+    } finally {
+      await startProgram("chattr", ["-i", locked!]).done;
+      await startProgram("chattr", ["-a", growing!]).done;
+    }
+    assert.deepEqual(readdirSync(growing!), []);
+    assert.deepEqual(readdirSync(shared).sort(), ["file", "growing", "locked"]);
   },
 );
 

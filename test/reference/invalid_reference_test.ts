@@ -50,6 +50,12 @@ const WRONG: ReadonlyArray<[string, number, RegExp]> = [
   ["docker://[::1]5000/c", 15, /port/],
   ["docker://::1/c", 10, /brackets/],
   ["docker://alpine@sha256:abc", 27, /64/],
+  ["docker://alpine@3.20", 16, /is a user/],
+  ["docker://nvcr.io/nvidia/x@v25.06-py3", 26, /is a user/],
+  ["docker://nvcr.io#nvidia/x@latest", 26, /is a user/],
+  ["docker://alpine@sha1:abc", 16, /is a user/],
+  [`docker://alpine@SHA256:${HEX}`, 16, /is a user/],
+  [`docker://alpine@${HEX}`, 16, /is a user/],
   [`docker://alpine@sha256:${HEX}0`, 88, /64/],
   [`docker://alpine@sha256:${HEX.toUpperCase()}`, 34, /lower-case/],
   ["docker://alpine@sha256:../../etc/passwd", 24, /64/],
@@ -178,4 +184,19 @@ for (const text of PASSWORDS) {
 
 test("a reference that is too long is refused", () => {
   assert.throws(() => parseReference(`oci:${"x".repeat(5000)}`), DenrootError);
+});
+
+test("a version behind @ gets the hint with the image that was meant", () => {
+  for (
+    const [text, hint] of [
+      ["docker://alpine@3.20", "For a tag write docker://alpine:3.20"],
+      ["docker://r.io#a/b@latest", "For a tag write docker://r.io#a/b:latest"],
+      [`docker://a/b@${HEX}`, "For a digest write docker://a/b@sha256: and 64"],
+    ] as const
+  ) {
+    assert.throws(() => parseReference(text), (error: DenrootError) => {
+      assert.equal((error.hint ?? "").slice(0, hint.length), hint);
+      return true;
+    });
+  }
 });

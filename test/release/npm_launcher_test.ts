@@ -127,6 +127,17 @@ for (const [title, preload, expected] of faults) {
   });
 }
 
+test("an argument that is not UTF-8 is refused, and U+FFFD is a character like any other", async () => {
+  const run = (word: string) => {
+    const script = `exec "$0" "$1" digest ${word}`;
+    return startProgram("bash", ["-c", script, node, launcher], { env, cwd: scratch }).done;
+  };
+  const refused = await run("$'oci:x\\xff'");
+  assert.match(refused.stderr, /^\[ERROR\] The argument "oci:x\ufffd" is not UTF-8\n/);
+  assert.equal(refused.exitCode, 1);
+  assert.match((await run("'oci:x\ufffd'")).stderr, /"x\ufffd" does not exist/);
+});
+
 test("the launcher says what to do with an executable that may not be run", async () => {
   const directory = join(scratch, "node_modules/@denroot", platform, "bin");
   mkdirSync(directory, { recursive: true });

@@ -59,6 +59,14 @@ test("segments cover the blob once, in order", () => {
   assert.deepEqual(cover(newBlob(content.subarray(0, 0), 4)), []);
 });
 
+test("no bytes with the digest of some are the manifest's fault: fetching again would not help", async () => {
+  const digest = digestOf(content);
+  const descriptor = { mediaType: "", digest, size: 0 };
+  const blob = new ArrivingBlob(descriptor, cache.ingest(descriptor), 4);
+  await assert.rejects(blob.commit(), { code: "manifest", message: /has 0 bytes/ });
+  blob.close();
+});
+
 test("a blob that is divided anew begins from nothing", async () => {
   const blob = newBlob(content, 1000);
   const [first, second] = blob.pending as [Segment, Segment];

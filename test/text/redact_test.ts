@@ -52,3 +52,16 @@ test("passwords and signatures in a sentence are taken out", () => {
       "see https://h/blob?*** at 12:30 http://h/p",
   );
 });
+
+test("a password in a URL that was taken for a path is taken out", () => {
+  for (
+    const [text, shown] of [
+      ["no /srv/docker://me:s3cret@h#x here", "no /srv/docker://me:***@h#x here"],
+      ["No such file: /srv/docker:/me:s3/cr@et@h/x", "No such file: /srv/docker:/me:***@h/x"],
+      ['"docker-archive:https://me:s3cret@h/x"', '"docker-archive:https://me:***@h/x"'],
+      ["/srv/docker://h:5000/x:t and /srv/a:b@c", "/srv/docker://h:5000/x:t and /srv/a:b@c"],
+    ] as const
+  ) {
+    assert.equal(redact(text), shown);
+  }
+});

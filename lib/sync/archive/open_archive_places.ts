@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { DenrootError } from "../../errors.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import type { ImageContext } from "../../image/image_options.ts";
 import { archiveTarget, fileExists } from "../../transport/archive/archive_target.ts";
 import { partName } from "../../transport/archive/split_names.ts";
@@ -40,11 +41,11 @@ export async function openArchivePlaces(
   onDamage: (digest: Digest) => void,
 ): Promise<Places> {
   const { force: replace = false, splitBytes } = options;
-  const target = archiveTarget(path, { replace: true });
+  const target = await archiveTarget(path, { replace: true });
   if (target.type === "stream" && splitBytes !== undefined) throw noParts(path);
   const isThere = target.type === "file" && (existsSync(path) || existsSync(partName(path, 1)));
   const there = isThere && !replace ? await inventoryAt(path, context) : undefined;
-  if (isThere && !replace && there === undefined) throw fileExists(path);
+  if (isThere && !replace && there === undefined) throw fileExists(quotePath(path));
   const have = await haveOf(options, context);
   const recorder = new Recorder(path, have);
   const learner = new Learner(have);
@@ -60,7 +61,7 @@ export async function openArchivePlaces(
       if (there !== undefined && isSame(there, inventoryOf(recorder, have, there.created))) {
         return false;
       }
-      if (isThere && !replace) throw fileExists(path);
+      if (isThere && !replace) throw fileExists(quotePath(path));
       const { platform, signal, onProgress, settings: { maxConnections: connections } } = context;
       const loadable = await loadableList(recorder, platform, signal);
       const partBytes = splitBytes === undefined ? undefined : partSize(splitBytes);

@@ -39,7 +39,7 @@ export interface WriteOptions {
 /** Gives how many bytes came from the sources. A file that was cut is gone on with. */
 export async function writeArchive(recorder: Recorder, options: WriteOptions): Promise<number> {
   const { path, replace, partBytes } = options;
-  const target = archiveTarget(path, { replace });
+  const target = await archiveTarget(path, { replace });
   try {
     if (target.type === "stream") return await writeStream(recorder, options);
     const file = new SplitFile(target.path, { partBytes, replace });
@@ -56,7 +56,7 @@ export async function writeArchive(recorder: Recorder, options: WriteOptions): P
 async function writeStream(recorder: Recorder, options: WriteOptions): Promise<number> {
   const { path, have, loadable, signal, onProgress } = options;
   const members = membersOf(recorder, inventoryOf(recorder, have, now()), loadable);
-  const output = openTarOutput(path, { replace: false });
+  const output = await openTarOutput(path, { replace: false });
   try {
     const progress = new BlobProgress(members, onProgress);
     for (const { name, size, content } of members) {
@@ -102,7 +102,7 @@ async function writeFile(
   });
   file.write(Buffer.alloc(2 * BLOCK), size - 2 * BLOCK);
   throwIfAborted(signal);
-  if (!await file.publish(size, signal)) throw fileExists(path);
+  if (!await file.publish(size, signal)) throw fileExists(quotePath(path));
   return progress.sent;
 }
 

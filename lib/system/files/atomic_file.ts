@@ -134,7 +134,7 @@ export class AtomicFile {
     this.#letAge();
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
     this.#descriptor = undefined;
-    if (this.#state === "unnamed") fs.rmSync(this.temporary, { force: true });
+    if (this.#state === "unnamed") removeFile(this.temporary);
     this.#state = "closed";
   }
 
@@ -188,6 +188,15 @@ export async function writeFileAtomically(
     await written.publish(file, { replace: true });
   } finally {
     written.close();
+  }
+}
+
+/** Bun's rmSync says EFAULT where the system says EPERM. */
+function removeFile(file: string): void {
+  try {
+    fs.unlinkSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 

@@ -23,6 +23,8 @@ export interface FileStatus {
   readonly identity: string;
   readonly deviceMajor: number;
   readonly deviceMinor: number;
+  /** Bits such as {@link IMMUTABLE}; 0 where the file system does not tell. */
+  readonly attributes: number;
 }
 
 /**
@@ -62,6 +64,11 @@ export const SYMLINK = 0o120000;
 export const CHARACTER = 0o020000;
 export const BLOCK_DEVICE = 0o060000;
 export const FIFO = 0o010000;
+
+/** `STATX_ATTR_…` */
+export const IMMUTABLE = 0x10;
+export const APPEND_ONLY = 0x20;
+export const MOUNT_ROOT = 0x2000;
 
 const EIO = -5;
 const AT_FDCWD = -100;
@@ -178,6 +185,7 @@ function parseStatus(view: DataView): FileStatus {
     }`,
     deviceMajor: view.getUint32(128, true),
     deviceMinor: view.getUint32(132, true),
+    attributes: view.getUint32(8, true),
   };
 }
 

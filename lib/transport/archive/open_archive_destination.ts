@@ -17,7 +17,6 @@ type Context = Pick<DestinationContext, "replace" | "signal">;
  * reference that cannot name a new image, `exists` for a file that is there, `file` for one that
  * cannot be written.
  */
-// deno-lint-ignore require-await -- turns a thrown error into a rejection
 export async function openOciArchiveDestination(
   reference: OciReference,
   { replace, signal }: Context,
@@ -25,7 +24,7 @@ export async function openOciArchiveDestination(
   throwIfAborted(signal);
   const { scheme, path, tag, digest, index } = reference;
   if (digest !== undefined || index !== undefined) throw noName(scheme, path);
-  const output = openTarOutput(path, { replace });
+  const output = await openTarOutput(path, { replace });
   const uriOf = (tag: string | undefined) =>
     formatReference({ scheme, path, ...(tag !== undefined && { tag }) });
   return new ArchiveDestination(
@@ -35,7 +34,6 @@ export async function openOciArchiveDestination(
 }
 
 /** Begins an archive for `docker load`. Throws what {@link openOciArchiveDestination} throws. */
-// deno-lint-ignore require-await -- turns a thrown error into a rejection
 export async function openDockerArchiveDestination(
   reference: DockerArchiveReference,
   { replace, signal }: Context,
@@ -43,7 +41,7 @@ export async function openDockerArchiveDestination(
   throwIfAborted(signal);
   const { scheme, path, image, index } = reference;
   if (index !== undefined) throw noName(scheme, path);
-  const output = openTarOutput(path, { replace });
+  const output = await openTarOutput(path, { replace });
   const uriOf = (image: string | undefined) =>
     formatReference({ scheme, path, ...(image !== undefined && { image }) });
   const options = { output, shown: quotePath(path), uriOf, takesOnlyImages: true };

@@ -10,7 +10,9 @@ import { removeStale } from "../../system/files/leftovers.ts";
 import { processMark } from "../../system/files/process_mark.ts";
 import { BLOCK, padding } from "../../tar/entry.ts";
 import { fileHeader } from "../../tar/tar_writer.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import { archiveTarget } from "./archive_target.ts";
+import { writeError } from "./write_error.ts";
 
 /** Gives a member's bytes; `write` resolves when it needs them no more. */
 type Fill = (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>;
@@ -32,20 +34,24 @@ const MODE = 0o644;
 
 /**
  * Opens the output. A file is written under a temporary name beside it. Throws code `exists` for a file
- * that is there and is not to be replaced, and the system's errors.
+ * that is there and is not to be replaced, `file` and `space` where none can be written.
  */
-export function openTarOutput(
+export async function openTarOutput(
   name: string,
   { replace }: { readonly replace: boolean },
-): TarOutput {
-  const target = archiveTarget(name, { replace });
+): Promise<TarOutput> {
+  const target = await archiveTarget(name, { replace });
   if (target.type === "stream") return new StreamOutput(() => openPipe(target.path));
   const directory = path.dirname(target.path);
   removeStale(directory, (name) => TEMPORARY.exec(name)?.[1]);
   const file = new AtomicFile(path.join(directory, `.denroot-${processMark()}.tmp`), {
     mode: MODE,
   });
-  file.create();
+  try {
+    file.create();
+  } catch (error) {
+    throw writeError(quotePath(name), error);
+  }
   return new FileOutput(file, target.path, replace);
 }
 

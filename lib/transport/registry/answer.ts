@@ -3,11 +3,14 @@
 import { gunzipSync } from "node:zlib";
 import { systemCode } from "../../errors.ts";
 import type { HttpResponse } from "../../http/client.ts";
+import { withoutSecrets } from "../../http/request_secrets.ts";
 import { TransferError } from "../../http/transfer_error.ts";
 import { isDigest } from "../../oci/digest.ts";
 import { essenceOf } from "../../oci/media_types.ts";
 import { plainText, quoteText } from "../../text/quote_text.ts";
+import { redact } from "../../text/redact.ts";
 import type { Digest } from "../../types/image.ts";
+import { tellRefusal } from "./told_errors.ts";
 
 /** A title is looked for in this part of a page, in bytes. */
 const TITLE_RANGE = 64 * 1024;
@@ -21,7 +24,7 @@ export const PAGE_HINT =
  * compressed it, although denroot asks for plain bytes. `what` names what was asked for. `tooLong`
  * makes the error for more than `limit` bytes.
  *
- * Throws code `registry` for an answer that is not JSON, such as the page of a proxy.
+ * Throws code `registry` for an answer that is not JSON, such as the page of a proxy, and for errors.
  */
 export async function readJsonAnswer(
   response: HttpResponse,
@@ -39,6 +42,8 @@ export async function readJsonAnswer(
   const page = describePage(response, start);
   if (page !== undefined) throw pageError(response, what, page);
   if (!/^\s*[[{]/.test(start)) throw notJson(response, what, start);
+  const told = bytes.length > TITLE_RANGE ? undefined : tellRefusal(start);
+  if (told !== undefined) throw refusal(response, what, told);
   return bytes;
 }
 
@@ -126,10 +131,20 @@ function wrongEncoding(
 function notJson(response: HttpResponse, what: string, start: string): TransferError {
   const type = essenceOf(response.header("content-type"));
   const kind = type === "" ? "something" : `${quoteText(type, 80)},`;
-  const answer = start.trim() === "" ? "with nothing" : `with ${kind} which is not JSON`;
+  const answer = start.trim() === "" ? "with nothing" : `with ${kind} which is no JSON object`;
   return new TransferError(
     "registry",
     `${what}: ${plainText(response.url.host)} answered ${answer}`,
+    { status: response.status, hint: PAGE_HINT },
+  );
+}
+
+/** Some proxies refuse with status 200. */
+function refusal(response: HttpResponse, what: string, told: string): TransferError {
+  const words = redact(withoutSecrets(told, response.secrets));
+  return new TransferError(
+    "registry",
+    `${what}: ${plainText(response.url.host)} answered with an error${words && `: ${words}`}`,
     { status: response.status, hint: PAGE_HINT },
   );
 }

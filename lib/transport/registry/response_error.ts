@@ -1,7 +1,7 @@
 /** Makes an error that explains why a registry refused. */
 
 import type { ErrorCode } from "../../errors.ts";
-import { plainText, quoteText } from "../../text/quote_text.ts";
+import { plainText } from "../../text/quote_text.ts";
 import { redact } from "../../text/redact.ts";
 import { withoutSecrets } from "../../http/request_secrets.ts";
 import type { HttpResponse } from "../../http/client.ts";
@@ -9,6 +9,7 @@ import type { RegistryLimits } from "./limits.ts";
 import { describePage, PAGE_HINT } from "./answer.ts";
 import { parseRetryAfter } from "../../http/retry.ts";
 import { shownUrl, TransferError } from "../../http/transfer_error.ts";
+import { tellErrors } from "./told_errors.ts";
 
 /** A registry's refusal. `codes` are the error codes of the specification that came with it. */
 export class RefusedError extends TransferError {
@@ -49,7 +50,7 @@ export async function responseError(
       status,
       transient: status >= 500 || status === 408 || status === 425,
       retryAfterMs: parseRetryAfter(response.header("retry-after")),
-      hint: page !== undefined && PAGE_STATUSES.has(status)
+      hint: page !== undefined && (status < 300 || PAGE_STATUSES.has(status))
         ? PAGE_HINT
         : [...codes, status].map((key) => hints[key]).find((hint) => hint !== undefined) ??
           HINTS[status],
@@ -91,34 +92,6 @@ function quota(response: HttpResponse): string[] {
     facts.push(`it asks to wait ${Math.ceil(retryAfterMs / 1000)} seconds`);
   }
   return facts;
-}
-
-interface ToldErrors {
-  /** The error codes of the specification. */
-  readonly codes: readonly string[];
-  /** Safe to show; empty when the body says nothing. */
-  readonly told: string;
-}
-
-/** The errors in the body as `CODE message`, or the first words of another kind of body. */
-function tellErrors(text: string): ToldErrors {
-  try {
-    const { errors, details, message } = JSON.parse(text.trim());
-    if (Array.isArray(errors)) {
-      const told = errors.slice(0, 3).map((error) =>
-        [error?.code, error?.message, error?.detail]
-          .filter((part) => typeof part === "string" && part !== "").join(" ")
-      );
-      const codes = errors.map((error) => String(error?.code));
-      return { codes, told: plainText(told.filter((part) => part !== "").join("; "), 300) };
-    }
-    const other = details ?? message;
-    return { codes: [], told: typeof other === "string" ? plainText(other, 300) : "" };
-  } catch {
-    const message = /<Message>([^<]*)<\/Message>/.exec(text)?.[1];
-    const words = message ?? (/^\s*</.test(text) ? "" : text.trim());
-    return { codes: [], told: words === "" ? "" : quoteText(words, 160) };
-  }
 }
 
 function codeOf(status: number): ErrorCode {

@@ -47,7 +47,7 @@ function contents(path: string): Record<string, string> {
 
 test("members that are written at the same time stay apart, whatever their names' length", async () => {
   const path = join(newDirectory(), "a.tar");
-  const output = openTarOutput(path, { replace: false });
+  const output = await openTarOutput(path, { replace: false });
   const slow = output.add("one", 6, async (write) => {
     await write(Buffer.from("abc"));
     await output.add("two", 700, piece("x".repeat(700)), NEVER);
@@ -67,7 +67,7 @@ test("members that are written at the same time stay apart, whatever their names
 
 test("a member that failed may be written again, and one that is not whole spoils the archive", async () => {
   const path = join(newDirectory(), "a.tar");
-  const output = openTarOutput(path, { replace: false });
+  const output = await openTarOutput(path, { replace: false });
   const failing = output.add("one", 4, async (write) => {
     await write(Buffer.from("ba"));
     throw new Error("cut");
@@ -83,7 +83,7 @@ test("a member that failed may be written again, and one that is not whole spoil
 test("an archive that is not ended leaves nothing, and the next one removes what a killed one left", async () => {
   const directory = newDirectory();
   writeFileSync(join(directory, `.denroot-${deadMark()}.tmp`), "left");
-  const output = openTarOutput(join(directory, "a.tar"), { replace: false });
+  const output = await openTarOutput(join(directory, "a.tar"), { replace: false });
   await output.add("one", 3, piece("one"), NEVER);
   output.close();
   assert.deepEqual(readdirSync(directory), []);
@@ -94,29 +94,39 @@ test("a file that is there is replaced only when that is wanted, and a link stay
   const [path, link] = [join(directory, "a.tar"), join(directory, "link.tar")];
   writeFileSync(path, "old");
   symlinkSync("a.tar", link);
-  assert.throws(() => openTarOutput(path, { replace: false }), isError("exists", /exists already/));
-  const output = openTarOutput(link, { replace: true });
+  await assert.rejects(
+    () => openTarOutput(path, { replace: false }),
+    isError("exists", /exists already/),
+  );
+  const output = await openTarOutput(link, { replace: true });
   await output.add("one", 3, piece("one"), NEVER);
   assert.equal(readFileSync(path, "utf8"), "old");
   await output.end();
   assert.deepEqual(contents(path), { one: "one" });
   assert.deepEqual(contents(link), { one: "one" });
-  assert.throws(
+  await assert.rejects(
     () => openTarOutput(directory, { replace: true }),
     isError("file", /is not a file/),
   );
   const slash = `${directory}/new/`;
-  assert.throws(
+  await assert.rejects(
     () => openTarOutput(slash, { replace: true }),
     isError("file", /not a file's name/),
   );
+  await assert.rejects(
+    () => openTarOutput("/proc/a.tar", { replace: true }),
+    isError("file", /^"\/proc\/a\.tar" cannot be written: /),
+  );
   const nowhere = join(directory, "no/a.tar");
-  assert.throws(() => openTarOutput(nowhere, { replace: true }), isError("file", /no directory/));
+  await assert.rejects(
+    () => openTarOutput(nowhere, { replace: true }),
+    isError("file", /no directory/),
+  );
 });
 
 test("a file that came in the meantime is not replaced", async () => {
   const path = join(newDirectory(), "a.tar");
-  const output = openTarOutput(path, { replace: false });
+  const output = await openTarOutput(path, { replace: false });
   await output.add("one", 3, piece("one"), NEVER);
   writeFileSync(path, "another's");
   assert.equal(await output.end(), false);

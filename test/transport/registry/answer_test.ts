@@ -95,7 +95,7 @@ test("an empty answer and one of another type are not a registry's", async () =>
       [{ body: "" }, /answered with nothing$/],
       [
         { body: "OK", headers: { "Content-Type": "text/plain" } },
-        /with "text\/plain", which is not/,
+        /with "text\/plain", which is no JSON object$/,
       ],
     ] as const
   ) {

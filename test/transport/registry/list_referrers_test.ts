@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OCI_INDEX } from "../../../lib/oci/media_types.ts";
+import { OCI_INDEX, OCI_MANIFEST } from "../../../lib/oci/media_types.ts";
 import { type Answer, startFakeRegistry } from "../../helpers/fake_registry.ts";
-import { blobOf, indexText, isError, NEVER, open } from "./registry_fixture.ts";
+import { blobOf, indexText, isError, MANIFEST, NEVER, open } from "./registry_fixture.ts";
 
 const { digest } = blobOf("a subject");
 const LIST = `GET /v2/team/app/referrers/${digest}`;
@@ -43,6 +43,7 @@ for (
   const [title, answer] of [
     ["404", { status: 404 }],
     ["405", { status: 405, body: '{"errors":[{"code":"UNSUPPORTED"}]}' }],
+    ["a manifest", { body: MANIFEST, headers: { "Content-Type": OCI_MANIFEST } }],
     ["a web page", { body: "<!doctype html><title>hello</title>" }],
   ] as const
 ) {
@@ -59,6 +60,15 @@ for (
     assert.deepEqual(await source.referrers(digest, NEVER), []);
   });
 }
+
+test("a manifest under the tag is no list", async () => {
+  await using registry = await startFakeRegistry([
+    { request: LIST, answer: { status: 404 } },
+    { request: TAGGED, answer: { body: MANIFEST, headers: { "Content-Type": OCI_MANIFEST } } },
+  ]);
+  await using source = await open(registry.host);
+  assert.deepEqual(await source.referrers(digest, NEVER), []);
+});
 
 test("the tag for a digest of sha512 is cut to the length that tags may have", async () => {
   const long = `sha512:${"ab".repeat(64)}`;

@@ -72,7 +72,14 @@ for (const [title, answers, tags] of LISTS) {
 /** [what is wrong, the answers, the code, the message] */
 const REFUSED = [
   ["a repository that does not exist", {}, "not_found", /^The tags of \S+#team\/app: not found/],
-  ["text", { [FIRST]: { body: "hello" } }, "registry", /with something which is not JSON/],
+  ["text", { [FIRST]: { body: "hello" } }, "registry", /with something which is no JSON object/],
+  ["nothing in JSON", { [FIRST]: { body: "null" } }, "registry", /which is no JSON object/],
+  [
+    "a refusal with status 200",
+    { [FIRST]: { body: `{"errors":[{"code":"DENIED","message":"go away"}]}` } },
+    "registry",
+    /^The tags of \S+: \S+ answered with an error: DENIED go away$/,
+  ],
   [
     "a page",
     { [FIRST]: { body: "<!DOCTYPE html><title>Log in</title>" } },

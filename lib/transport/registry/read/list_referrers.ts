@@ -3,7 +3,7 @@
 import { hasCode } from "../../../errors.ts";
 import { TransferError } from "../../../http/transfer_error.ts";
 import { OCI_INDEX } from "../../../oci/media_types.ts";
-import { MAX_INDEX_ENTRIES, parseIndex } from "../../../oci/parse_manifest.ts";
+import { MAX_INDEX_ENTRIES, parseManifestOrIndex } from "../../../oci/parse_manifest.ts";
 import { referrersTag } from "../../../oci/referrer_tags.ts";
 import type { Digest, IndexEntry } from "../../../types/image.ts";
 import type { Endpoints } from "../mirrors/endpoints.ts";
@@ -33,7 +33,9 @@ export class ReferrerLists {
     try {
       const tag = referrersTag(digest);
       const { bytes, mediaType } = await fetchDocument(tag, this.#image, this.#endpoints, signal);
-      return parseIndex(bytes, mediaType).manifests;
+      // Some registries answer each tag with an image. A list is an index.
+      const parsed = parseManifestOrIndex(bytes, mediaType);
+      return parsed.kind === "index" ? parsed.index.manifests : [];
     } catch (error) {
       if (hasCode(error, "not_found")) return [];
       throw error;
@@ -54,8 +56,9 @@ export class ReferrerLists {
           pages = new Pages(attempts.endpoint, list);
           found = new Map();
         }
-        const { manifests } = parseIndex(await pages.readNext(signal), OCI_INDEX);
-        for (const entry of manifests) found.set(entry.digest, entry);
+        const parsed = parseManifestOrIndex(await pages.readNext(signal), OCI_INDEX);
+        if (parsed.kind !== "index") throw noList(what);
+        for (const entry of parsed.index.manifests) found.set(entry.digest, entry);
         if (found.size > MAX_INDEX_ENTRIES) throw tooMany(what, `more than ${MAX_INDEX_ENTRIES}`);
         if (pages.areComplete) return [...found.values()];
         attempts.forgive();
@@ -66,6 +69,12 @@ export class ReferrerLists {
       }
     }
   }
+}
+
+function noList(what: string): TransferError {
+  return new TransferError("registry", `${what}: a manifest came in place of the list`, {
+    status: 200,
+  });
 }
 
 /** Registries that know no such lists answer in many ways, with a web page too. */

@@ -239,7 +239,7 @@ test("an identity token is the password where there is no other one", async () =
 test("an answer that is too large, or has no token that a header can hold, is refused", async () => {
   for (const body of ['{"token":"a b"}', '{"token":"a\\nb"}', '{"token":""}', "null", "[", "{}"]) {
     await using service = await startFakeRegistry([{ request: ASKED, answer: { body } }]);
-    const message = body === "null" ? /is not JSON$/ : /sent no token$/;
+    const message = body === "null" ? /is no JSON object$/ : /sent no token$/;
     await assert.rejects(ask(service.origin, undefined), isError("registry", message));
   }
   await using service = await startFakeRegistry([{
