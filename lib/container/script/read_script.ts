@@ -5,7 +5,15 @@ import { DenrootError } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { readForeground } from "../../system/process/run_foreground.ts";
 import { quotePath } from "../../text/quote_text.ts";
+import { tendedCommand } from "../enter/put_program.ts";
 import type { ScriptOutput } from "../plan/plan_inputs.ts";
+
+interface ScriptSurroundings {
+  /** The script's whole environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A directory that is the container's own. */
+  readonly runtimePath: string;
+}
 
 const OUTPUT_LIMIT_BYTES = 16 << 20;
 
@@ -44,7 +52,7 @@ fi
 export async function readScript(
   path: string,
   command: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  { environment, runtimePath }: ScriptSurroundings,
 ): Promise<ScriptOutput> {
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw noSuchScript(path);
   const bash = findProgram("bash", environment);
@@ -53,9 +61,9 @@ export async function readScript(
   const { BASH_ENV: _, ...env } = environment;
   const strict = ["--norc", "-e", "-u", "-o", "pipefail", "-O", "lastpipe"];
   const args = [...strict, "-c", QUESTIONS, path, ...command];
-  const { exitCode, output } = await readForeground(bash, args, {
+  const tended = tendedCommand(runtimePath, { program: bash, args });
+  const { exitCode, output } = await readForeground(tended.program, tended.args, {
     env,
-    name: "bash",
     maxOutputBytes: OUTPUT_LIMIT_BYTES,
   });
   const parts = partsOf(output.toString("utf8"));

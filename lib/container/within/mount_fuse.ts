@@ -13,14 +13,17 @@ import { mount, MS } from "../../system/linux/mounts.ts";
 import { CLONE } from "../../system/linux/namespaces.ts";
 import { spawnProgram } from "../../system/linux/spawn_program.ts";
 import { enterProgram } from "../enter/enter_program.ts";
+import { putProgram } from "../enter/put_program.ts";
 
 export interface FuseServer {
   /** The type of the mount is `fuse.NAME`. */
   readonly name: string;
-  readonly program: Uint8Array;
+  readonly program: () => Uint8Array;
   /** The program finds the open /dev/fuse as descriptor 3. */
   readonly argv: readonly string[];
   readonly directory: string;
+  /** A directory that is the container's own. */
+  readonly runtimePath: string;
   /** The user and the group that mount, as they are called inside the namespace. */
   readonly uid: number;
   readonly gid: number;
@@ -30,6 +33,7 @@ export interface FuseServer {
   readonly failed: (said: string, cause: unknown) => Error;
 }
 
+const O_RDONLY = 0;
 const O_RDWR = 2;
 const OWN_MOUNTS = `unshare=${CLONE.mount.toString(16)}`;
 
@@ -42,7 +46,10 @@ export function mountFuse(server: FuseServer): void {
   const device = openFuse();
   const messages = memoryDescriptor("denroot-messages", new Uint8Array());
   const go = openPipe();
-  const program = memoryDescriptor(server.name, server.program);
+  const program = openDescriptor(
+    putProgram(server.runtimePath, server.name, server.program),
+    O_RDONLY,
+  );
   try {
     startServer(server, [go.readEnd, messages, messages, device, program]);
     // Its copies are the server's alone from now on.
@@ -62,14 +69,12 @@ export function mountFuse(server: FuseServer): void {
 
 /** Returns when the server waits in its namespace. */
 function startServer(server: FuseServer, descriptors: readonly number[]): void {
-  const enter = memoryDescriptor("denroot-enter", enterProgram());
   const steps = [OWN_MOUNTS, "session", "detach", "wait=0", "run=4"];
   const status = spawnProgram(
-    `/proc/self/fd/${enter}`,
+    putProgram(server.runtimePath, "enter", enterProgram),
     ["denroot", ...steps, ...server.argv],
     descriptors,
   );
-  closeDescriptor(enter);
   if (status !== 0) throw new Error(`it ended with ${status}`);
 }
 

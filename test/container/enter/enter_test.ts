@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -69,6 +76,25 @@ test("a parent that is killed takes its child along", async () => {
   const child = Number(program.stdout());
   program.child.kill("SIGKILL");
   await waitUntil("the child is gone", () => [undefined, "Z"].includes(stateOf(child)));
+});
+
+test("what is tended ends as its child does, and leaves alone what the child has left", async () => {
+  const script = "sleep 1000 > /dev/null 2>&1 & echo $!; exit 7";
+  const { exitCode, stdout } = await run(`tend=${process.pid}`, PATHS, "sh", "-c", script);
+  assert.equal(exitCode, 7);
+  process.kill(Number(stdout), "SIGKILL");
+  const killed = await run(`tend=${process.pid}`, PATHS, "sh", "-c", "kill -USR1 $$");
+  assert.equal(killed.signal, "SIGUSR1");
+});
+
+test("what is tended ends with its parent's parent, down to what has left its own parent", async () => {
+  const mark = String(2e6 + process.pid);
+  const script = `sleep ${mark} & (setsid sleep ${mark} &) ; wait`;
+  const words = [enter, `tend=$$`, PATHS, "sh", "-c", `'${script}'`].join(" ");
+  const program = startProgram("sh", ["-c", `${words}; true`]);
+  await waitUntil("the children run", () => sleepers(mark) === 2);
+  program.child.kill("SIGKILL");
+  await waitUntil("all of them are gone", () => sleepers(mark) === 0);
 });
 
 test("a parent that is killed at any moment leaves no child", async () => {
@@ -239,4 +265,15 @@ function stateOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** How many processes sleep for so many seconds. */
+function sleepers(seconds: string): number {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${seconds}\0`;
+    } catch {
+      return false;
+    }
+  }).length;
 }

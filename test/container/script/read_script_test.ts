@@ -5,12 +5,18 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { readScript } from "../../../lib/container/script/read_script.ts";
+import { readScript as readScriptWith } from "../../../lib/container/script/read_script.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("script");
 const PATH = process.env["PATH"] ?? "";
 let count = 0;
+
+const readScript = (
+  path: string,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+) => readScriptWith(path, command, { environment, runtimePath: scratch });
 
 function script(...lines: readonly string[]): string {
   const path = join(scratch, `conf ${count++}.sh`);
