@@ -22,6 +22,7 @@
  *   detach             goes on in a child, and the parent ends at once
  *   wait=FD            waits for a byte
  *   run=FD             runs the program that is open as FD
+ *   exec=PATH          runs the program of this path; the first ARGUMENT is its name for lists of processes
  *   search=PATHS       runs the program that the first ARGUMENT names, looked up in PATHS
  *
  *   else=FD WORD... :  says what runs when a later step fails: the program that is open as FD, with
@@ -385,6 +386,7 @@ static long step(char *text, char **rest, char **envp) {
     if (equal(text, "detach")) return detach();
     if ((value = after(text, "wait="))) return wait_for_byte(number(value, 10));
     if ((value = after(text, "run="))) return CALL(execveat, number(value, 10), "", rest, envp, AT_EMPTY_PATH);
+    if ((value = after(text, "exec="))) return run_named(value, rest, envp);
     if ((value = after(text, "search="))) return search(value, rest, envp);
     return -EINVAL;
 }

@@ -1,8 +1,8 @@
 /** Programs that denroot carries, in the file system that only one container has. */
 
 import { existsSync, renameSync, writeFileSync } from "node:fs";
-import process from "node:process";
-import { enterProgram } from "./enter_program.ts";
+import { enterProgram } from "../../tools/enter_program.ts";
+import { tendedWords } from "../../tools/tended_words.ts";
 
 /**
  * Puts the program into `directory`, unless it is there, and gives its path. A system's settings may
@@ -30,12 +30,6 @@ export interface Command {
 export function tendedCommand(runtimePath: string, { program, args }: Command): Command {
   return {
     program: putProgram(runtimePath, "enter", enterProgram),
-    args: [
-      `tend=${process.pid}`,
-      `say=[ERROR] ${program} cannot be run`,
-      "search=",
-      program,
-      ...args,
-    ],
+    args: tendedWords(program, program, args),
   };
 }

@@ -12,7 +12,7 @@ import {
 import { mount, MS } from "../../system/linux/mounts.ts";
 import { CLONE } from "../../system/linux/namespaces.ts";
 import { spawnProgram } from "../../system/linux/spawn_program.ts";
-import { enterProgram } from "../enter/enter_program.ts";
+import { enterProgram } from "../../tools/enter_program.ts";
 import { putProgram } from "../enter/put_program.ts";
 
 export interface FuseServer {
