@@ -54,7 +54,8 @@ export async function readScript(
   command: readonly string[],
   { environment, runtimePath }: ScriptSurroundings,
 ): Promise<ScriptOutput> {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw noSuchScript(path);
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (!status?.isFile()) throw noSuchScript(path, status !== undefined);
   const bash = findProgram("bash", environment);
   if (bash === undefined) throw lacksBash(path);
   // A shell would run the file that this one names.
@@ -106,11 +107,14 @@ function scriptError(path: string, part: string | undefined, exitCode: number): 
   );
 }
 
-/** bash reads the file twice, and so a FIFO cannot be one. */
-function noSuchScript(path: string): DenrootError {
-  return new DenrootError("not_found", `There is no configuration script ${quotePath(path)}`, {
-    hint: "It has to be a regular file",
-  });
+/** bash reads the file twice, and so neither a FIFO nor what `<(…)` gives can be one. */
+function noSuchScript(path: string, exists: boolean): DenrootError {
+  const name = quotePath(path);
+  return exists
+    ? new DenrootError("not_found", `The configuration script ${name} is no regular file`, {
+      hint: "Write it into a file: it is read more than once, which a pipe does not allow",
+    })
+    : new DenrootError("not_found", `There is no configuration script ${name}`);
 }
 
 function lacksBash(path: string): DenrootError {

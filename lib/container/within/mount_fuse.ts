@@ -1,7 +1,7 @@
 /** File systems in user space, whose servers end with the container. */
 
 import fs from "node:fs";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
 import {
   closeDescriptor,
   memoryDescriptor,
@@ -14,6 +14,7 @@ import { CLONE } from "../../system/linux/namespaces.ts";
 import { spawnProgram } from "../../system/linux/spawn_program.ts";
 import { enterProgram } from "../../tools/enter_program.ts";
 import { putProgram } from "../enter/put_program.ts";
+import { FUSE_HINT } from "./fuse_hint.ts";
 
 export interface FuseServer {
   /** The type of the mount is `fuse.NAME`. */
@@ -82,10 +83,7 @@ function openFuse(): number {
   try {
     return openDescriptor("/dev/fuse", O_RDWR);
   } catch (cause) {
-    throw new DenrootError("unsupported", `An image can be started here only with FUSE: ${cause}`, {
-      cause,
-      hint: "Ask the administrator to load the module fuse and to let all users open /dev/fuse, " +
-        "start the image with --unpack, or make a container of it with denroot create",
-    });
+    const message = `An image can be started here only with FUSE: ${messageOf(cause)}`;
+    throw new DenrootError("unsupported", message, { cause, hint: FUSE_HINT });
   }
 }

@@ -142,10 +142,10 @@ test("a script that prints without end is stopped", async () => {
 });
 
 test("a script that is no regular file is refused", async () => {
-  for (const path of ["/missing/conf", scratch, "/dev/null"]) {
-    await assert.rejects(readScript(path, [], { PATH }), {
-      code: "not_found",
-      message: `There is no configuration script "${path}"`,
-    });
+  const refuses = (path: string, message: string) =>
+    assert.rejects(readScript(path, [], { PATH }), { code: "not_found", message });
+  await refuses("/missing/conf", 'There is no configuration script "/missing/conf"');
+  for (const path of [scratch, "/dev/null"]) {
+    await refuses(path, `The configuration script "${path}" is no regular file`);
   }
 });
