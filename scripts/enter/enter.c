@@ -16,8 +16,8 @@
  *                      and ends as the child ends
  *   init               makes the first process of a PID namespace, which adopts and buries orphans;
  *                      then does as `fork` does. The namespace ends with the child
- *   tend=PID           goes on in a child. The parent ends as the child ends; and when PID, which has to be
- *                      its own parent, ends before, it ends the child with all that the child started
+ *   tend=PID           goes on in a child. The parent ends as the child ends. When the child fails, or PID
+ *                      ends before, which has to be the parent's own parent, all ends that the child started
  *   session            setsid(2)
  *   detach             goes on in a child, and the parent ends at once
  *   wait=FD            waits for a byte
@@ -267,7 +267,12 @@ static int kill_children(void) {
     return count >= 0;
 }
 
-/* The life of the one who tends: orphans below it become its own children, so nothing gets away. */
+static void end_family(void) {
+    while (kill_children() && CALL(wait4, -1, 0, 0, 0) > 0) {}
+}
+
+/* The life of the one who tends: orphans below it become its own children, so nothing gets away. What a
+ * child leaves behind that has done its work well is meant to stay. */
 static void tend(long child, word parent) {
     siginfo_t signal, end;
     withdraw(1);
@@ -278,12 +283,13 @@ static void tend(long child, word parent) {
             end.si_pid = 0;
             if (CALL(waitid, P_ALL, 0, &end, WEXITED | WNOHANG) < 0) end.si_pid = 0;
             if (end.si_pid != child) continue;
+            if (end.si_status != 0) end_family();
             if (end.si_code == CLD_EXITED) CALL(exit_group, end.si_status);
             die_of(end.si_status);
         } while (end.si_pid != 0);
     }
     CALL(kill, child, SIGKILL);
-    while (kill_children() && CALL(wait4, -1, 0, 0, 0) > 0) {}
+    end_family();
     CALL(exit_group, 1);
 }
 

@@ -78,13 +78,21 @@ test("a parent that is killed takes its child along", async () => {
   await waitUntil("the child is gone", () => [undefined, "Z"].includes(stateOf(child)));
 });
 
-test("what is tended ends as its child does, and leaves alone what the child has left", async () => {
-  const script = "sleep 1000 > /dev/null 2>&1 & echo $!; exit 7";
+test("what is tended leaves behind what its child has left that did well", async () => {
+  const script = "sleep 1000 > /dev/null 2>&1 & echo $!";
   const { exitCode, stdout } = await run(`tend=${process.pid}`, PATHS, "sh", "-c", script);
-  assert.equal(exitCode, 7);
+  assert.equal(exitCode, 0);
   process.kill(Number(stdout), "SIGKILL");
-  const killed = await run(`tend=${process.pid}`, PATHS, "sh", "-c", "kill -USR1 $$");
-  assert.equal(killed.signal, "SIGUSR1");
+});
+
+test("what is tended ends as its child does, and with a child that fails all that it has left", async () => {
+  const left = "sleep 1000 > /dev/null 2>&1 & echo $!";
+  for (const [end, code, signal] of [["exit 7", 7, null], ["kill -USR1 $$", null, "SIGUSR1"]]) {
+    const words = [`tend=${process.pid}`, PATHS, "sh", "-c", `${left}; ${end}`];
+    const result = await run(...words);
+    assert.deepEqual([result.exitCode, result.signal], [code, signal]);
+    assert.equal(stateOf(Number(result.stdout)), undefined);
+  }
 });
 
 test("what is tended ends with its parent's parent, down to what has left its own parent", async () => {
