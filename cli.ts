@@ -5,6 +5,8 @@ import { constants } from "node:os";
 import { basename } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+// Before all else: Deno soon changes what it reads.
+import "./lib/system/process/signal_masks.ts";
 import { isPart, loadMessages, runPart } from "./lib/command/run_part.ts";
 import { firstFailure } from "./lib/errors.ts";
 import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";

@@ -2,6 +2,8 @@
 
 import { writeSync } from "node:fs";
 import process from "node:process";
+// Before all else: Deno soon changes what it reads.
+import "./lib/system/process/signal_masks.ts";
 import { isPart, runPart } from "./lib/command/run_part.ts";
 
 const [name, ...words] = process.argv.slice(2);

@@ -3,6 +3,7 @@
 import type { Settings } from "../config/settings.ts";
 import { BUILT_IN_HOOKS } from "../container/hooks/built_in_hooks.ts";
 import { type HookFile, readConfiguration } from "../container/plan/configuration.ts";
+import { FUSE_HINT } from "../container/within/fuse_hint.ts";
 import { messageOf } from "../errors.ts";
 import { hasUserNamespaces } from "../system/host/namespaces.ts";
 import { type Finding, Findings } from "./finding.ts";
@@ -54,8 +55,7 @@ async function checkTrial(found: Findings, machine: Machine, settings: Settings)
       "FUSE",
       IMAGE_FILE,
       `no image file can be mounted: ${trial.fuse}`,
-      "Load the module fuse (modprobe fuse), and let all users open /dev/fuse (mode 666). Or " +
-        "start image files with --unpack, or make containers of them with denroot create",
+      FUSE_HINT,
     );
   }
 }

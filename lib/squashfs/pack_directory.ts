@@ -3,7 +3,7 @@
 import path from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
 import { removeStale } from "../system/files/leftovers.ts";
-import { startChild } from "../system/process/start_child.ts";
+import { startTool } from "../tools/start_tool.ts";
 import type { Mksquashfs } from "../tools/find_tools.ts";
 import { packingMemory, splitOptions } from "./mksquashfs_call.ts";
 import { imageMark, mksquashfsFailure, publishImage, temporaryImage } from "./packer.ts";
@@ -39,10 +39,12 @@ export async function packDirectory(
   removeStale(parent, imageMark);
   const image = temporaryImage(parent);
   try {
-    const child = await startChild(mksquashfs.path, callOf(directory, image.temporary, options), {
-      name: "mksquashfs",
+    const child = await startTool(
+      "mksquashfs",
+      mksquashfs,
+      callOf(directory, image.temporary, options),
       signal,
-    }).catch((cause) => {
+    ).catch((cause) => {
       throw new DenrootError(
         "squashfs",
         `${mksquashfs.label} cannot be started: ${messageOf(cause)}`,

@@ -3,8 +3,8 @@
 import path from "node:path";
 import { DenrootError, messageOf, throwIfAborted } from "../errors.ts";
 import { capOpenFiles } from "../system/host/open_files.ts";
-import { spawnChild } from "../system/process/spawn_child.ts";
 import type { SquashfsTool } from "../tools/find_tools.ts";
+import { startTool } from "../tools/start_tool.ts";
 import type { Superblock } from "./superblock.ts";
 
 export interface UnpackOptions {
@@ -44,15 +44,15 @@ export async function unpackImage(
 ): Promise<void> {
   throwIfAborted(signal);
   await capOpenFiles(MAX_OPEN_FILES);
-  const child = spawnChild(unsquashfs.path, [
+  const words = [
     "-no-progress",
     "-quiet",
     "-user-xattrs",
     ...["-processors", String(processors)],
     ...["-data-queue", QUEUE_MEGABYTES, "-frag-queue", QUEUE_MEGABYTES],
     ...["-dest", directory, image],
-  ], { name: "unsquashfs", signal });
-  const exit = await child.exited.catch((cause) => {
+  ];
+  const child = await startTool("unsquashfs", unsquashfs, words, signal).catch((cause) => {
     throw new DenrootError(
       "squashfs",
       `${unsquashfs.label} cannot be started: ${messageOf(cause)}`,
@@ -61,6 +61,7 @@ export async function unpackImage(
       },
     );
   });
+  const exit = await child.exited;
   throwIfAborted(signal);
   const lines = exit.messages.split("\n").map((line) => line.trim());
   const serious = lines.filter((line) => !HARMLESS.some((pattern) => pattern.test(line)));

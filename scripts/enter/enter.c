@@ -16,10 +16,13 @@
  *                      and ends as the child ends
  *   init               makes the first process of a PID namespace, which adopts and buries orphans;
  *                      then does as `fork` does. The namespace ends with the child
+ *   tend=PID           goes on in a child. The parent ends as the child ends. When the child fails, or PID
+ *                      ends before, which has to be the parent's own parent, all ends that the child started
  *   session            setsid(2)
  *   detach             goes on in a child, and the parent ends at once
  *   wait=FD            waits for a byte
  *   run=FD             runs the program that is open as FD
+ *   exec=PATH          runs the program of this path; the first ARGUMENT is its name for lists of processes
  *   search=PATHS       runs the program that the first ARGUMENT names, looked up in PATHS
  *
  *   else=FD WORD... :  says what runs when a later step fails: the program that is open as FD, with
@@ -245,16 +248,69 @@ static long clone_child(void) {
     return child;
 }
 
-static long go_on_in_child(int with_init) {
+/* Kills all children of this process, and gives whether they are known. The list may be longer than what
+ * is read of it: those that are left come with the next call. */
+static int kill_children(void) {
+    static char list[4096];
+    long file = CALL(openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    long count = file < 0 ? file : CALL(read, file, list, sizeof list);
+    if (file >= 0) CALL(close, file);
+    word child = 0;
+    for (long n = 0; n < count; n++) {
+        if (list[n] != ' ') {
+            child = child * 10 + list[n] - '0';
+            continue;
+        }
+        if (child > 0) CALL(kill, child, SIGKILL);
+        child = 0;
+    }
+    return count >= 0;
+}
+
+static void end_family(void) {
+    while (kill_children() && CALL(wait4, -1, 0, 0, 0) > 0) {}
+}
+
+/* The life of the one who tends: orphans below it become its own children, so nothing gets away. What a
+ * child leaves behind that has done its work well is meant to stay. */
+static void tend(long child, word parent) {
+    siginfo_t signal, end;
+    withdraw(1);
+    while ((word)CALL(getppid) == parent) {
+        if (CALL(rt_sigtimedwait, &every_signal, &signal, 0, SIGNAL_SET) < 0) continue;
+        if (signal.si_signo != SIGCHLD && signal.si_code <= 0) CALL(kill, child, signal.si_signo);
+        do {
+            end.si_pid = 0;
+            if (CALL(waitid, P_ALL, 0, &end, WEXITED | WNOHANG) < 0) end.si_pid = 0;
+            if (end.si_pid != child) continue;
+            if (end.si_status != 0) end_family();
+            if (end.si_code == CLD_EXITED) CALL(exit_group, end.si_status);
+            die_of(end.si_status);
+        } while (end.si_pid != 0);
+    }
+    CALL(kill, child, SIGKILL);
+    end_family();
+    CALL(exit_group, 1);
+}
+
+enum life { FORK, INIT, TEND };
+
+static long go_on_in_child(enum life life, word parent) {
     word old_mask, old_action[4];
     const word default_action[4] = {0, 0, 0, 0};
     /* Nobody could wait for a child while this signal is ignored. */
     set_action(SIGCHLD, default_action, old_action);
     CALL(rt_sigprocmask, SIG_SETMASK, &every_signal, &old_mask, SIGNAL_SET);
-    long child = with_init ? clone_child() : 1;
+    long child = life == INIT ? clone_child() : 1;
     if (child == 0) bury_orphans();
+    if (child > 0 && life == TEND) {
+        /* The parent's end wakes this process as a child's does, and orphans become its children. */
+        CALL(prctl, PR_SET_CHILD_SUBREAPER, 1);
+        CALL(prctl, PR_SET_PDEATHSIG, SIGCHLD);
+    }
     if (child > 0) child = clone_child();
-    if (child > 0) follow(child, with_init);
+    if (child > 0 && life == TEND) tend(child, parent);
+    if (child > 0) follow(child, life == INIT);
     CALL(rt_sigprocmask, SIG_SETMASK, &old_mask, 0, SIGNAL_SET);
     set_action(SIGCHLD, old_action, 0);
     return child;
@@ -329,12 +385,14 @@ static long step(char *text, char **rest, char **envp) {
     if ((value = after(text, "guard="))) return guard(value);
     if (equal(text, "hide")) return CALL(prctl, PR_SET_DUMPABLE, 0);
     if (equal(text, "ambient")) return raise_ambient();
-    if (equal(text, "fork")) return go_on_in_child(0);
-    if (equal(text, "init")) return go_on_in_child(1);
+    if (equal(text, "fork")) return go_on_in_child(FORK, 0);
+    if (equal(text, "init")) return go_on_in_child(INIT, 0);
+    if ((value = after(text, "tend="))) return go_on_in_child(TEND, number(value, 10));
     if (equal(text, "session")) return CALL(setsid);
     if (equal(text, "detach")) return detach();
     if ((value = after(text, "wait="))) return wait_for_byte(number(value, 10));
     if ((value = after(text, "run="))) return CALL(execveat, number(value, 10), "", rest, envp, AT_EMPTY_PATH);
+    if ((value = after(text, "exec="))) return run_named(value, rest, envp);
     if ((value = after(text, "search="))) return search(value, rest, envp);
     return -EINVAL;
 }

@@ -24,13 +24,13 @@ test("fuse-overlayfs takes what is written, and ends with its mount namespace", 
     script,
     `import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { mountByProgram } from ${JSON.stringify(module.pathname)};
-const [lower, upper] = process.argv.slice(2);
-const root = mountByProgram(lower, upper, { user: undefined });
+const [lower, upper, scratch] = process.argv.slice(2);
+const root = mountByProgram(lower, upper, { namespaces: { user: undefined }, runtimePath: scratch });
 writeFileSync(root + "/new", readFileSync(root + "/below"));
 renameSync(root + "/below", root + "/moved");
 `,
   );
-  const words = ["-Urm", bun.command[0]!, script, lower, upper];
+  const words = ["-Urm", bun.command[0]!, script, lower, upper, scratch];
   const { exitCode, stderr } = await runProgram("unshare", words);
   assert.equal(exitCode, 0, stderr);
   assert.deepEqual(readdirSync(lower), ["below"]);

@@ -16,7 +16,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { containerHome, USERS } from "../helpers/container_home.ts";
 import { nobody } from "../helpers/other_user.ts";
-import { startProgram } from "../helpers/run_program.ts";
+import { startProgram, waitUntil } from "../helpers/run_program.ts";
 
 const SCRIPT = ["/bin/sh", "-c"] as const;
 type Env = Readonly<Record<string, string>>;
@@ -126,6 +126,25 @@ common::log INFO "prepared for $(common::getpwent | cut -d: -f3)"
     assert.match(stdout, /^a b\n\/made\/hosts\n1\n1\n/);
     assert.ok(!stdout.includes("never"));
     assert.equal(stderr, `[INFO] prepared for ${id}\n`);
+  });
+
+  test(`a hook ends with the start that ran it, with all that it has started (as ${user})`, async () => {
+    const seconds = String(1e6 + process.pid);
+    const body = `sleep ${seconds} & (setsid sleep ${seconds} &); sleep ${seconds}`;
+    const config = join(denroot.home, "slow.conf");
+    writeFileSync(config, `environ() { ${body}; }\n`);
+    for (const options of [[], ["--pid"], ["--conf", config]]) {
+      if (options.length < 2) siteHook("50-site.sh", `#!/bin/sh\n${body}\n`);
+      const program = denroot.start(["start", ...options, "box", "true"], {
+        env: { ENROOT_SYSCONF_PATH: site },
+      });
+      await waitUntil("the hook sleeps", () => sleepers(seconds) === 3);
+      program.child.kill("SIGKILL");
+      await waitUntil("the hook is gone", () => sleepers(seconds) === 0);
+      await program.done;
+      withoutSite();
+    }
+    assert.equal(readFileSync("/proc/self/mountinfo", "utf8").includes(denroot.home), false);
   });
 
   test(`what denroot tells its own runtime reaches no hook (as ${user})`, async () => {
@@ -306,3 +325,14 @@ test("denroot hooks lists what runs, in order, with the reasons", async () => {
     runs: true,
   });
 });
+
+/** How many processes sleep for so many seconds. */
+function sleepers(seconds: string): number {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${seconds}\0`;
+    } catch {
+      return false;
+    }
+  }).length;
+}

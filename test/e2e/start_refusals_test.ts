@@ -63,6 +63,10 @@ test("a container starts where programs in memory may not run", {
   const { stdout, stderr } = await startAfter(forbid, "box", ...SCRIPT, "echo it runs");
   assert.equal(stdout, "it runs\n", stderr);
   assert.ok(readdirSync(denroot.cache).some((name) => name.startsWith("tools-")));
+  const image = join(denroot.work, "box.sqsh");
+  await denroot.succeed(["export", "-o", image, "box"]);
+  const fromImage = await startAfter(forbid, image, ...SCRIPT, "echo it runs");
+  assert.deepEqual([fromImage.stdout, fromImage.stderr], ["it runs\n", ""]);
 });
 
 test("another user's directory of containers is named, and is no mistake of denroot's", {

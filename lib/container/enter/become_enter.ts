@@ -4,7 +4,7 @@ import { DenrootError, messageOf } from "../../errors.ts";
 import { memoryDescriptor } from "../../system/linux/descriptors.ts";
 import { execute, executeOpen } from "../../system/linux/execute.ts";
 import { runPlaces, type RunPlaceSettings } from "../../tools/run_places.ts";
-import { enterProgram } from "./enter_program.ts";
+import { enterProgram } from "../../tools/enter_program.ts";
 
 /**
  * Runs `enter` with these words in place of this process, from the first place that allows it:

@@ -2,9 +2,10 @@
 
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
-import { DenrootError, hasCode } from "../../errors.ts";
+import { DenrootError } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { runForeground } from "../../system/process/run_foreground.ts";
+import { type Command, tendedCommand } from "../enter/put_program.ts";
 import type { PlannedHook, PlannedMount, PlannedVariable } from "../../types/container.ts";
 import { fullDiskHint } from "./full_disk.ts";
 import { changedMounts, changedVariables, environmentText, mountsText } from "./hook_files.ts";
@@ -21,7 +22,6 @@ interface Wishes {
 }
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
-const NOT_FOUND = 127;
 
 export class HookScripts {
   readonly #surroundings: ScriptSurroundings;
@@ -36,8 +36,7 @@ export class HookScripts {
     const files = hookFiles(this.#surroundings.settings);
     writeFileSync(files.environment, environmentText(variables), { mode: 0o600 });
     writeFileSync(files.mounts, mountsText(mounts), { mode: 0o600 });
-    const { program, args } = this.#commandOf(hook);
-    await this.#runProgram(path, program, args);
+    await this.#runProgram(path, this.#commandOf(hook));
     return {
       variables: changedVariables(variables, readOwn(files.environment), path),
       mounts: changedMounts(mounts, readOwn(files.mounts), path),
@@ -45,7 +44,7 @@ export class HookScripts {
   }
 
   /** Bash itself runs `hooks()` of a configuration script, and scripts that name no interpreter. */
-  #commandOf({ type, path }: PlannedHook): Invocation {
+  #commandOf({ type, path }: PlannedHook): Command {
     const { command } = this.#surroundings;
     if (type === "script") {
       const strict = ["--norc", "-e", "-u", "-o", "pipefail", "-c"];
@@ -56,31 +55,21 @@ export class HookScripts {
       : { program: path!, args: [] };
   }
 
-  async #runProgram(path: string, program: string, args: readonly string[]): Promise<void> {
+  async #runProgram(path: string, { program, args }: Command): Promise<void> {
     const env = hookEnvironment(this.#surroundings);
-    let exitCode: number;
-    try {
-      const found = program.includes("/") ? program : findProgram(program, env);
-      if (found === undefined) throw lacksInterpreter(path, program);
-      exitCode = await runForeground(found, args, { env });
-    } catch (error) {
-      const missing = hasCode(error, "not_found") ? missingInterpreter(path, env) : undefined;
-      throw missing === undefined ? error : lacksInterpreter(path, missing);
-    }
-    if (exitCode === 0) return;
-    const missing = exitCode === NOT_FOUND ? missingInterpreter(path, env) : undefined;
-    if (missing !== undefined) throw lacksInterpreter(path, missing);
     const { root, settings } = this.#surroundings;
+    const found = program.includes("/") ? program : findProgram(program, env);
+    if (found === undefined) throw lacksInterpreter(path, program);
+    const missing = missingInterpreter(path, env);
+    if (missing !== undefined) throw lacksInterpreter(path, missing);
+    const tended = tendedCommand(settings.runtimePath, { program: found, args });
+    const exitCode = await runForeground(tended.program, tended.args, { env });
+    if (exitCode === 0) return;
     throw new DenrootError("file", `${path} exited with return code ${exitCode}`, {
       hint: fullDiskHint([root.path, settings.runtimePath]) ??
         "The hook is not denroot's own: what it printed, and the file itself, say more",
     });
   }
-}
-
-interface Invocation {
-  readonly program: string;
-  readonly args: readonly string[];
 }
 
 function readOwn(path: string): string {

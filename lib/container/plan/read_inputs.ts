@@ -28,7 +28,10 @@ export async function readInputs(
     image: { fstab: files.text("/etc/fstab"), environment: files.text("/etc/environment") },
     configuration: readConfiguration(settings),
     ...(configScript !== undefined && {
-      script: await readScript(configScript, command, environment()),
+      script: await readScript(configScript, command, {
+        environment: environment(),
+        runtimePath: settings.runtimePath,
+      }),
     }),
     builtInHooks: BUILT_IN_HOOKS,
   };

@@ -5,7 +5,15 @@ import { DenrootError } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { readForeground } from "../../system/process/run_foreground.ts";
 import { quotePath } from "../../text/quote_text.ts";
+import { tendedCommand } from "../enter/put_program.ts";
 import type { ScriptOutput } from "../plan/plan_inputs.ts";
+
+interface ScriptSurroundings {
+  /** The script's whole environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A directory that is the container's own. */
+  readonly runtimePath: string;
+}
 
 const OUTPUT_LIMIT_BYTES = 16 << 20;
 
@@ -44,18 +52,19 @@ fi
 export async function readScript(
   path: string,
   command: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  { environment, runtimePath }: ScriptSurroundings,
 ): Promise<ScriptOutput> {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) throw noSuchScript(path);
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (!status?.isFile()) throw noSuchScript(path, status !== undefined);
   const bash = findProgram("bash", environment);
   if (bash === undefined) throw lacksBash(path);
   // A shell would run the file that this one names.
   const { BASH_ENV: _, ...env } = environment;
   const strict = ["--norc", "-e", "-u", "-o", "pipefail", "-O", "lastpipe"];
   const args = [...strict, "-c", QUESTIONS, path, ...command];
-  const { exitCode, output } = await readForeground(bash, args, {
+  const tended = tendedCommand(runtimePath, { program: bash, args });
+  const { exitCode, output } = await readForeground(tended.program, tended.args, {
     env,
-    name: "bash",
     maxOutputBytes: OUTPUT_LIMIT_BYTES,
   });
   const parts = partsOf(output.toString("utf8"));
@@ -98,11 +107,14 @@ function scriptError(path: string, part: string | undefined, exitCode: number): 
   );
 }
 
-/** bash reads the file twice, and so a FIFO cannot be one. */
-function noSuchScript(path: string): DenrootError {
-  return new DenrootError("not_found", `There is no configuration script ${quotePath(path)}`, {
-    hint: "It has to be a regular file",
-  });
+/** bash reads the file twice, and so neither a FIFO nor what `<(…)` gives can be one. */
+function noSuchScript(path: string, exists: boolean): DenrootError {
+  const name = quotePath(path);
+  return exists
+    ? new DenrootError("not_found", `The configuration script ${name} is no regular file`, {
+      hint: "Write it into a file: it is read more than once, which a pipe does not allow",
+    })
+    : new DenrootError("not_found", `There is no configuration script ${name}`);
 }
 
 function lacksBash(path: string): DenrootError {

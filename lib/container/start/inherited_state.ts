@@ -2,7 +2,7 @@
 
 import { inheritedDescriptors } from "../../system/linux/descriptors.ts";
 import { type FileLimit, inheritedFileLimit } from "../../system/linux/execute.ts";
-import { signalsIn } from "../../system/process/stop_signals.ts";
+import { ignoredAtStart } from "../../system/process/signal_masks.ts";
 
 /** What a process got from its parent, and a container gets again. */
 export interface InheritedState {
@@ -17,7 +17,7 @@ export interface InheritedState {
 export function inheritedState(): InheritedState {
   return {
     fileLimit: inheritedFileLimit(),
-    ignoredSignals: [...signalsIn("SigIgn")],
+    ignoredSignals: [...ignoredAtStart],
     descriptors: inheritedDescriptors(),
   };
 }

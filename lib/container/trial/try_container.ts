@@ -7,7 +7,7 @@ import { closeDescriptor, memoryDescriptor } from "../../system/linux/descriptor
 import { spawnProgram } from "../../system/linux/spawn_program.ts";
 import { ownCommand } from "../../system/process/own_command.ts";
 import { runPlaces } from "../../tools/run_places.ts";
-import { enterProgram } from "../enter/enter_program.ts";
+import { enterProgram } from "../../tools/enter_program.ts";
 import { enterSteps } from "../enter/enter_steps.ts";
 import { namespacesOf } from "../start/start_request.ts";
 import type { MountTrial } from "./try_mounts.ts";

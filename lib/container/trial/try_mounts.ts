@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { DenrootError, messageOf } from "../../errors.ts";
 import { closeDescriptor, openDescriptor } from "../../system/linux/descriptors.ts";
-import { mount, MS } from "../../system/linux/mounts.ts";
+import { detach, mount, MS, switchRoot } from "../../system/linux/mounts.ts";
 import { enterError, explained } from "../enter/explain_refusal.ts";
 import { mountOverlay } from "../within/mount_overlay.ts";
 import type { Trial } from "./try_container.ts";
@@ -26,11 +26,23 @@ export function tryMounts(step: string | undefined, errno: number): Trial {
     mount("tmpfs", PLACE, "tmpfs", MS.NOSUID | MS.NODEV, "mode=700");
     fs.mkdirSync(`${PLACE}/lower`);
     const overlay = mountOverlay(`${PLACE}/lower`, `${PLACE}/overlay`) !== undefined;
+    // Docker's filter lets some containers mount, and yet forbids this.
+    tryRoot();
     return { overlay, ...(fuse !== undefined && { fuse }) };
   } catch (error) {
     const known = explained(error);
     const hint = known instanceof DenrootError ? known.hint : undefined;
     return { refusal: messageOf(known), hint };
+  }
+}
+
+function tryRoot(): void {
+  try {
+    switchRoot(PLACE);
+  } catch (error) {
+    // What forbids it can be found out below /proc.
+    detach(PLACE);
+    throw error;
   }
 }
 

@@ -10,7 +10,7 @@ import type {
   StartRequest,
 } from "../../types/container.ts";
 import { LOCK_NAME } from "../lock_name.ts";
-import { mountImage } from "./mount_image.ts";
+import { type ImageSurroundings, mountImage } from "./mount_image.ts";
 import { mountOverlay } from "./mount_overlay.ts";
 import { mountWritableLayer } from "./mount_writable_layer.ts";
 import { imageMark, openRootLock, type RootLock, type RootMark } from "./root_lock.ts";
@@ -40,7 +40,7 @@ export async function makeRoot(
   const lock = place.type === "directory" ? await openRootLock(place.path) : undefined;
   const mark = place.type === "image" ? imageMark(place.path, runtimePath) : lock;
   const path = place.type === "image"
-    ? await imageRoot(place, `${runtimePath}/image`, overlay, namespaces)
+    ? await imageRoot(place, overlay, { namespaces, runtimePath })
     : (!writable && isAllMapped(place.path, namespaces) && mountOverlay(place.path, overlay)) ||
       await lockedRoot(place.path, lock, lockTimeoutMs);
   setPropagation(path, MS.SLAVE);
@@ -113,15 +113,15 @@ function protectOwnDirectory(files: RootedFiles): void {
 /** The image below a layer in memory, which takes what the container writes; or all of it there. */
 async function imageRoot(
   { path: image, unpack }: RootPlace & { type: "image" },
-  directory: string,
   overlay: string,
-  namespaces: ContainerNamespaces,
+  surroundings: ImageSurroundings,
 ): Promise<string> {
+  const directory = `${surroundings.runtimePath}/image`;
   if (unpack) {
     const { unpackInMemory } = await import("./unpack_in_memory.ts");
     await unpackInMemory(image, directory);
     return bindDirectory(directory);
   }
-  mountImage(image, directory, namespaces);
-  return mountWritableLayer(directory, overlay, namespaces);
+  mountImage(image, directory, surroundings);
+  return mountWritableLayer(directory, overlay, surroundings);
 }

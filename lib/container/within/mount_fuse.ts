@@ -1,7 +1,7 @@
 /** File systems in user space, whose servers end with the container. */
 
 import fs from "node:fs";
-import { DenrootError } from "../../errors.ts";
+import { DenrootError, messageOf } from "../../errors.ts";
 import {
   closeDescriptor,
   memoryDescriptor,
@@ -12,15 +12,19 @@ import {
 import { mount, MS } from "../../system/linux/mounts.ts";
 import { CLONE } from "../../system/linux/namespaces.ts";
 import { spawnProgram } from "../../system/linux/spawn_program.ts";
-import { enterProgram } from "../enter/enter_program.ts";
+import { enterProgram } from "../../tools/enter_program.ts";
+import { putProgram } from "../enter/put_program.ts";
+import { FUSE_HINT } from "./fuse_hint.ts";
 
 export interface FuseServer {
   /** The type of the mount is `fuse.NAME`. */
   readonly name: string;
-  readonly program: Uint8Array;
+  readonly program: () => Uint8Array;
   /** The program finds the open /dev/fuse as descriptor 3. */
   readonly argv: readonly string[];
   readonly directory: string;
+  /** A directory that is the container's own. */
+  readonly runtimePath: string;
   /** The user and the group that mount, as they are called inside the namespace. */
   readonly uid: number;
   readonly gid: number;
@@ -30,6 +34,7 @@ export interface FuseServer {
   readonly failed: (said: string, cause: unknown) => Error;
 }
 
+const O_RDONLY = 0;
 const O_RDWR = 2;
 const OWN_MOUNTS = `unshare=${CLONE.mount.toString(16)}`;
 
@@ -42,7 +47,10 @@ export function mountFuse(server: FuseServer): void {
   const device = openFuse();
   const messages = memoryDescriptor("denroot-messages", new Uint8Array());
   const go = openPipe();
-  const program = memoryDescriptor(server.name, server.program);
+  const program = openDescriptor(
+    putProgram(server.runtimePath, server.name, server.program),
+    O_RDONLY,
+  );
   try {
     startServer(server, [go.readEnd, messages, messages, device, program]);
     // Its copies are the server's alone from now on.
@@ -62,14 +70,12 @@ export function mountFuse(server: FuseServer): void {
 
 /** Returns when the server waits in its namespace. */
 function startServer(server: FuseServer, descriptors: readonly number[]): void {
-  const enter = memoryDescriptor("denroot-enter", enterProgram());
   const steps = [OWN_MOUNTS, "session", "detach", "wait=0", "run=4"];
   const status = spawnProgram(
-    `/proc/self/fd/${enter}`,
+    putProgram(server.runtimePath, "enter", enterProgram),
     ["denroot", ...steps, ...server.argv],
     descriptors,
   );
-  closeDescriptor(enter);
   if (status !== 0) throw new Error(`it ended with ${status}`);
 }
 
@@ -77,10 +83,7 @@ function openFuse(): number {
   try {
     return openDescriptor("/dev/fuse", O_RDWR);
   } catch (cause) {
-    throw new DenrootError("unsupported", `An image can be started here only with FUSE: ${cause}`, {
-      cause,
-      hint: "Ask the administrator to load the module fuse and to let all users open /dev/fuse, " +
-        "start the image with --unpack, or make a container of it with denroot create",
-    });
+    const message = `An image can be started here only with FUSE: ${messageOf(cause)}`;
+    throw new DenrootError("unsupported", message, { cause, hint: FUSE_HINT });
   }
 }

@@ -12,6 +12,12 @@ import { SystemError } from "../../system/linux/system_error.ts";
 import type { ContainerNamespaces } from "../../types/container.ts";
 import { mountFuse } from "./mount_fuse.ts";
 
+export interface ImageSurroundings {
+  readonly namespaces: ContainerNamespaces;
+  /** A directory that is the container's own. */
+  readonly runtimePath: string;
+}
+
 const O_RDONLY = 0;
 
 /**
@@ -22,7 +28,7 @@ const O_RDONLY = 0;
 export function mountImage(
   image: string,
   directory: string,
-  namespaces: ContainerNamespaces,
+  { namespaces, runtimePath }: ImageSurroundings,
 ): void {
   fs.mkdirSync(directory, { recursive: true });
   const content = openDescriptor(image, O_RDONLY);
@@ -31,7 +37,7 @@ export function mountImage(
     // device keeps this one, and the server takes its own.
     tryLock(content, "shared", image);
     if (namespaces.user !== undefined || !mountByKernel(content, directory)) {
-      mountByServer(image, directory, namespaces);
+      mountByServer(image, directory, { namespaces, runtimePath });
     }
   } finally {
     closeDescriptor(content);
@@ -41,15 +47,16 @@ export function mountImage(
 function mountByServer(
   image: string,
   directory: string,
-  namespaces: ContainerNamespaces,
+  { namespaces, runtimePath }: ImageSurroundings,
 ): void {
   const { insideUid: uid = 0, insideGid: gid = 0 } = namespaces.user ?? {};
   mountFuse({
     name: "squashfs",
-    program: serverProgram(),
+    program: serverProgram,
     // The server makes the directory its own root, where this process sees nothing of that.
     argv: ["denroot-squashfs", "3", String(uid), String(gid), image, directory],
     directory,
+    runtimePath,
     uid,
     gid,
     flags: MS.RDONLY,

@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { DenrootError } from "../../errors.ts";
 import { environment } from "../../system/host/environment.ts";
 import { findProgram } from "../../system/host/find_program.ts";
-import type { ContainerNamespaces } from "../../types/container.ts";
 import { mountFuse } from "./mount_fuse.ts";
+import type { ImageSurroundings } from "./mount_image.ts";
 import { layerDirectories, mountOverlay } from "./mount_overlay.ts";
 
 const PROGRAM = "fuse-overlayfs";
@@ -17,16 +17,16 @@ const PROGRAM = "fuse-overlayfs";
 export function mountWritableLayer(
   lower: string,
   directory: string,
-  namespaces: ContainerNamespaces,
+  surroundings: ImageSurroundings,
 ): string {
-  return mountOverlay(lower, directory) ?? mountByProgram(lower, directory, namespaces);
+  return mountOverlay(lower, directory) ?? mountByProgram(lower, directory, surroundings);
 }
 
 /** It takes several times as long as the kernel for each file. */
 export function mountByProgram(
   lower: string,
   directory: string,
-  { user }: ContainerNamespaces,
+  { namespaces: { user }, runtimePath }: ImageSurroundings,
 ): string {
   const program = findProgram(PROGRAM, environment());
   if (program === undefined) throw noOverlay();
@@ -34,9 +34,10 @@ export function mountByProgram(
   const { insideUid: uid = 0, insideGid: gid = 0 } = user ?? {};
   mountFuse({
     name: PROGRAM,
-    program: readFileSync(program),
+    program: () => readFileSync(program),
     argv: [PROGRAM, "-f", "-o", `${data},squash_to_uid=${uid},squash_to_gid=${gid}`, "/dev/fd/3"],
     directory: root,
+    runtimePath,
     uid,
     gid,
     flags: 0,

@@ -8,8 +8,6 @@ import { DenrootError, messageOf, systemCode } from "../../errors.ts";
 export interface ForegroundOptions {
   /** The program's whole environment. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** What lists of processes call it (`argv[0]`). */
-  readonly name?: string;
 }
 
 /**
@@ -57,7 +55,7 @@ interface Ended {
 function start(
   command: string,
   args: readonly string[],
-  { env, name, maxOutputBytes = 0 }: ForegroundOptions & { readonly maxOutputBytes?: number },
+  { env, maxOutputBytes = 0 }: ForegroundOptions & { readonly maxOutputBytes?: number },
   stdout: "ignore" | "pipe",
 ): Promise<Ended> {
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
@@ -68,7 +66,6 @@ function start(
     const child = spawn(command, [...args], {
       stdio: ["inherit", stdout, "inherit"],
       env: { ...env },
-      ...(name !== undefined && { argv0: name }),
     });
     child.stdout?.on("data", (chunk: Buffer) => {
       length += chunk.length;

@@ -1,9 +1,9 @@
 /** The signals with which a person, a shell or a scheduler stops a command. */
 
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import process from "node:process";
 import { DenrootError } from "../../errors.ts";
+import { blockedSignals, ignoredAtStart } from "./signal_masks.ts";
 
 /** The kernel sends XCPU when the processor time of `ulimit -S -t` is used up. */
 const NAMES = ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"] as const;
@@ -59,14 +59,15 @@ export class StopSignals {
   }
 
   #catch(): void {
-    const ignored = signalsIn("SigIgn");
     this.#handlers = NAMES.flatMap((name) => {
-      if (!ignored.has(constants.signals[name])) return [[name, () => this.#stop(name)] as const];
+      if (!ignoredAtStart.has(constants.signals[name])) {
+        return [[name, () => this.#stop(name)] as const];
+      }
       // Deno catches INT, TERM and HUP at the first `on`, and ends the process where it has no handler.
       return "Deno" in globalThis ? [[name, () => {}] as const] : [];
     });
     for (const [name, handler] of this.#handlers) process.on(name, handler);
-    const blocked = signalsIn("SigBlk");
+    const blocked = blockedSignals();
     this.#blocked = NAMES.map((name) => constants.signals[name]).filter((one) => blocked.has(one));
     // Only now, when they are caught.
     if (this.#blocked.length > 0) void unblock(this.#blocked);
@@ -94,21 +95,5 @@ async function unblock(numbers: readonly number[]): Promise<void> {
     await unblockSignals(numbers);
   } catch {
     // The work goes on all the same.
-  }
-}
-
-/** The numbers of the signals that this process ignores or blocks (proc(5)). */
-export function signalsIn(mask: "SigIgn" | "SigBlk"): ReadonlySet<number> {
-  const text = new RegExp(`^${mask}:\\s*([0-9a-f]+)$`, "m").exec(readStatus())?.[1] ?? "0";
-  const bits = BigInt(`0x${text}`);
-  const numbers = Array.from({ length: 64 }, (_, bit) => bit + 1);
-  return new Set(numbers.filter((number) => (bits >> BigInt(number - 1) & 1n) === 1n));
-}
-
-function readStatus(): string {
-  try {
-    return readFileSync("/proc/self/status", "utf8");
-  } catch {
-    return "";
   }
 }

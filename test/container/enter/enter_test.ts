@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
@@ -69,6 +76,33 @@ test("a parent that is killed takes its child along", async () => {
   const child = Number(program.stdout());
   program.child.kill("SIGKILL");
   await waitUntil("the child is gone", () => [undefined, "Z"].includes(stateOf(child)));
+});
+
+test("what is tended leaves behind what its child has left that did well", async () => {
+  const script = "sleep 1000 > /dev/null 2>&1 & echo $!";
+  const { exitCode, stdout } = await run(`tend=${process.pid}`, PATHS, "sh", "-c", script);
+  assert.equal(exitCode, 0);
+  process.kill(Number(stdout), "SIGKILL");
+});
+
+test("what is tended ends as its child does, and with a child that fails all that it has left", async () => {
+  const left = "sleep 1000 > /dev/null 2>&1 & echo $!";
+  for (const [end, code, signal] of [["exit 7", 7, null], ["kill -USR1 $$", null, "SIGUSR1"]]) {
+    const words = [`tend=${process.pid}`, PATHS, "sh", "-c", `${left}; ${end}`];
+    const result = await run(...words);
+    assert.deepEqual([result.exitCode, result.signal], [code, signal]);
+    assert.equal(stateOf(Number(result.stdout)), undefined);
+  }
+});
+
+test("what is tended ends with its parent's parent, down to what has left its own parent", async () => {
+  const mark = String(2e6 + process.pid);
+  const script = `sleep ${mark} & (setsid sleep ${mark} &) ; wait`;
+  const words = [enter, `tend=$$`, PATHS, "sh", "-c", `'${script}'`].join(" ");
+  const program = startProgram("sh", ["-c", `${words}; true`]);
+  await waitUntil("the children run", () => sleepers(mark) === 2);
+  program.child.kill("SIGKILL");
+  await waitUntil("all of them are gone", () => sleepers(mark) === 0);
 });
 
 test("a parent that is killed at any moment leaves no child", async () => {
@@ -239,4 +273,15 @@ function stateOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** How many processes sleep for so many seconds. */
+function sleepers(seconds: string): number {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${seconds}\0`;
+    } catch {
+      return false;
+    }
+  }).length;
 }

@@ -5,12 +5,18 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { readScript } from "../../../lib/container/script/read_script.ts";
+import { readScript as readScriptWith } from "../../../lib/container/script/read_script.ts";
 import { scratchDirectory } from "../../helpers/scratch.ts";
 
 const scratch = scratchDirectory("script");
 const PATH = process.env["PATH"] ?? "";
 let count = 0;
+
+const readScript = (
+  path: string,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+) => readScriptWith(path, command, { environment, runtimePath: scratch });
 
 function script(...lines: readonly string[]): string {
   const path = join(scratch, `conf ${count++}.sh`);
@@ -136,10 +142,10 @@ test("a script that prints without end is stopped", async () => {
 });
 
 test("a script that is no regular file is refused", async () => {
-  for (const path of ["/missing/conf", scratch, "/dev/null"]) {
-    await assert.rejects(readScript(path, [], { PATH }), {
-      code: "not_found",
-      message: `There is no configuration script "${path}"`,
-    });
+  const refuses = (path: string, message: string) =>
+    assert.rejects(readScript(path, [], { PATH }), { code: "not_found", message });
+  await refuses("/missing/conf", 'There is no configuration script "/missing/conf"');
+  for (const path of [scratch, "/dev/null"]) {
+    await refuses(path, `The configuration script "${path}" is no regular file`);
   }
 });

@@ -2,8 +2,8 @@
 
 import type { Buffer } from "node:buffer";
 import os from "node:os";
-import { DenrootError } from "../../errors.ts";
-import { carriedFile } from "../../system/carried_file.ts";
+import { DenrootError } from "../errors.ts";
+import { carriedFile } from "../system/carried_file.ts";
 
 /** Throws code `unsupported` for a build without it. */
 export function enterProgram(): Buffer {
