@@ -35,6 +35,9 @@ export interface PlacedImage extends SharedImage {
   readonly place: "own" | "site";
 }
 
+/** This user may not write, and the image is not there. */
+export class MissingImage extends ShareTrouble {}
+
 /**
  * Asks the registry, or takes the digest that the step's `notices` have, and finds or makes the image.
  * Throws {@link ShareTrouble}, and what an import throws.
@@ -51,18 +54,31 @@ export async function findOrMake(
   const reference = withDigest(task.reference, notices?.resolved()?.digest);
   await using source = await openSource(reference, { ...task, blobs: cache });
   const image = await resolveImage(source, platform, signal);
-  const digest = notices?.setResolved({ digest: image.digest }).digest ?? image.digest;
-  if (digest !== image.digest) throw changedMeanwhile(task.uri);
-  const key = imageKey(digest, settings);
+  const { own } = share;
+  if (digestForStep(own, notices, image.digest) !== image.digest) {
+    const wasToldDigest = reference !== task.reference;
+    if (wasToldDigest || reference.scheme !== "docker") throw changedMeanwhile(task.uri);
+    return await findOrMake(share, task, notices);
+  }
+  const key = imageKey(image.digest, settings);
   const found = findPlaced(share, key);
   if (found !== undefined) return found;
-  const { own } = share;
   if (own === undefined || !own.isWritable) {
-    throw new ShareTrouble("it lacks the image, and this user may not write to it");
+    throw new MissingImage("it lacks the image, and this user may not write to it");
   }
   const made = await new Making(own, key, { image, source, cache, task }).image();
   tidyQuietly(own, settings);
   return { path: made.path, bytes: made.bytes, place: "own" };
+}
+
+/** It is another digest when the tag moved while two nodes asked: the first record counts. */
+function digestForStep(
+  own: Tier | undefined,
+  notices: Notices | undefined,
+  digest: Digest,
+): Digest {
+  const record = own?.isWritable ? notices?.setResolved({ digest }) : notices?.resolved();
+  return record?.digest ?? digest;
 }
 
 /** Marking comes first: who removes images looks at the mark once more behind the removal. */
