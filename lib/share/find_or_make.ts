@@ -49,7 +49,7 @@ export async function findOrMake(
 ): Promise<PlacedImage> {
   const { settings, onProgress, signal, platform } = task;
   const temporary = settings.environment.TMPDIR || "/var/tmp";
-  using opened = openCache(settings, temporary, onProgress);
+  using opened = openCache(settings, temporary, onProgress, task.watch.silence);
   const { cache } = opened;
   const reference = withDigest(task.reference, notices?.resolved()?.digest);
   await using source = await openSource(reference, { ...task, blobs: cache });

@@ -65,7 +65,9 @@ test(
     const share = newShare();
     gate = Promise.withResolvers();
     const asked = countRequests();
-    const nodes = startStep(4, share);
+    // The dead node's lease of the layer lies in a cache that all nodes have.
+    const cache = join(scratch, "cache-of-all-nodes");
+    const nodes = startStep(4, share, () => ({ env: { ENROOT_CACHE_PATH: cache } }));
     await waitUntil("a node fetches the layer", () => asked().layers === 1);
     nodes[0]!.child.kill("SIGKILL");
     const killedMs = performance.now();
