@@ -157,7 +157,8 @@ function look(file: string): { readonly note: LeaseNote; readonly size: number }
   let descriptor: number;
   try {
     // Opening asks the server of a network file system; a stat gets an old answer for some time.
-    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+    descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     if (["ENOENT", "ESTALE"].includes(systemCode(error) ?? "")) return undefined;
     throw error;
