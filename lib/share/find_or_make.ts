@@ -3,7 +3,6 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Settings } from "../config/settings.ts";
 import { abortedError, DenrootError, hasCode, throwIfAborted } from "../errors.ts";
 import { outputPath } from "../image/check_output.ts";
 import { imagePlace, importTools } from "../image/import_image.ts";
@@ -16,7 +15,6 @@ import { openSource } from "../transport/open_source.ts";
 import type { Digest, ResolvedImage } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
-import { collectGarbage } from "./collect_garbage.ts";
 import { findImage, type FinishedImage, markUsed, publishImage } from "./finished_images.ts";
 import {
   describeNode,
@@ -29,6 +27,7 @@ import { isPermanent } from "./is_permanent.ts";
 import { Notices } from "./notices.ts";
 import type { SharedImage, ShareTask } from "./share_image.ts";
 import { asShareTrouble, ShareTrouble, systemCode } from "./share_trouble.ts";
+import { tidyTier } from "./tidy_tier.ts";
 import { makePart, type Share, type Tier } from "./tier.ts";
 
 export interface PlacedImage extends SharedImage {
@@ -67,7 +66,7 @@ export async function findOrMake(
     throw new MissingImage("it lacks the image, and this user may not write to it");
   }
   const made = await new Making(own, key, { image, source, cache, task }).image();
-  tidyQuietly(own, settings);
+  tidyTier(own, settings);
   return { path: made.path, bytes: made.bytes, place: "own" };
 }
 
@@ -200,19 +199,6 @@ class Making {
     const note = readLease(path.join(this.#directory, `lease.${generation}`));
     const message = `Waiting for ${describeNode(note?.mark ?? "")}, which imports the image`;
     this.#materials.task.onProgress({ type: "log", level: "info", message });
-  }
-}
-
-/** Users' own tiers have no administrator: each import keeps its tier within the limits. */
-function tidyQuietly(own: Tier, settings: Settings): void {
-  try {
-    collectGarbage(own, {
-      longestJobMs: settings.shareLongestJobMs,
-      maxBytes: settings.shareMaxBytes,
-      maxAgeMs: settings.shareMaxAgeMs,
-    });
-  } catch {
-    // The next import, or a run of share gc, meets the same trouble, and only the latter tells it.
   }
 }
 

@@ -17,6 +17,7 @@ import { type Notice, Notices } from "./notices.ts";
 import type { ShareTask } from "./share_image.ts";
 import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
 import { nameOfRequest, type Step } from "./step.ts";
+import { tidyTierDaily } from "./tidy_tier.ts";
 import { makePart, namesIn, partOf, type Share, type Tier } from "./tier.ts";
 
 /**
@@ -157,6 +158,7 @@ class StepMember {
       const image = await this.#findOrMake();
       this.#notices.setReady({ tier: image.place, name: path.basename(image.path) });
       lease.end("done");
+      tidyTierDaily(this.#own, settings, path.join(this.#directory, "ready"));
       return image;
     } catch (failure) {
       this.#endFailed(lease, notice, asShareTrouble(failure));

@@ -328,6 +328,7 @@ function imagesIn(share: string): string[] {
 function leftovers(share: string): string[] {
   return fs.readdirSync(share, { recursive: true, encoding: "utf8" })
     .filter((path) => fs.statSync(join(share, path)).isFile())
+    .filter((path) => path !== ".tidied")
     .filter((path) => !/^(images|uses)\/sha256-[0-9a-f]+-[0-9a-f]{12}(\.sqsh)?$/.test(path))
     .filter((path) => !/^(steps|work)\/.+\/(done|over)\.\d$/.test(path))
     .filter((path) => !/^steps\/.+\/(lease\.\d|ready|resolved)$/.test(path));
