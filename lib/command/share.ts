@@ -60,6 +60,17 @@ export interface ShareCommandOptions {
   readonly openmetrics?: boolean;
 }
 
+/** With which actions an option means something. */
+const ACTIONS_OF: Readonly<Record<keyof ShareCommandOptions, readonly Action[]>> = {
+  arch: ["get"],
+  step: ["get", "release"],
+  maxSize: ["gc"],
+  maxAge: ["gc"],
+  dryRun: ["gc"],
+  json: ["get", "list", "status", "gc"],
+  openmetrics: ["status"],
+};
+
 async function runShare(
   action: Action,
   uri: string | undefined,
@@ -67,6 +78,11 @@ async function runShare(
   context: CommandContext,
 ): Promise<void> {
   const hint = `See ${context.console.programName} share --help`;
+  for (const [name, actions] of Object.entries(ACTIONS_OF)) {
+    if (!(name in options) || actions.includes(action)) continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    throw new DenrootError("usage", `share ${action} takes no --${flag}`, { hint });
+  }
   if (action === "get") {
     if (uri !== undefined) return await runGet(uri, options, context);
     throw new DenrootError("usage", "share get needs the URI of an image", { hint });

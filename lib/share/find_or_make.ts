@@ -3,7 +3,6 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Settings } from "../config/settings.ts";
 import { abortedError, DenrootError, hasCode, systemCode, throwIfAborted } from "../errors.ts";
 import { outputPath } from "../image/check_output.ts";
 import { imagePlace, importTools } from "../image/import_image.ts";
@@ -16,7 +15,6 @@ import { openSource } from "../transport/open_source.ts";
 import type { Digest, ResolvedImage } from "../types/image.ts";
 import type { Reference } from "../types/reference.ts";
 import type { ImageSource } from "../types/source.ts";
-import { collectGarbage } from "./collect_garbage.ts";
 import { findImage, type FinishedImage, markUsed, publishImage } from "./finished_images.ts";
 import {
   describeNode,
@@ -29,11 +27,15 @@ import { isPermanent } from "./is_permanent.ts";
 import { Notices } from "./notices.ts";
 import type { SharedImage, ShareTask } from "./share_image.ts";
 import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
+import { tidyTier } from "./tidy_tier.ts";
 import { makePart, type Share, type Tier } from "./tier.ts";
 
 export interface PlacedImage extends SharedImage {
   readonly place: "own" | "site";
 }
+
+/** This user may not write, and the image is not there. */
+export class MissingImage extends ShareTrouble {}
 
 /**
  * Asks the registry, or takes the digest that the step's `notices` have, and finds or makes the image.
@@ -46,23 +48,36 @@ export async function findOrMake(
 ): Promise<PlacedImage> {
   const { settings, onProgress, signal, platform } = task;
   const temporary = settings.environment.TMPDIR || "/var/tmp";
-  using opened = openCache(settings, temporary, onProgress);
+  using opened = openCache(settings, temporary, onProgress, task.watch.silence);
   const { cache } = opened;
   const reference = withDigest(task.reference, notices?.resolved()?.digest);
   await using source = await openSource(reference, { ...task, blobs: cache });
   const image = await resolveImage(source, platform, signal);
-  const digest = notices?.setResolved({ digest: image.digest }).digest ?? image.digest;
-  if (digest !== image.digest) throw changedMeanwhile(task.uri);
-  const key = imageKey(digest, settings);
+  const { own } = share;
+  if (digestForStep(own, notices, image.digest) !== image.digest) {
+    const wasToldDigest = reference !== task.reference;
+    if (wasToldDigest || reference.scheme !== "docker") throw changedMeanwhile(task.uri);
+    return await findOrMake(share, task, notices);
+  }
+  const key = imageKey(image.digest, settings);
   const found = findPlaced(share, key);
   if (found !== undefined) return found;
-  const { own } = share;
   if (own === undefined || !own.isWritable) {
-    throw new ShareTrouble("it lacks the image, and this user may not write to it");
+    throw new MissingImage("it lacks the image, and this user may not write to it");
   }
   const made = await new Making(own, key, { image, source, cache, task }).image();
-  tidyQuietly(own, settings);
+  tidyTier(own, settings);
   return { path: made.path, bytes: made.bytes, place: "own" };
+}
+
+/** It is another digest when the tag moved while two nodes asked: the first record counts. */
+function digestForStep(
+  own: Tier | undefined,
+  notices: Notices | undefined,
+  digest: Digest,
+): Digest {
+  const record = own?.isWritable ? notices?.setResolved({ digest }) : notices?.resolved();
+  return record?.digest ?? digest;
 }
 
 /** Marking comes first: who removes images looks at the mark once more behind the removal. */
@@ -184,19 +199,6 @@ class Making {
     const note = readLease(path.join(this.#directory, `lease.${generation}`));
     const message = `Waiting for ${describeNode(note?.mark ?? "")}, which imports the image`;
     this.#materials.task.onProgress({ type: "log", level: "info", message });
-  }
-}
-
-/** Users' own tiers have no administrator: each import keeps its tier within the limits. */
-function tidyQuietly(own: Tier, settings: Settings): void {
-  try {
-    collectGarbage(own, {
-      longestJobMs: settings.shareLongestJobMs,
-      maxBytes: settings.shareMaxBytes,
-      maxAgeMs: settings.shareMaxAgeMs,
-    });
-  } catch {
-    // The next import, or a run of share gc, meets the same trouble, and only the latter tells it.
   }
 }
 

@@ -115,15 +115,14 @@ export class LeaseWatch {
   readonly #leaseMs: number;
   readonly #lookMs: number;
   readonly #nowMs: () => number;
-  readonly #silence: SilenceWatch;
-  /** Holders that were silent for too long: all their leases are free. */
-  readonly #dead = new Set<string>();
+  /** It knows who was silent for too long: all leases of that process are free, other rooms' too. */
+  readonly silence: SilenceWatch;
   readonly #lookedAt = new Map<string, number>();
 
   /** `nowMs` never goes back. */
   constructor(leaseMs: number, nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
-    this.#silence = new SilenceWatch(nowMs);
+    this.silence = new SilenceWatch(nowMs);
     this.#leaseMs = leaseMs;
     this.#lookMs = Math.min(leaseMs / LOOKS, MAX_LOOK_MS);
   }
@@ -137,9 +136,9 @@ export class LeaseWatch {
     const found = look(file);
     if (found === undefined) return false;
     const { mark } = found.note;
-    const isSilent = this.#silence.silentMs(file, `${mark} ${found.size}`) > this.#leaseMs;
-    if (!isSilent && !this.#dead.has(mark) && lifeOf(mark) !== "dead") return false;
-    this.#dead.add(mark);
+    const isSilent = this.silence.silentMs(file, `${mark} ${found.size}`) > this.#leaseMs;
+    if (!isSilent && !this.silence.isGivenUp(mark) && lifeOf(mark) !== "dead") return false;
+    this.silence.giveUp(mark);
     return true;
   }
 }
@@ -159,7 +158,8 @@ function look(file: string): { readonly note: LeaseNote; readonly size: number }
   let descriptor: number;
   try {
     // Opening asks the server of a network file system; a stat gets an old answer for some time.
-    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+    descriptor = fs.openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     if (["ENOENT", "ESTALE"].includes(systemCode(error))) return undefined;
     throw error;

@@ -4,7 +4,7 @@ import path from "node:path";
 import { DenrootError, throwIfAborted } from "../errors.ts";
 import { Backoff } from "../system/files/backoff.ts";
 import { namesIn } from "../system/files/names_in.ts";
-import { findOrMake, pause, type PlacedImage } from "./find_or_make.ts";
+import { findOrMake, MissingImage, pause, type PlacedImage } from "./find_or_make.ts";
 import { imageAt } from "./finished_images.ts";
 import {
   describeNode,
@@ -18,9 +18,13 @@ import { type Notice, Notices } from "./notices.ts";
 import type { ShareTask } from "./share_image.ts";
 import { asShareTrouble, ShareTrouble } from "./share_trouble.ts";
 import { nameOfRequest, type Step } from "./step.ts";
+import { tidyTierDaily } from "./tidy_tier.ts";
 import { makePart, partOf, type Share, type Tier } from "./tier.ts";
 
-/** For so long the other nodes leave it to the first one to lead. */
+/**
+ * For so long the other nodes leave it to the first one to lead. A node that can only read, and did
+ * not find the image, waits for so long for one that can write.
+ */
 const GRACE_MS = 3000;
 
 /** A node that failed lets others try before it tries again. */
@@ -45,8 +49,10 @@ class StepMember {
   readonly #task: ShareTask;
   readonly #directory: string;
   readonly #notices: Notices;
-  readonly #startedMs = performance.now();
+  readonly #graceEndsMs = performance.now() + GRACE_MS;
   #restsUntilMs = 0;
+  /** Why this node, which can only read, has no image. */
+  #missing: MissingImage | undefined;
   /** The generation of the leader that this node has named. */
   #told = 0;
 
@@ -70,18 +76,35 @@ class StepMember {
     for (let isFirstLook = true;; isFirstLook = false) {
       throwIfAborted(signal);
       const notice = this.#read();
-      if (notice.isReady) return this.#ready() ?? await this.#alone();
+      if (notice.isReady) return this.#ready() ?? await this.#findOrMake();
       if (notice.verdict !== "none" && !(isFirstLook && this.#notices.isOldVerdict(notice))) {
         throw this.#verdict(notice);
       }
-      if (this.#mayLead(notice)) {
-        if (!this.#own.isWritable) return await this.#alone();
-        const image = await this.#tryToLead(notice);
-        if (image !== undefined) return image;
-        continue;
-      }
+      const image = this.#own.isWritable
+        ? await this.#asWriter(notice)
+        : await this.#asReader(notice);
+      if (image !== undefined) return image;
       this.#tellOnce(notice);
-      await pause(pauses.next(), signal);
+      const graceMs = this.#graceEndsMs - performance.now();
+      await pause(Math.min(pauses.next(), graceMs > 0 ? graceMs : Infinity), signal);
+    }
+  }
+
+  async #asWriter(notice: Notice): Promise<PlacedImage | undefined> {
+    return this.#mayLead(notice) ? await this.#tryToLead(notice) : undefined;
+  }
+
+  /** Asks the registry unless another node does: when the image is there, nobody has to write. */
+  async #asReader(notice: Notice): Promise<PlacedImage | undefined> {
+    const mayLead = this.#mayLead(notice);
+    if (mayLead && this.#missing !== undefined) throw this.#missing;
+    if (!mayLead && (notice.state === "held" || this.#missing !== undefined)) return undefined;
+    try {
+      return await this.#findOrMake();
+    } catch (error) {
+      if (mayLead || !(error instanceof MissingImage)) throw error;
+      this.#missing = error;
+      return undefined;
     }
   }
 
@@ -106,9 +129,8 @@ class StepMember {
   }
 
   /** Without the other nodes of the step, but with what they decided. */
-  async #alone(): Promise<PlacedImage> {
-    const notices = this.#own.isWritable ? this.#notices : undefined;
-    return await findOrMake(this.#share, this.#task, notices);
+  async #findOrMake(): Promise<PlacedImage> {
+    return await findOrMake(this.#share, this.#task, this.#notices);
   }
 
   #verdict(notice: Notice): Error {
@@ -124,7 +146,7 @@ class StepMember {
       return this.#task.watch.isDead(this.#directory, generation);
     }
     if (state !== "free" || verdict !== "none" || this.#step.isFirst) return true;
-    return nowMs - this.#startedMs > GRACE_MS;
+    return nowMs >= this.#graceEndsMs;
   }
 
   /** Undefined when another node leads, or when this one failed and others may do better. */
@@ -134,9 +156,10 @@ class StepMember {
     const lease = takeGeneration(this.#directory, notice.next, options);
     if (lease === undefined) return undefined;
     try {
-      const image = await findOrMake(this.#share, this.#task, this.#notices);
+      const image = await this.#findOrMake();
       this.#notices.setReady({ tier: image.place, name: path.basename(image.path) });
       lease.end("done");
+      tidyTierDaily(this.#own, settings, path.join(this.#directory, "ready"));
       return image;
     } catch (failure) {
       this.#endFailed(lease, notice, asShareTrouble(failure));

@@ -6,7 +6,7 @@ import process from "node:process";
 import { importImage } from "../image/import_image.ts";
 import { describeHolder, waitForLease } from "../system/files/lease.ts";
 import { wholeSize } from "./finished_images.ts";
-import { makeLocalDirectory, stepPrefix } from "./local_directory.ts";
+import { localError, makeLocalDirectory, stepPrefix } from "./local_directory.ts";
 import type { SharedImage, ShareTask } from "./share_image.ts";
 import { nameOfRequest } from "./step.ts";
 
@@ -24,6 +24,8 @@ export async function importLocally(task: ShareTask): Promise<SharedImage> {
       const message = `Waiting for ${describeHolder(holder)}, which imports the image`;
       onProgress({ type: "log", level: "info", message });
     },
+  }).catch((error: unknown) => {
+    throw localError(settings, error);
   });
   try {
     const found = wholeSize(output, process.geteuid!());

@@ -6,6 +6,7 @@ import type { Settings } from "../config/settings.ts";
 import { BlobCache } from "./blob_cache.ts";
 import { keepFresh, removeStale } from "../system/files/leftovers.ts";
 import { processMark } from "../system/files/process_mark.ts";
+import type { SilenceWatch } from "../system/files/silence_watch.ts";
 import { reasonOf } from "./cache_error.ts";
 import type { Digest } from "../types/image.ts";
 import type { OnProgress } from "../types/progress.ts";
@@ -23,6 +24,7 @@ interface OpenCache {
  * Opens the cache that the settings name. When it cannot be written, whatever the reason is, new blobs
  * go to a temporary cache in the directory `instead`, and `onProgress` is told so; an import works
  * without a home directory, and beside another user's cache. What can be read in the cache is used.
+ * `watch` may know of processes that are dead, whose fetching is not waited for.
  *
  * Throws code `file` or `space` when there is no room for a temporary cache either.
  */
@@ -30,8 +32,9 @@ export function openCache(
   settings: Settings,
   instead: string,
   onProgress: OnProgress,
+  watch?: SilenceWatch,
 ): OpenCache {
-  const cache = new BlobCache(settings.cachePath);
+  const cache = new BlobCache(settings.cachePath, watch);
   try {
     cache.open();
     return { cache, [Symbol.dispose]: () => cache.close() };

@@ -16,6 +16,8 @@ const refused: readonly [args: readonly string[], message: RegExp][] = [
   [["give"], /Allowed choices are get, release, list, status, gc/],
   [["get"], /share get needs the URI of an image/],
   [["list", "docker://image"], /share list takes no URI/],
+  [["get", "docker://image", "--dry-run"], /share get takes no --dry-run/],
+  [["list", "--max-size", "1"], /share list takes no --max-size/],
   [["gc", "--max-size", "much"], /It is not a number with K, M, G or T/],
   [["get", "docker://image", "--step", "a/b"], /A step cannot have the name/],
 ];

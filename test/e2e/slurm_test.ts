@@ -1,20 +1,16 @@
 /** denroot as the `enroot` of a real Slurm: what pyxis calls works in jobs of an ordinary user. */
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { releasedDenroot } from "../helpers/denroot_command.ts";
-import { writeImage } from "../helpers/image_fixture.ts";
 import { type Registry, startRegistry } from "../helpers/registry_server.ts";
-import { findProgram, waitUntil } from "../helpers/run_program.ts";
+import { waitUntil } from "../helpers/run_program.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
+import { busyboxImage } from "../helpers/slurm/busybox_image.ts";
 import { type Slurm, startSlurm, type StepOptions } from "../helpers/slurm/start_slurm.ts";
-import { directory, file, symlink } from "../helpers/tar_fixture.ts";
 import { startWireProxy } from "../helpers/wire_proxy.ts";
-
-const APPLETS = "cat echo env hostname id ls pwd readlink rm sh sleep touch true".split(" ");
-const ENTRYPOINT = '#!/bin/sh\necho "the entrypoint runs"\nexport ENTRYPOINT=ran\nexec "$@"\n';
 
 const skip = process.getuid!() !== 0 && "only root can start a cluster";
 let registry: Registry;
@@ -258,19 +254,4 @@ async function inTurns<One, Result>(
     results.push(...await Promise.all(some.map((one, index) => run(one, first + index))));
   }
   return results;
-}
-
-function busyboxImage(path: string) {
-  return writeImage(path, {
-    layers: [[
-      ...["bin", "etc", "tmp", "dev", "proc", "sys", "root", "mnt", "var"].map((one) =>
-        directory(one)
-      ),
-      file("bin/busybox", readFileSync(findProgram("busybox")!), { mode: 0o755 }),
-      ...APPLETS.map((applet) => symlink(`bin/${applet}`, "busybox")),
-      file("bin/entrypoint", ENTRYPOINT, { mode: 0o755 }),
-      file("content", "of the image\n"),
-    ]],
-    config: { Env: ["PATH=/bin", "FROM_IMAGE=image"], Entrypoint: ["/bin/entrypoint"] },
-  });
 }

@@ -6,10 +6,12 @@ import fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { loadSettings } from "../../lib/config/settings.ts";
 import { collectGarbage, storedImages } from "../../lib/share/collect_garbage.ts";
 import { findImage, markUsed, publishImage } from "../../lib/share/finished_images.ts";
 import { probeShare } from "../../lib/share/probe_share.ts";
 import { ShareTrouble } from "../../lib/share/share_trouble.ts";
+import { tidyTierDaily } from "../../lib/share/tidy_tier.ts";
 import { makePart, openShare, partOf, type Tier } from "../../lib/share/tier.ts";
 import { nobody } from "../helpers/other_user.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
@@ -135,6 +137,24 @@ test("what steps and imports left is removed a day after its last change", () =>
   fs.utimesSync(partOf(tier, "steps", "new"), time, time);
   collectGarbage(tier, { longestJobMs: DAY_MS });
   assert.deepEqual(fs.readdirSync(partOf(tier, "steps")), ["new"]);
+});
+
+test("a step tidies a tier that nobody tidied for a day, and no other", async () => {
+  const tier = newTier();
+  const time = new Date(Date.now() - 2 * DAY_MS);
+  const settings = await loadSettings({ ENROOT_SYSCONF_PATH: "/nonexistent" });
+  const isKept = () => {
+    const step = makePart(tier, "steps", "old");
+    const file = join(makePart(tier, "steps", "new"), "ready");
+    fs.writeFileSync(file, "");
+    fs.utimesSync(step, time, time);
+    tidyTierDaily(tier, settings, file);
+    return fs.existsSync(step);
+  };
+  assert.ok(!isKept());
+  assert.ok(isKept());
+  fs.utimesSync(join(tier.root, ".tidied"), time, time);
+  assert.ok(!isKept());
 });
 
 test("a probe of the file system leaves nothing behind", () => {

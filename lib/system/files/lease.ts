@@ -2,8 +2,8 @@
  * Who does a thing that several processes, perhaps on several hosts, want to be done once. The
  * lease's file holds the process mark of its holder, which adds a byte to it while it works.
  *
- * A lease is stale when its holder is dead for certain, or when its file did not change for a minute
- * by the clock of the process that looks. No clocks of two hosts are compared: they may differ, and a
+ * A lease is stale when its holder is dead for certain or was given up by the process that looks, or
+ * when its file did not change for a minute by that process's clock. No clocks of two hosts are compared: they may differ, and a
  * file system may give either's time. So the lease of a dead host costs the next process a minute.
  *
  * A lease saves work and guards nothing: for a moment two processes may hold it, when one of them
@@ -159,7 +159,8 @@ function stateOf({ ino, size, mtimeMs, ctimeMs }: fs.Stats): string {
 }
 
 function isStale(file: string, { mark, state }: Found, watch: SilenceWatch): boolean {
-  return lifeOf(mark) === "dead" || watch.silentMs(file, state) >= STALE_MS;
+  return watch.isGivenUp(mark) || lifeOf(mark) === "dead" ||
+    watch.silentMs(file, state) >= STALE_MS;
 }
 
 function holderOf(mark: string): Holder {

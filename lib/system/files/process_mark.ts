@@ -37,6 +37,11 @@ export function parseMark(mark: string): MarkedProcess | undefined {
   return { host: host!, pid: Number(pid), start: start!, space };
 }
 
+/** What all marks of one process have in common. */
+export function processIn(mark: string): string {
+  return mark.replace(/\.[0-9a-f]{8}$/, "");
+}
+
 /**
  * Whether a mark's process lives, as far as this process can know it.
  *

@@ -1,4 +1,9 @@
-/** For how long a thing did not change, by this process's own clock: no other clock is trusted. */
+/**
+ * For how long a thing did not change, by this process's own clock: no other clock is trusted. And
+ * which processes were silent for so long that they count as dead.
+ */
+
+import { processIn } from "./process_mark.ts";
 
 /**
  * What a single look may add. When this process, and with it perhaps the one that it watches, was
@@ -15,6 +20,7 @@ interface Seen {
 export class SilenceWatch {
   readonly #nowMs: () => number;
   readonly #seen = new Map<string, Seen>();
+  readonly #givenUp = new Set<string>();
 
   /** `nowMs` never goes back. */
   constructor(nowMs: () => number = () => performance.now()) {
@@ -30,5 +36,14 @@ export class SilenceWatch {
       : 0;
     this.#seen.set(thing, { state, atMs, silentMs });
     return silentMs;
+  }
+
+  /** All leases of this process count as free from now on, for those who look with this watch. */
+  giveUp(mark: string): void {
+    this.#givenUp.add(processIn(mark));
+  }
+
+  isGivenUp(mark: string): boolean {
+    return this.#givenUp.has(processIn(mark));
   }
 }

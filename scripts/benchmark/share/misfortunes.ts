@@ -1,35 +1,24 @@
 /** What is unusual or goes wrong on clusters, played on simulated nodes. */
 
-import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type RunningProgram, runProgram, waitUntil } from "../../../test/helpers/run_program.ts";
+import { runProgram } from "../../../test/helpers/run_program.ts";
+import { kills } from "./kills.ts";
 import { playRound, type Round } from "./round.ts";
 import type { Site } from "./site.ts";
-
-const LEASE_SECONDS = 3;
 
 /** Each one as it is played, with what came of it. */
 export async function* misfortunes(
   site: Site,
   nodes: number,
-  kills: number,
+  killCount: number,
 ): AsyncGenerator<readonly [string, Round]> {
   yield ["Without a share", await playRound(site, { nodes, env: { DENROOT_SHARE_PATH: "" } })];
   await playRound(site, { nodes: 1 });
   yield ["The image is there already", await playRound(site, { nodes, keepShare: true })];
   yield ["All nodes are jobs of their own", await playRound(site, { nodes, asJobs: true })];
   yield ["Two users", await playRound(site, { nodes, users: 2 })];
-  for (let kill = 0; kill < kills; kill++) {
-    const delayMs = Math.random() * 1500;
-    yield [
-      `The importing node is killed after ${delayMs.toFixed(0)} ms, lease ${LEASE_SECONDS} s`,
-      await playRound(site, {
-        nodes,
-        env: { DENROOT_SHARE_LEASE_SECONDS: String(LEASE_SECONDS) },
-        onStarted: (running) => killLeader(site, running, delayMs),
-      }),
-    ];
-  }
+  yield* kills(site, nodes, killCount);
   yield ["The share is full", await onFullShare(site, nodes)];
   yield ["The share is read-only and has the image", await readOnly(site, nodes)];
   yield ["The share is read-only and empty", await readOnlyEmpty(site, nodes)];
@@ -41,23 +30,6 @@ export async function* misfortunes(
     await playRound(site, { nodes, env: { ENROOT_TRANSFER_RETRIES: "0" } }),
   ];
   await site.registry.restart();
-}
-
-/** The node whose name stands in the newest lease. */
-async function killLeader(
-  site: Site,
-  nodes: readonly RunningProgram[],
-  delayMs: number,
-): Promise<void> {
-  const steps = join(site.share, "steps");
-  let leader: string | undefined;
-  await waitUntil("a node leads", () => {
-    const [lease] = globSync(join(steps, "*/*/lease.1"));
-    leader = lease && /^n(\d+)\./.exec(readFileSync(lease, "utf8"))?.[1];
-    return leader !== undefined;
-  });
-  await new Promise((resolve) => setTimeout(resolve, delayMs));
-  nodes[Number(leader)]!.child.kill("SIGKILL");
 }
 
 async function onFullShare(site: Site, nodes: number): Promise<Round> {

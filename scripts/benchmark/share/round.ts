@@ -36,8 +36,8 @@ export interface Order {
   /** The share and the registry, when they are not the usual ones. */
   readonly share?: string;
   readonly registry?: Registry;
-  /** Told when all nodes are started. */
-  readonly onStarted?: (nodes: readonly RunningProgram[]) => Promise<void>;
+  /** Told when all nodes are started; the function says how long the round takes by now. */
+  readonly onStarted?: (nodes: readonly RunningProgram[], elapsedS: () => number) => Promise<void>;
 }
 
 export interface Round {
@@ -69,15 +69,16 @@ export async function playRound(site: Site, order: Order): Promise<Round> {
   rounds++;
   const before = registry.log().length;
   const started = performance.now();
+  const elapsedS = () => (performance.now() - started) / 1000;
   const nodes = Array.from(
     { length: order.nodes },
     (_, index) => startNode(site, order, index, share, registry),
   );
   const ended = nodes.map(async (node) => {
     const result = await node.done;
-    return { result, seconds: (performance.now() - started) / 1000 };
+    return { result, seconds: elapsedS() };
   });
-  await order.onStarted?.(nodes);
+  await order.onStarted?.(nodes, elapsedS);
   const ends = await Promise.all(ended);
   // The registry's last lines come a little later.
   await new Promise((resolve) => setTimeout(resolve, 100));

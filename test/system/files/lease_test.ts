@@ -48,6 +48,14 @@ test("a dead process's lease is taken over", () => {
   taken(file).release();
 });
 
+test("a process that was given up elsewhere loses all its leases, and others keep theirs", () => {
+  const knowing = new SilenceWatch(() => nowMs);
+  knowing.giveUp(ELSEWHERE.replace("0123abcd", "89abcdef"));
+  assert.equal(leaseHolder(newFile(ELSEWHERE), knowing), undefined);
+  const other = ELSEWHERE.replace("4711", "4712");
+  assert.equal(leaseHolder(newFile(other), knowing)?.mark, other);
+});
+
 const times: readonly [title: string, aheadMs: number][] = [
   ["an hour in the past", -3600_000],
   ["a year in the past", -365 * 24 * 3600_000],
