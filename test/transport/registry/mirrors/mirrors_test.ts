@@ -103,7 +103,10 @@ for (const [title, answer, warning] of FAILURES) {
     const log: string[] = [];
     await using source = await openMirrored(scratch, origin.host, [mirror], {
       log,
-      limits: { stallTimeoutMs: 200, mirrorRetryAfterMaxMs: 20 },
+      limits: {
+        mirrorRetryAfterMaxMs: 20,
+        ...("stallAfter" in answer && { stallTimeoutMs: 500 }),
+      },
     });
     const { digest } = await resolveImage(source, AMD64, NEVER);
     assert.equal(digest, MANIFEST_DIGEST);
