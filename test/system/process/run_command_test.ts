@@ -95,7 +95,7 @@ test("exactly as much output as is allowed is no error", async () => {
 
 test("a program that is given up does not go on", async () => {
   const file = join(scratch, "pid");
-  const script = `echo $$ > ${file}.new; mv ${file}.new ${file}; exec sleep 20`;
+  const script = `echo $$ > "${file}.new"; mv "${file}.new" "${file}"; exec sleep 20`;
   const stop = new AbortController();
   const running = runCommand("sh", ["-c", script], { signal: stop.signal });
   await waitUntil("it runs", () => existsSync(file));
