@@ -157,7 +157,7 @@ const FAILING: readonly (readonly [
     "a named file that does not exist",
     {},
     { CONTAINERS_REGISTRIES_CONF: "other/none" },
-    /configuration of registries in \S+\/other\/none cannot be read: .*ENOENT/,
+    /configuration of registries in .+\/other\/none cannot be read: .*ENOENT/,
   ],
   ["a broken drop-in", { [`${ETC}.d/a.conf`]: "x =" }, {}, /\.d\/a\.conf, line 1: .*not TOML/],
   ["a directory instead of the file", { [`${USER}/x`]: "" }, {}, /registries\.conf cannot be read/],

@@ -21,7 +21,7 @@ function check(sharePath: string | undefined, type = LUSTRE, options = "rw", loc
   const machine = {
     ...fakeMachine({
       files: {
-        "/proc/self/mountinfo": `1 1 0:1 / ${scratch} rw - ${
+        "/proc/self/mountinfo": `1 1 0:1 / ${scratch.replaceAll(" ", "\\040")} rw - ${
           type === LUSTRE ? "lustre" : "ext4"
         } fs ${options}`,
       },

@@ -105,7 +105,7 @@ for (const runtime of [released, deno]) {
     test(`${signal} ends an import at once and leaves nothing (${runtime.name})`, async () => {
       await withFaults({ bytesPerSecond: 500_000 }, async (denroot, uri) => {
         const program = denroot.start(["import", "--output", "x.sqsh", uri]);
-        await waitUntil("mksquashfs runs", () => mksquashfsOf(program) !== undefined, 10_000);
+        await waitUntil("mksquashfs runs", () => mksquashfsOf(program) !== undefined);
         const children = descendants(program.pid);
         program.child.kill(signal);
         const result = await program.done;
@@ -125,7 +125,7 @@ for (const runtime of [released, deno]) {
   test(`after SIGKILL no program lives on and the next import cleans up (${runtime.name})`, async () => {
     await withFaults({ bytesPerSecond: 500_000 }, async (denroot, uri, proxy) => {
       const program = denroot.start(["import", "--output", "x.sqsh", uri]);
-      await waitUntil("mksquashfs runs", () => mksquashfsOf(program) !== undefined, 10_000);
+      await waitUntil("mksquashfs runs", () => mksquashfsOf(program) !== undefined);
       const children = descendants(program.pid);
       program.child.kill("SIGKILL");
       await program.done;
@@ -143,7 +143,7 @@ for (const runtime of [released, deno]) {
 test("a killed mksquashfs is one clear error", async () => {
   await withFaults({ bytesPerSecond: 500_000 }, async (denroot, uri) => {
     const program = denroot.start(["import", "--output", "x.sqsh", uri]);
-    await waitUntil("mksquashfs runs", () => mksquashfsOf(program) !== undefined, 10_000);
+    await waitUntil("mksquashfs runs", () => mksquashfsOf(program) !== undefined);
     process.kill(mksquashfsOf(program)!, "SIGKILL");
     const result = await program.done;
     assert.equal(result.exitCode, 1);

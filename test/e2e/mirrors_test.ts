@@ -104,7 +104,7 @@ testEachRuntime("a mirror that is killed in mid-transfer is replaced by the next
   const wire = await startWireProxy(dying.port, { bytesPerSecond: 2_000_000 });
   try {
     configure(home, mirroredBy([wire.host, second.host]));
-    const killed = waitUntil("a third is here", () => wire.bytes() > 2_000_000, 30_000)
+    const killed = waitUntil("a third is here", () => wire.bytes() > 2_000_000)
       .then(() => Promise.all([dying.kill(), wire.stop()]));
     const stderr = await importSame(home);
     await killed;

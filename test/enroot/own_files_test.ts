@@ -83,7 +83,7 @@ function run(shell: string, script: string, args: readonly string[] = [], local 
   const localPath = join(directory, "rc.local");
   writeFileSync(localPath, local);
   const path = join(directory, "rc");
-  writeFileSync(path, script.replaceAll("/etc/rc.local", localPath));
+  writeFileSync(path, script.replaceAll("/etc/rc.local", `'${localPath}'`));
   const prefix = shell === "busybox" ? ["sh"] : [];
   const result = spawnSync(shell, [...prefix, path, ...args], {
     cwd: directory,

@@ -21,6 +21,7 @@ import {
   startProgram,
 } from "./run_program.ts";
 import { project, releaseFile } from "./release.ts";
+import "./usual_umask.ts";
 
 const entryPoint = join(project, "cli.ts");
 

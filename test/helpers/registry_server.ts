@@ -150,7 +150,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     uri: (repository, tag = "latest") => `docker://127.0.0.1:${port}#${repository}:${tag}`,
     log: () => running.stdout(),
     hasLogged: (text, from = 0) =>
-      waitUntil(`the registry logs ${text}`, () => running.stdout().includes(text, from), 5_000),
+      waitUntil(`the registry logs ${text}`, () => running.stdout().includes(text, from)),
     async kill() {
       running.child.kill("SIGKILL");
       await running.done;

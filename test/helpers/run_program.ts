@@ -97,7 +97,7 @@ export function findProgram(name: string): string | undefined {
 export async function waitUntil(
   what: string,
   ready: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
+  timeoutMs = 120_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!await ready()) {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import "./usual_umask.ts";
 
 /** A fresh directory, removed after the file's tests (or the surrounding `describe`'s). */
 export function scratchDirectory(name = "test"): string {

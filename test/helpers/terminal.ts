@@ -30,7 +30,7 @@ export function openTerminal(
     async expect(pattern) {
       const seen = () => stripVTControlCharacters(text).replaceAll("\r", "");
       try {
-        await waitUntil(String(pattern), () => pattern.test(seen()), 20_000);
+        await waitUntil(String(pattern), () => pattern.test(seen()));
       } catch (error) {
         throw new Error(`The terminal shows:\n${seen()}`, { cause: error });
       }

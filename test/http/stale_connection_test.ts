@@ -8,7 +8,7 @@ import type { HttpMethod } from "../../lib/http/client.ts";
 import { StreamedBody } from "../../lib/http/streamed_body.ts";
 import { isError, NEVER } from "../transport/registry/registry_fixture.ts";
 import { watchedSignal, watchTimers } from "../helpers/leaks.ts";
-import { listen, makeClient, makeUpload, serve } from "./http_fixture.ts";
+import { listen, makeClient, makeUpload, serve, until } from "./http_fixture.ts";
 
 /** Answers the first request of a connection, and hangs up when the second matches `hangUpAt`. */
 function serveOnce(received: string[], hangUpAt: RegExp): net.Server {
@@ -36,7 +36,8 @@ const PART_OF_BODY = /\r\n\r\n\0/;
 const STALE: readonly (readonly [
   title: string,
   method: HttpMethod,
-  body: () => string | StreamedBody | undefined,
+  /** `isNoticed` resolves when the request comes on a second connection. */
+  body: (isNoticed: () => Promise<void>) => string | StreamedBody | undefined,
   hangUpAt: RegExp,
   isRepeated: boolean,
 ])[] = [
@@ -48,7 +49,7 @@ const STALE: readonly (readonly [
   [
     "PUT with a streamed body, none of which was sent,",
     "PUT",
-    () => makeUpload(5, 5, 1, 50).body,
+    (isNoticed) => new StreamedBody(5, bytesAfter(isNoticed)),
     HEAD_OF_REQUEST,
     true,
   ],
@@ -61,11 +62,19 @@ const STALE: readonly (readonly [
   ],
 ];
 
+async function* bytesAfter(moment: () => Promise<void>) {
+  await moment();
+  yield new Uint8Array(5);
+}
+
 for (const [title, method, makeBody, hangUpAt, isRepeated] of STALE) {
   const happens = isRepeated ? "goes out again" : "fails and is not repeated";
   test(`${title} on a kept connection that is closed meanwhile ${happens}`, async () => {
     const received: string[] = [];
-    await using server = await listen(serveOnce(received, hangUpAt));
+    const once = serveOnce(received, hangUpAt);
+    let connections = 0;
+    once.on("connection", () => connections++);
+    await using server = await listen(once);
     using client = makeClient();
     const first = await client.send({
       method: "GET",
@@ -76,7 +85,7 @@ for (const [title, method, makeBody, hangUpAt, isRepeated] of STALE) {
     await first.body.textStart(10);
     // The agent needs a moment to keep the connection.
     await sleep(10);
-    const body = makeBody();
+    const body = makeBody(() => until(() => connections === 2));
     const second = client.send({ method, url: server.url, headers: {}, body, signal: NEVER });
     if (isRepeated) assert.equal((await second).status, 200);
     else await assert.rejects(second, isError("network", /it was cut/));

@@ -158,21 +158,21 @@ test("an error comes after the descriptions before it, though it happened earlie
 });
 
 test("requests of a caller that stops reading are stopped too", async () => {
+  const end = Promise.withResolvers<void>();
   await using registry = await startFakeRegistry(async ({ line }) => {
-    if (/v1$/.test(line)) return { status: 404 };
-    await sleep(300);
+    // If the caller waited for the other answers, it would wait for ever.
+    if (!/v1$/.test(line)) await end.promise;
     return { status: 404 };
   });
   const settings = makeSettings({ transferRetries: 0 });
   const tags = ["v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8"];
-  const started = performance.now();
   for await (
     const { tag } of describeTags({ reference: referenceTo(registry.host), tags }, { settings })
   ) {
     assert.equal(tag, "v1");
     break;
   }
-  assert.ok(performance.now() - started < 250, "it waited for answers that nobody needs");
+  end.resolve();
   assert.ok(registry.requests.length <= 5);
 });
 

@@ -298,7 +298,7 @@ test("mksquashfs may use as many processors as the settings say", async () => {
   const recorder = join(home.work, "mksquashfs");
   writeFileSync(
     recorder,
-    `#!/bin/sh\n[ "$1" = -version ] || echo "$@" >${home.cache}/arguments\nexec ${mksquashfs} "$@"\n`,
+    `#!/bin/sh\n[ "$1" = -version ] || echo "$@" >"${home.cache}/arguments"\nexec "${mksquashfs}" "$@"\n`,
   );
   chmodSync(recorder, 0o755);
   await home.run(`oci:${image.directory}`, { mksquashfs: recorder, maxProcessors: 2 });

@@ -19,6 +19,7 @@ import {
 } from "../helpers/image_fixture.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 import { file, tarArchive } from "../helpers/tar_fixture.ts";
+import { until } from "../http/http_fixture.ts";
 import { makeSettings } from "../transport/registry/registry_fixture.ts";
 
 const scratch = scratchDirectory("inspect");
@@ -65,10 +66,7 @@ test("an image in a registry takes two requests, and its connections are closed"
   await using registry = await startFakeRegistry(requestsFor("team/app"));
   const { digest, tags } = await inspect(`docker://${registry.host}#team/app:1.0`);
   assert.deepEqual([digest, tags], [image.manifest.digest, undefined]);
-  for (let turn = 0; turn < 100 && registry.connections.open > 0; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  assert.equal(registry.connections.open, 0);
+  await until(() => registry.connections.open === 0);
 });
 
 test("a layout tells its tags, because that takes no request", async () => {

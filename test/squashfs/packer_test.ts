@@ -87,7 +87,7 @@ test("an abort ends mksquashfs and leaves nothing", async () => {
   const pidFile = `${target}.pid`;
   const program = script(
     join(scratch, "telling"),
-    `echo $$ > ${pidFile}; exec $MKSQUASHFS "$@"`,
+    `echo $$ > "${pidFile}"; exec $MKSQUASHFS "$@"`,
   );
   const packer = await startPacker(target, packOptions(program));
   await send(packer, entries.slice(0, 1));
@@ -196,7 +196,7 @@ test("the user's options come last, and denroot sets no time that they set", asy
     const target = newTarget();
     const program = script(
       join(scratch, "listing"),
-      `printf '%s\\n' "$@" "epoch=$SOURCE_DATE_EPOCH" > ${target}.args; exec $MKSQUASHFS "$1" "$2" -tar -quiet -no-progress`,
+      `printf '%s\\n' "$@" "epoch=$SOURCE_DATE_EPOCH" > "${target}.args"; exec $MKSQUASHFS "$1" "$2" -tar -quiet -no-progress`,
     );
     const options = packOptions(program, {
       squashOptions,

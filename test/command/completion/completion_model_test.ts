@@ -66,7 +66,7 @@ test("fish offers the values from the definition", async () => {
   mkdirSync(join(scratch, "one"), { recursive: true });
   writeFileSync(join(scratch, "one.sqsh"), "");
   const offers = async (line: string) =>
-    (await runProgram("fish", ["--no-config", "-c", `source ${path}; complete -C '${line}'`], {
+    (await runProgram("fish", ["--no-config", "-c", `source '${path}'; complete -C '${line}'`], {
       cwd: scratch,
       env: { PATH: process.env.PATH, HOME: scratch },
     })).stdout.trim().split("\n").map((offer) => offer.split("\t")[0]).sort();

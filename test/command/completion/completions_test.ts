@@ -165,7 +165,7 @@ async function fishOffers(line: string, program = "denroot"): Promise<string[]> 
   const { stdout } = await runProgram("fish", [
     "--no-config",
     "-c",
-    `source ${script}; complete -C '${line}'`,
+    `source '${script}'; complete -C '${line}'`,
   ], { cwd: scratch, env: { PATH: process.env.PATH, HOME: scratch } });
   return stdout.split("\n").filter((offer) => offer !== "");
 }

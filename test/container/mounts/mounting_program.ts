@@ -32,7 +32,7 @@ const texts = read.map((path) => {
   return bytes === undefined ? null : new TextDecoder().decode(bytes);
 });
 const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n")
-  .map((line) => line.split(" "))
+  .map((line) => line.split(" ").map((word) => word.replaceAll("\\040", " ")))
   .filter((fields) => fields[4]?.startsWith(`${root}/`))
   .map((fields) => {
     const end = fields.indexOf("-");

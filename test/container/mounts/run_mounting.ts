@@ -10,6 +10,7 @@ import { scratchDirectory } from "../../helpers/scratch.ts";
 
 export interface MountingJob {
   readonly root: string;
+  /** Blanks in the directory of the places are escaped. */
   readonly lines: readonly string[];
   /** Paths in the root, whose texts are wanted. */
   readonly read: readonly string[];
@@ -63,6 +64,7 @@ export async function runMounting(
   prepare = "",
 ): Promise<MountingResult> {
   const [command, ...args] = ENTRIES[entry] as readonly string[];
+  const lines = job.lines.map((line) => line.replaceAll(scratch, scratch.replaceAll(" ", "\\040")));
   const { stdout } = await runProgram(command!, [
     ...args,
     "sh",
@@ -72,7 +74,7 @@ export async function runMounting(
     process.execPath,
     ...runtime,
     program,
-    JSON.stringify(job),
+    JSON.stringify({ ...job, lines }),
   ]);
   return JSON.parse(stdout);
 }

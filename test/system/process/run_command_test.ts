@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { DenrootError } from "../../../lib/errors.ts";
 import { runCommand } from "../../../lib/system/process/run_command.ts";
 import { watchedSignal, watchTimers } from "../../helpers/leaks.ts";
@@ -56,16 +55,16 @@ test("a program that does not exist rejects with not_found", async () => {
 test("a timeout, too much output and an abort end the program at once", async () => {
   const start = performance.now();
   // A grandchild holds the pipes open after the program's death.
-  const slow = runCommand("sh", ["-c", "sleep 5; true"], { timeoutMs: 50 });
+  const slow = runCommand("sh", ["-c", "sleep 100; true"], { timeoutMs: 50 });
   await assert.rejects(slow, hasCode("limit"));
   await assert.rejects(runCommand("yes", [], { maxOutputBytes: 1000 }), hasCode("limit"));
-  const aborted = runCommand("sleep", ["5"], { signal: AbortSignal.timeout(50) });
+  const aborted = runCommand("sleep", ["100"], { signal: AbortSignal.timeout(50) });
   await assert.rejects(aborted, hasCode("aborted"));
   await assert.rejects(runCommand("true", [], { signal: AbortSignal.abort() }), hasCode("aborted"));
   const reason = new DenrootError("aborted", "The user had enough");
   const stopped = runCommand("true", [], { signal: AbortSignal.abort(reason) });
   await assert.rejects(stopped, reason);
-  assert.ok(performance.now() - start < 4000);
+  assert.ok(performance.now() - start < 50_000);
 });
 
 test("an abort ends what the program itself has started", async () => {
@@ -75,11 +74,11 @@ test("an abort ends what the program itself has started", async () => {
   const running = runCommand("sh", ["-c", script], { signal: controller.signal });
   const rejected = assert.rejects(running, hasCode("aborted"));
   const pid = () => existsSync(pidFile) ? readFileSync(pidFile, "utf8").trim() : "";
-  await until(() => pid() !== "");
+  await waitUntil("it has started another program", () => pid() !== "");
   controller.abort();
   await rejected;
   // What is left without a parent may stay as a zombie where nobody collects it.
-  await until(() => !/sleep/.test(commandOf(pid())));
+  await waitUntil("that has ended", () => !/sleep/.test(commandOf(pid())));
 });
 
 function commandOf(pid: string): string {
@@ -90,18 +89,13 @@ function commandOf(pid: string): string {
   }
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let round = 0; round < 300 && !holds(); round++) await sleep(10);
-  assert.ok(holds(), "it did not happen within 3 seconds");
-}
-
 test("exactly as much output as is allowed is no error", async () => {
   assert.equal(`${(await runCommand("printf", ["1234"], { maxOutputBytes: 4 })).stdout}`, "1234");
 });
 
 test("a program that is given up does not go on", async () => {
   const file = join(scratch, "pid");
-  const script = `echo $$ > ${file}.new; mv ${file}.new ${file}; exec sleep 20`;
+  const script = `echo $$ > "${file}.new"; mv "${file}.new" "${file}"; exec sleep 20`;
   const stop = new AbortController();
   const running = runCommand("sh", ["-c", script], { signal: stop.signal });
   await waitUntil("it runs", () => existsSync(file));

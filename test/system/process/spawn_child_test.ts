@@ -72,7 +72,7 @@ test("a child has ended although a grandchild keeps its pipes open", async () =>
     if (signal === "SIGTERM") await child.end(100);
     else child.abandon();
     assert.equal((await child.exited).signal, signal);
-    assert.ok(performance.now() - start < 4000);
+    assert.ok(performance.now() - start < 15_000);
   }
 });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import { DOCKER_PLAIN_LAYER } from "../../../lib/oci/media_types.ts";
 import { contentOf, resolveImage } from "../../../lib/image/resolve_image.ts";
@@ -187,10 +187,11 @@ async function savedByPodman(...layouts: readonly string[]): Promise<Uint8Array>
   for (const [at, layout] of layouts.entries()) {
     await skopeoCopy(`oci:${layout}`, `containers-storage:[vfs@${root}+${run}]${names[at]!}`);
   }
+  // Podman takes no runroot of more than 50 characters.
   await runProgram("podman", [
-    ...["--root", root, "--runroot", run, "--storage-driver", "vfs"],
+    ...["--root", basename(root), "--runroot", basename(run), "--storage-driver", "vfs"],
     ...["save", "--quiet", "--multi-image-archive", "--output", path, ...names],
-  ]);
+  ], { cwd: scratch });
   return readFileSync(path);
 }
 

@@ -72,7 +72,7 @@ async function copyToPodman(script: string): Promise<string> {
   mkdirSync(directory);
   const program = join(directory, "podman");
   const isInspect = 'case "$*" in *"image inspect"*) echo "image not known" >&2; exit 125;; esac';
-  const text = ["#!/bin/sh", isInspect, `echo "$@" > ${directory}/called`, script, ""].join("\n");
+  const text = ["#!/bin/sh", isInspect, `echo "$@" > "${directory}/called"`, script, ""].join("\n");
   writeFileSync(program, text);
   chmodSync(program, 0o755);
   const environment = { HOME: scratch, PATH: `${directory}:/usr/bin:/bin` };

@@ -79,7 +79,7 @@ test("a helper that hangs is named, and ends with the abort", async () => {
     [DOCKER]: { credHelpers: { "reg.io": "slow" } },
   };
   await assert.rejects(
-    find({ files, abortAfterMs: 300, log: (line) => told.push(line) }),
+    find({ files, abortWhenTold: true, log: (line) => told.push(line) }),
     isError("aborted", /Interrupted/),
   );
   assert.deepEqual(told, [

@@ -8,7 +8,7 @@ import {
   type AskPassword,
   StoredCredentials,
 } from "../../../../lib/transport/registry/credentials/stored_credentials.ts";
-import { makeSettings, NEVER } from "../registry_fixture.ts";
+import { makeSettings } from "../registry_fixture.ts";
 
 interface Home {
   /** Contents by path below the home directory. */
@@ -17,8 +17,8 @@ interface Home {
   readonly env?: Readonly<Record<string, string>>;
   readonly ask?: AskPassword;
   readonly helpers?: readonly string[];
-  /** Programs are then waited for only this long. */
-  readonly abortAfterMs?: number;
+  /** The first line of the log, which soon tells of a slow program, is followed by an abort. */
+  readonly abortWhenTold?: boolean;
   /** Gets each line of the log, also when there is an error in the end. */
   readonly log?: (line: string) => void;
 }
@@ -39,6 +39,7 @@ async function find(root: string, home: Home, query: Partial<CredentialsQuery>) 
   const env: Record<string, string> = { HOME: root, PATH: `${join(root, "bin")}:/usr/bin:/bin` };
   for (const [name, value] of Object.entries(home.env ?? {})) env[name] = value.replace("~", root);
   const log: string[] = [];
+  const stop = new AbortController();
   const credentials = new StoredCredentials(
     makeSettings({ configPath: join(root, "enroot"), environment: env }),
     {
@@ -46,15 +47,15 @@ async function find(root: string, home: Home, query: Partial<CredentialsQuery>) 
         if (event.type !== "log") return;
         log.push(`${event.level}: ${event.message}`);
         home.log?.(log.at(-1)!);
+        if (home.abortWhenTold) stop.abort();
       },
-      ...(home.abortAfterMs !== undefined && { patienceMs: 100 }),
+      ...(home.abortWhenTold && { patienceMs: 100 }),
       ask: home.ask ?? (() => Promise.resolve(undefined)),
       ...(home.helpers && { helpers: home.helpers }),
     },
   );
   const wanted = { registry: "reg.io", repository: "team/app", ...query };
-  const signal = home.abortAfterMs === undefined ? NEVER : AbortSignal.timeout(home.abortAfterMs);
-  const found = await credentials.find(wanted, signal);
+  const found = await credentials.find(wanted, stop.signal);
   const shown = found && `${found.username}:${found.identityToken ?? found.password}`;
   return { found: shown, log: log.map((line) => line.replaceAll(root, "~")) };
 }

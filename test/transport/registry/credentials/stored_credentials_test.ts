@@ -103,10 +103,10 @@ test("a password command that hangs is named, and ends with the abort", async ()
   const file = "machine reg.io login u password $(sleep 61; echo hunter2)";
   const started = performance.now();
   await assert.rejects(
-    find({ files: { [NETRC]: file }, abortAfterMs: 300, log: (line) => told.push(line) }),
+    find({ files: { [NETRC]: file }, abortWhenTold: true, log: (line) => told.push(line) }),
     isError("aborted", /Interrupted/),
   );
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < 50_000, "it waited for the program");
   assert.equal(told.length, 1);
   assert.match(told[0]!, /^warn: The password command sleep of .*line 1 .* has not answered for/);
   assert.doesNotMatch(told[0]!, /hunter2/);

@@ -54,7 +54,9 @@ const TABLE: readonly (readonly [text: string, expected: string])[] = [
 ];
 
 for (const [text, expected] of TABLE) {
-  test(`the password ${text} is substituted`, async () => {
+  // Enroot's manual has no quotes around these paths.
+  const skip = /[A-Z] \||json /.test(text) && /\s/.test(scratch) && "the paths have blanks";
+  test(`the password ${text} is substituted`, { skip }, async () => {
     assert.equal(await substitutePassword({ text, origin }, env, NEVER), expected);
   });
 }
