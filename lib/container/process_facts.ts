@@ -24,8 +24,7 @@ const TICKS_PER_SECOND = 100;
 /** Undefined when the process has ended or is another user's. */
 export function processFacts(pid: number): ProcessFacts | undefined {
   try {
-    const stat = read(pid, "stat");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const fields = statOf(pid);
     const uptime = Number(fs.readFileSync("/proc/uptime", "utf8").split(" ")[0]);
     const seconds = Math.max(0, Math.floor(uptime - Number(fields[19]) / TICKS_PER_SECOND));
     const name = read(pid, "comm").replace(/\n$/, "");
@@ -44,7 +43,22 @@ export function processFacts(pid: number): ProcessFacts | undefined {
   }
 }
 
-/** `fields` begins with the third field of proc(5)'s `stat`. */
+/** When a process began, in ticks since the machine did; undefined when it has ended. */
+export function startTicks(pid: number): number | undefined {
+  try {
+    return Number(statOf(pid)[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fields of proc(5)'s `stat` from the third one on. */
+function statOf(pid: number): string[] {
+  const stat = read(pid, "stat");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** `fields` as {@link statOf} gives them. */
 function stateOf(pid: number, fields: readonly string[], status: string): string {
   const [state, , group, session, , terminalGroup] = fields;
   const nice = Number(fields[16]);

@@ -10,6 +10,7 @@ import { DenrootError } from "../errors.ts";
 import { readMounts } from "../system/host/mount_table.ts";
 import type { ContainerPlace } from "./container_name.ts";
 import { IMAGE_MARKS, LOCK_NAME } from "./lock_name.ts";
+import { startTicks } from "./process_facts.ts";
 import { onlyWaits } from "./waiting_process.ts";
 
 /** How many processes a message names. */
@@ -18,9 +19,8 @@ const POLL_MS = 50;
 
 /**
  * The processes that run, by the names of these containers, and by the paths of image files. A container
- * that does not run has none. Where several processes share a mount namespace only the one with the
- * lowest id counts: it came first, as a rule. One that only waits for another counts where there is
- * nothing else.
+ * that does not run has none. Where several processes share a mount namespace only the oldest counts.
+ * One that only waits for another counts where there is nothing else.
  */
 export function runningHere(places: readonly ContainerPlace[]): {
   readonly containers: ReadonlyMap<string, readonly number[]>;
@@ -40,9 +40,9 @@ export function runningHere(places: readonly ContainerPlace[]): {
       const image = name === undefined ? imageOf(pid) : undefined;
       return name === undefined && image === undefined ? [] : [{ pid, name, image }];
     });
-    const first = seen.find(({ pid }) => !onlyWaits(`/proc/${pid}`)) ?? seen[0];
-    if (first === undefined) continue;
-    const { pid, name, image } = first;
+    if (seen.length === 0) continue;
+    const working = seen.filter(({ pid }) => !onlyWaits(`/proc/${pid}`));
+    const { pid, name, image } = oldest(working.length > 0 ? working : seen, startTicks);
     if (name !== undefined) containers.get(name)!.push(pid);
     else images.set(image!, [...images.get(image!) ?? [], pid]);
   }
@@ -50,6 +50,18 @@ export function runningHere(places: readonly ContainerPlace[]): {
     pids.sort((one, other) => one - other);
   }
   return { containers, images };
+}
+
+/** The ids of a busy machine begin anew, so the lowest id decides only between equal times. */
+export function oldest<Process extends { readonly pid: number }>(
+  processes: readonly Process[],
+  startOf: (pid: number) => number | undefined,
+): Process {
+  const age = ({ pid }: Process) => startOf(pid) ?? Infinity;
+  return processes.toSorted((one, other) => {
+    const [first, second] = [age(one), age(other)];
+    return first === second ? one.pid - other.pid : first < second ? -1 : 1;
+  })[0]!;
 }
 
 /** The image file that the process's container was started from, by the mount on its lock. */
@@ -94,14 +106,14 @@ export async function waitUntilIdle(
 }
 
 /**
- * The ids of processes by the namespace of their mounts, in rising order, without those that share
- * this process's namespace: no container does. Other users' processes are left out by the kernel.
+ * The ids of processes by the namespace of their mounts, without those that share this process's
+ * namespace: no container does. Other users' processes are left out by the kernel.
  */
 function byMountNamespace(): ReadonlyMap<string, readonly number[]> {
   const own = mountNamespace("self");
   const found = new Map<string, number[]>();
   const pids = fs.readdirSync("/proc").filter((name) => /^[1-9]\d*$/.test(name)).map(Number);
-  for (const pid of pids.sort((one, other) => one - other)) {
+  for (const pid of pids) {
     const namespace = mountNamespace(pid);
     if (namespace === undefined || namespace === own) continue;
     const others = found.get(namespace);
