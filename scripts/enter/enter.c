@@ -179,8 +179,8 @@ static void become_default(int signal) {
     set_action(signal, action, 0);
 }
 
-/* A process that only waits must keep neither a pipe open nor a directory of the host. Others may look into it only where `visible`
- * says so: the one that stands for a container is what others list, and join. */
+/* A process that only waits must keep neither a pipe open nor a directory of the host. Others may look
+ * into it only where `visible` says so: the one that stands for a container is what others list, and join. */
 static void withdraw(int visible) {
     CALL(chdir, "/");
     if (CALL(close_range, 0, ~0u) < 0)
