@@ -8,7 +8,7 @@ import { isatty } from "node:tty";
 // Before all else: Deno soon changes what it reads.
 import "./lib/system/process/signal_masks.ts";
 import { isPart, loadMessages, runPart } from "./lib/command/run_part.ts";
-import { firstFailure } from "./lib/errors.ts";
+import { firstFailure, systemCode } from "./lib/errors.ts";
 import { LEAST_TASKS, ownTasks, taskRoom } from "./lib/system/host/task_room.ts";
 import type { StopSignals } from "./lib/system/process/stop_signals.ts";
 import { ENROOT_VERSION, VERSION } from "./lib/system/version.ts";
@@ -190,7 +190,7 @@ function writeAll(fd: number, text: string): void {
     try {
       bytes = bytes.subarray(writeSync(fd, bytes));
     } catch (error) {
-      const code = (error as { code?: string }).code;
+      const code = systemCode(error);
       if (code === "EAGAIN") {
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
         continue;

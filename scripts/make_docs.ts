@@ -109,7 +109,9 @@ function performanceTable(): string {
       run.program,
       `${run.seconds.toFixed(1)} s`,
       run.toLimit.toFixed(2),
-      `${run.ownCpuSeconds.toFixed(1)} + ${run.otherCpuSeconds.toFixed(1)} s`,
+      run.ownCpuSeconds === undefined || run.otherCpuSeconds === undefined
+        ? ""
+        : `${run.ownCpuSeconds.toFixed(1)} + ${run.otherCpuSeconds.toFixed(1)} s`,
       run.memoryMiB === undefined ? "" : `${run.memoryMiB} MiB`,
     ])
   );

@@ -9,7 +9,7 @@ import { resolveImage } from "../image/resolve_image.ts";
 import type { ImageContext } from "../image/image_options.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, IndexEntry, Platform, StoredDocument } from "../types/image.ts";
-import type { ImageSource } from "../types/source.ts";
+import type { ImageRoot, ImageSource, RootedSource } from "../types/source.ts";
 
 export interface ChosenRoot {
   readonly root: StoredDocument;
@@ -25,22 +25,27 @@ type Context = ImageContext & SourceContext & {
 };
 
 /**
- * Chooses by `platforms`: none stands for everything, one for its manifest alone, several for the index
+ * Chooses from the source's root by `platforms`: none stands for everything, one for its manifest alone, several for the index
  * with only these, and with `keepsIndex` one too.
  *
  * Throws code `platform` when the source has no image for one of them, and what the source throws.
  */
 export async function chooseRoot(
   source: ImageSource,
+  root: ImageRoot,
   platforms: readonly Platform[],
   context: Context,
 ): Promise<ChosenRoot> {
-  const whole = await wholeRoot(source, context.signal);
+  const whole = wholeRoot(root);
   if (platforms.length === 0) return whole;
-  const same: ImageSource = { ...source, root: () => Promise.resolve({ document: whole.root }) };
+  const documents: RootedSource = {
+    uri: source.uri,
+    root: () => Promise.resolve({ document: whole.root }),
+    document: (descriptor, signal) => source.document(descriptor, signal),
+  };
   const paths: (readonly StoredDocument[])[] = [];
   for (const platform of platforms) {
-    const image = await resolveImage(same, platform, context.signal);
+    const image = await resolveImage(documents, platform, context.signal);
     await requirePlatform(source, image, { ...context, platform });
     paths.push(image.documents);
   }
@@ -62,8 +67,7 @@ export function requireOneChoice(
 }
 
 /** Images that share a name without an index get one. */
-async function wholeRoot(source: ImageSource, signal: AbortSignal): Promise<ChosenRoot> {
-  const root = await source.root(signal);
+function wholeRoot(root: ImageRoot): ChosenRoot {
   if ("document" in root) return { root: root.document, sourceDigest: root.document.digest };
   const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: root.images.map(withoutName) };
   const bytes = new TextEncoder().encode(JSON.stringify(index));

@@ -42,7 +42,12 @@ export async function copyBetween(job: CopyJob): Promise<CopiedImage> {
   const isPlatformAsked = context.isPlatformAsked || (options.platforms ?? []).length > 0;
   const keepsIndex = options.sparse === true && !job.destination.takesOnlyImages;
   const choice = { ...context, isPlatformAsked, keepsIndex };
-  const chosen = await chooseRoot(source, platformsFor(job), choice);
+  const chosen = await chooseRoot(
+    source,
+    await source.root(context.signal),
+    platformsFor(job),
+    choice,
+  );
   const holders = await currentHolders(job);
   if (isDone(chosen.root, holders, options)) return nothingToDo(chosen, chosen.root);
   const image = await makeImage(chosen, job);

@@ -5,7 +5,7 @@ import { isUsable } from "../oci/choose_platform.ts";
 import { MAX_INDEX_DEPTH, parseManifestOrIndex } from "../oci/parse_manifest.ts";
 import { plainText } from "../text/quote_text.ts";
 import type { Descriptor, Digest, IndexEntry, Manifest, StoredDocument } from "../types/image.ts";
-import type { ImageSource } from "../types/source.ts";
+import type { DocumentSource } from "../types/source.ts";
 import { inParallel } from "./in_parallel.ts";
 
 /** The documents of one image and of what refers to it may have this many bytes together. */
@@ -45,7 +45,7 @@ export type OnFault = (entry: IndexEntry, error: DenrootError) => void;
  */
 export async function readTree(
   root: StoredDocument,
-  source: ImageSource,
+  source: DocumentSource,
   tree: DocumentTree,
   options: TreeOptions,
 ): Promise<void> {
@@ -152,7 +152,7 @@ function toNode(
   return { document, children: broken.length === 0 ? children : children.filter(isUsable) };
 }
 
-function checkSize(tree: DocumentTree, source: ImageSource): void {
+function checkSize(tree: DocumentTree, source: DocumentSource): void {
   const size = [...tree.values()].reduce((sum, { document }) => sum + document.bytes.length, 0);
   if (size <= MAX_DOCUMENT_BYTES) return;
   throw new DenrootError(
@@ -173,7 +173,7 @@ function unusable({ digest }: StoredDocument, { fault }: IndexEntry): DenrootErr
   );
 }
 
-function tooDeep({ uri }: ImageSource): DenrootError {
+function tooDeep({ uri }: DocumentSource): DenrootError {
   return new DenrootError(
     "limit",
     `${plainText(uri, 300)} has more than ${MAX_INDEX_DEPTH} indexes, one inside the other`,

@@ -45,10 +45,9 @@ export async function readPlace(
   const { signal, onProgress, settings: { maxConnections: connections } } = context;
   // All platforms are chosen from one answer: a tag may move meanwhile.
   const answer = await source.root(signal);
-  const fixed: ImageSource = { ...source, root: () => Promise.resolve(answer) };
   const chosen = platforms.length === 0
-    ? [await chooseRoot(fixed, [], context)]
-    : await Promise.all(platforms.map((one) => chooseRoot(fixed, [one], context)));
+    ? [await chooseRoot(source, answer, [], context)]
+    : await Promise.all(platforms.map((one) => chooseRoot(source, answer, [one], context)));
   const roots = chosen.map(({ root }) => root);
   const tree: DocumentTree = new Map();
   for (const root of roots) {

@@ -5,7 +5,7 @@ import { digestOf } from "../oci/digest.ts";
 import { isObject, type JsonObject, parseJsonObject } from "../oci/json_fields.ts";
 import { isConfigType } from "../oci/media_types.ts";
 import type { Digest, StoredDocument } from "../types/image.ts";
-import type { ImageContent, ImageSource } from "../types/source.ts";
+import type { DocumentSource, ImageContent, ImageSource } from "../types/source.ts";
 import { ATTESTED } from "./choose_root.ts";
 import { formatOf, INDEX_TYPES } from "./image_format.ts";
 import {
@@ -139,8 +139,8 @@ async function treeOf(
   for (const document of changed.values()) {
     if (document !== undefined) documents.set(document.digest, document);
   }
-  const inMemory: ImageSource = {
-    ...source,
+  const inMemory: DocumentSource = {
+    uri: source.uri,
     document: ({ digest }) => Promise.resolve(documents.get(digest)!),
   };
   const tree: DocumentTree = new Map();

@@ -20,7 +20,7 @@ import type {
   ResolvedImage,
   StoredDocument,
 } from "../types/image.ts";
-import type { ImageContent, ImageSource } from "../types/source.ts";
+import type { ImageContent, ImageSource, RootedSource } from "../types/source.ts";
 
 /**
  * Goes from the source's root through its indexes to the manifest for `platform`. That manifest may
@@ -30,7 +30,7 @@ import type { ImageContent, ImageSource } from "../types/source.ts";
  * `limit` when indexes are nested too deep, and what the source throws.
  */
 export async function resolveImage(
-  source: ImageSource,
+  source: RootedSource,
   platform: Platform,
   signal: AbortSignal,
 ): Promise<ResolvedImage> {

@@ -22,8 +22,8 @@ import { tidyTierDaily } from "./tidy_tier.ts";
 import { makePart, partOf, type Share, type Tier } from "./tier.ts";
 
 /**
- * For so long the other nodes leave it to the first one to lead. A node that can only read, and did
- * not find the image, waits for so long for one that can write.
+ * For so long the other nodes leave it to the first one to lead. Among them, a node that can only read,
+ * and did not find the image, waits for so long for one that can write.
  */
 const GRACE_MS = 3000;
 
@@ -128,7 +128,7 @@ class StepMember {
     return image && { path: image.path, bytes: image.bytes, place: record.tier };
   }
 
-  /** Without the other nodes of the step, but with what they decided. */
+  /** Takes the digest that the step has decided on, if there is one. */
   async #findOrMake(): Promise<PlacedImage> {
     return await findOrMake(this.#share, this.#task, this.#notices);
   }

@@ -1,4 +1,4 @@
-/** Users' own tiers have no administrator: who works in one keeps it within the limits. */
+/** Users' own tiers have no administrator: each user's imports and steps keep them within the limits. */
 
 import fs from "node:fs";
 import path from "node:path";
@@ -10,7 +10,7 @@ import type { Tier } from "./tier.ts";
 const STAMP = ".tidied";
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Never throws: the next one meets the same trouble, and `share gc` tells it. */
+/** Never throws: a failed import would help nobody. `share gc` meets the same trouble, and tells it. */
 export function tidyTier(tier: Tier, settings: Settings): void {
   try {
     fs.writeFileSync(path.join(tier.root, STAMP), ".");
@@ -20,7 +20,7 @@ export function tidyTier(tier: Tier, settings: Settings): void {
       maxAgeMs: settings.shareMaxAgeMs,
     });
   } catch {
-    // As above.
+    // The image is there all the same.
   }
 }
 

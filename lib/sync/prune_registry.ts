@@ -1,6 +1,6 @@
 /** Removes the tags that a list no longer names from the repositories that it fills. */
 
-import { type DocumentTree, readTree } from "../copy/image_tree.ts";
+import { type DocumentTree, type OnFault, readTree } from "../copy/image_tree.ts";
 import { inParallel } from "../copy/in_parallel.ts";
 import { contextOf, type SideOptions } from "../copy/side_options.ts";
 import { DenrootError, hasCode, messageOf } from "../errors.ts";
@@ -127,7 +127,7 @@ async function findIn(
   return pruned.map((one) => ({ ...one, isNeeded: needed.has(one.digest) }));
 }
 
-/** The images with these digests, and all that their indexes list. What is missing is needed by none. */
+/** The images with these digests, and all that their indexes list, also what cannot be read. */
 async function documentsBelow(
   digests: Iterable<Digest>,
   reference: DockerReference,
@@ -140,7 +140,8 @@ async function documentsBelow(
     const tree: DocumentTree = new Map();
     // Nobody has said how large it is.
     const root = await source.document({ digest, mediaType: "" } as Descriptor, signal);
-    await readTree(root, source, tree, { connections, signal, onFault: () => {} });
+    const onFault: OnFault = (entry) => documents.add(entry.digest);
+    await readTree(root, source, tree, { connections, signal, onFault });
     for (const found of tree.keys()) documents.add(found);
   }
   return documents;

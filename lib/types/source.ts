@@ -183,6 +183,12 @@ export interface ImageSource extends AsyncDisposable {
   at?(tag: string): ImageSource;
 }
 
+/** What is needed of a source to go through the documents below a root. */
+export type DocumentSource = Pick<ImageSource, "uri" | "document">;
+
+/** The same, with the root. */
+export type RootedSource = Pick<ImageSource, "uri" | "root" | "document">;
+
 /** An index or a manifest; or the images of one name, where no index lists them. */
 export type ImageRoot =
   | { readonly document: StoredDocument }

@@ -16,8 +16,9 @@
  *                      and ends as the child ends
  *   init               makes the first process of a PID namespace, which adopts and buries orphans;
  *                      then does as `fork` does. The namespace ends with the child
- *   tend=PID           goes on in a child. The parent ends as the child ends. When the child fails, or PID
- *                      ends before, which has to be the parent's own parent, all ends that the child started
+ *   tend=PID           goes on in a child, and the parent ends as the child ends. PID is the parent's own
+ *                      parent. When it ends first, or when the child fails, all that the child has started
+ *                      ends too
  *   session            setsid(2)
  *   detach             goes on in a child, and the parent ends at once
  *   wait=FD            waits for a byte
@@ -178,8 +179,8 @@ static void become_default(int signal) {
     set_action(signal, action, 0);
 }
 
-/* A process that only waits must keep neither a pipe open nor a directory of the host. Others may look into it only where `visible`
- * says so: the one that stands for a container is what others list, and join. */
+/* A process that only waits must keep neither a pipe open nor a directory of the host. Others may look
+ * into it only where `visible` says so: the one that stands for a container is what others list, and join. */
 static void withdraw(int visible) {
     CALL(chdir, "/");
     if (CALL(close_range, 0, ~0u) < 0)
@@ -248,23 +249,46 @@ static long clone_child(void) {
     return child;
 }
 
-/* Kills all children of this process, and gives whether they are known. The list may be longer than what
- * is read of it: those that are left come with the next call. */
+/* Whether /proc counts processes as this one does: a PID namespace may have no /proc of its own. */
+static int counts_alike(void) {
+    static char self[24];
+    long size = CALL(readlinkat, AT_FDCWD, "/proc/self", self, sizeof self - 1);
+    return size > 0 && number(self, 10) == (word)CALL(getpid);
+}
+
+/* Kills the process that /proc knows by this number. Where kill(2) would reach another one, the directory
+ * stands for it, since Linux 5.1. */
+static long kill_known(word process, int is_alike) {
+    static char path[32] = "/proc/";
+    char digits[24], *digit = decimal(process, digits + sizeof digits);
+    if (is_alike) return CALL(kill, process, SIGKILL);
+    for (char *at = path + length("/proc/"); (*at++ = *digit++);) {}
+    long directory = CALL(openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return directory;
+    long result = CALL(pidfd_send_signal, directory, SIGKILL, 0, 0);
+    CALL(close, directory);
+    return result;
+}
+
+/* Kills the children of this process, and gives whether one could be killed. The list may be longer than
+ * what is read of it: those that are left come with the next call. */
 static int kill_children(void) {
     static char list[4096];
     long file = CALL(openat, AT_FDCWD, "/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
     long count = file < 0 ? file : CALL(read, file, list, sizeof list);
     if (file >= 0) CALL(close, file);
+    const int is_alike = counts_alike();
+    int is_killed = 0;
     word child = 0;
     for (long n = 0; n < count; n++) {
         if (list[n] != ' ') {
             child = child * 10 + list[n] - '0';
             continue;
         }
-        if (child > 0) CALL(kill, child, SIGKILL);
+        if (child > 0 && kill_known(child, is_alike) >= 0) is_killed = 1;
         child = 0;
     }
-    return count >= 0;
+    return is_killed;
 }
 
 static void end_family(void) {

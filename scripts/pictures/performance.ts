@@ -21,9 +21,12 @@ export interface PerformanceRun {
   readonly seconds: number;
   /** Times the limit of the group. */
   readonly toLimit: number;
-  /** Processor time of the program itself, and of mksquashfs and whatever else it runs. */
-  readonly ownCpuSeconds: number;
-  readonly otherCpuSeconds: number;
+  /**
+   * Processor time of the program itself, and of mksquashfs and whatever else it runs. Older figures do
+   * not have it.
+   */
+  readonly ownCpuSeconds?: number;
+  readonly otherCpuSeconds?: number;
   readonly memoryMiB?: number;
 }
 
@@ -35,6 +38,7 @@ const BAR = 11;
 const GROUP = 40;
 const TOP = 64;
 const BOTTOM = 24;
+const LEGEND = 16;
 const SCALE_END = WIDTH - 60;
 
 /** The processor time has smaller bars: it is one bar's two parts. */
@@ -50,9 +54,9 @@ const COLOURS = {
 };
 
 export function drawPerformance(figures: PerformanceFigures): string {
-  const longest = Math.max(
-    ...figures.groups.flatMap(({ runs }) => runs.map((run) => Math.max(run.seconds, cpuOf(run)))),
-  );
+  const all = figures.groups.flatMap(({ runs }) => runs);
+  const longest = Math.max(...all.map((run) => Math.max(run.seconds, cpuOf(run))));
+  const hasCpu = all.some((run) => cpuOf(run) > 0);
   const xOf = (seconds: number) => round(LABELS + (SCALE_END - LABELS) * seconds / longest);
   const elements: string[] = [];
   let y = TOP;
@@ -73,7 +77,7 @@ export function drawPerformance(figures: PerformanceFigures): string {
     );
     y += runs.length * ROW;
   }
-  const height = y + BOTTOM + 16;
+  const height = y + BOTTOM + (hasCpu ? LEGEND : 0);
   const heading = `Seconds for an import, denroot ${figures.version}`;
   return svg({ width: WIDTH, height, title: heading }, [
     `<rect width="${WIDTH}" height="${height}" rx="8" fill="#ffffff" stroke="#d0d7de"/>`,
@@ -81,14 +85,14 @@ export function drawPerformance(figures: PerformanceFigures): string {
     text(16, 30, heading, 'font-size="16" font-weight="bold"'),
     text(16, 52, `${figures.image}; ${figures.machine}`),
     ...elements,
-    ...drawLegend(height - BOTTOM + 4),
+    ...(hasCpu ? drawLegend(height - BOTTOM + 4) : []),
     "</g>",
   ]);
 }
 
 /** The seconds that it took, and below them the processor time of the program and of what it ran. */
 function drawBars(run: PerformanceRun, y: number, xOf: (seconds: number) => number): string[] {
-  const { case: title, program, seconds, ownCpuSeconds } = run;
+  const { case: title, program, seconds, ownCpuSeconds = 0 } = run;
   const colour = program.startsWith("denroot") ? COLOURS.denroot : COLOURS.enroot;
   const middle = y + BAR;
   const name = title.replace(/, \w+'s squash options/, "");
@@ -96,8 +100,10 @@ function drawBars(run: PerformanceRun, y: number, xOf: (seconds: number) => numb
   return [
     text(LABELS - 10, middle, `${program}: ${name}`, 'text-anchor="end"'),
     bar(LABELS, xOf(seconds), y, BAR, colour),
-    bar(LABELS, own, y + BAR, CPU_BAR, COLOURS.ownCpu),
-    bar(own, all, y + BAR, CPU_BAR, COLOURS.otherCpu),
+    ...(all === LABELS ? [] : [
+      bar(LABELS, own, y + BAR, CPU_BAR, COLOURS.ownCpu),
+      bar(own, all, y + BAR, CPU_BAR, COLOURS.otherCpu),
+    ]),
     text(Math.max(xOf(seconds), all) + 8, middle, `${seconds.toFixed(1)} s`),
   ];
 }
@@ -115,7 +121,7 @@ function drawLegend(y: number): string[] {
   ]);
 }
 
-function cpuOf({ ownCpuSeconds, otherCpuSeconds }: PerformanceRun): number {
+function cpuOf({ ownCpuSeconds = 0, otherCpuSeconds = 0 }: PerformanceRun): number {
   return ownCpuSeconds + otherCpuSeconds;
 }
 

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { containerHome, USERS } from "../helpers/container_home.ts";
+import { countProcesses } from "../helpers/count_processes.ts";
 import { nobody } from "../helpers/other_user.ts";
 import { startProgram, waitUntil } from "../helpers/run_program.ts";
 
@@ -138,9 +139,9 @@ common::log INFO "prepared for $(common::getpwent | cut -d: -f3)"
       const program = denroot.start(["start", ...options, "box", "true"], {
         env: { ENROOT_SYSCONF_PATH: site },
       });
-      await waitUntil("the hook sleeps", () => sleepers(seconds) === 3);
+      await waitUntil("the hook sleeps", () => countProcesses("sleep", seconds) === 3);
       program.child.kill("SIGKILL");
-      await waitUntil("the hook is gone", () => sleepers(seconds) === 0);
+      await waitUntil("the hook is gone", () => countProcesses("sleep", seconds) === 0);
       await program.done;
       withoutSite();
     }
@@ -325,14 +326,3 @@ test("denroot hooks lists what runs, in order, with the reasons", async () => {
     runs: true,
   });
 });
-
-/** How many processes sleep for so many seconds. */
-function sleepers(seconds: string): number {
-  return readdirSync("/proc").filter((name) => {
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${seconds}\0`;
-    } catch {
-      return false;
-    }
-  }).length;
-}

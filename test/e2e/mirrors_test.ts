@@ -190,6 +190,7 @@ testOneRuntime("a short name is found by alias and by search", async (home) => {
       new RegExp(`The short name ${name} stands for docker://${origin.host}#team/app:latest`),
     );
   }
+  await home.succeed(["verify", "--platform", "linux/amd64", "docker://team/app"], { env });
 });
 
 testOneRuntime(

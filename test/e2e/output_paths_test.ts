@@ -116,6 +116,8 @@ testOneRuntime(
     mkdirSync(shared);
     chmodSync(shared, 0o1777);
     mkdirSync(growing!);
+    const link = join(denroot.work, "link");
+    symlinkSync(growing!, link);
     for (const path of [file!, locked!]) writeFileSync(path, "mine");
     const lock = startProgram("chattr", ["+i", locked!]);
     const grow = startProgram("chattr", ["+a", growing!]);
@@ -133,10 +135,10 @@ testOneRuntime(
         [[...command, locked!], /locked is immutable \(chattr \+i\)/],
         [
           [
-            ...["env", `ENROOT_DATA_PATH=${growing}`, ...denroot.runtime.command],
+            ...["env", `ENROOT_DATA_PATH=${link}`, ...denroot.runtime.command],
             ...["load", "oci:none:latest"],
           ],
-          /growing is append-only \(chattr \+a\)/,
+          /link is append-only \(chattr \+a\)/,
         ],
         [[...command, `${growing}/new`], /growing for the output is append-only \(chattr \+a\)/],
       );

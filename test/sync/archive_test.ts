@@ -37,6 +37,7 @@ import {
   WEB,
 } from "./sync_fixture.ts";
 
+const INDEX = "application/vnd.oci.image.index.v1+json";
 const { newHome, sync } = useSyncs();
 
 test("an archive begins with its inventory, has each blob once, and ends with its sums", async () => {
@@ -93,6 +94,30 @@ test("an archive lists for docker load what it has whole for this platform", asy
   const later = layoutWith(join(home, "later"), SECOND);
   await sync(`oci:${later.path}`, `oci-archive:${second}`, { since: [first!] });
   assert.ok(!membersOf(second!).includes("manifest.json"), "layers are on the other side only");
+});
+
+test("a sync takes the platforms that are asked for, from an index that may keep the others", async () => {
+  const home = newHome();
+  const layout = new Layout(join(home, "near"));
+  const images = ["amd64", "arm64"].map((architecture, number) => {
+    const { digest, mediaType, size } = layout.add({ kind: "image", layers: [number] });
+    return { digest, mediaType, size, platform: { os: "linux", architecture } };
+  });
+  const [, wanted] = images;
+  const index = layout.put(
+    jsonBlob(INDEX, { schemaVersion: 2, mediaType: INDEX, manifests: images }),
+  );
+  layout.list(index, `${APP}:1`);
+  const take = async (name: string, sparse: boolean) => {
+    const archive = join(home, name);
+    const options = { platforms: ["linux/arm64"], sparse };
+    const { images: [image] } = await sync(`oci:${layout.path}`, `oci-archive:${archive}`, options);
+    assert.equal(image?.error, undefined);
+    const taken = images.map(({ digest }) => membersOf(archive).includes(blobPath("", digest)));
+    return [image?.digest, taken];
+  };
+  assert.deepEqual(await take("one.tar", false), [wanted!.digest, [false, true]]);
+  assert.deepEqual(await take("sparse.tar", true), [index.digest, [false, true]]);
 });
 
 test("an archive that is up to date stays, and another one is not replaced unasked", async () => {

@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { OCI_INDEX } from "../../lib/oci/media_types.ts";
+import { Layout } from "../copy/copy_fixture.ts";
+import { jsonBlob } from "../helpers/image_fixture.ts";
 import { type Fault, startUploadRegistry } from "../helpers/upload_registry.ts";
 import { fates, layerOf, layoutWith, useSyncs } from "./sync_fixture.ts";
 
@@ -83,4 +86,30 @@ test("a dry run sends nothing, and says what it would copy", async () => {
   const result = await sync(`oci:${near}`, `docker://${registry.host}/far`, { dryRun: true });
   assert.deepEqual(fates(result), { "one:1": "missing", "one:2": "missing", "web:1": "missing" });
   assert.ok(registry.log.every((line) => line.startsWith("HEAD ")), registry.log.join("\n"));
+});
+
+test("pruning leaves an image that a listed index has, also where its entry is wrong", async () => {
+  const layout = new Layout(join(scratch, "wrong"));
+  const image = layout.add({ kind: "image", layers: [1] });
+  const { digest, mediaType, size } = image;
+  const index = layout.put(
+    jsonBlob(OCI_INDEX, {
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [{ digest, mediaType, size: size + 1 }],
+    }),
+  );
+  layout.list(index, "example.org/team/one:all");
+  await using registry = await startUploadRegistry({ deletes: "manifests" });
+  for (
+    const [tag, { mediaType: type, bytes, digest }] of [["all", index], ["part", image]] as const
+  ) {
+    registry.manifests.set(digest, { type, bytes });
+    registry.tags.set(`far/team/one:${tag}`, digest);
+  }
+  const result = await sync(`oci:${layout.path}`, `docker://${registry.host}/far`, {
+    prune: () => Promise.resolve(true),
+  });
+  assert.deepEqual([fates(result), result.removed], [{ "one:all": "present" }, []]);
+  assert.ok(registry.manifests.has(digest));
 });

@@ -1,6 +1,14 @@
 /** Scripts of sites and users that run as hooks. */
 
-import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename } from "node:path";
 import { DenrootError } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
@@ -22,6 +30,8 @@ interface Wishes {
 }
 
 const FILE_LIMIT_BYTES = 16 * 1024 * 1024;
+/** The exit code of shells and of env for a program that they do not find. */
+const NOT_FOUND = 127;
 
 export class HookScripts {
   readonly #surroundings: ScriptSurroundings;
@@ -60,11 +70,13 @@ export class HookScripts {
     const { root, settings } = this.#surroundings;
     const found = program.includes("/") ? program : findProgram(program, env);
     if (found === undefined) throw lacksInterpreter(path, program);
-    const missing = missingInterpreter(path, env);
-    if (missing !== undefined) throw lacksInterpreter(path, missing);
+    const isDirect = program === path;
+    // The kernel does not name what it misses. What env looks for may depend on its options.
+    if (isDirect && interpreterOf(path)?.startsWith("/")) requireInterpreter(path, env);
     const tended = tendedCommand(settings.runtimePath, { program: found, args });
     const exitCode = await runForeground(tended.program, tended.args, { env });
     if (exitCode === 0) return;
+    if (isDirect && exitCode === NOT_FOUND) requireInterpreter(path, env);
     throw new DenrootError("file", `${path} exited with return code ${exitCode}`, {
       hint: fullDiskHint([root.path, settings.runtimePath]) ??
         "The hook is not denroot's own: what it printed, and the file itself, say more",
@@ -106,17 +118,14 @@ function firstBytes(path: string): string {
   }
 }
 
-/** The interpreter of a script, where this machine lacks it. */
-function missingInterpreter(
-  path: string,
-  env: Readonly<Record<string, string>>,
-): string | undefined {
+/** Throws code `not_found` for a script whose interpreter this machine lacks. */
+function requireInterpreter(path: string, env: Readonly<Record<string, string>>): void {
   const interpreter = interpreterOf(path);
-  if (interpreter === undefined) return undefined;
-  const found = interpreter.startsWith("/")
-    ? statSync(interpreter, { throwIfNoEntry: false })
-    : findProgram(interpreter, env);
-  return found === undefined ? interpreter : undefined;
+  if (interpreter === undefined) return;
+  const isThere = interpreter.startsWith("/")
+    ? existsSync(interpreter)
+    : findProgram(interpreter, env) !== undefined;
+  if (!isThere) throw lacksInterpreter(path, interpreter);
 }
 
 function lacksInterpreter(path: string, interpreter: string): DenrootError {

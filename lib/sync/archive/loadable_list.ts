@@ -3,8 +3,8 @@
 import { DenrootError } from "../../errors.ts";
 import { resolveImage } from "../../image/resolve_image.ts";
 import { SavedList } from "../../transport/archive/saved_list.ts";
-import type { Descriptor, Digest, Platform, StoredDocument } from "../../types/image.ts";
-import type { ImageSource } from "../../types/source.ts";
+import type { Digest, Platform, StoredDocument } from "../../types/image.ts";
+import type { RootedSource } from "../../types/source.ts";
 import type { Recorder } from "./recorder.ts";
 
 /**
@@ -39,13 +39,19 @@ async function loadable(
   platform: Platform,
   signal: AbortSignal,
 ): Promise<StoredDocument | undefined> {
-  const source = {
+  const source: RootedSource = {
     uri: digest,
     root: () => Promise.resolve({ document: documents.get(digest)! }),
-    document: ({ digest }: Descriptor) => Promise.resolve(documents.get(digest)!),
+    document: ({ digest }) => {
+      const document = documents.get(digest);
+      // A sparse index names it, and it was left out.
+      return document === undefined
+        ? Promise.reject(notInArchive(digest))
+        : Promise.resolve(document);
+    },
   };
   try {
-    const image = await resolveImage(source as unknown as ImageSource, platform, signal);
+    const image = await resolveImage(source, platform, signal);
     const { config, layers } = image.manifest;
     const isWhole = config !== undefined &&
       [config, ...layers].every((one) => blobs.has(one.digest));
@@ -56,6 +62,10 @@ async function loadable(
     if (!(error instanceof DenrootError)) throw error;
     return undefined;
   }
+}
+
+function notInArchive(digest: Digest): DenrootError {
+  return new DenrootError("not_found", `The archive does not have ${digest}`);
 }
 
 function byName(one: { readonly name: string }, other: { readonly name: string }): number {

@@ -3,8 +3,9 @@
  * lease's file holds the process mark of its holder, which adds a byte to it while it works.
  *
  * A lease is stale when its holder is dead for certain or was given up by the process that looks, or
- * when its file did not change for a minute by that process's clock. No clocks of two hosts are compared: they may differ, and a
- * file system may give either's time. So the lease of a dead host costs the next process a minute.
+ * when its file did not change for a minute by that process's clock. No clocks of two hosts are
+ * compared: they may differ, and a file system may give either's time. So the lease of a dead host costs
+ * the next process a minute.
  *
  * A lease saves work and guards nothing: for a moment two processes may hold it, when one of them
  * was taken for dead. The work must be right even then. So a lease that another user left in a sticky

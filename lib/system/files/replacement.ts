@@ -1,11 +1,10 @@
-/** What keeps a file from getting a name, asked of the kernel before the file is made. */
+/** What keeps a file from getting a name, looked for before the file is made. */
 
 import { Buffer } from "node:buffer";
 import path from "node:path";
-import { nativeChanges } from "./native_changes.ts";
+import process from "node:process";
 import {
   APPEND_ONLY,
-  EPERM,
   FILE_TYPE,
   type FileStatus,
   IMMUTABLE,
@@ -15,6 +14,7 @@ import {
 } from "./native_files.ts";
 
 const AT_FDCWD = -100;
+const STICKY = 0o1000;
 const OWNERS_ONLY = "is another user's, in a directory where each user replaces only his own files";
 
 /**
@@ -30,9 +30,9 @@ export async function replacementFault(
   return why === undefined ? undefined : { of: "file", why };
 }
 
-/** The same about a directory: why nothing in it can get another name. */
+/** The same about a directory, which a link may lead to: why nothing in it can get another name. */
 export async function directoryFault(directory: string): Promise<string | undefined> {
-  const status = await statusOf(directory);
+  const status = await statusOf(`${directory}/.`);
   return status !== undefined && (status.attributes & APPEND_ONLY) !== 0
     ? "is append-only (chattr +a), so nothing in it can be renamed"
     : undefined;
@@ -45,10 +45,15 @@ async function fileFault(file: string): Promise<string | undefined> {
   if ((attributes & MOUNT_ROOT) !== 0) return "is the place of a mount";
   if ((attributes & IMMUTABLE) !== 0) return "is immutable (chattr +i)";
   if ((attributes & APPEND_ONLY) !== 0) return "is append-only (chattr +a)";
-  // The kernel looks whether this process may remove the name before it sees that it is no
-  // directory's (may_delete() in fs/namei.c), and never removes a file here.
-  const result = (await nativeChanges()).removeDirectory(AT_FDCWD, bytesOf(file));
-  return result === EPERM ? OWNERS_ONLY : undefined;
+  return await isForOwners(status, path.dirname(file)) ? OWNERS_ONLY : undefined;
+}
+
+/** Whether the sticky bit keeps the file's name from this user (`__check_sticky()` in fs/namei.c). */
+async function isForOwners({ uid }: FileStatus, parent: string): Promise<boolean> {
+  const status = await statusOf(`${parent}/.`);
+  const user = process.geteuid!();
+  return status !== undefined && (status.mode & STICKY) !== 0 &&
+    user !== 0 && user !== uid && user !== status.uid;
 }
 
 async function statusOf(file: string): Promise<FileStatus | undefined> {

@@ -1,9 +1,9 @@
 /**
- * For how long a thing did not change, by this process's own clock: no other clock is trusted. And
- * which processes were silent for so long that they count as dead.
+ * For how long a thing did not change, by this process's own clock: no other clock is trusted. It also
+ * knows which processes were silent for so long that they count as dead.
  */
 
-import { processIn } from "./process_mark.ts";
+import { parseMark, processIn } from "./process_mark.ts";
 
 /**
  * What a single look may add. When this process, and with it perhaps the one that it watches, was
@@ -38,9 +38,12 @@ export class SilenceWatch {
     return silentMs;
   }
 
-  /** All leases of this process count as free from now on, for those who look with this watch. */
+  /**
+   * All leases of this process count as free from now on, for those who look with this watch. A text that
+   * is no mark names no process: a file that cannot be read has none either, and its holder may live.
+   */
   giveUp(mark: string): void {
-    this.#givenUp.add(processIn(mark));
+    if (parseMark(mark) !== undefined) this.#givenUp.add(processIn(mark));
   }
 
   isGivenUp(mark: string): boolean {

@@ -49,13 +49,13 @@ export function programEngine(program: "docker" | "podman", options: ProgramOpti
         `${program}'s description of ${quoteText(image)}`,
       );
     },
-    save: (image, signal) => saved(program, bareId(image), environment, signal),
+    save: (image, signal) => saved(program, [...args, "save", bareId(image)], environment, signal),
   };
 }
 
 async function* saved(
   program: string,
-  id: string,
+  words: readonly string[],
   environment: ProgramOptions["environment"],
   signal: AbortSignal,
 ): AsyncIterableIterator<Uint8Array> {
@@ -64,7 +64,7 @@ async function* saved(
   const letAge = keepFresh(scratch);
   try {
     const env = { ...environment, TMPDIR: scratch };
-    const child = await readFromChild(program, ["save", id], { env, signal });
+    const child = await readFromChild(program, words, { env, signal });
     yield* child.output;
     const exit = await child.exited;
     throwIfAborted(signal);

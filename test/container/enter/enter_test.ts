@@ -2,17 +2,11 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { before, test } from "node:test";
+import { countProcesses } from "../../helpers/count_processes.ts";
 import { asNobody } from "../../helpers/other_user.ts";
 import { project } from "../../helpers/release.ts";
 import { runProgram, startProgram, waitUntil } from "../../helpers/run_program.ts";
@@ -95,14 +89,22 @@ test("what is tended ends as its child does, and with a child that fails all tha
   }
 });
 
+test("a child that fails leaves nothing also where /proc is that of another PID namespace", async () => {
+  const script = "sleep 20 > /dev/null 2>&1 & exit 7";
+  const begunMs = performance.now();
+  const words = [NEW_USER_AND_PID, "init", "tend=0", PATHS, "sh", "-c", script];
+  assert.equal((await run(...words)).exitCode, 7);
+  assert.ok(performance.now() - begunMs < 15_000, "it was waited for");
+});
+
 test("what is tended ends with its parent's parent, down to what has left its own parent", async () => {
   const mark = String(2e6 + process.pid);
   const script = `sleep ${mark} & (setsid sleep ${mark} &) ; wait`;
   const words = [enter, `tend=$$`, PATHS, "sh", "-c", `'${script}'`].join(" ");
   const program = startProgram("sh", ["-c", `${words}; true`]);
-  await waitUntil("the children run", () => sleepers(mark) === 2);
+  await waitUntil("the children run", () => countProcesses("sleep", mark) === 2);
   program.child.kill("SIGKILL");
-  await waitUntil("all of them are gone", () => sleepers(mark) === 0);
+  await waitUntil("all of them are gone", () => countProcesses("sleep", mark) === 0);
 });
 
 test("a parent that is killed at any moment leaves no child", async () => {
@@ -275,15 +277,4 @@ function stateOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** How many processes sleep for so many seconds. */
-function sleepers(seconds: string): number {
-  return readdirSync("/proc").filter((name) => {
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, "utf8") === `sleep\0${seconds}\0`;
-    } catch {
-      return false;
-    }
-  }).length;
 }

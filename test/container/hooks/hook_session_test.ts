@@ -158,6 +158,19 @@ test("an interpreter that the machine lacks is named", async () => {
   }
 });
 
+test("a first line that nobody reads, or that only env understands, stops no script", async () => {
+  const { session, script } = await sessionOf();
+  const conf = script(
+    "conf.sh",
+    '#!/opt/enroot batch\nhooks() {\n echo E=1 >> "$ENROOT_ENVIRON"\n}\n',
+  );
+  await session.run({ ...conf, type: "script" });
+  await session.run(
+    script("x.sh", '#!/usr/bin/env -S -u FOO sh\necho F=1 >> "$ENROOT_ENVIRON"\n'),
+  );
+  assert.deepEqual(session.variables.slice(-2).map(({ name }) => name), ["E", "F"]);
+});
+
 test("a built-in hook that fails is named, with the cause's code and hint", async () => {
   const hook: BuiltInHook = {
     name: "20-own.sh",

@@ -54,6 +54,8 @@ test("a process that was given up elsewhere loses all its leases, and others kee
   assert.equal(leaseHolder(newFile(ELSEWHERE), knowing), undefined);
   const other = ELSEWHERE.replace("4711", "4712");
   assert.equal(leaseHolder(newFile(other), knowing)?.mark, other);
+  knowing.giveUp("");
+  assert.ok(leaseHolder(newFile(""), knowing), "nobody knows whose it is");
 });
 
 const times: readonly [title: string, aheadMs: number][] = [

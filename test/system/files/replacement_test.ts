@@ -1,7 +1,7 @@
 /** What keeps a file from getting its name is seen before it is made, and nothing is changed by looking. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { replacementFault } from "../../../lib/system/files/replacement.ts";
@@ -16,7 +16,8 @@ test("nothing is said against a new file, and against a file of one's own", asyn
   assert.equal(await replacementFault(file), undefined);
   assert.equal(await replacementFault(join(directory, "new")), undefined);
   assert.equal(await replacementFault(join(scratch, "none/new")), undefined);
-  // An empty directory is not removed by looking.
+  chmodSync(scratch, 0o1777);
+  assert.equal(await replacementFault(file), undefined, "the directory is sticky");
   assert.equal(await replacementFault(directory), undefined);
   assert.equal(readFileSync(file, "utf8"), "content");
   assert.deepEqual(readdirSync(directory), []);
