@@ -1,7 +1,7 @@
 /** `run`: brings an image up to date and becomes a container of it. */
 
 import type { Command } from "commander";
-import type { InheritedState, Runnable } from "../../mod.ts";
+import type { InheritedState, Runnable, StartOptions } from "../../mod.ts";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
 import { writtenText } from "./output/units.ts";
 import { addStartOptions, startOptionsOf, type StartWords } from "./start_options.ts";
@@ -45,6 +45,7 @@ async function runRun(
   options: Options,
   context: CommandContext,
 ): Promise<void> {
+  const start = startOptionsOf(options);
   // The rest of the library would take longer to load than the container to start.
   const [{ findRunnable }, { scriptSettings }, { inheritedState }] = await Promise.all([
     import("../definition/find_runnable.ts"),
@@ -61,20 +62,18 @@ async function runRun(
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });
-  await becomeRunnable(runnable, { command, options, inherited }, context);
+  await becomeRunnable(runnable, { ...start, command, inherited }, context);
 }
 
-interface AskedStart {
-  readonly command: readonly string[];
-  readonly options: StartWords;
+type AskedStart = Omit<StartOptions, "settings"> & {
   /** What this process had at its start. */
   readonly inherited: InheritedState;
-}
+};
 
 /** Becomes a container of the image. The definition's script has settings of its own. */
 export async function becomeRunnable(
   runnable: Runnable,
-  { command, options, inherited }: AskedStart,
+  asked: AskedStart,
   { console, progress, letSignalsGo }: CommandContext,
 ): Promise<void> {
   const [{ withDefined }, { scriptSettings }, { startRequest }, { becomeContainer }] = await Promise
@@ -87,7 +86,6 @@ export async function becomeRunnable(
   progress.finish();
   const { image, imported, start } = runnable;
   if (imported !== undefined) console.log("info", writtenText(imported));
-  const asked = { ...startOptionsOf(options), command, inherited };
   const settings = await scriptSettings(asked.configScript ?? start.configScript);
   const request = startRequest(image, withDefined(start, { ...asked, settings }));
   await letSignalsGo();

@@ -1,6 +1,5 @@
 /** Makes a container of an image file. */
 
-import fs from "node:fs";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { unpackImage } from "../squashfs/unpack_image.ts";
@@ -11,7 +10,7 @@ import { absolutePath, realPath } from "../system/files/real_names.ts";
 import { systemFiles } from "../system/host/system_files.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import type { OnProgress } from "../types/progress.ts";
-import { type ContainerPlace, containerPlace, createdName } from "./container_name.ts";
+import { type ContainerPlace, containerPlace, createdName, placeStatus } from "./container_name.ts";
 import {
   containerExists,
   makeDataDirectory,
@@ -86,7 +85,7 @@ export async function prepareNewRoot(
   settings: Settings,
   { force, warn }: Preparation,
 ): Promise<void> {
-  const exists = fs.lstatSync(place.path, { throwIfNoEntry: false }) !== undefined;
+  const exists = placeStatus(place) !== undefined;
   if (exists && !force) throw containerExists(place);
   if (exists) {
     requireOwn(place);
