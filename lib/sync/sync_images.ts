@@ -17,7 +17,11 @@ import { type ArchivedImage, archivedImages } from "./archive/archived_images.ts
 import { Arrivals } from "./archive/arrivals.ts";
 import { absolutePath } from "../system/files/real_names.ts";
 import { checkNeeds } from "./archive/check_needs.ts";
-import { type ArchiveOptions, openArchivePlaces } from "./archive/open_archive_places.ts";
+import {
+  type ArchiveOptions,
+  openArchivePlaces,
+  refuseArchiveOptions,
+} from "./archive/open_archive_places.ts";
 import { readLists } from "./list/read_lists.ts";
 import { checkPrune, pruneAfter } from "./prune_after.ts";
 import { SourcePool } from "./source_pool.ts";
@@ -66,6 +70,7 @@ export async function syncImages(
 ): Promise<SyncResult> {
   const started = performance.now();
   const target = parseTarget(to, options.scoped ?? false);
+  if (target.type !== "archive") refuseArchiveOptions(options);
   const items = await readLists(lists);
   if (options.prune !== undefined) checkPrune(items, target);
   const context = await imageContext(options);
