@@ -31,16 +31,13 @@ async function runHooks({ json }: Options, context: CommandContext): Promise<voi
 function formatHooks(hooks: readonly ListedHook[]): string {
   const width = Math.max(...hooks.map(({ name }) => printableLine(name).length));
   return hooks.map(({ name, path, runs, reason, summary }) => {
-    const why = path === undefined ? reason : `${path}: ${reason}`;
+    const why = path === undefined ? sentence(reason) : `${path}: ${sentence(reason)}`;
     const does = runs && summary !== undefined ? ` ${summary}` : "";
     const state = runs ? "runs" : "off";
-    return `${state.padEnd(6)}${printableLine(name).padEnd(width)}  ${
-      printableLine(sentence(why) + does)
-    }`;
+    return `${state.padEnd(6)}${printableLine(name).padEnd(width)}  ${printableLine(why + does)}`;
   }).join("\n");
 }
 
-/** The reason begins with a path, or becomes a sentence. */
 function sentence(text: string): string {
   const stop = text.endsWith(".") ? "" : ".";
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${stop}`;

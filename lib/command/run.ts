@@ -1,7 +1,8 @@
 /** `run`: brings an image up to date and becomes a container of it. */
 
 import type { Command } from "commander";
-import type { InheritedState, Runnable, StartOptions } from "../../mod.ts";
+import type { InheritedState, Runnable, Settings, StartOptions } from "../../mod.ts";
+import { DenrootError, hasCode } from "../errors.ts";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
 import { writtenText } from "./output/units.ts";
 import { addStartOptions, startOptionsOf, type StartWords } from "./start_options.ts";
@@ -53,16 +54,38 @@ async function runRun(
     import("../container/start/inherited_state.ts"),
   ]);
   const inherited = inheritedState();
-  const runnable = await findRunnable(what, {
+  const settings = await scriptSettings(options.conf);
+  const finding = findRunnable(what, {
     architecture: options.arch,
     force: options.force === true,
     verify: options.verify === true,
     offline: options.offline === true,
-    settings: await scriptSettings(options.conf),
+    settings,
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });
+  const runnable = await finding.catch(async (error) => {
+    throw hasCode(error, "not_found") ? await orContainer(error, what, settings) : error;
+  });
   await becomeRunnable(runnable, { ...start, command, inherited }, context);
+}
+
+/** People give the name of a container, as to `start`. */
+async function orContainer(
+  error: DenrootError,
+  what: string,
+  settings: Settings,
+): Promise<DenrootError> {
+  const { findContainer } = await import("../../mod.ts");
+  try {
+    findContainer(settings, what);
+  } catch {
+    return error;
+  }
+  return new DenrootError("not_found", error.message, {
+    cause: error,
+    hint: `There is a container of this name: denroot start ${what} starts it`,
+  });
 }
 
 type AskedStart = Omit<StartOptions, "settings"> & {

@@ -8,6 +8,7 @@ import { freeSpace } from "../system/host/free_space.ts";
 import { mountOf } from "../system/host/mount_table.ts";
 import { absolutePath, realPath } from "../system/files/real_names.ts";
 import { systemFiles } from "../system/host/system_files.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import type { OnProgress } from "../types/progress.ts";
 import { type ContainerPlace, containerPlace, createdName, placeStatus } from "./container_name.ts";
@@ -71,7 +72,7 @@ export async function createContainer(
   });
   await makeTreeUsable(root.path);
   await root.publish({ replace: force });
-  return { ...place, seconds: (performance.now() - started) / 1000 };
+  return { ...place, seconds: secondsSince(started) };
 }
 
 interface Preparation {

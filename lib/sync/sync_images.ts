@@ -5,6 +5,7 @@ import type { SideOptions } from "../copy/side_options.ts";
 import { DenrootError } from "../errors.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "../image/image_options.ts";
 import { openStore } from "../store/open_cache.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { openLayoutPlaces, openRegistryPlaces, type Places } from "./destination/open_places.ts";
@@ -79,7 +80,7 @@ export async function syncImages(
   await using pool = new SourcePool(places, options.source ?? {});
   const run = { to, target, items, pool, options, cache, context: places };
   const synced = await toPlaces(run);
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = secondsSince(started);
   return { destination: to, ...synced, seconds };
 }
 
