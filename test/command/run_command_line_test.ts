@@ -163,6 +163,14 @@ for (const [args, message, hint] of WRONG) {
   });
 }
 
+test("the help and the manual of sync show that the lists stand before the destination", async () => {
+  assert.match(
+    await run(["sync", "--help"]),
+    /^Usage: denroot sync \[options\] <LIST\.\.\.> <DESTIN/,
+  );
+  assert.match(await run(["help", "--man", "sync"]), /LIST\\fR \.\.\. \\fIDESTINATION\\fR$/m);
+});
+
 test("a bad reference is not an error of the command line", async () => {
   await assert.rejects(
     run(["import", "docker://Bad"]),
