@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { ListedHook } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { type CommandContext, commandSettings, newCommand } from "./common.ts";
+import { SCREEN_COLUMNS, wrapText } from "./output/wrap_text.ts";
 
 export function hooksCommand(context: CommandContext): Command {
   return newCommand("hooks", "Show what prepares each container before it starts.")
@@ -33,8 +34,9 @@ function formatHooks(hooks: readonly ListedHook[]): string {
   return hooks.map(({ name, path, runs, reason, summary }) => {
     const why = path === undefined ? sentence(reason) : `${path}: ${sentence(reason)}`;
     const does = runs && summary !== undefined ? ` ${summary}` : "";
-    const state = runs ? "runs" : "off";
-    return `${state.padEnd(6)}${printableLine(name).padEnd(width)}  ${printableLine(why + does)}`;
+    const head = `${(runs ? "runs" : "off").padEnd(6)}${printableLine(name).padEnd(width)}  `;
+    const lines = wrapText(why + does, SCREEN_COLUMNS - head.length);
+    return head + lines.join(`\n${" ".repeat(head.length)}`);
   }).join("\n");
 }
 
