@@ -17,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import type { CommandContext } from "../lib/command/common.ts";
 import { ENVIRONMENT, EXIT_CODES, FILES } from "../lib/command/manual/manual_tables.ts";
+import type { DocumentedCommand } from "../lib/command/help/documented_command.ts";
 import { sentence } from "../lib/command/manual/sentence.ts";
 import { Progress } from "../lib/command/output/progress.ts";
 import { createProgram } from "../lib/command/run_command_line.ts";
@@ -136,7 +137,7 @@ function commandsTable(program: Command): string {
 }
 
 function argumentsText(command: Command): string {
-  return command.registeredArguments.map((argument) => {
+  return (command as DocumentedCommand).shownArguments.map((argument) => {
     const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
     return argument.required ? ` ${name}` : ` [${name}]`;
   }).join("");

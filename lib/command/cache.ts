@@ -5,7 +5,14 @@ import type { Amount, CacheContents, CachedFile, PruneResult } from "../../mod.t
 import { DenrootError } from "../errors.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
-import { type CommandContext, commandSettings, newCommand, wellFormed } from "./common.ts";
+import {
+  AGE_FORM,
+  type CommandContext,
+  commandSettings,
+  newCommand,
+  SIZE_FORM,
+  wellFormed,
+} from "./common.ts";
 import { shortDigest } from "./output/inspection_table.ts";
 import { formatBytes } from "./output/units.ts";
 
@@ -29,11 +36,11 @@ export function cacheCommand(context: CommandContext): Command {
     )
     .addOption(
       new Option("--older-than <AGE>", "prune what was not used for this time, as 30d or 12h")
-        .argParser(wellFormed(parseAge, "Write a time, such as 90m, 12h, 30d or 2w.")),
+        .argParser(wellFormed(parseAge, AGE_FORM)),
     )
     .addOption(
       new Option("--keep-bytes <SIZE>", "prune until your files have at most this size, as 100G")
-        .argParser(wellFormed(parseBytes, "Write a size below 8192T, such as 500M or 1.5G.")),
+        .argParser(wellFormed(parseBytes, SIZE_FORM)),
     )
     .option("--dry-run", "change nothing, and show what prune would remove")
     .option("--json", "print everything as JSON")

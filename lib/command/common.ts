@@ -98,6 +98,10 @@ export function wellFormed(
   };
 }
 
+/** What is wrong with the value of an option, for {@link wellFormed}. */
+export const AGE_FORM = "Write a time, such as 90m, 12h, 30d or 2w.";
+export const SIZE_FORM = "Write a size below 8192T, such as 500M or 1.5G.";
+
 /** An option that may be repeated. */
 export function listOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser((value: string, earlier: string[] = []) => {

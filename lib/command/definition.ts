@@ -13,7 +13,7 @@ import { type CommandContext, commandSettings, newCommand } from "./common.ts";
 import type { DocumentedCommand, HelpSection } from "./help/documented_command.ts";
 import { writtenText } from "./output/units.ts";
 import { becomeRunnable } from "./run.ts";
-import { addStartOptions, type StartWords } from "./start_options.ts";
+import { addStartOptions, startOptionsOf, type StartWords } from "./start_options.ts";
 
 /** The lines of such a file, for the help of the program. */
 export const DEFINITION_SECTION: HelpSection = {
@@ -105,7 +105,8 @@ async function runDefinition(run: Run, context: CommandContext): Promise<void> {
   };
   if (options.importOnly) return await importOnly(definition, importing, options, context);
   const { runnableDefinition } = await import("../../mod.ts");
-  await becomeRunnable(await runnableDefinition(definition, importing), run, context);
+  const start = { ...startOptionsOf(options), command: run.command, inherited: run.inherited };
+  await becomeRunnable(await runnableDefinition(definition, importing), start, context);
 }
 
 /** Throws code `usage` for words that would mean nothing. */

@@ -6,6 +6,7 @@ import { DenrootError } from "../errors.ts";
 import type { Finding, FindingStatus } from "../../mod.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 import { printableLine } from "../text/printable.ts";
+import { SCREEN_COLUMNS, wrapText } from "./output/wrap_text.ts";
 
 export function doctorCommand(context: CommandContext): Command {
   return newCommand("doctor", "Check what this machine lacks, and for which commands.")
@@ -58,7 +59,6 @@ const COLOURS: Readonly<Record<FindingStatus, "green" | "cyan" | "yellow" | "red
   error: "red",
 };
 
-const SCREEN_COLUMNS = 80;
 const SHOWN_COMMANDS = 3;
 const STATUS_COLUMNS = Math.max(...Object.keys(COLOURS).map((status) => status.length));
 
@@ -77,8 +77,8 @@ function formatFinding(finding: Finding, subjectColumns: number, colour: boolean
   const commands = status === "ok" ? "" : ` (${listed(affects)})`;
   const start = 2 + STATUS_COLUMNS + 2 + subjectColumns + 2;
   const [first = "", ...more] = [
-    ...wrap(`${message}${commands}`, SCREEN_COLUMNS - start),
-    ...(remedy === undefined ? [] : wrap(`> ${remedy}`, SCREEN_COLUMNS - start, "  ")),
+    ...wrapText(`${message}${commands}`, SCREEN_COLUMNS - start),
+    ...(remedy === undefined ? [] : wrapText(`> ${remedy}`, SCREEN_COLUMNS - start, "  ")),
   ];
   const shown = status.padEnd(STATUS_COLUMNS);
   const label = colour ? styleText(COLOURS[status], shown, { validateStream: false }) : shown;
@@ -91,20 +91,4 @@ function listed(commands: readonly string[]): string {
   const more = commands.length - SHOWN_COMMANDS;
   if (more < 2) return commands.join(", ");
   return `${commands.slice(0, SHOWN_COMMANDS).join(", ")} and ${more} more commands`;
-}
-
-/** Breaks lines at blanks. A word that is longer than a line stays whole, so that users can copy it. */
-function wrap(text: string, columns: number, indent = ""): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of printableLine(text).split(" ")) {
-    const longer = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && longer.length > columns) {
-      lines.push(line);
-      line = `${indent}${word}`;
-    } else {
-      line = longer;
-    }
-  }
-  return [...lines, line];
 }

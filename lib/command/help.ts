@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { DenrootError } from "../errors.ts";
+import { closestName } from "../text/closest_name.ts";
 import { type CommandContext, newCommand } from "./common.ts";
 import type { DocumentedCommand } from "./help/documented_command.ts";
 
@@ -23,7 +24,9 @@ function findTopic(program: Command, name: string | undefined): DocumentedComman
     ? program
     : program.commands.find((candidate) => candidate.name() === name);
   if (topic !== undefined) return topic as DocumentedCommand;
-  throw new DenrootError("usage", `There is no command "${name}"`, {
+  const closest = closestName(name!, program.commands.map((candidate) => candidate.name()));
+  const question = closest === undefined ? "" : `; is it "${closest}"?`;
+  throw new DenrootError("usage", `There is no command "${name}"${question}`, {
     hint: `See ${program.name()} --help`,
   });
 }

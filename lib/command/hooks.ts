@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import type { ListedHook } from "../../mod.ts";
 import { printableJson, printableLine } from "../text/printable.ts";
 import { type CommandContext, commandSettings, newCommand } from "./common.ts";
+import { SCREEN_COLUMNS, wrapText } from "./output/wrap_text.ts";
 
 export function hooksCommand(context: CommandContext): Command {
   return newCommand("hooks", "Show what prepares each container before it starts.")
@@ -31,16 +32,14 @@ async function runHooks({ json }: Options, context: CommandContext): Promise<voi
 function formatHooks(hooks: readonly ListedHook[]): string {
   const width = Math.max(...hooks.map(({ name }) => printableLine(name).length));
   return hooks.map(({ name, path, runs, reason, summary }) => {
-    const why = path === undefined ? reason : `${path}: ${reason}`;
+    const why = path === undefined ? sentence(reason) : `${path}: ${sentence(reason)}`;
     const does = runs && summary !== undefined ? ` ${summary}` : "";
-    const state = runs ? "runs" : "off";
-    return `${state.padEnd(6)}${printableLine(name).padEnd(width)}  ${
-      printableLine(sentence(why) + does)
-    }`;
+    const head = `${(runs ? "runs" : "off").padEnd(6)}${printableLine(name).padEnd(width)}  `;
+    const lines = wrapText(why + does, SCREEN_COLUMNS - head.length);
+    return head + lines.join(`\n${" ".repeat(head.length)}`);
   }).join("\n");
 }
 
-/** The reason begins with a path, or becomes a sentence. */
 function sentence(text: string): string {
   const stop = text.endsWith(".") ? "" : ".";
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${stop}`;

@@ -49,7 +49,9 @@ async function runRemove(
   }
   throw new DenrootError(
     "file",
-    `${failures.length} of ${names.length} containers were not removed`,
+    `${failures.length} of ${names.length} containers ${
+      failures.length === 1 ? "was" : "were"
+    } not removed`,
   );
 }
 

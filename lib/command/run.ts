@@ -1,7 +1,8 @@
 /** `run`: brings an image up to date and becomes a container of it. */
 
 import type { Command } from "commander";
-import type { InheritedState, Runnable } from "../../mod.ts";
+import type { InheritedState, Runnable, Settings, StartOptions } from "../../mod.ts";
+import { DenrootError, hasCode } from "../errors.ts";
 import { architectureOption, type CommandContext, newCommand, URI_SECTION } from "./common.ts";
 import { writtenText } from "./output/units.ts";
 import { addStartOptions, startOptionsOf, type StartWords } from "./start_options.ts";
@@ -45,6 +46,7 @@ async function runRun(
   options: Options,
   context: CommandContext,
 ): Promise<void> {
+  const start = startOptionsOf(options);
   // The rest of the library would take longer to load than the container to start.
   const [{ findRunnable }, { scriptSettings }, { inheritedState }] = await Promise.all([
     import("../definition/find_runnable.ts"),
@@ -52,29 +54,49 @@ async function runRun(
     import("../container/start/inherited_state.ts"),
   ]);
   const inherited = inheritedState();
-  const runnable = await findRunnable(what, {
+  const settings = await scriptSettings(options.conf);
+  const finding = findRunnable(what, {
     architecture: options.arch,
     force: options.force === true,
     verify: options.verify === true,
     offline: options.offline === true,
-    settings: await scriptSettings(options.conf),
+    settings,
     onProgress: (event) => context.progress.handle(event),
     signal: context.signal,
   });
-  await becomeRunnable(runnable, { command, options, inherited }, context);
+  const runnable = await finding.catch(async (error) => {
+    throw hasCode(error, "not_found") ? await orContainer(error, what, settings) : error;
+  });
+  await becomeRunnable(runnable, { ...start, command, inherited }, context);
 }
 
-interface AskedStart {
-  readonly command: readonly string[];
-  readonly options: StartWords;
+/** People give the name of a container, as to `start`. */
+async function orContainer(
+  error: DenrootError,
+  what: string,
+  settings: Settings,
+): Promise<DenrootError> {
+  const { findContainer } = await import("../../mod.ts");
+  try {
+    findContainer(settings, what);
+  } catch {
+    return error;
+  }
+  return new DenrootError("not_found", error.message, {
+    cause: error,
+    hint: `There is a container of this name: denroot start ${what} starts it`,
+  });
+}
+
+type AskedStart = Omit<StartOptions, "settings"> & {
   /** What this process had at its start. */
   readonly inherited: InheritedState;
-}
+};
 
 /** Becomes a container of the image. The definition's script has settings of its own. */
 export async function becomeRunnable(
   runnable: Runnable,
-  { command, options, inherited }: AskedStart,
+  asked: AskedStart,
   { console, progress, letSignalsGo }: CommandContext,
 ): Promise<void> {
   const [{ withDefined }, { scriptSettings }, { startRequest }, { becomeContainer }] = await Promise
@@ -87,7 +109,6 @@ export async function becomeRunnable(
   progress.finish();
   const { image, imported, start } = runnable;
   if (imported !== undefined) console.log("info", writtenText(imported));
-  const asked = { ...startOptionsOf(options), command, inherited };
   const settings = await scriptSettings(asked.configScript ?? start.configScript);
   const request = startRequest(image, withDefined(start, { ...asked, settings }));
   await letSignalsGo();

@@ -170,6 +170,7 @@ function usageMessage(error: CommanderError): string {
   )
     .replace(/\n.*/s, "").replace(/\.$/, "")
     // The value of an option that does not exist may be a password, and so may a stray argument.
+    .replace(/^command-argument value '(.*)' is invalid for argument '(\w+)'/s, "$2 cannot be '$1'")
     .replace(/^(unknown option '[^'=]*)=.*/s, "$1'")
     .replace(/(but got \d+): .*/s, "$1");
   return text.charAt(0).toUpperCase() + text.slice(1);

@@ -4,9 +4,11 @@ import { Argument, type Command, Option } from "commander";
 import { DenrootError, messageOf } from "../errors.ts";
 import { parseAge, parseBytes } from "../text/parse_units.ts";
 import {
+  AGE_FORM,
   architectureOption,
   type CommandContext,
   newCommand,
+  SIZE_FORM,
   URI_SECTION,
   wellFormed,
   workOptions,
@@ -31,11 +33,11 @@ export function shareCommand(context: CommandContext): Command {
     .option("--step <NAME>", "processes with this name get the same image (default: Slurm's step)")
     .addOption(
       new Option("--max-size <SIZE>", "gc: remove images until they have this size, as 2T")
-        .argParser(wellFormed(parseBytes, "It is not a number with K, M, G or T.")),
+        .argParser(wellFormed(parseBytes, SIZE_FORM)),
     )
     .addOption(
       new Option("--max-age <AGE>", "gc: remove images that were not used for this time, as 30d")
-        .argParser(wellFormed(parseAge, "It is not a number with m, h, d or w.")),
+        .argParser(wellFormed(parseAge, AGE_FORM)),
     )
     .option("--dry-run", "gc: change nothing, and show what would be removed")
     .option("--json", "print everything as JSON")

@@ -15,7 +15,7 @@ export function startCommand({ console }: CommandContext): Command {
       .argument("<NAME>", "the container's name, or an image file")
       .argument("[COMMAND...]", "the command and its arguments"),
   )
-    .option("--json", "print them as JSON")
+    .option("--json", "print what --dry-run shows as JSON")
     .examples("start ubuntu", "start -r -w ubuntu apt-get update", "start -m /data ubuntu ls /data")
     .passThroughOptions()
     .action((name, command, words) => runStart(name, command, { words, log: console.log }));

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { StartOptions } from "../../mod.ts";
+import { DenrootError } from "../errors.ts";
 
 /** As the command line gives them. */
 export interface StartWords {
@@ -40,8 +41,13 @@ export function addStartOptions<Kind extends Command>(command: Kind): Kind {
     .option("--dry-run", "print the mounts, the environment, the hooks and the command alone");
 }
 
-/** What the words ask of a start. */
+/** What the words ask of a start. Throws code `usage` for `--json` where nothing would be printed. */
 export function startOptionsOf(words: StartWords): Omit<StartOptions, "settings" | "command"> {
+  if (words.json && !words.dryRun) {
+    throw new DenrootError("usage", "--json needs --dry-run", {
+      hint: "A container's command alone decides what it prints",
+    });
+  }
   return {
     environment: words.env ?? [],
     environmentFiles: words.envFile ?? [],

@@ -1,6 +1,6 @@
 /** `sync`: brings many images to one place. */
 
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
 import { DenrootError } from "../errors.ts";
 import type { SyncOptions, SyncResult } from "../../mod.ts";
 import { parseBytes } from "../text/parse_units.ts";
@@ -32,6 +32,7 @@ export function syncCommand(context: CommandContext): Command {
     )
     .argument("<LIST>", "an image, a pattern, or a file with a list; several may be given")
     .argument("<DESTINATION...>", "where the images go: the last argument")
+    .showArguments(new Argument("<LIST...>"), new Argument("<DESTINATION>"))
     .addOption(
       listOption("--platform <PLATFORM>", "copy only this platform; repeatable"),
     )

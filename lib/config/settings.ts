@@ -62,6 +62,8 @@ export interface Settings {
   /** 0 stands for no limit. */
   readonly lockTimeoutMs: number;
   readonly tls: {
+    /** From an option, for one side of a copy. */
+    readonly caFile?: string | undefined;
     readonly curlBundle?: string | undefined;
     readonly certFile?: string | undefined;
     readonly certDir?: string | undefined;

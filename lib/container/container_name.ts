@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import type { Settings } from "../config/settings.ts";
-import { DenrootError } from "../errors.ts";
+import { DenrootError, messageOf } from "../errors.ts";
 import { defaultOutputName } from "../reference/output_name.ts";
 import { namesIn } from "../system/files/names_in.ts";
 import { closestName } from "../text/closest_name.ts";
@@ -78,7 +78,7 @@ export function findContainer(
   name: string,
 ): ContainerPlace {
   const place = containerPlace(settings, name);
-  const status = fs.lstatSync(place.path, { throwIfNoEntry: false });
+  const status = placeStatus(place);
   if (status === undefined) throw noContainer(settings, place);
   if (status.isDirectory()) return place;
   throw new DenrootError("file", `${place.path} is no container: it is not a directory`, {
@@ -87,6 +87,21 @@ export function findContainer(
         "container, or move the container here"
       : "Remove the file, or choose another name",
   });
+}
+
+/**
+ * What has a container's name; undefined where nothing has it. Throws code `file` where that cannot be
+ * seen.
+ */
+export function placeStatus({ path }: ContainerPlace): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new DenrootError("file", `${path} cannot be looked at: ${messageOf(cause)}`, {
+      cause,
+      hint: "Set ENROOT_DATA_PATH to a directory of your own",
+    });
+  }
 }
 
 function noContainer(settings: Pick<Settings, "dataPath">, place: ContainerPlace): DenrootError {

@@ -1,6 +1,5 @@
 /** Makes a container of an image file. */
 
-import fs from "node:fs";
 import { loadSettings, type Settings } from "../config/settings.ts";
 import { DenrootError } from "../errors.ts";
 import { unpackImage } from "../squashfs/unpack_image.ts";
@@ -9,9 +8,10 @@ import { freeSpace } from "../system/host/free_space.ts";
 import { mountOf } from "../system/host/mount_table.ts";
 import { absolutePath, realPath } from "../system/files/real_names.ts";
 import { systemFiles } from "../system/host/system_files.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import { findUnsquashfs } from "../tools/find_tools.ts";
 import type { OnProgress } from "../types/progress.ts";
-import { type ContainerPlace, containerPlace, createdName } from "./container_name.ts";
+import { type ContainerPlace, containerPlace, createdName, placeStatus } from "./container_name.ts";
 import {
   containerExists,
   makeDataDirectory,
@@ -72,7 +72,7 @@ export async function createContainer(
   });
   await makeTreeUsable(root.path);
   await root.publish({ replace: force });
-  return { ...place, seconds: (performance.now() - started) / 1000 };
+  return { ...place, seconds: secondsSince(started) };
 }
 
 interface Preparation {
@@ -86,7 +86,7 @@ export async function prepareNewRoot(
   settings: Settings,
   { force, warn }: Preparation,
 ): Promise<void> {
-  const exists = fs.lstatSync(place.path, { throwIfNoEntry: false }) !== undefined;
+  const exists = placeStatus(place) !== undefined;
   if (exists && !force) throw containerExists(place);
   if (exists) {
     requireOwn(place);

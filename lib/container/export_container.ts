@@ -4,6 +4,7 @@ import { loadSettings, type Settings } from "../config/settings.ts";
 import { checkOutput, outputPath } from "../image/check_output.ts";
 import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
 import { packDirectory } from "../squashfs/pack_directory.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import { findMksquashfs } from "../tools/find_tools.ts";
 import type { OnProgress } from "../types/progress.ts";
 import { findContainer } from "./container_name.ts";
@@ -57,5 +58,5 @@ export async function exportContainer(
     signal: options.signal ?? new AbortController().signal,
     onWarning: (message) => options.onProgress?.({ type: "log", level: "warn", message }),
   });
-  return { output, bytes, seconds: (performance.now() - started) / 1000 };
+  return { output, bytes, seconds: secondsSince(started) };
 }

@@ -4,6 +4,7 @@ import { imageContext, type ImageOptions } from "../image/image_options.ts";
 import { checkProcesses } from "../image/check_processes.ts";
 import { packImage } from "../image/pack_image.ts";
 import { parseReference } from "../reference/parse_reference.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import type { Digest } from "../types/image.ts";
 import { containerPlace, loadedName } from "./container_name.ts";
 import { type CreatedContainer, prepareNewRoot } from "./create_container.ts";
@@ -52,5 +53,5 @@ export async function loadContainer(
     output: () => ({ type: "tree", path: root.path }),
   }, context);
   await root.publish({ replace: force });
-  return { ...place, digest, uri: canonical, seconds: (performance.now() - started) / 1000 };
+  return { ...place, digest, uri: canonical, seconds: secondsSince(started) };
 }

@@ -54,7 +54,9 @@ async function checkContent(
 ): Promise<void> {
   const { digest } = descriptor;
   const hash = createDigestHash(digest);
-  for await (const bytes of layerTar(descriptor, { source, cache: NO_CACHE, signal })) {
+  for await (
+    const bytes of layerTar(descriptor, { source, cache: NO_CACHE, onBytes: () => {}, signal })
+  ) {
     hash.update(bytes);
   }
   const actual = digestOfHash(hash, digest);

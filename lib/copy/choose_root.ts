@@ -1,6 +1,6 @@
 /** What of an image is copied: all of it, or the platforms that were asked for. */
 
-import { DenrootError } from "../errors.ts";
+import { DenrootError, hasCode } from "../errors.ts";
 import { isAttestation } from "../oci/choose_platform.ts";
 import { digestOf } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media_types.ts";
@@ -45,14 +45,26 @@ export async function chooseRoot(
   };
   const paths: (readonly StoredDocument[])[] = [];
   for (const platform of platforms) {
-    const image = await resolveImage(documents, platform, context.signal);
-    await requirePlatform(source, image, { ...context, platform });
-    paths.push(image.documents);
+    try {
+      const image = await resolveImage(documents, platform, context.signal);
+      await requirePlatform(source, image, { ...context, platform });
+      paths.push(image.documents);
+    } catch (error) {
+      throw hasCode(error, "platform") ? noPlatform(error) : error;
+    }
   }
   const manifests = new Set(paths.map((documents) => documents.at(-1)!.digest));
   if (manifests.size === 1 && !context.keepsIndex) return { ...whole, root: paths[0]!.at(-1)! };
   const wanted = new Set(paths.flat().map(({ digest }) => digest));
   return { ...whole, isWanted: (entry) => wanted.has(entry.digest) || isAbout(entry, manifests) };
+}
+
+/** An import chooses one image; a copy may take several, or all. */
+function noPlatform(cause: DenrootError): DenrootError {
+  return new DenrootError("platform", cause.message, {
+    cause,
+    hint: "Choose another --platform; without one, everything is taken",
+  });
 }
 
 /** Throws code `usage` where both ways to choose platforms are used. */

@@ -12,7 +12,12 @@ import { createDigestHash, digestOfHash } from "../oci/digest.ts";
 import type { Descriptor, Digest } from "../types/image.ts";
 import type { ImageSource } from "../types/source.ts";
 import type { LayerCompression } from "./image_format.ts";
-import { type CopyCache, type OpenBlobOptions, openStoredBlob } from "./open_stored_blob.ts";
+import {
+  type CopyCache,
+  counted,
+  type OpenBlobOptions,
+  openStoredBlob,
+} from "./open_stored_blob.ts";
 
 export interface MadeLayer {
   readonly digest: Digest;
@@ -32,15 +37,17 @@ interface CompressOptions {
   readonly compression: LayerCompression;
   /** What the configuration says: the digest of the tar stream is made by the same algorithm. */
   readonly diffId: Digest;
+  /** Gets how many bytes of the layer were read so far. */
+  readonly onBytes: (position: number) => void;
   readonly signal: AbortSignal;
 }
 
 /** `layer` is the descriptor that the source has for it. Nothing says yet that its bytes are right. */
 export async function compressLayer(
   layer: Descriptor,
-  { source, cache, compression, diffId: expected, signal }: CompressOptions,
+  { source, cache, compression, diffId: expected, onBytes, signal }: CompressOptions,
 ): Promise<MadeLayer> {
-  const tar = layerTar(layer, { source, cache, signal });
+  const tar = layerTar(layer, { source, cache, onBytes, signal });
   const content = createDigestHash(expected);
   const writer = cache.spool();
   try {
@@ -63,15 +70,12 @@ export async function compressLayer(
 }
 
 /** A layer's tar stream. Nothing says yet that it is right. */
-export function layerTar(
-  layer: Descriptor,
-  options: Omit<OpenBlobOptions, "onBytes">,
-): AsyncIterable<Uint8Array> {
-  const place = options.source.place?.(layer);
-  if (place?.type === "tar-split") return readSplitLayer(place);
-  if (place?.type === "tree") return readLayerTree(place);
-  const stored = openStoredBlob({ descriptor: layer }, { ...options, onBytes: () => {} });
-  return decompress(stored.open(0));
+export function layerTar(layer: Descriptor, options: OpenBlobOptions): AsyncIterable<Uint8Array> {
+  const { source, onBytes } = options;
+  const place = source.place?.(layer);
+  if (place?.type === "tar-split") return counted(readSplitLayer(place), 0, onBytes);
+  if (place?.type === "tree") return counted(readLayerTree(place), 0, onBytes);
+  return decompress(openStoredBlob({ descriptor: layer }, options).open(0));
 }
 
 async function* hashed(

@@ -6,6 +6,7 @@ import { parsePlatform } from "../oci/architecture.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openCache, openStore } from "../store/open_cache.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import { openDestination, requireDestination } from "../transport/open_destination.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { SourceContext } from "../transport/source_context.ts";
@@ -88,7 +89,7 @@ export async function copyImage(
   const job = { source, destination, target, options, cache, context: places };
   const copied = await copyBetween(job);
   if (!options.dryRun) await destination.finish?.(context.signal);
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = secondsSince(started);
   return { source: source.uri, destination: destination.uri, ...copied, seconds };
 }
 

@@ -153,7 +153,9 @@ function onlyWhole(
   cause: DenrootError,
 ): DenrootError {
   const others = [
-    `with it the tags ${tags.map((tag) => plainText(tag)).join(", ")} are lost`,
+    tags.length === 1
+      ? `with it the tag ${plainText(tags[0]!)} is lost`
+      : `with it the tags ${tags.map((tag) => plainText(tag)).join(", ")} are lost`,
     ...(indexes.length > 0
       ? [`the indexes ${indexes.map((t) => plainText(t)).join(", ")} list it`]
       : []),

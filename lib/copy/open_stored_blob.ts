@@ -97,7 +97,8 @@ function fromSource(descriptor: Descriptor, options: OpenBlobOptions): OpenableB
   };
 }
 
-async function* counted(
+/** Tells `onBytes` the position behind each chunk that was taken. */
+export async function* counted(
   chunks: AsyncIterable<Uint8Array>,
   start: number,
   onBytes: (position: number) => void,

@@ -58,9 +58,11 @@ export async function rewriteManifest(
   );
   if (isFormat && actions.every((action) => action === undefined)) return document;
 
-  const count = actions.filter((action) => action !== undefined).length;
-  if (count > 0) tell(count, document, context);
-  const diffIds = count > 0 ? await readDiffIds(content, context) : [];
+  const compressed = [...actions.keys()].filter((index) => actions[index] !== undefined);
+  if (compressed.length > 0) {
+    tell(compressed.map((index) => content.layers[index]!), document, context);
+  }
+  const diffIds = compressed.length > 0 ? await readDiffIds(content, context) : [];
   const layers = await inParallel(
     [...manifest.layers.keys()],
     AT_ONCE,
@@ -70,6 +72,7 @@ export async function rewriteManifest(
         stored: content.layers[index]!,
         compression: actions[index],
         diffId: diffIds[index],
+        progressIndex: compressed.indexOf(index),
         format,
         context: { ...context, signal },
       }),
@@ -79,9 +82,15 @@ export async function rewriteManifest(
 }
 
 /** It takes as long as a processor needs, and no bytes are sent meanwhile. */
-function tell(count: number, { digest }: StoredDocument, { onProgress }: RewriteContext): void {
+function tell(
+  layers: readonly Descriptor[],
+  { digest }: StoredDocument,
+  { onProgress }: RewriteContext,
+): void {
+  const count = layers.length;
   const message = `Compressing ${count} ${count === 1 ? "layer" : "layers"} of ${digest}`;
   onProgress({ type: "log", level: "info", message });
+  onProgress({ type: "reading", blobs: layers });
 }
 
 interface ChangedLayer {
@@ -120,24 +129,33 @@ async function readDiffIds(
   );
 }
 
-async function changedLayer(layer: Descriptor, { stored, compression, diffId, format, context }: {
+interface LayerChange {
   readonly stored: Descriptor;
   readonly compression: LayerCompression | undefined;
   readonly diffId: Digest | undefined;
+  /** The layer's index among those that are compressed. */
+  readonly progressIndex: number;
   readonly format: ImageFormat;
   readonly context: RewriteContext;
-}): Promise<ChangedLayer> {
+}
+
+async function changedLayer(layer: Descriptor, change: LayerChange): Promise<ChangedLayer> {
+  const { stored, compression, diffId, progressIndex: index, format, context } = change;
   if (compression === undefined) {
     const current = compressionIn(layer.mediaType);
     const mediaType = current === undefined ? layer.mediaType : layerType(format, current);
     return { descriptor: { ...layer, mediaType } };
   }
   const mediaType = layerType(format, compression);
-  const { layers, source, cache, signal, made: allMade } = context;
-  const options = { source, cache, compression, diffId: diffId!, signal };
+  const { layers, source, cache, signal, made: allMade, onProgress } = context;
+  const { size } = stored;
+  const onBytes = (position: number) =>
+    onProgress({ type: "blob", index, size, sent: Math.min(position, size) });
+  const options = { source, cache, compression, diffId: diffId!, onBytes, signal };
   const making = layers.get(stored.digest) ?? compressLayer(stored, options);
   layers.set(stored.digest, making);
   const made = await making;
+  onBytes(size);
   if (made.diffId !== diffId && !made.isNew) {
     throw new DenrootError(
       "digest",

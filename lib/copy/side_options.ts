@@ -56,7 +56,7 @@ export function contextOf<C extends Omit<SourceContext, "access">>(
     settings: {
       ...settings,
       allowHttp: allowHttp === true || settings.allowHttp,
-      ...(caFile !== undefined && { tls: { curlBundle: caFile } }),
+      ...(caFile !== undefined && { tls: { caFile } }),
     },
   };
 }

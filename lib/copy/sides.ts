@@ -117,5 +117,8 @@ function ofSide(side: Side, uri: string, error: unknown): unknown {
   if (SELF_EXPLAINING.has(error.code)) return error;
   const where = side === "source" ? "The source" : "The destination";
   const message = `${where} ${plainText(uri, 300)}: ${error.message}`;
-  return new SideError(side, error.code, message, { cause: error, hint: error.hint });
+  // The setting would count for both sides.
+  const option = `add --${side === "source" ? "src" : "dest"}-http`;
+  const hint = error.hint?.replace("set ENROOT_ALLOW_HTTP=yes", option);
+  return new SideError(side, error.code, message, { cause: error, hint });
 }

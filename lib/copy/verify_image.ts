@@ -6,6 +6,7 @@ import { parsePlatform } from "../oci/architecture.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { parseReference } from "../reference/parse_reference.ts";
 import { openStore } from "../store/open_cache.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import { openSource } from "../transport/open_source.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import type { Digest, IndexEntry, Platform } from "../types/image.ts";
@@ -98,7 +99,7 @@ export async function verifyImage(
     bytes: first!.blobs.reduce((sum, { size }) => sum + size, 0),
     isDeep: options.deep ?? false,
     problems,
-    seconds: (performance.now() - started) / 1000,
+    seconds: secondsSince(started),
   };
 }
 

@@ -11,7 +11,7 @@ import type { Definition } from "./parse_definition.ts";
 /** What a definition says of its container's start. */
 export type DefinedStart = Pick<
   StartOptions,
-  "configScript" | "environment" | "mounts" | "remapRoot" | "workdir" | "writable"
+  "configScript" | "environment" | "definedMounts" | "remapRoot" | "workdir" | "writable"
 >;
 
 export interface Runnable {
@@ -57,10 +57,11 @@ export async function runnableDefinition(
 ): Promise<Runnable> {
   const { importDefinition } = await import("./import_definition.ts");
   const { output, imported } = await importDefinition(definition, options);
-  const { conf, env, mounts, remapRoot, workdir, writable } = definition;
+  const { file, conf, env, mounts, remapRoot, workdir, writable } = definition;
+  const definedMounts = { file, mounts };
   return {
     image: output,
-    start: { configScript: conf, environment: env, mounts, remapRoot, workdir, writable },
+    start: { configScript: conf, environment: env, definedMounts, remapRoot, workdir, writable },
     imported,
   };
 }
@@ -71,7 +72,7 @@ export function withDefined(defined: DefinedStart, asked: StartOptions): StartOp
     ...asked,
     configScript: asked.configScript ?? defined.configScript,
     environment: [...defined.environment ?? [], ...asked.environment ?? []],
-    mounts: [...defined.mounts ?? [], ...asked.mounts ?? []],
+    definedMounts: defined.definedMounts,
     remapRoot: asked.remapRoot ?? defined.remapRoot,
     workdir: asked.workdir ?? defined.workdir,
     writable: asked.writable ?? defined.writable,

@@ -9,6 +9,8 @@ import { quoteText } from "../text/quote_text.ts";
 
 /** Where the user keeps further authorities. */
 export interface CertificateSettings {
+  /** A file that an option names. Where it is given nothing else counts. */
+  readonly caFile?: string | undefined;
   /** CURL_CA_BUNDLE. Where it is set the other two do not count, as for curl. */
   readonly curlBundle?: string | undefined;
   /** SSL_CERT_FILE */
@@ -42,8 +44,9 @@ export async function trustedAuthorities(
 }
 
 async function namedCertificates(
-  { curlBundle, certFile, certDir }: CertificateSettings,
+  { caFile, curlBundle, certFile, certDir }: CertificateSettings,
 ): Promise<readonly string[]> {
+  if (caFile !== undefined) return await readBundle("The file of certificates", caFile);
   if (curlBundle) return await readBundle("CURL_CA_BUNDLE", curlBundle);
   return [
     ...certFile ? await readBundle("SSL_CERT_FILE", certFile) : [],

@@ -166,7 +166,11 @@ function statusOf(output: string): fs.Stats | undefined {
     return fs.lstatSync(output, { throwIfNoEntry: false });
   } catch (cause) {
     const isLong = systemCode(cause) === "ENAMETOOLONG";
-    const why = isLong ? "its name is too long for the file system" : messageOf(cause);
+    const why = isLong
+      ? "its name is too long for the file system"
+      : systemCode(cause) === "EACCES"
+      ? "this user may not enter its directory"
+      : messageOf(cause);
     throw new DenrootError(
       "file",
       `The output ${shortened(output)} cannot be written: ${why}`,

@@ -8,6 +8,7 @@ import { schemeOf } from "../reference/schemes.ts";
 import { checkSquashOptions } from "../squashfs/check_squash_options.ts";
 import { type Limits, memoryLimit, processorsWithin, readLimits } from "../system/host/limits.ts";
 import { systemFiles } from "../system/host/system_files.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import { findMksquashfs, findUnsquashfs, type Mksquashfs } from "../tools/find_tools.ts";
 import { checkOutput, outputPath } from "./check_output.ts";
 import { checkProcesses } from "./check_processes.ts";
@@ -53,7 +54,7 @@ export async function importImage(
   using tools = await importTools(settings, options.verify);
   const place = imagePlace(output, { tools, force, settings });
   const packed = await packImage(reference, place, context);
-  return { output, ...packed, seconds: (performance.now() - started) / 1000 };
+  return { output, ...packed, seconds: secondsSince(started) };
 }
 
 /** The programs that an import runs, and the limits that it obeys. */

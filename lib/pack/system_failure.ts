@@ -1,8 +1,8 @@
 /** What the kernel says about a file of the image that cannot be made. */
 
 import { Buffer } from "node:buffer";
-import { getSystemErrorName } from "node:util";
 import { DenrootError } from "../errors.ts";
+import { errnoName } from "../system/linux/system_error.ts";
 
 const ELSEWHERE = "set ENROOT_DATA_PATH to a directory elsewhere";
 const HINTS: Readonly<Record<string, string>> = {
@@ -16,10 +16,10 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** `path` lies below the image's root and has a character for each byte; `result` is negative. */
 export function systemFailure(path: string, result: number): DenrootError {
-  const name = getSystemErrorName(result);
-  const code = name === "ENOSPC" || name === "EDQUOT" ? "space" : "file";
+  const name = errnoName(-result);
   const shown = Buffer.from(path, "latin1").toString();
-  return new DenrootError(code, `/${shown} cannot be made in the container: ${name}`, {
-    hint: HINTS[name],
-  });
+  const hint = HINTS[name];
+  return name === "ENOSPC" || name === "EDQUOT"
+    ? new DenrootError("space", `There is no room left for /${shown} in the container`, { hint })
+    : new DenrootError("file", `/${shown} cannot be made in the container: ${name}`, { hint });
 }

@@ -191,7 +191,7 @@ export function mksquashfsFailure(
   const said = reasonIn(messages);
   const colon = said === "" ? "" : `: ${said}`;
   if (/no space left|write failed because/i.test(messages)) {
-    return new DenrootError("space", `There is no room left in ${directory}${colon}`, {
+    return new DenrootError("space", `There is no room left in ${directory}`, {
       hint: "Free some space, or name an output elsewhere",
     });
   }

@@ -93,7 +93,7 @@ function unpackError(
   if (/no space left|disk quota/i.test(said)) {
     return new DenrootError(
       "space",
-      `There is no room left in ${path.dirname(directory)}: ${said}`,
+      `There is no room left in ${path.dirname(directory)}`,
       {
         hint: "Free some space, or set ENROOT_DATA_PATH to a directory elsewhere",
       },

@@ -6,15 +6,16 @@ import type { OnProgress } from "../types/progress.ts";
 export function imageProgress(onProgress: OnProgress): () => OnProgress {
   let count = 0;
   return () => {
-    let first = 0;
+    let first: number | undefined;
     return (event) => {
       if (event.type === "copying") {
         first = count;
         count += event.blobs.length;
         onProgress({ ...event, first });
       } else if (event.type === "blob") {
-        onProgress({ ...event, index: first + event.index });
-      } else {
+        // Before, these are layers that are compressed, which are not in the list.
+        if (first !== undefined) onProgress({ ...event, index: first + event.index });
+      } else if (event.type !== "reading") {
         onProgress(event);
       }
     };

@@ -5,6 +5,7 @@ import type { SideOptions } from "../copy/side_options.ts";
 import { DenrootError } from "../errors.ts";
 import { type ImageContext, imageContext, type ImageOptions } from "../image/image_options.ts";
 import { openStore } from "../store/open_cache.ts";
+import { secondsSince } from "../text/seconds_since.ts";
 import type { SourceContext } from "../transport/source_context.ts";
 import { formatReference } from "../reference/format_reference.ts";
 import { openLayoutPlaces, openRegistryPlaces, type Places } from "./destination/open_places.ts";
@@ -17,7 +18,11 @@ import { type ArchivedImage, archivedImages } from "./archive/archived_images.ts
 import { Arrivals } from "./archive/arrivals.ts";
 import { absolutePath } from "../system/files/real_names.ts";
 import { checkNeeds } from "./archive/check_needs.ts";
-import { type ArchiveOptions, openArchivePlaces } from "./archive/open_archive_places.ts";
+import {
+  type ArchiveOptions,
+  openArchivePlaces,
+  refuseArchiveOptions,
+} from "./archive/open_archive_places.ts";
 import { readLists } from "./list/read_lists.ts";
 import { checkPrune, pruneAfter } from "./prune_after.ts";
 import { SourcePool } from "./source_pool.ts";
@@ -66,6 +71,7 @@ export async function syncImages(
 ): Promise<SyncResult> {
   const started = performance.now();
   const target = parseTarget(to, options.scoped ?? false);
+  if (target.type !== "archive") refuseArchiveOptions(options);
   const items = await readLists(lists);
   if (options.prune !== undefined) checkPrune(items, target);
   const context = await imageContext(options);
@@ -74,7 +80,7 @@ export async function syncImages(
   await using pool = new SourcePool(places, options.source ?? {});
   const run = { to, target, items, pool, options, cache, context: places };
   const synced = await toPlaces(run);
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = secondsSince(started);
   return { destination: to, ...synced, seconds };
 }
 

@@ -68,6 +68,13 @@ export type RootPlace =
   | { readonly type: "image"; readonly path: string; readonly unpack: boolean };
 
 /** What the first stage, on the host, hands to the second one, inside the new namespaces. */
+/** The mounts of an image definition, in the form of `--mount`. */
+export interface DefinedMounts {
+  /** The definition's path, for messages. */
+  readonly file: string;
+  readonly mounts: readonly string[];
+}
+
 export interface StartRequest {
   /** The container's name or the image's path, as the user gave it. */
   readonly name: string;
@@ -81,8 +88,9 @@ export interface StartRequest {
   readonly environment: readonly string[];
   /** Files of `--env-file`, in their order. */
   readonly environmentFiles: readonly TextFile[];
-  /** Lines of a mount table, `:` already replaced by blanks. */
+  /** Mounts in the form of `--mount`. */
   readonly mounts: readonly string[];
+  readonly definedMounts?: DefinedMounts;
   /** The path of a configuration script. */
   readonly configScript?: string;
   /** The path of a command script, which may be a FIFO or a descriptor's path. */

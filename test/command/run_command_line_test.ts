@@ -114,7 +114,14 @@ const WRONG: ReadonlyArray<[args: readonly string[], message: RegExp, hint: stri
   [["digest", "-o", "F", "u"], /Unknown option '-o'/, "See denroot digest --help"],
   [["version", "x"], /Too many arguments/, "See denroot version --help"],
   [["help", "frob"], /no command "frob"/, "See denroot --help"],
-  [["cache", "frob"], /Allowed choices are show, prune/, "See denroot cache --help"],
+  [["help", "imprt"], /no command "imprt"; is it "import"\?/, "See denroot --help"],
+  [["start", "--json", "box"], /^--json needs --dry-run$/, "decides what it prints"],
+  [["run", "--json", "u"], /^--json needs --dry-run$/, "decides what it prints"],
+  [
+    ["cache", "frob"],
+    /^ACTION cannot be 'frob'. Allowed choices are show, prune/,
+    "See denroot cache --help",
+  ],
   [["cache", "prune"], /needs --older-than or --keep-bytes/, "See denroot cache --help"],
   [["cache", "prune", "--dry-run"], /needs --older-than or/, "See denroot cache --help"],
   [["cache", "--keep-bytes", "1G"], /Only cache prune takes/, "See denroot cache --help"],
@@ -155,6 +162,14 @@ for (const [args, message, hint] of WRONG) {
     });
   });
 }
+
+test("the help and the manual of sync show that the lists stand before the destination", async () => {
+  assert.match(
+    await run(["sync", "--help"]),
+    /^Usage: denroot sync \[options\] <LIST\.\.\.> <DESTIN/,
+  );
+  assert.match(await run(["help", "--man", "sync"]), /LIST\\fR \.\.\. \\fIDESTINATION\\fR$/m);
+});
 
 test("a bad reference is not an error of the command line", async () => {
   await assert.rejects(

@@ -18,7 +18,7 @@ const refused: readonly [args: readonly string[], message: RegExp][] = [
   [["list", "docker://image"], /share list takes no URI/],
   [["get", "docker://image", "--dry-run"], /share get takes no --dry-run/],
   [["list", "--max-size", "1"], /share list takes no --max-size/],
-  [["gc", "--max-size", "much"], /It is not a number with K, M, G or T/],
+  [["gc", "--max-size", "much"], /Write a size below 8192T, such as 500M or 1.5G/],
   [["get", "docker://image", "--step", "a/b"], /A step cannot have the name/],
 ];
 for (const [args, message] of refused) {

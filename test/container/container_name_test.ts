@@ -14,7 +14,8 @@ import {
 import { parseReference } from "../../lib/reference/parse_reference.ts";
 import { scratchDirectory } from "../helpers/scratch.ts";
 
-const dataPath = join(scratchDirectory("names"), "data");
+const scratch = scratchDirectory("names");
+const dataPath = join(scratch, "data");
 const settings = { dataPath };
 
 const REFUSED: readonly (readonly [name: string, why: RegExp])[] = [
@@ -90,5 +91,14 @@ test("only directories are containers, and no link is followed", () => {
   assert.throws(() => findContainer(settings, "other"), {
     code: "not_found",
     hint: "denroot list shows all containers",
+  });
+});
+
+test("a directory of containers that cannot be looked into is named with its setting", () => {
+  const file = join(scratch, "no-directory");
+  writeFileSync(file, "");
+  assert.throws(() => findContainer({ dataPath: file }, "box"), {
+    code: "file",
+    hint: /ENROOT_DATA_PATH/,
   });
 });

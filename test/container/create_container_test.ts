@@ -167,3 +167,11 @@ test("a file system without programs draws a warning", () => {
   );
   assert.equal(noExecWarning("/database", mounts), undefined);
 });
+
+test("a path for containers that leads through a file is no mistake of denroot's", async () => {
+  const settings = await loadSettings({ ENROOT_DATA_PATH: image, PATH: process.env.PATH });
+  await assert.rejects(createContainer(image, { settings }), {
+    code: "file",
+    hint: /ENROOT_DATA_PATH/,
+  });
+});

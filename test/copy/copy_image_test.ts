@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { OCI_INDEX, OCI_MANIFEST } from "../../lib/oci/media_types.ts";
+import type { ProgressEvent } from "../../lib/types/progress.ts";
 import { type Answer, type FakeRegistry, startFakeRegistry } from "../helpers/fake_registry.ts";
 import {
   type Blob,
@@ -54,6 +55,18 @@ function serve(
       body: change(digest, bytes),
     };
   });
+}
+
+/** What is told of the first layer that is compressed. */
+function firstRead(events: readonly ProgressEvent[]): readonly string[] {
+  const begin = events.findIndex(({ type }) => type === "reading");
+  return [
+    ...new Set(
+      events.slice(begin, begin + 3).map((event) =>
+        event.type === "blob" ? `blob ${100 * event.sent / event.size}%` : event.type
+      ),
+    ),
+  ];
 }
 
 function blobRequests({ requests }: FakeRegistry): number {
@@ -113,6 +126,11 @@ test("wrong bytes are the fault of the source, and each error names its side", a
   assert.ok(!existsSync(join(home, "copy/index.json")));
   const absent = copy(`oci:${source.path}:none`, `oci:${home}/copy:v1`);
   await assert.rejects(absent, isError("not_found", /^The source oci:/));
+  const plain = copySettings({ allowHttp: false });
+  const insecure = copy(`docker://${registry.host}/app`, `oci:${home}/copy:v1`, {
+    settings: plain,
+  });
+  await assert.rejects(insecure, { code: "network", hint: /add --src-http for plain HTTP/ });
   writeFileSync(join(home, "a-file"), "");
   const toFile = copy(`oci:${source.path}`, `oci:${home}/a-file:v1`);
   await assert.rejects(toFile, isError("file", /^The destination oci:/));
@@ -181,9 +199,13 @@ test("formats are converted there and back, and what cannot be held is refused",
   await copy(from, `oci:${home}/docker:v1`, { format: "docker" });
   const back = await copy(`oci:${home}/docker:v1`, `oci:${home}/oci:v1`, { format: "oci" });
   assert.equal(back.digest, index.digest);
+  const other = copy(from, `oci:${home}/other:v1`, { platforms: ["linux/s390x"] });
+  await assert.rejects(other, { code: "platform", hint: /Choose another --platform/ });
   const zstd = copy(from, `oci:${home}/zstd:v1`, { format: "docker", compression: "zstd" });
   await assert.rejects(zstd, isError("unsupported", /no layers with zstd/));
-  const first = await copy(from, `oci:${home}/zstd:v1`, { compression: "zstd" });
+  const events: ProgressEvent[] = [];
+  const first = await copy(from, `oci:${home}/zstd:v1`, { compression: "zstd", events });
+  assert.deepEqual(firstRead(events), ["reading", "blob 100%"]);
   const again = await copy(from, `oci:${home}/zstd:v1`, { compression: "zstd" });
   assert.deepEqual([again.digest, again.blobs], [first.digest, []]);
   assert.ok(!existsSync(cacheFile(copySettings().cachePath, first.blobs[0]!.digest)), "a leftover");

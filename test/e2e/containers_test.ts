@@ -159,6 +159,7 @@ for (const user of USERS) {
       const result = await run(["remove", "loaded"], { input });
       assert.deepEqual([result.exitCode, result.stdout], [exitCode, ""], JSON.stringify(input));
       assert.ok(result.stderr.startsWith(question), result.stderr);
+      if (input === "") assert.match(result.stderr, /\[y\/N\] \n\[ERROR\] /);
       assert.ok(existsSync(path));
     }
     await denroot.succeed(["remove", "loaded"], { input: "y\n" });

@@ -309,8 +309,10 @@ test("denroot hooks lists what runs, in order, with the reasons", async () => {
   writeFileSync(join(site, "hooks.d", "20-site.sh"), "#!/bin/sh\n", { mode: 0o755 });
   const env = { ENROOT_SYSCONF_PATH: site, ENROOT_MOUNT_HOME: "y" };
   const { stdout } = await denroot.succeed(["hooks"], { env });
-  const rows = stdout.trim().split("\n").map((line) => line.split(/\s+/).slice(0, 2).join(" "));
-  assert.deepEqual(rows.filter((row) => /home|localtime|site|devices/.test(row)), [
+  const lines = stdout.trimEnd().split("\n");
+  assert.deepEqual(lines.filter((line) => line.length > 80 && !line.includes(site)), []);
+  const rows = lines.map((line) => line.split(/\s+/).slice(0, 2).join(" "));
+  assert.deepEqual(rows.filter((row) => /^\w+ \d+-(home|localtime|site|devices)/.test(row)), [
     "off 10-devices.sh",
     "runs 10-home.sh",
     "off 10-localtime.sh",

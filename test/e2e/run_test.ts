@@ -181,6 +181,10 @@ testOneRuntime("image files and definitions run too", async (denroot) => {
   assert.equal((await denroot.succeed(["run", image, ...READ])).stdout, "two");
   const definition = writeDefinition(denroot, ["image oci:" + directory + ":one"]);
   assert.equal((await denroot.succeed(["run", definition, ...READ])).stdout, "one");
+  await denroot.succeed(["create", "--name", "box", image]);
+  const named = await denroot.run(["run", "box", ...READ]);
+  assert.equal(named.exitCode, 1);
+  assert.match(named.stderr, /There is a container of this name: denroot start box starts it\n/);
   const refused = await denroot.run(["run", "-a", "arm64", definition, ...READ]);
   assert.equal(refused.exitCode, 2);
   assert.match(refused.stderr, /is a definition, which has its own line for the platform/);

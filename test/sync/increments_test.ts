@@ -142,3 +142,14 @@ test("an increment in which nothing changed has no images, and is read as such",
   const { images } = await sync(`oci-archive:${home}/b.tar`, `oci:${home}/far`);
   assert.deepEqual(images, []);
 });
+
+test("what only an archive can follow is refused elsewhere", async () => {
+  const home = newHome();
+  const { path } = layoutWith(join(home, "near"), FIRST);
+  for (const options of [{ since: ["a.tar"] }, { have: ["a.json"] }, { splitBytes: 2 ** 20 }]) {
+    await assert.rejects(
+      sync(`oci:${path}`, `oci:${home}/far`, options),
+      isError("usage", /^--(since|have|split) is for an archive alone$/),
+    );
+  }
+});

@@ -1,12 +1,16 @@
 /** Lists, patterns, ranges and destinations: tables of texts. */
 
 import assert from "node:assert/strict";
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { parseTarget } from "../../lib/sync/destination/parse_target.ts";
 import { parseListItem } from "../../lib/sync/list/list_item.ts";
 import { globTest } from "../../lib/sync/list/name_pattern.ts";
 import { parseList } from "../../lib/sync/list/parse_list.ts";
+import { readLists } from "../../lib/sync/list/read_lists.ts";
 import { semverRange } from "../../lib/sync/list/semver_range.ts";
+import { scratchDirectory } from "../helpers/scratch.ts";
 import { isError } from "../transport/registry/registry_fixture.ts";
 
 const RANGES: ReadonlyArray<readonly [range: string, inside: string, outside: string]> = [
@@ -215,3 +219,21 @@ for (const [text, code] of REFUSED) {
     assert.throws(() => parseTarget(text, false), isError(code, /a list/));
   });
 }
+
+test("a path of images in the place of a list is told how to write it", async () => {
+  const scratch = scratchDirectory("lists");
+  const path = (name: string) => join(scratch, name);
+  mkdirSync(path("layout"));
+  writeFileSync(path("small.tar"), "a\0");
+  writeFileSync(path("large.tar"), "");
+  truncateSync(path("large.tar"), 17 * 2 ** 20);
+  writeFileSync(path("parts.tar.001"), "");
+  for (const name of ["small.tar", "large.tar", "parts.tar"]) {
+    await assert.rejects(readLists([path(name)]), {
+      hint: `To take the images of an archive, write oci-archive:${path(name)}`,
+    });
+  }
+  await assert.rejects(readLists([path("layout")]), {
+    hint: `To take the images of a layout, write oci:${path("layout")}`,
+  });
+});

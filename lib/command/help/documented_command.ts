@@ -1,6 +1,6 @@
 /** A command with all of its help, for `--help`, the manual and the completions. */
 
-import { Command } from "commander";
+import { type Argument, Command } from "commander";
 
 /** A table with a title: what users may write, and what it means. */
 export interface HelpSection {
@@ -14,6 +14,7 @@ export class DocumentedCommand extends Command {
   readonly #details: string[] = [];
   readonly #sections: HelpSection[] = [];
   readonly #exampleLines: string[] = [];
+  #shownArguments: readonly Argument[] | undefined;
 
   constructor(name: string) {
     super(name);
@@ -27,6 +28,18 @@ export class DocumentedCommand extends Command {
 
   get sections(): readonly HelpSection[] {
     return this.#sections;
+  }
+
+  /** What the synopsis shows. */
+  get shownArguments(): readonly Argument[] {
+    return this.#shownArguments ?? this.registeredArguments;
+  }
+
+  /** For arguments that commander cannot have: several of one kind before another one. */
+  showArguments(...shown: readonly Argument[]): this {
+    this.#shownArguments = shown;
+    const words = shown.map((argument) => `<${argument.name()}${argument.variadic ? "..." : ""}>`);
+    return this.usage(`[options] ${words.join(" ")}`);
   }
 
   /** Whole command lines, with the name by which the user called the program. */

@@ -61,7 +61,7 @@ function synopsis(command: DocumentedCommand, program: DocumentedCommand): strin
   if (command === program) {
     return [`${bold(program.name())} ${italic("COMMAND")} [${italic("OPTIONS")}] ...`];
   }
-  const words = command.registeredArguments.map(argumentText);
+  const words = command.shownArguments.map(argumentText);
   return [
     [bold(`${program.name()} ${command.name()}`), `[${italic("OPTIONS")}]`, ...words].join(" "),
   ];

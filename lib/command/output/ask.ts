@@ -16,7 +16,11 @@ export function ask(question: string): string | undefined {
   const line: number[] = [];
   const byte = Buffer.alloc(1);
   while (line.length < MAX_ANSWER) {
-    if (readSync(STDIN, byte) === 0) return undefined;
+    if (readSync(STDIN, byte) === 0) {
+      // What is printed next begins a line of its own.
+      writeSync(STDERR, "\n");
+      return undefined;
+    }
     if (byte[0] === 0x0a) break;
     line.push(byte[0]!);
   }

@@ -97,7 +97,8 @@ export class Progress {
     if (this.#saidFetched || !complete) return;
     this.#saidFetched = true;
     if (cached === layers.length) {
-      this.log("info", `Found all ${count(cached, "layer")} on this machine`);
+      const found = cached === 1 ? "the layer" : `all ${cached} layers`;
+      this.log("info", `Found ${found} on this machine`);
       return;
     }
     const fetched = count(layers.length - cached, "layer");

@@ -8,7 +8,7 @@ import {
 } from "../../enroot/parse_fstab.ts";
 import { DenrootError } from "../../errors.ts";
 import { quoteText } from "../../text/quote_text.ts";
-import type { MountLine, PlannedMount } from "../../types/container.ts";
+import type { PlannedMount } from "../../types/container.ts";
 import { DEFAULT_MOUNTS, NET_MOUNTS, PID_MOUNTS } from "./default_files.ts";
 import { planImageMounts } from "./image_mounts.ts";
 import { hostValue, type PlanInputs } from "./plan_inputs.ts";
@@ -27,7 +27,7 @@ interface PlannedMounts {
 
 /** Mounts of pass -1 come first: the image's, the system's, the user's, those of the namespaces. */
 export function planMounts(inputs: PlanInputs): PlannedMounts {
-  const { request: { namespaces, mounts: options }, configuration, script } = inputs;
+  const { request: { namespaces, mounts: options, definedMounts }, configuration, script } = inputs;
   const { system, user } = configuration;
   const lookUp = (name: string) => hostValue(inputs, name);
   const image = planImageMounts(inputs);
@@ -38,7 +38,8 @@ export function planMounts(inputs: PlanInputs): PlannedMounts {
   ].flatMap(({ path, text }) => tableMounts(path, text, lookUp));
   const later = [
     ...(script === undefined ? [] : tableMounts(`mounts() of ${script.path}`, script.mounts ?? "")),
-    ...options.map((option) => ({ ...optionLine(option), origin: "--mount" })),
+    ...(definedMounts?.mounts ?? []).map((option) => optionMount(option, definedMounts!.file)),
+    ...options.map((option) => optionMount(option, "--mount")),
   ];
   const all = [...image.mounts, ...files];
   return {
@@ -78,12 +79,12 @@ function tableMounts(
   });
 }
 
-function optionLine(option: string): MountLine {
+function optionMount(option: string, origin: string): PlannedMount {
   try {
-    return parseMountOption(option);
+    return { ...parseMountOption(option), origin };
   } catch (error) {
     if (!(error instanceof FstabError)) throw error;
-    throw new DenrootError("usage", `--mount ${quoteText(option)} is wrong: ${error.message}`, {
+    throw new DenrootError("usage", `${origin} ${quoteText(option)} is wrong: ${error.message}`, {
       cause: error,
       hint: "An example is --mount /data:/mnt/data:none:bind,ro",
     });

@@ -1,12 +1,12 @@
 /** Asks a configuration script, which is written in bash, what it wants of its container. */
 
-import { statSync } from "node:fs";
 import { DenrootError } from "../../errors.ts";
 import { findProgram } from "../../system/host/find_program.ts";
 import { readForeground } from "../../system/process/run_foreground.ts";
 import { quotePath } from "../../text/quote_text.ts";
 import { tendedCommand } from "../enter/put_program.ts";
 import type { ScriptOutput } from "../plan/plan_inputs.ts";
+import { requireScript } from "./require_script.ts";
 
 interface ScriptSurroundings {
   /** The script's whole environment. */
@@ -54,8 +54,7 @@ export async function readScript(
   command: readonly string[],
   { environment, runtimePath }: ScriptSurroundings,
 ): Promise<ScriptOutput> {
-  const status = statSync(path, { throwIfNoEntry: false });
-  if (!status?.isFile()) throw noSuchScript(path, status !== undefined);
+  requireScript(path);
   const bash = findProgram("bash", environment);
   if (bash === undefined) throw lacksBash(path);
   // A shell would run the file that this one names.
@@ -105,16 +104,6 @@ function scriptError(path: string, part: string | undefined, exitCode: number): 
     `The configuration script ${where} failed with exit code ${exitCode}`,
     { hint: "A command that fails ends the script, and so does a variable that is not set" },
   );
-}
-
-/** bash reads the file twice, and so neither a FIFO nor what `<(…)` gives can be one. */
-function noSuchScript(path: string, exists: boolean): DenrootError {
-  const name = quotePath(path);
-  return exists
-    ? new DenrootError("not_found", `The configuration script ${name} is no regular file`, {
-      hint: "Write it into a file: it is read more than once, which a pipe does not allow",
-    })
-    : new DenrootError("not_found", `There is no configuration script ${name}`);
 }
 
 function lacksBash(path: string): DenrootError {

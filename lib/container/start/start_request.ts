@@ -4,9 +4,12 @@ import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import process from "node:process";
 import type { Settings } from "../../config/settings.ts";
-import { DenrootError, messageOf } from "../../errors.ts";
+import { DenrootError, isMissing, messageOf } from "../../errors.ts";
+import { readSuperblock } from "../../squashfs/superblock.ts";
+import { quotePath } from "../../text/quote_text.ts";
 import type {
   ContainerNamespaces,
+  DefinedMounts,
   RootPlace,
   StartRequest,
   TextFile,
@@ -25,6 +28,8 @@ export interface StartOptions {
   readonly environmentFiles?: readonly string[];
   /** Lines of a mount table, with `:` between the fields. */
   readonly mounts?: readonly string[];
+  /** Lines that a definition has; they come before the others. */
+  readonly definedMounts?: DefinedMounts | undefined;
   readonly configScript?: string | undefined;
   readonly rc?: string | undefined;
   /** The directory in the container in which the command starts. */
@@ -43,7 +48,10 @@ export interface StartOptions {
   readonly settings: Settings;
 }
 
-/** Throws code `not_found` for a name that no container has. */
+/**
+ * Throws code `not_found` for a name that no container has, and for an image file what
+ * {@link readSuperblock} throws.
+ */
 export function startRequest(name: string, options: StartOptions): StartRequest {
   const { settings } = options;
   return {
@@ -67,6 +75,7 @@ export function startRequest(name: string, options: StartOptions): StartRequest 
     environment: options.environment ?? [],
     environmentFiles: (options.environmentFiles ?? []).map(readEnvironmentFile),
     mounts: options.mounts ?? [],
+    ...(options.definedMounts !== undefined && { definedMounts: options.definedMounts }),
     ...(options.configScript !== undefined && { configScript: options.configScript }),
     ...(options.rc !== undefined && { rc: options.rc }),
     ...(options.workdir !== undefined && { workdir: options.workdir }),
@@ -97,7 +106,11 @@ export function namespacesOf({ settings, ...options }: StartOptions): ContainerN
 
 /** A name with a slash can only be a file; a file of the current directory comes first, as in enroot. */
 function rootPlace(name: string, { settings, unpack }: StartOptions): RootPlace {
-  if (isFile(name)) return { type: "image", path: realpathSync(name), unpack: unpack ?? false };
+  if (isFile(name)) {
+    const path = realpathSync(name);
+    readSuperblock(path);
+    return { type: "image", path, unpack: unpack ?? false };
+  }
   const isPath = name.includes("/");
   const path = isPath ? resolve(name) : `${settings.dataPath}/${name}`;
   if (!NO_NAME.test(name) && isDirectory(path)) {
@@ -114,7 +127,10 @@ function readEnvironmentFile(path: string): TextFile {
   try {
     return { path, text: readFileSync(path, "utf8") };
   } catch (cause) {
-    throw new DenrootError("file", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+    const name = `The file ${quotePath(path)} of --env-file`;
+    throw isMissing(cause)
+      ? new DenrootError("not_found", `${name} does not exist`, { cause, hint: "Check its path" })
+      : new DenrootError("file", `${name} cannot be read: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -132,7 +148,7 @@ function statusOf(path: string): Stats | undefined {
   } catch (cause) {
     throw new DenrootError("file", `${path} cannot be looked at: ${messageOf(cause)}`, {
       cause,
-      hint: "ENROOT_DATA_PATH has to be a directory of your own",
+      hint: "Set ENROOT_DATA_PATH to a directory of your own",
     });
   }
 }

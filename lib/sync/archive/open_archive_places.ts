@@ -33,6 +33,19 @@ export interface ArchiveOptions {
 
 type Context = ImageContext & SourceContext;
 
+/** Throws code `usage` for options that say nothing to a destination that is no archive. */
+export function refuseArchiveOptions({ have = [], since = [], splitBytes }: ArchiveOptions): void {
+  const given = [
+    ...(have.length > 0 ? ["--have"] : []),
+    ...(since.length > 0 ? ["--since"] : []),
+    ...(splitBytes !== undefined ? ["--split"] : []),
+  ];
+  if (given.length === 0) return;
+  throw new DenrootError("usage", `${given.join(" and ")} is for an archive alone`, {
+    hint: "Write oci-archive:FILE for the destination, or leave the option out",
+  });
+}
+
 /** Throws code `exists` for a file that is there and is no such archive, and what its directory throws. */
 export async function openArchivePlaces(
   path: string,

@@ -45,6 +45,8 @@ export async function writeArchive(recorder: Recorder, options: WriteOptions): P
     const file = new SplitFile(target.path, { partBytes, replace });
     try {
       return await writeFile(recorder, file, options);
+    } catch (error) {
+      throw writeError(quotePath(path), error, file.left);
     } finally {
       file.leave();
     }

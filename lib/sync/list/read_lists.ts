@@ -1,8 +1,9 @@
 /** Arguments that name images: URIs, patterns, and files with lists. */
 
 import { readFileSync, statSync } from "node:fs";
-import { DenrootError, messageOf, systemCode } from "../../errors.ts";
+import { DenrootError, type ErrorCode, messageOf, systemCode } from "../../errors.ts";
 import { quotePath } from "../../text/quote_text.ts";
+import { isSplit } from "../../transport/archive/split_names.ts";
 import { hasScheme, type ListItem, parseListItem } from "./list_item.ts";
 import { parseList } from "./parse_list.ts";
 
@@ -24,26 +25,33 @@ export async function readLists(texts: readonly string[]): Promise<readonly List
 function readList(path: string): string {
   const shown = path === "-" ? "The list on standard input" : `The list ${quotePath(path)}`;
   try {
-    if (path !== "-" && statSync(path).size > MAX_LIST_BYTES) {
-      throw new DenrootError("limit", `${shown} has more than ${MAX_LIST_BYTES / 2 ** 20} MiB`);
-    }
+    if (path !== "-") requireListFile(path, shown);
     const text = readFileSync(path === "-" ? 0 : path, "utf8");
-    if (text.includes("\0")) throw noList(path, shown);
-    return text;
+    if (!text.includes("\0")) return text;
+    throw noList("definition", `${shown} is no text`, `oci-archive:${path}`);
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
-    const isMissing = systemCode(cause) === "ENOENT";
-    throw isMissing
-      ? new DenrootError("not_found", `${shown} does not exist`, {
-        cause,
-        hint: `Name a file with a list, or images by their URIs: docker://${path}`,
-      })
-      : new DenrootError("file", `${shown} cannot be read: ${messageOf(cause)}`, { cause });
+    if (systemCode(cause) !== "ENOENT") {
+      throw new DenrootError("file", `${shown} cannot be read: ${messageOf(cause)}`, { cause });
+    }
+    if (isSplit(path)) throw noList("not_found", `${shown} does not exist`, `oci-archive:${path}`);
+    throw new DenrootError("not_found", `${shown} does not exist`, {
+      cause,
+      hint: `Name a file with a list, or images by their URIs: docker://${path}`,
+    });
   }
 }
 
-function noList(path: string, shown: string): DenrootError {
-  return new DenrootError("definition", `${shown} is no text`, {
-    hint: `To take the images of an archive, write oci-archive:${path}`,
-  });
+function requireListFile(path: string, shown: string): void {
+  const status = statSync(path);
+  if (status.isDirectory()) throw noList("file", `${shown} is a directory`, `oci:${path}`);
+  if (status.size <= MAX_LIST_BYTES) return;
+  const message = `${shown} has more than ${MAX_LIST_BYTES / 2 ** 20} MiB`;
+  throw noList("limit", message, `oci-archive:${path}`);
+}
+
+/** People name the place of the images alone, as for other commands. */
+function noList(code: ErrorCode, message: string, uri: string): DenrootError {
+  const what = uri.startsWith("oci:") ? "a layout" : "an archive";
+  return new DenrootError(code, message, { hint: `To take the images of ${what}, write ${uri}` });
 }

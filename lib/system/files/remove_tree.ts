@@ -2,8 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import path from "node:path";
-import { getSystemErrorName } from "node:util";
 import { DenrootError } from "../../errors.ts";
+import { errnoName } from "../linux/system_error.ts";
 import { DIRECTORY, EACCES, ENOENT, EPERM, FILE_TYPE, nativeFiles } from "./native_files.ts";
 import type { FileStatus, NativeFiles } from "./native_files.ts";
 import { type NativeChanges, nativeChanges } from "./native_changes.ts";
@@ -148,6 +148,6 @@ function otherFileSystem(path: string): DenrootError {
 function cannotRemove(path: string, result: number): DenrootError {
   const why = result === EACCES || result === EPERM
     ? "this user may not do so"
-    : `the kernel says ${getSystemErrorName(result)}`;
+    : `the kernel says ${errnoName(-result)}`;
   return new DenrootError("file", `${path} cannot be removed: ${why}`);
 }

@@ -8,11 +8,11 @@ export class SystemError extends Error {
   /** `mount /proc on /root/proc`. */
   readonly call: string;
   readonly errno: number;
-  /** `EPERM`; the number as text for one without a name. */
+  /** `EPERM`, as {@link errnoName} gives it. */
   readonly code: string;
 
   constructor(call: string, errno: number) {
-    const code = nameOf(errno);
+    const code = errnoName(errno);
     super(`${call}: ${code}`);
     this.call = call;
     this.errno = errno;
@@ -25,7 +25,8 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): error is 
   return error instanceof SystemError && codes.includes(error.code);
 }
 
-function nameOf(errno: number): string {
+/** `ENOSPC` for 28; the number as text for one without a name. The runtimes' own function lacks EDQUOT. */
+export function errnoName(errno: number): string {
   const found = Object.entries(os.constants.errno).find(([, value]) => value === errno);
   return found?.[0] ?? String(errno);
 }

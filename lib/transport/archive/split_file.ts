@@ -43,6 +43,11 @@ export class SplitFile {
     this.#takeOver(directory, key);
   }
 
+  /** What {@link leave} leaves: a path, or a pattern of the shell for several. */
+  get left(): string {
+    return this.#isSplit ? `${this.#stem}*` : this.#partPath(1);
+  }
+
   write(bytes: Uint8Array, position: number): void {
     this.#each(position, bytes.length, (part, at, start, end) => {
       part.write(bytes.subarray(start, end), at);

@@ -168,7 +168,10 @@ async function onDisk<T>(shown: string, action: () => T): Promise<T> {
   } catch (cause) {
     if (cause instanceof DenrootError) throw cause;
     if (isDiskFull(cause)) {
-      throw new DenrootError("space", `There is no room left in ${quotePath(shown)}`, { cause });
+      throw new DenrootError("space", `There is no room left in ${quotePath(shown)}`, {
+        cause,
+        hint: "Free some space there, or name a directory elsewhere",
+      });
     }
     const message = `The directory ${quotePath(shown)} cannot be written: ${messageOf(cause)}`;
     throw new DenrootError("file", message, { cause });

@@ -213,7 +213,10 @@ function otherDigest(uri: string, { digest }: StoredDocument): DenrootError {
 function layoutError(directory: string, cause: unknown): unknown {
   if (cause instanceof DenrootError || cause instanceof TypeError) return cause;
   if (isDiskFull(cause)) {
-    return new DenrootError("space", `There is no room left in ${quotePath(directory)}`, { cause });
+    return new DenrootError("space", `There is no room left in ${quotePath(directory)}`, {
+      cause,
+      hint: "Free some space there and copy again: what is there already is not sent anew",
+    });
   }
   const message = `The layout ${quotePath(directory)} cannot be written: ${messageOf(cause)}`;
   return new DenrootError("file", message, { cause });

@@ -17,6 +17,7 @@ import { openArchive } from "../archive/open_archive.ts";
 import { readSavedImages } from "../archive/saved_image.ts";
 import { openDirectory } from "../directory/source.ts";
 import { sourceOfArchive } from "../archive/source.ts";
+import { isSplit } from "../archive/split_names.ts";
 import { filesOfArchive, filesOfDirectory, type ImageFiles } from "../image_files.ts";
 import { openLayout, readLayoutEntries } from "../layout/source.ts";
 import { openOciLayout } from "../layout/oci_layout.ts";
@@ -32,8 +33,9 @@ export async function openPath(
   { path }: PathReference,
   context: SourceContext,
 ): Promise<ImageSource> {
-  const stats = statOf(path);
-  if (stats.isDirectory()) return await openRecognisedDirectory(path, context);
+  if (!isSplit(path) && statOf(path).isDirectory()) {
+    return await openRecognisedDirectory(path, context);
+  }
   const contents = await openSomeArchive(path, context);
   return await contents.openAs(() => openRecognisedArchive(path, contents, context));
 }

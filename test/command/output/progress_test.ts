@@ -256,7 +256,7 @@ test("for layers from the cache there is one line", () => {
     { type: "resolved", digest: DIGEST, layers },
     { type: "layer", index: 0, size: MIB, received: MIB, cached: true },
   );
-  assert.match(written, /\[INFO\] Found all 1 layer on this machine\n$/);
+  assert.match(written, /\[INFO\] Found the layer on this machine\n$/);
 });
 
 test("off a terminal a long transfer prints a line from time to time", () => {

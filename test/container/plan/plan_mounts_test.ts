@@ -67,7 +67,10 @@ test("mounts of pass -1 come before those of pass 0, and others never", () => {
     system: { ...bare, "30-s.fstab": "/s0 /s0\n/s1 /s1 none rbind 0 -1\n/s2 /s2 none rbind 0 2" },
     user: { "u.fstab": "/u0 /u0\n/u1 /u1 none rbind 0 -1" },
     script: { path: "/conf", mounts: "/c0 /c0\n", hasHooks: false },
-    request: { mounts: ["/m0:/m0"] },
+    request: {
+      mounts: ["/m0:/m0"],
+      definedMounts: { file: "./job", mounts: ["/d0:/d0"] },
+    },
     namespaces: { pid: true, net: true },
   });
   assert.deepEqual(shown(inputs), [
@@ -82,6 +85,7 @@ test("mounts of pass -1 come before those of pass 0, and others never", () => {
     "0 /s0 /s0 (/etc/enroot/30-s.fstab)",
     "0 /u0 /u0 (/home/u.fstab)",
     "0 /c0 /c0 (mounts() of /conf)",
+    "0 /d0 /d0 (./job)",
     "0 /m0 /m0 (--mount)",
   ]);
 });

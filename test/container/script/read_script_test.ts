@@ -144,7 +144,7 @@ test("a script that prints without end is stopped", async () => {
 test("a script that is no regular file is refused", async () => {
   const refuses = (path: string, message: string) =>
     assert.rejects(readScript(path, [], { PATH }), { code: "not_found", message });
-  await refuses("/missing/conf", 'There is no configuration script "/missing/conf"');
+  await refuses("/missing/conf", 'The configuration script "/missing/conf" does not exist');
   for (const path of [scratch, "/dev/null"]) {
     await refuses(path, `The configuration script "${path}" is no regular file`);
   }

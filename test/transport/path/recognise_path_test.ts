@@ -59,6 +59,14 @@ test("a directory is recognised as a layout or as one of skopeo's dir:", async (
   assert.equal(opened.image.digest, opened.image.documents[0]!.digest);
 });
 
+test("an archive in parts is recognised by its name without a number", async () => {
+  const bytes = tarArchive(layoutMembers(layout));
+  const path = join(scratch, "parts.tar");
+  writeFileSync(`${path}.001`, bytes.subarray(0, 1024));
+  writeFileSync(`${path}.002`, bytes.subarray(1024));
+  await assertIs(path, `oci-archive:${path}`);
+});
+
 for (const [form, make] of FORMS) {
   test(`an archive (${form}) is recognised as a layout or as one of docker save`, async () => {
     const kinds: readonly (readonly [string, readonly TarSpec[]])[] = [
