@@ -12,7 +12,7 @@ import { startWireProxy, type WireProxy } from "../../test/helpers/wire_proxy.ts
 import { type BenchImage, type ImageName, makeImage } from "./images.ts";
 import { measureLimit, mksquashfs } from "./limit.ts";
 import { measure, type Measurement, median, processors } from "./measure.ts";
-import { type BenchResult, saveFigures } from "./save_figures.ts";
+import { type BenchResult, type Limits, saveFigures } from "./save_figures.ts";
 import { header, mib, row, say, sayLimit } from "./table.ts";
 
 const usage = `Usage: scripts/bench [options]
@@ -153,13 +153,19 @@ async function benchTimes(image: BenchImage, place: Place, options: Options): Pr
       const result = await importRuns(image, command, place, one).catch(told);
       if (result === undefined) continue;
       const squash = one.squash === undefined ? "denroot" : "enroot";
-      results.push({ ...result, case: one.title, program: name, options: squash });
+      results.push({
+        ...result,
+        case: one.title,
+        program: name,
+        options: squash,
+        limitS: one.limitS!,
+      });
       row(one.title, name, result, one);
     }
   }
-  results.push(...await benchEnroot(image, place, options, results));
+  const limits = { denroot: fast.seconds, enroot: own.seconds };
+  results.push(...await benchEnroot(image, place, options, results, limits));
   if (options.save !== undefined && image.name === "packages") {
-    const limits = { denroot: fast.seconds, enroot: own.seconds };
     saveFigures(options.save, { image, mergedBytes: statSync(image.flat!).size, limits, results });
   }
 }
@@ -205,6 +211,7 @@ async function benchEnroot(
   place: Place,
   options: Options,
   ours: readonly BenchResult[],
+  limits: Limits,
 ): Promise<BenchResult[]> {
   const enroot = findProgram("enroot");
   if (enroot === undefined || !"enroot".includes(options.only)) {
@@ -227,6 +234,7 @@ async function benchEnroot(
       case: one.title,
       program: `enroot ${program}`,
       options: one.options,
+      limitS: limits[one.options],
     });
     row(one.title, "enroot", result, {});
     if (ours[0] !== undefined) {

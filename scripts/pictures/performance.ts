@@ -21,12 +21,9 @@ export interface PerformanceRun {
   readonly seconds: number;
   /** Times the limit of the group. */
   readonly toLimit: number;
-  /**
-   * Processor time of the program itself, and of mksquashfs and whatever else it runs. Older figures do
-   * not have it.
-   */
-  readonly ownCpuSeconds?: number;
-  readonly otherCpuSeconds?: number;
+  /** Processor time of the program itself, and of mksquashfs and whatever else it runs. */
+  readonly ownCpuSeconds: number;
+  readonly otherCpuSeconds: number;
   readonly memoryMiB?: number;
 }
 
@@ -37,8 +34,7 @@ const ROW = 26;
 const BAR = 11;
 const GROUP = 40;
 const TOP = 64;
-const BOTTOM = 24;
-const LEGEND = 16;
+const BOTTOM = 40;
 const SCALE_END = WIDTH - 60;
 
 /** The processor time has smaller bars: it is one bar's two parts. */
@@ -54,9 +50,9 @@ const COLOURS = {
 };
 
 export function drawPerformance(figures: PerformanceFigures): string {
-  const all = figures.groups.flatMap(({ runs }) => runs);
-  const longest = Math.max(...all.map((run) => Math.max(run.seconds, cpuOf(run))));
-  const hasCpu = all.some((run) => cpuOf(run) > 0);
+  const longest = Math.max(
+    ...figures.groups.flatMap(({ runs }) => runs.map((run) => Math.max(run.seconds, cpuOf(run)))),
+  );
   const xOf = (seconds: number) => round(LABELS + (SCALE_END - LABELS) * seconds / longest);
   const elements: string[] = [];
   let y = TOP;
@@ -77,7 +73,7 @@ export function drawPerformance(figures: PerformanceFigures): string {
     );
     y += runs.length * ROW;
   }
-  const height = y + BOTTOM + (hasCpu ? LEGEND : 0);
+  const height = y + BOTTOM;
   const heading = `Seconds for an import, denroot ${figures.version}`;
   return svg({ width: WIDTH, height, title: heading }, [
     `<rect width="${WIDTH}" height="${height}" rx="8" fill="#ffffff" stroke="#d0d7de"/>`,
@@ -85,14 +81,14 @@ export function drawPerformance(figures: PerformanceFigures): string {
     text(16, 30, heading, 'font-size="16" font-weight="bold"'),
     text(16, 52, `${figures.image}; ${figures.machine}`),
     ...elements,
-    ...(hasCpu ? drawLegend(height - BOTTOM + 4) : []),
+    ...drawLegend(height - BOTTOM + 20),
     "</g>",
   ]);
 }
 
 /** The seconds that it took, and below them the processor time of the program and of what it ran. */
 function drawBars(run: PerformanceRun, y: number, xOf: (seconds: number) => number): string[] {
-  const { case: title, program, seconds, ownCpuSeconds = 0 } = run;
+  const { case: title, program, seconds, ownCpuSeconds } = run;
   const colour = program.startsWith("denroot") ? COLOURS.denroot : COLOURS.enroot;
   const middle = y + BAR;
   const name = title.replace(/, \w+'s squash options/, "");
@@ -100,10 +96,8 @@ function drawBars(run: PerformanceRun, y: number, xOf: (seconds: number) => numb
   return [
     text(LABELS - 10, middle, `${program}: ${name}`, 'text-anchor="end"'),
     bar(LABELS, xOf(seconds), y, BAR, colour),
-    ...(all === LABELS ? [] : [
-      bar(LABELS, own, y + BAR, CPU_BAR, COLOURS.ownCpu),
-      bar(own, all, y + BAR, CPU_BAR, COLOURS.otherCpu),
-    ]),
+    bar(LABELS, own, y + BAR, CPU_BAR, COLOURS.ownCpu),
+    bar(own, all, y + BAR, CPU_BAR, COLOURS.otherCpu),
     text(Math.max(xOf(seconds), all) + 8, middle, `${seconds.toFixed(1)} s`),
   ];
 }
@@ -114,14 +108,14 @@ function drawLegend(y: number): string[] {
     [COLOURS.ownCpu, "processor time of the program itself"],
     [COLOURS.otherCpu, "of mksquashfs and others"],
   ] as const;
-  const places = [16, 110, 370];
+  const places = [16, 110, 384];
   return entries.flatMap(([colour, title], index) => [
     bar(places[index]!, places[index]! + 14, y, BAR, colour),
     text(places[index]! + 20, y + BAR - 1, title),
   ]);
 }
 
-function cpuOf({ ownCpuSeconds = 0, otherCpuSeconds = 0 }: PerformanceRun): number {
+function cpuOf({ ownCpuSeconds, otherCpuSeconds }: PerformanceRun): number {
   return ownCpuSeconds + otherCpuSeconds;
 }
 
