@@ -1,7 +1,15 @@
 /** The same sources give the same bytes in every directory and in any order of the files on disk. */
 
 import assert from "node:assert/strict";
-import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { project } from "../helpers/release.ts";
@@ -32,6 +40,21 @@ test("two builds in different directories give the same bytes", async () => {
     .map((directory) => readFileSync(join(directory, "dist/SHA256SUMS"), "utf8"));
   assert.equal(sums, expected);
   assert.match(expected!, / denroot-linux-x64\n/);
+});
+
+test("one architecture is built where nothing of the other is", async () => {
+  const directory = join(scratchDirectory("one-architecture"), "project");
+  copySources(directory, (names) => names);
+  const [own, other] = process.arch === "arm64" ? ["arm64", "x64"] : ["x64", "arm64"];
+  rmSync(join(directory, "build/squashfs", other!), { recursive: true });
+  // The licence texts are made anew from what was fetched.
+  for (const name of ["packages", "source", `sysroot-${own}`]) {
+    const fetched = join("build/squashfs-work", name);
+    symlinkSync(join(project, fetched), join(directory, fetched));
+  }
+  await runProgram(join(directory, "scripts/build"), [own!]);
+  const built = globSync("denroot-linux-*", { cwd: join(directory, "dist") });
+  assert.deepEqual(built, [`denroot-linux-${own}`]);
 });
 
 /** Writes the files of each directory in the order that `ordered` gives. */
