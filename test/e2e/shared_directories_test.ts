@@ -30,6 +30,7 @@ const layerBytes = 300_000;
 const images: Record<string, Image> = {};
 /** The layer of the image `slow` is sent when this is resolved. */
 let gate = Promise.withResolvers<void>();
+let isAskedFor = false;
 let registry: FakeRegistry;
 let runtime: Runtime = bun;
 const shared = scratchDirectory("shared");
@@ -44,11 +45,25 @@ before(async () => {
     });
   }
   registry = await startFakeRegistry(serveImages(images, {
-    delay: (digest) => digest === images.slow!.layers[0]!.digest ? gate.promise : undefined,
+    delay: (digest) => {
+      if (digest !== images.slow!.layers[0]!.digest) return undefined;
+      isAskedFor = true;
+      return gate.promise;
+    },
   }));
 });
 
 after(() => registry?.[Symbol.asyncDispose]());
+
+function closeGate(): void {
+  gate = Promise.withResolvers();
+  isAskedFor = false;
+}
+
+/** Before the layer is asked for, a file of such a name shows only that the directory was tried out. */
+function imagesInMaking(directory: string): string[] {
+  return isAskedFor ? readdirSync(directory).filter((name) => name.startsWith(".denroot-")) : [];
+}
 
 /** A user of the group. `inside` is what the command runs in. */
 class User extends Denroot {
@@ -95,12 +110,11 @@ for (const [title, first, second] of hidings) {
   test(`an image that is being written stays when ${title}`, { skip: NEEDS_ROOT }, async () => {
     const directory = sharedDirectory(0o2775);
     const users = [new User(4242, "022", first), new User(4243, "022", second)] as const;
-    gate = Promise.withResolvers();
+    closeGate();
     try {
       const output = join(directory, "slow.sqsh");
       const running = users[0].start(["import", "--output", output, uri("slow")]);
-      const unfinished = () =>
-        readdirSync(directory).filter((name) => name.startsWith(".denroot-"));
+      const unfinished = () => imagesInMaking(directory);
       await waitUntil("the image is being written", () => unfinished().length > 0);
       const names = unfinished();
       await users[1].succeed(["import", "--output", join(directory, "quick.sqsh"), uri("quick")]);
@@ -215,11 +229,11 @@ test("another user's lease that nobody can remove holds nobody up for long", {
 async function deadMarkOf(user: Denroot, directory: string): Promise<string> {
   mkdirSync(directory);
   chmodSync(directory, 0o777);
-  gate = Promise.withResolvers();
+  closeGate();
   const output = join(directory, "slow.sqsh");
   const env = { ENROOT_CACHE_PATH: join(directory, "cache") };
   const running = user.start(["import", "--output", output, uri("slow")], { env });
-  const mark = () => readdirSync(directory).find((name) => name.startsWith(".denroot-"));
+  const mark = () => imagesInMaking(directory)[0];
   await waitUntil("the image is being written", () => mark() !== undefined);
   running.child.kill("SIGKILL");
   await running.done;
